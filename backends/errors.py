@@ -1,0 +1,27 @@
+"""One line for bad input: the thing, the value, and what is accepted."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+class InputError(ValueError):
+    """What the caller gave cannot be used. The message is one line that a person can act on."""
+
+
+def nearest_name(name: str, known: Mapping[str, object]) -> str:
+    """A hint such as ``; did you mean 'relu'?``, or nothing where no known name is near."""
+    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def choose(kind: str, name: str, table: Mapping[str, Value]) -> Value:
+    """`table[name]`, or an `InputError` that lists what exists and the nearest name."""
+    if isinstance(name, str) and name in table:
+        return table[name]
+    hint = nearest_name(name, table) if isinstance(name, str) else ""
+    raise InputError(f"unknown {kind} {name!r}: known are {', '.join(table)}{hint}")

@@ -1,0 +1,400 @@
+"""What the engine asks of an array library.
+
+The engine never imports NumPy's or CuPy's functions for its arithmetic: it holds a `Backend` and
+calls the methods below. They come in three layers, simple ones first:
+
+1. `run`, the one door through which every number inside a training step is made;
+2. primitives (add, matmul, sum, ...), one call of the array library each;
+3. fused steps (a loss with its gradient, an optimizer step, ...), whose bodies here are the
+   mathematics in terms of primitives; a backend may replace such a body by one faster kernel.
+
+Reshaping, transposing and slicing make views. A view holds no numbers of its own, so it is made
+without `run`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+Array = Any
+"""A `numpy.ndarray` or a `cupy.ndarray`; Python has no common type for the two."""
+
+Out = Any
+"""An array to write into, or `...` for a new one."""
+
+Kernel = Callable[..., Array]
+Call = tuple[Kernel, tuple[Any, ...], Array]
+Axis = int | tuple[int, ...] | None
+
+
+class Timer:
+    """Seconds of the block under `with`; `seconds` is set when the block ends."""
+
+    seconds: float = float("nan")
+
+    def __init__(self, synchronize: Callable[[], None]) -> None:
+        self._synchronize = synchronize
+
+    def __enter__(self) -> Timer:
+        self._synchronize()
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._synchronize()
+        self.seconds = time.perf_counter() - self._start
+
+
+class Backend:
+    """An array library. `xp` is its NumPy-like module, for set-up and analysis outside steps."""
+
+    name: str
+    xp: ModuleType
+
+    def run(self, kernel: Kernel, *inputs: Any, out: Out = ...) -> Array:
+        """out = kernel(*inputs): the only place where numbers are made, so all a recorder needs.
+
+        `kernel` writes into `out`, or into a new array where `out` is `...`, and returns it.
+        An elementwise kernel may write onto one of its inputs; a product or a reduction must not.
+        """
+        return kernel(*inputs, out=out)
+
+    @contextmanager
+    def recording(self) -> Iterator[list[Call]]:
+        """Inside, every call of `run` is also noted: (kernel, inputs, out).
+
+        To repeat the calls in order, each into its `out`, is to repeat what was computed.
+        """
+        calls: list[Call] = []
+        direct = self.run
+
+        def noting(kernel: Kernel, *inputs: Any, out: Out = ...) -> Array:
+            out = direct(kernel, *inputs, out=out)
+            calls.append((kernel, inputs, out))
+            return out
+
+        self.run = noting  # type: ignore[method-assign]
+        try:
+            yield calls
+        finally:
+            self.run = direct  # type: ignore[method-assign]
+
+    # Movement between the host and the device.
+
+    def asarray(self, values: Any, dtype: Any = None) -> Array:
+        """`values` as a contiguous array of this backend; not a copy where it is one already."""
+        return self.xp.asarray(values, dtype=dtype, order="C")
+
+    def to_numpy(self, array: Array) -> Any:
+        """The numbers as a NumPy array on the host."""
+        raise NotImplementedError
+
+    def synchronize(self) -> None:
+        """Return when all work given to the device is done."""
+
+    def device_info(self) -> dict[str, str | int | float]:
+        """The device, its library and its threads, as plain values for a report."""
+        raise NotImplementedError
+
+    def timer(self) -> Timer:
+        """`with backend.timer() as timer: ...` then `timer.seconds`, the device's work included."""
+        return Timer(self.synchronize)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        return self.xp.empty(shape, dtype)
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        return self.xp.zeros(shape, dtype)
+
+    def ones(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        return self.xp.ones(shape, dtype)
+
+    def copy(self, x: Array, out: Out = ...) -> Array:
+        """The numbers of x in memory of their own."""
+        return self.run(self.xp.positive, x, out=out)
+
+    def reshape(self, x: Array, shape: tuple[int, ...]) -> Array:
+        """A view where the memory order allows it, else a copy, made by `run`."""
+        return (x if x.flags.c_contiguous else self.copy(x)).reshape(shape)
+
+    # Elementwise primitives, with broadcasting.
+
+    def add(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.add, a, b, out=out)
+
+    def subtract(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.subtract, a, b, out=out)
+
+    def multiply(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.multiply, a, b, out=out)
+
+    def divide(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.divide, a, b, out=out)
+
+    def power(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.power, a, b, out=out)
+
+    def maximum(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.maximum, a, b, out=out)
+
+    def minimum(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.minimum, a, b, out=out)
+
+    def negative(self, x: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.negative, x, out=out)
+
+    def absolute(self, x: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.absolute, x, out=out)
+
+    def sign(self, x: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.sign, x, out=out)
+
+    def square(self, x: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.square, x, out=out)
+
+    def sqrt(self, x: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.sqrt, x, out=out)
+
+    def exp(self, x: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.exp, x, out=out)
+
+    def log(self, x: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.log, x, out=out)
+
+    def log1p(self, x: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.log1p, x, out=out)
+
+    def tanh(self, x: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.tanh, x, out=out)
+
+    # Comparisons give arrays of booleans, which count as 0 and 1 in a product.
+
+    def greater(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.greater, a, b, out=out)
+
+    def greater_equal(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.greater_equal, a, b, out=out)
+
+    def less_equal(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.less_equal, a, b, out=out)
+
+    def equal(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.equal, a, b, out=out)
+
+    def logical_and(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.logical_and, a, b, out=out)
+
+    def where(self, condition: Array, a: Array, b: Array, out: Out = ...) -> Array:
+        """a where the condition holds, else b."""
+        return self.run(self._where, condition, a, b, out=out)
+
+    def _where(self, condition: Array, a: Array, b: Array, out: Out) -> Array:
+        return self._written(self.xp.where(condition, a, b), out)
+
+    def _written(self, values: Array, out: Out) -> Array:
+        """For kernels whose library call takes no `out`."""
+        if out is ...:
+            return values
+        self.xp.copyto(out, values)
+        return out
+
+    # Reductions and products.
+
+    def sum(self, x: Array, axis: Axis = None, keepdims: bool = False, out: Out = ...) -> Array:
+        return self.run(self._sum, x, axis, keepdims, out=out)
+
+    def max(self, x: Array, axis: Axis = None, keepdims: bool = False, out: Out = ...) -> Array:
+        return self.run(self._max, x, axis, keepdims, out=out)
+
+    def min(self, x: Array, axis: Axis = None, keepdims: bool = False, out: Out = ...) -> Array:
+        return self.run(self._min, x, axis, keepdims, out=out)
+
+    def _sum(self, x: Array, axis: Axis, keepdims: bool, out: Out) -> Array:
+        return self.xp.sum(x, axis=axis, keepdims=keepdims, out=out)
+
+    def _max(self, x: Array, axis: Axis, keepdims: bool, out: Out) -> Array:
+        return self.xp.max(x, axis=axis, keepdims=keepdims, out=out)
+
+    def _min(self, x: Array, axis: Axis, keepdims: bool, out: Out) -> Array:
+        return self.xp.min(x, axis=axis, keepdims=keepdims, out=out)
+
+    def sum_rows(self, x: Array, out: Out = ...) -> Array:
+        """(..., N, d) -> (..., d): the sum over the samples."""
+        return self.sum(x, axis=-2, out=out)
+
+    def matmul(self, a: Array, b: Array, out: Out = ...) -> Array:
+        """(..., n, k) and (..., k, m) -> (..., n, m); either may be a transposed view."""
+        return self.run(self.xp.matmul, a, b, out=out)
+
+    # Selecting and joining.
+
+    def concatenate(self, parts: list[Array], axis: int, out: Out = ...) -> Array:
+        return self.run(self._concatenate, axis, *parts, out=out)
+
+    def _concatenate(self, axis: int, *parts: Array, out: Out) -> Array:
+        return self._written(self.xp.concatenate(parts, axis=axis), out)
+
+    def take(self, x: Array, index: Any, out: Out = ...) -> Array:
+        """x[index] in memory of its own; arrays in `index` are read anew at each replay."""
+        return self.run(self._take, x, index, out=out)
+
+    def _take(self, x: Array, index: Any, out: Out) -> Array:
+        return self._written(self.xp.array(x[index]), out)
+
+    def scatter_add(
+        self, values: Array, index: Any, shape: tuple[int, ...], out: Out = ...
+    ) -> Array:
+        """Zeros of that shape, to which `values` are added at `index`; repeated places add up."""
+        return self.run(self._scatter_add, values, index, shape, out=out)
+
+    def _scatter_add(
+        self, values: Array, index: Any, shape: tuple[int, ...], out: Array | None
+    ) -> Array:
+        out = self.empty(shape, values.dtype) if out is ... else out
+        out[...] = 0
+        self.xp.add.at(out, index, values)
+        return out
+
+    # Fused steps: the mathematics, in terms of the primitives above.
+
+    def relu(self, x: Array) -> Array:
+        """max(0, x)"""
+        return self.maximum(x, 0.0)
+
+    def relu_backward(self, dy: Array, y: Array) -> Array:
+        """dy * [y > 0], y being relu(x)"""
+        return self.multiply(dy, self.greater(y, 0.0))
+
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + e^-x) as e^min(x,0) / (1 + e^-|x|): no exponent is positive, none overflows."""
+        numerator = self.exp(self.minimum(x, 0.0))
+        denominator = self.exp(self.negative(self.absolute(x)))
+        return self.divide(numerator, self.add(denominator, 1.0, out=denominator), out=numerator)
+
+    def softplus(self, x: Array) -> Array:
+        """log(1 + e^x) as max(x, 0) + log(1 + e^-|x|)"""
+        small = self.log1p(self.exp(self.negative(self.absolute(x))))
+        return self.add(self.maximum(x, 0.0), small, out=small)
+
+    def softmax(self, x: Array, axis: int) -> Array:
+        """e^(x - max x) / sum e^(x - max x)"""
+        y = self.exp(self.subtract(x, self.max(x, axis=axis, keepdims=True)))
+        return self.divide(y, self.sum(y, axis=axis, keepdims=True), out=y)
+
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        """z - log sum e^z, with z = x - max x"""
+        z = self.subtract(x, self.max(x, axis=axis, keepdims=True))
+        total = self.sum(self.exp(z), axis=axis, keepdims=True)
+        return self.subtract(z, self.log(total, out=total), out=z)
+
+    def binary_cross_entropy(self, logits: Array, targets: Array) -> tuple[Array, Array]:
+        """The loss softplus(z) - t z of each entry, and its derivative sigmoid(z) - t.
+
+        Softplus and sigmoid as above, with their common e^-|z| computed once.
+        """
+        small = self.exp(self.negative(self.absolute(logits)))
+        losses = self.add(self.maximum(logits, 0.0), self.log1p(small))
+        losses = self.subtract(losses, self.multiply(targets, logits), out=losses)
+        slopes = self.exp(self.minimum(logits, 0.0))
+        slopes = self.divide(slopes, self.add(small, 1.0, out=small), out=slopes)
+        return losses, self.subtract(slopes, targets, out=slopes)
+
+    def sgd_step(
+        self,
+        parameters: Array,
+        gradients: Array,
+        velocity: Array | None,
+        scratch: Array,
+        learning_rate: Array,
+        momentum: float,
+        nesterov: bool,
+        weight_decay: float,
+    ) -> None:
+        """g <- g + weight_decay p;   v <- momentum v + g;   p <- p - learning_rate v
+
+        With Nesterov's rule the step is along g + momentum v instead of v (Sutskever et al. 2013).
+        Without momentum there is no velocity, and the step is along g.
+        """
+        direction = gradients
+        if weight_decay:
+            self.multiply(parameters, weight_decay, out=scratch)
+            direction = self.add(gradients, scratch, out=scratch)
+        if velocity is not None:
+            self.multiply(velocity, momentum, out=velocity)
+            self.add(velocity, direction, out=velocity)
+            if nesterov:
+                ahead = self.multiply(velocity, momentum)
+                direction = self.add(direction, ahead, out=scratch)
+            else:
+                direction = velocity
+        self.multiply(direction, learning_rate, out=scratch)
+        self.subtract(parameters, scratch, out=parameters)
+
+    def adam_step(
+        self,
+        parameters: Array,
+        gradients: Array,
+        first_moment: Array,
+        second_moment: Array,
+        scratch: Array,
+        learning_rate: Array,
+        bias_corrections: tuple[Array, Array],
+        betas: tuple[float, float],
+        epsilon: float,
+        weight_decay: float,
+        decoupled: bool,
+    ) -> None:
+        """m <- b1 m + (1-b1) g;   v <- b2 v + (1-b2) g^2;   p <- p - lr (m/c1) / (sqrt(v/c2) + eps)
+
+        `bias_corrections` are c1 = 1 - b1^t and c2 = 1 - b2^t. Weight decay is added to g
+        (Kingma and Ba 2015), or, decoupled, p shrinks by lr weight_decay p first (Loshchilov and
+        Hutter 2019).
+        """
+        if weight_decay:
+            self.multiply(parameters, weight_decay, out=scratch)
+            if decoupled:
+                self.multiply(scratch, learning_rate, out=scratch)
+                self.subtract(parameters, scratch, out=parameters)
+            else:
+                gradients = self.add(gradients, scratch)
+        self.multiply(first_moment, betas[0], out=first_moment)
+        self.multiply(gradients, 1 - betas[0], out=scratch)
+        self.add(first_moment, scratch, out=first_moment)
+        self.multiply(second_moment, betas[1], out=second_moment)
+        self.multiply(self.square(gradients, out=scratch), 1 - betas[1], out=scratch)
+        self.add(second_moment, scratch, out=second_moment)
+        self.sqrt(self.divide(second_moment, bias_corrections[1], out=scratch), out=scratch)
+        self.add(scratch, epsilon, out=scratch)
+        self.divide(first_moment, scratch, out=scratch)
+        self.divide(scratch, bias_corrections[0], out=scratch)
+        self.multiply(scratch, learning_rate, out=scratch)
+        self.subtract(parameters, scratch, out=parameters)
+
+    def random_bits(self, counters: Array, keys: Array) -> Array:
+        """32 random bits for each counter, as uint64: Widynski's "Squares" generator.
+
+        A function of counter and key alone (arXiv:2004.06278, four rounds), so that the same
+        numbers come on every device and in every order. The argument rows show one round:
+        square, add, swap the two halves of the word.
+        """
+        start = self.multiply(counters, keys)
+        shifted = self.add(start, keys)
+        word = start
+        for offset in (start, shifted, start):
+            word = self.add(self.multiply(word, word), offset)
+            high = self.run(self.xp.right_shift, word, self._HALF_WORD)
+            low = self.run(self.xp.left_shift, word, self._HALF_WORD)
+            word = self.run(self.xp.bitwise_or, high, low, out=low)
+        word = self.add(self.multiply(word, word), shifted)
+        return self.run(self.xp.right_shift, word, self._HALF_WORD, out=word)
+
+    _HALF_WORD = 32
+
+    def dropout_mask(self, counters: Array, keys: Array, rate: float, dtype: Any) -> Array:
+        """1 / (1 - rate) with probability 1 - rate, else 0 (Srivastava et al. 2014, inverted)."""
+        kept = self.greater_equal(self.random_bits(counters, keys), round(rate * 2.0**32))
+        return self.multiply(kept, self.asarray(1 / (1 - rate), dtype))

@@ -1,0 +1,213 @@
+"""One style for every figure: colour-blind safe, no ornaments, the same file for the same data.
+
+Figures are `matplotlib.figure.Figure` objects with their own canvas; pyplot, which needs a
+display, is imported only to show them in a window. A `plot` function is decorated with `styled`.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scratchnet.demos.statistics import mean_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
+
+# Okabe and Ito (2008), "Color Universal Design": distinguishable under every common form of
+# colour blindness. Their yellow is left out, since a thin yellow line on white cannot be read.
+LINE_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+# Class 0 is blue and class 1 orange everywhere. The two region colours have the same lightness
+# (L* = 78), so neither class looks nearer or more certain than the other.
+REGION_COLORS = ("#90C8ED", "#F4B571")
+UNDECIDED_COLOR = "#F7F7F7"
+POINT_COLORS = ("#0C528F", "#8C3300")
+
+PIXELS_PER_INCH = 200
+
+STYLE: dict[str, Any] = {
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.labelsize": 10,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "image.interpolation": "bilinear",
+}
+
+
+def styled(plot: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
+    """The plotting function with this module's style in force, and only while it runs."""
+
+    @functools.wraps(plot)
+    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
+        import matplotlib
+        from cycler import cycler
+
+        style: Any = {**STYLE, "axes.prop_cycle": cycler(color=LINE_COLORS)}
+        with matplotlib.rc_context(style):
+            return plot(*args, **kwargs)
+
+    return wrapper
+
+
+@styled
+def new_figure(
+    rows: int = 1, columns: int = 1, width: float = 6.4, height: float = 4.0, **subplots: Any
+) -> tuple[Figure, Any]:
+    """A figure of `width` × `height` inches and its axes.
+
+    `subplots` goes to `Figure.subplots`, for example `sharey=True`. Returns the axes alone for
+    one panel, else an array of them, as `Figure.subplots` does.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, **subplots)
+
+
+def class_colormap() -> Colormap:
+    """Probability 0 is blue, ½ nearly white, 1 orange."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    zero, one = REGION_COLORS
+    return LinearSegmentedColormap.from_list("classes", [zero, UNDECIDED_COLOR, one])
+
+
+def window(X: NDArray[Any], margin: float = 0.08) -> tuple[float, float, float, float]:
+    """The square (left, right, bottom, top) around the points (n, 2), a little larger."""
+    low, high = X.min(axis=0), X.max(axis=0)
+    middle, half = (low + high) / 2, max(float((high - low).max()) / 2, 1e-6) * (1 + margin)
+    x, y = float(middle[0]), float(middle[1])
+    return x - half, x + half, y - half, y + half
+
+
+def grid_points(
+    extent: tuple[float, float, float, float], resolution: int = 200
+) -> NDArray[np.float64]:
+    """The centres of resolution × resolution pixels of the window, shape (resolution², 2).
+
+    Row by row from the bottom, so that `predict(points).reshape(resolution, resolution)` is what
+    `decision_panel` and `terminal.draw_boundaries` take.
+    """
+    left, right, bottom, top = extent
+    centres = (np.arange(resolution) + 0.5) / resolution
+    x, y = np.meshgrid(left + (right - left) * centres, bottom + (top - bottom) * centres)
+    return np.column_stack([x.ravel(), y.ravel()])
+
+
+def decision_panel(
+    axes: Axes,
+    extent: tuple[float, float, float, float],
+    probabilities: NDArray[Any],
+    X: NDArray[Any],
+    y: NDArray[Any],
+    title: str = "",
+    point_size: float = 9,
+) -> None:
+    """Draw P(class 1) over the plane, the line where it is ½, and the data on top.
+
+    `probabilities` (rows, columns) has its row 0 at the bottom; `extent` is (left, right,
+    bottom, top); `X` is (n, 2) and `y` holds n labels 0 or 1. `point_size` is the area of a
+    mark in square points: 9 for hundreds of points, 80 for four.
+    """
+    axes.imshow(
+        probabilities,
+        extent=extent,
+        origin="lower",
+        cmap=class_colormap(),
+        vmin=0,
+        vmax=1,
+        aspect="equal",
+    )
+    if probabilities.min() < 0.5 <= probabilities.max():
+        axes.contour(
+            probabilities,
+            levels=[0.5],
+            extent=extent,
+            origin="lower",
+            colors="#333333",
+            linewidths=0.9,
+        )
+    labels = np.ravel(y)
+    for label, (color, marker) in enumerate(zip(POINT_COLORS, "os", strict=True)):
+        points = X[labels == label]
+        axes.scatter(
+            points[:, 0],
+            points[:, 1],
+            s=point_size,
+            c=color,
+            marker=marker,
+            linewidths=0.4,
+            edgecolors="white",
+        )
+    axes.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[], title=title)
+    axes.spines[:].set_visible(False)
+
+
+def mean_with_band(
+    axes: Axes,
+    x: ArrayLike,
+    samples: ArrayLike,
+    label: str = "",
+    color: str | None = None,
+    **line: Any,
+) -> None:
+    """Draw the mean over seeds against `x`, and its 95 % interval as a band.
+
+    `samples` is (n_seeds, n_x); NaNs are left out, and where fewer than two values remain the
+    band has no width. `line` goes to `Axes.plot`.
+    """
+    estimates = [mean_interval(column) for column in np.asarray(samples, dtype=float).T]
+    mean = np.array([estimate.mean for estimate in estimates])
+    half = np.array([estimate.half_width or 0.0 for estimate in estimates])
+    (drawn,) = axes.plot(x, mean, label=label, color=color, **line)
+    axes.fill_between(
+        np.asarray(x), mean - half, mean + half, color=drawn.get_color(), alpha=0.2, linewidth=0
+    )
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG of 200 pixels per inch; it holds no date and no version."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=PIXELS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def show(figures: Sequence[Figure], console: Console) -> None:
+    """Open the figures in windows until they are closed; one line where there is no display."""
+    import matplotlib
+    from matplotlib import pyplot
+
+    if matplotlib.get_backend().lower() in {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}:
+        console.print("--show: no display here; open the files instead")
+        return
+    for figure in figures:
+        manager: Any = pyplot.figure().canvas.manager
+        manager.canvas.figure = figure
+        figure.set_canvas(manager.canvas)
+    pyplot.show(block=True)

@@ -1,0 +1,65 @@
+"""The floor that the engine is measured against: one training step written out by hand.
+
+The same arithmetic as a step of gradient descent on binary cross-entropy through a ReLU network,
+with no tape, no layers and no choice: every buffer is allocated beforehand and every call is fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def numpy_loop(
+    weights: Sequence[Any], biases: Sequence[Any], X: Any, y: Any, learning_rate: float
+) -> Callable[[], Any]:
+    """A function that makes one step in place on the weights and biases and returns the loss.
+
+    weights[l] (in, out), biases[l] (out,), X (N, in), y (N, 1), all of one dtype.
+    """
+    n, dtype, last = len(X), X.dtype, len(weights) - 1
+    z = [np.empty((n, w.shape[1]), dtype) for w in weights]
+    a = [X, *(np.empty_like(each) for each in z[:-1])]
+    dz = [np.empty_like(each) for each in z]
+    positive = [np.empty(each.shape, bool) for each in z]
+    zeros = [np.zeros_like(each) for each in z]
+    dW = [np.empty_like(w) for w in weights]
+    db = [np.empty_like(b) for b in biases]
+    ones = np.ones(n, dtype)
+    small, large, ty = (np.empty_like(z[last]) for _ in range(3))
+
+    def step() -> Any:
+        for layer in range(last + 1):
+            np.matmul(a[layer], weights[layer], out=z[layer])
+            np.add(z[layer], biases[layer], out=z[layer])
+            if layer < last:
+                np.maximum(z[layer], zeros[layer], out=a[layer + 1])
+
+        # softplus(z) - y z, and its derivative sigmoid(z) - y
+        logits = z[last]
+        np.exp(np.negative(np.absolute(logits, out=small), out=small), out=small)
+        np.maximum(logits, 0.0, out=large)
+        np.multiply(y, logits, out=ty)
+        np.subtract(np.add(large, np.log1p(small), out=large), ty, out=large)
+        loss = np.add.reduce(large[:, 0]) / n
+        np.exp(np.minimum(logits, 0.0, out=large), out=large)
+        np.divide(large, np.add(small, 1.0, out=small), out=dz[last])
+        np.subtract(dz[last], y, out=dz[last])
+        np.multiply(dz[last], 1.0 / n, out=dz[last])
+
+        for layer in range(last, -1, -1):
+            np.matmul(a[layer].T, dz[layer], out=dW[layer])
+            np.matmul(ones, dz[layer], out=db[layer])
+            if layer > 0:
+                np.matmul(dz[layer], weights[layer].T, out=dz[layer - 1])
+                np.greater(a[layer], 0.0, out=positive[layer - 1])
+                np.multiply(dz[layer - 1], positive[layer - 1], out=dz[layer - 1])
+
+        for parameters, gradients in zip((*weights, *biases), (*dW, *db), strict=True):
+            np.multiply(gradients, learning_rate, out=gradients)
+            np.subtract(parameters, gradients, out=parameters)
+        return loss
+
+    return step

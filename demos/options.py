@@ -1,0 +1,60 @@
+"""The options that all demos share, as annotations for the parameters of `command`.
+
+def command(seed: options.Seed = 0, seeds: options.Seeds = 10, json: options.Json = False)
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+from scratchnet.backends.errors import InputError
+
+Backend: TypeAlias = Annotated[
+    Literal["auto", "numpy", "cupy"],
+    typer.Option("--backend", help="Array library: auto takes the fastest one that works here."),
+]
+Seed: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--seed", metavar="N", min=0, help="First seed; the same seed gives the same run."
+    ),
+]
+Seeds: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--seeds", metavar="N", min=1, help="How many seeds; results are means over them."
+    ),
+]
+Quick: TypeAlias = Annotated[
+    bool, typer.Option("--quick", help="A smaller run of a few seconds, for a first look.")
+]
+Out: TypeAlias = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder for the figures and result.json.")
+]
+Json: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")
+]
+Show: TypeAlias = Annotated[
+    bool, typer.Option("--show", help="Open the figures in a window as well.")
+]
+
+
+def positive_integers(option: str, text: str) -> tuple[int, ...]:
+    """The integers, each at least 1, of a list such as `1,2,4,8`, in the order given.
+
+    Raises `InputError`, which names the option, for anything else and for a number given twice.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch("0*[1-9][0-9]{0,8}", part) for part in parts):
+        raise InputError(
+            f"{option} {text!r}: expected whole numbers of at least 1, separated by commas, "
+            "such as 1,2,4,8"
+        )
+    numbers = tuple(int(part) for part in parts)
+    if len(set(numbers)) < len(numbers):
+        raise InputError(f"{option} {text!r}: each number can stand in the list once only")
+    return numbers

@@ -1,0 +1,155 @@
+"""What a run leaves behind: a folder with its figures and `result.json`, or JSON on stdout."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scratchnet.backends import Backend, get_backend
+from scratchnet.backends.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+RECORD_NAME = "result.json"
+
+
+def environment(backend: str | Backend = "auto") -> dict[str, Any]:
+    """What a reader needs to repeat a run: versions, platform, device and date (UTC, ISO 8601)."""
+    return {
+        "scratchnet": installed_version("scratchnet"),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **get_backend(backend).device_info(),
+    }
+
+
+def installed_version(distribution: str) -> str:
+    """The version of an installed distribution, or `not installed`."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def check_writable(folder: Path) -> None:
+    """Raise `InputError` where `folder` cannot be written or made; call it before long work.
+
+    It tries a nameless temporary file in the folder, or in the nearest parent that exists, and
+    leaves nothing behind.
+    """
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        raise InputError(f"--out {folder}: {existing} is a file; give a folder")
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"--out {folder}: cannot write in {existing} ({error.strerror}); "
+            "give a folder that can be written"
+        ) from None
+
+
+def to_plain(value: Any) -> Any:
+    """The value in JSON's own terms: dictionaries, lists, strings, numbers, booleans and None.
+
+    Arrays become lists and dataclasses dictionaries. JSON has neither NaN nor infinity, so both
+    become null. Raises `TypeError` for anything that has no plain form.
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, np.ndarray | np.generic):
+        return to_plain(value.tolist())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [to_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def to_json(value: Any, ascii_only: bool = False) -> str:
+    """The value as JSON text, under the rules of `to_plain`."""
+    return json.dumps(to_plain(value), indent=2, ensure_ascii=ascii_only, allow_nan=False)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object on stdout, in ASCII, which every terminal and pipe takes."""
+    sys.stdout.write(to_json(value, ascii_only=True) + "\n")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: a failure leaves what stood there before.
+
+    The content goes to a temporary file in the same folder, which then takes the file's name in
+    one step. Makes the folder where it is missing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save(folder: Path, record: Any, figures: Mapping[str, Figure]) -> list[Path]:
+    """Write `NAME.png` for each named figure and `result.json`; returns the paths.
+
+    Everything is drawn and converted before the first file is written.
+    """
+    from scratchnet.demos.figures import png
+
+    contents = {f"{name}.png": png(figure) for name, figure in figures.items()}
+    contents[RECORD_NAME] = to_json(record).encode() + b"\n"
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
+    return [folder / name for name in contents]
+
+
+def deliver(
+    folder: Path,
+    record: Any,
+    figures: Mapping[str, Figure],
+    console: Console,
+    json: bool = False,
+    show: bool = False,
+) -> None:
+    """The end of every demo: save, say where, print the record under --json, open windows.
+
+    `record` is `{"settings": …, "environment": …, "rows": […], "summary": …}`.
+    """
+    paths = save(folder, record, figures)
+    names = ", ".join(path.name for path in paths)
+    console.print(f"Wrote {names} in {folder}", markup=False, soft_wrap=True)
+    if json:
+        print_json(record)
+    if show:
+        from scratchnet.demos.figures import show as show_figures
+
+        show_figures(list(figures.values()), console)

@@ -1,0 +1,65 @@
+"""A hand-written autograd engine for multilayer perceptrons. Start reading at `tensor.py`."""
+
+from pathlib import Path as _Path
+
+_root = _Path(__file__).resolve().parent.parent
+if (_root / "backends" / "interface.py").is_file():
+    # Python started in the root of a clone finds this folder before an installed copy.
+    __path__.append(str(_root))
+
+from scratchnet import init, losses, ops
+from scratchnet.backends import Backend, InputError, available_backends, get_backend
+from scratchnet.layers import (
+    GELU,
+    BatchNorm,
+    Dropout,
+    Layer,
+    LeakyReLU,
+    Linear,
+    ReLU,
+    Residual,
+    Sequential,
+    Sigmoid,
+    Softplus,
+    Tanh,
+    Threshold,
+)
+from scratchnet.model import Model, mlp
+from scratchnet.optim import SGD, Adam, AdamW, clip_gradients
+from scratchnet.tensor import Tensor, no_grad
+from scratchnet.training import History, accuracy, evaluate_loss, fit
+
+__all__ = [
+    "GELU",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Backend",
+    "BatchNorm",
+    "Dropout",
+    "History",
+    "InputError",
+    "Layer",
+    "LeakyReLU",
+    "Linear",
+    "Model",
+    "ReLU",
+    "Residual",
+    "Sequential",
+    "Sigmoid",
+    "Softplus",
+    "Tanh",
+    "Tensor",
+    "Threshold",
+    "accuracy",
+    "available_backends",
+    "clip_gradients",
+    "evaluate_loss",
+    "fit",
+    "get_backend",
+    "init",
+    "losses",
+    "mlp",
+    "no_grad",
+    "ops",
+]

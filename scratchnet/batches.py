@@ -1,0 +1,108 @@
+"""Data for training: checked once, then cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends import Array, InputError
+from scratchnet.layers import positive_whole
+from scratchnet.losses import LOSSES, Loss, check_targets, column, softmax_cross_entropy
+from scratchnet.model import SHUFFLING, Model, evaluating
+from scratchnet.tensor import Tensor, result
+
+
+def checked_data(model: Model, X: Any, y: Any, loss: Loss) -> tuple[Tensor, Array]:
+    """X (N, inputs) and y on the model's backend, y in the shape and dtype that the loss takes.
+
+    An ensemble also takes X (E, N, inputs). Raises `InputError` where they are empty, not finite,
+    or do not fit each other, the model or the loss.
+    """
+    inputs, targets = _finite(model, "X", X), _finite(model, "y", y)
+    if inputs.ndim != 2 and not (inputs.ndim == 3 and inputs.shape[0] == model.ensemble):
+        own = f" or ({model.ensemble}, N, inputs)" if model.ensemble else ""
+        raise InputError(f"X of shape {inputs.shape}: needs (N, inputs){own}")
+    samples = inputs.shape[-2]
+    if samples == 0 or targets.size == 0:
+        raise InputError(f"X of shape {inputs.shape}, y of shape {targets.shape}: no samples")
+    if samples not in targets.shape[:2]:
+        raise InputError(f"X of shape {inputs.shape} and y of shape {targets.shape} do not fit")
+    x = model.as_input(inputs)
+    with evaluating(model):
+        one = model(result(x.data[..., :1, :], model.backend))
+    check_targets(loss, targets, one.shape[-1])
+    if loss is softmax_cross_entropy:
+        return x, model.backend.asarray(targets, np.int64)
+    if loss not in LOSSES.values():
+        return x, model.backend.asarray(targets)
+    outputs = model.backend.empty((*one.shape[:-2], samples, one.shape[-1]), model.dtype)
+    return x, column(model.backend, result(outputs, model.backend), targets)
+
+
+def _finite(model: Model, name: str, values: Any) -> Any:
+    """The values as a host array of numbers that are finite in the model's dtype."""
+    if isinstance(values, model.backend.xp.ndarray):
+        values = model.backend.to_numpy(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise InputError(f"{name} is not a table of numbers: its rows differ in length") from None
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{name} of type {array.dtype}: accepted are numbers")
+    with np.errstate(over="ignore"):
+        wrong = ~np.isfinite(array.astype(model.dtype))
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise InputError(
+            f"{name}{list(place)} is {array[place]}: all values must be finite in {model.dtype}"
+        )
+    return array
+
+
+class Batches:
+    """Iterating gives (inputs, targets, share of the samples) for each batch of one epoch.
+
+    Without a `batch_size` the only batch is the whole set, in its order. Otherwise each epoch has
+    a new order, and each network of an ensemble one of its own, drawn from its seed; the last
+    batch holds what is left.
+    """
+
+    def __init__(
+        self, model: Model, inputs: Tensor, targets: Array, batch_size: int | None
+    ) -> None:
+        if batch_size is not None:
+            positive_whole("batch_size", batch_size)
+        self.model, self.inputs, self.targets = model, inputs, targets
+        self.batch_size = batch_size
+        self.samples = inputs.shape[-2]
+        self._generators = [
+            np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(SHUFFLING,)))
+            for seed in model.seeds
+        ]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Array, float]]:
+        if self.batch_size is None:
+            yield self.inputs, self.targets, 1.0
+            return
+        k = self.model.backend
+        orders = np.stack([rng.permutation(self.samples) for rng in self._generators])
+        for start in range(0, self.samples, self.batch_size):
+            rows = orders[:, start : start + self.batch_size]
+            index = k.asarray(rows if self.model.ensemble else rows[0])
+            inputs = self._select(self.inputs.data, index, own_axes=3)
+            targets = self._select(self.targets, index, own_axes=self._own_target_axes())
+            yield result(inputs, k), targets, rows.shape[1] / self.samples
+
+    def _own_target_axes(self) -> int:
+        """The number of axes that targets have where each network has its own."""
+        return 2 if self.targets.dtype.kind in "iu" else 3
+
+    def _select(self, values: Array, index: Array, own_axes: int) -> Array:
+        """The rows `index` (B,) or (E, B) of values that are shared, or that lead with E."""
+        k = self.model.backend
+        if values.ndim < own_axes:
+            return k.take(values, index)
+        networks = k.xp.arange(len(values)).reshape(-1, 1)
+        return k.take(values, (networks, index))

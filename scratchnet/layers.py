@@ -1,0 +1,303 @@
+"""Layers: what a network is made of.
+
+A layer declares its parameters and says how its output follows from its input; it holds no numbers
+until a `Model` (in `model.py`) gives it some. Shapes are those of one network: a matrix (in, out)
+becomes (E, in, out) in an ensemble of E, a vector (d,) becomes (E, 1, d), and every rule below
+reads the same.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from scratchnet import ops
+from scratchnet.backends import Array, InputError, choose
+from scratchnet.init import Initializer, get_initializer
+from scratchnet.tensor import Tensor
+
+
+class Layer:
+    """A function of a tensor. `parameters` are learned; `buffers` are numbers it keeps besides."""
+
+    training = True
+
+    def __init__(self) -> None:
+        self.parameters: dict[str, Tensor] = {}
+        self.buffers: dict[str, Array] = {}
+
+    def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of each parameter, in one network."""
+        return {}
+
+    def initial_parameters(self, rng: np.random.Generator) -> Mapping[str, Any]:
+        """The first values of each parameter of one network, as host arrays."""
+        return {}
+
+    def initial_buffers(self, seed: np.random.SeedSequence) -> Mapping[str, Any]:
+        """The first values of each buffer of one network, as host arrays."""
+        return {}
+
+    def children(self) -> Mapping[str, Layer]:
+        """The layers inside this one, by name."""
+        return {}
+
+    def walk(self, name: str = "") -> Iterator[tuple[str, Layer]]:
+        """This layer and all inside it, each with its dotted name, in the order of computation."""
+        yield name, self
+        for child_name, child in self.children().items():
+            yield from child.walk(f"{name}.{child_name}" if name else child_name)
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.forward(x)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Linear(Layer):
+    """y = x W + b, with W (fan_in, fan_out) drawn by `init` and b (fan_out,) zero at first."""
+
+    def __init__(self, fan_in: int, fan_out: int, init: str | Initializer = "he_normal") -> None:
+        super().__init__()
+        self.fan_in = positive_whole("fan_in of Linear", fan_in)
+        self.fan_out = positive_whole("fan_out of Linear", fan_out)
+        self.init = get_initializer(init)
+
+    def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        return {"weight": (self.fan_in, self.fan_out), "bias": (self.fan_out,)}
+
+    def initial_parameters(self, rng: np.random.Generator) -> Mapping[str, Any]:
+        return {
+            "weight": self.init(rng, self.fan_in, self.fan_out),
+            "bias": np.zeros(self.fan_out),
+        }
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.parameters:
+            raise InputError(f"{self} has no weights yet: give it to a Model")
+        weight = self.parameters["weight"]
+        if x.data.ndim < 2 or x.data.shape[-1] != self.fan_in:
+            raise InputError(f"{self} got an input of shape {x.shape}: needs (N, {self.fan_in})")
+        if x.data.ndim == weight.data.ndim == 3 and len(x.data) != len(weight.data):
+            raise InputError(f"{self} got an input of shape {x.shape} for {len(weight)} networks")
+        return ops.affine(x, weight, self.parameters["bias"])
+
+    def __repr__(self) -> str:
+        return f"Linear({self.fan_in} -> {self.fan_out})"
+
+
+class ReLU(Layer):
+    """y = max(0, x)"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.relu(x)
+
+
+class LeakyReLU(Layer):
+    """y = x where x > 0, else slope * x"""
+
+    def __init__(self, slope: float = 0.01) -> None:
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.leaky_relu(x, self.slope)
+
+
+class Sigmoid(Layer):
+    """y = 1 / (1 + e^-x)"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.sigmoid(x)
+
+
+class Tanh(Layer):
+    """y = tanh x"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.tanh(x)
+
+
+class Softplus(Layer):
+    """y = ln(1 + e^x)"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.softplus(x)
+
+
+class GELU(Layer):
+    """y = x Phi(x), in its tanh form"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.gelu(x)
+
+
+class Threshold(Layer):
+    """y = 1 where x >= 0, else 0; it can be trained only with a surrogate window, see the op."""
+
+    def __init__(self, surrogate_window: float | None = None) -> None:
+        super().__init__()
+        self.surrogate_window = surrogate_window
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.threshold(x, self.surrogate_window)
+
+
+class Dropout(Layer):
+    """In training, each entry is 0 with probability `rate`, else x / (1 - rate); in eval, y = x.
+
+    The mask depends on the network's seed, on the layer and on how many masks were drawn before,
+    so that a network drops the same entries alone and within an ensemble.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        if not 0 <= rate < 1:
+            raise InputError(f"dropout rate {rate}: accepted are 0 <= rate < 1")
+        self.rate = rate
+
+    def initial_buffers(self, seed: np.random.SeedSequence) -> Mapping[str, Any]:
+        # An odd key, as the generator asks for: it then visits every 64-bit state.
+        key = seed.generate_state(1, np.uint64)[0] | np.uint64(1)
+        return {"key": np.array(key), "step": np.array(0, np.uint64)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        if not self.buffers:
+            raise InputError(f"{self} has no key yet: give it to a Model")
+        k, key, step = x.backend, self.buffers["key"], self.buffers["step"]
+        shape = x.data.shape[-2:]
+        size = shape[0] * shape[1]
+        places = k.xp.arange(size, dtype=key.dtype).reshape(shape)
+        counters = k.add(k.multiply(step, size), places)
+        k.add(step, 1, out=step)
+        return ops.dropout(x, self.rate, counters, key)
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.rate})"
+
+
+class BatchNorm(Layer):
+    """y = gain * (x - m) / sqrt(v + epsilon) + shift, feature by feature (Ioffe and Szegedy 2015).
+
+    In training m and v are the batch's mean and variance; running averages of them, with the
+    unbiased variance, are kept for eval: running <- (1 - momentum) running + momentum batch.
+    """
+
+    def __init__(self, features: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        self.features = positive_whole("features of BatchNorm", features)
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        return {"weight": (self.features,), "bias": (self.features,)}
+
+    def initial_parameters(self, rng: np.random.Generator) -> Mapping[str, Any]:
+        return {"weight": np.ones(self.features), "bias": np.zeros(self.features)}
+
+    def initial_buffers(self, seed: np.random.SeedSequence) -> Mapping[str, Any]:
+        return {"running_mean": np.zeros(self.features), "running_var": np.ones(self.features)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.parameters:
+            raise InputError(f"{self} has no parameters yet: give it to a Model")
+        if x.data.ndim < 2 or x.data.shape[-1] != self.features:
+            raise InputError(f"{self} got an input of shape {x.shape}: needs (N, {self.features})")
+        k = x.backend
+        if self.training:
+            standard, mean, variance = ops.standardize(x, self.epsilon)
+            samples = x.data.shape[-2]
+            self._average("running_mean", mean)
+            self._average("running_var", k.multiply(variance, samples / (samples - 1)))
+        else:
+            scale = k.sqrt(k.add(self.buffers["running_var"], self.epsilon))
+            standard = (x - self.buffers["running_mean"]) / scale
+        return standard * self.parameters["weight"] + self.parameters["bias"]
+
+    def _average(self, name: str, batch: Array) -> None:
+        running = self.buffers[name]
+        k = self.parameters["weight"].backend
+        k.multiply(running, 1 - self.momentum, out=running)
+        share = k.multiply(batch, self.momentum)
+        k.add(running, share.reshape(share.shape[-1:]) if running.ndim == 1 else share, out=running)
+
+    def __repr__(self) -> str:
+        return f"BatchNorm({self.features})"
+
+
+class Sequential(Layer):
+    """y = the layers, one after another"""
+
+    def __init__(self, *layers: Layer) -> None:
+        super().__init__()
+        if not layers:
+            raise InputError("a Sequential of zero layers: at least one is needed")
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise InputError(f"a Sequential of {layer!r}: accepted are layers")
+        self.layers = layers
+
+    def children(self) -> Mapping[str, Layer]:
+        return {str(number): layer for number, layer in enumerate(self.layers)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(repr, self.layers))})"
+
+
+class Residual(Layer):
+    """y = x + f(x), where f is the layers inside, one after another (He et al. 2016)"""
+
+    def __init__(self, *layers: Layer) -> None:
+        super().__init__()
+        self.body = Sequential(*layers)
+
+    def children(self) -> Mapping[str, Layer]:
+        return self.body.children()
+
+    def forward(self, x: Tensor) -> Tensor:
+        change = self.body.forward(x)
+        if change.data.shape[-1] != x.data.shape[-1]:
+            raise InputError(f"{self} turns {x.shape} into {change.shape}: the widths must agree")
+        return x + change
+
+    def __repr__(self) -> str:
+        return f"Residual({', '.join(map(repr, self.body.layers))})"
+
+
+ACTIVATIONS: dict[str, Layer] = {
+    "relu": ReLU(),
+    "leaky_relu": LeakyReLU(),
+    "sigmoid": Sigmoid(),
+    "tanh": Tanh(),
+    "softplus": Softplus(),
+    "gelu": GELU(),
+    "threshold": Threshold(surrogate_window=1.0),
+}
+
+
+def get_activation(activation: str | Layer) -> Layer:
+    """A fresh activation layer by its name, or a fresh copy of the layer given."""
+    if isinstance(activation, str):
+        activation = choose("activation", activation, ACTIVATIONS)
+    return copy.deepcopy(activation)
+
+
+def positive_whole(what: str, value: Any) -> int:
+    """`value` as an int, or `InputError` where it is not a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise InputError(f"{what} is {value!r}: accepted are whole numbers from 1")
+    return int(value)

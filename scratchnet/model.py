@@ -1,0 +1,282 @@
+"""A model: layers, and the two buffers that hold all their parameters and gradients.
+
+One buffer for all parameters makes an optimizer's step a few calls instead of a few per layer. Its
+shape is (P,), or (E, P) for an ensemble: E networks with seeds of their own that compute side by
+side. Network i of an ensemble with seed s is the network with seed s + i.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends import Array, Backend, InputError, get_backend
+from scratchnet.init import Initializer
+from scratchnet.layers import (
+    BatchNorm,
+    Dropout,
+    Layer,
+    Linear,
+    Residual,
+    Sequential,
+    get_activation,
+    positive_whole,
+)
+from scratchnet.tensor import FLOAT_TYPES, Tensor, no_grad, result
+
+# Each use of a network's seed draws from a stream of its own.
+INITIALIZATION, DROPOUT, SHUFFLING = 0, 1, 2
+
+
+class Model:
+    """`model(X)` computes the layers' outputs (N, outputs), or (E, N, outputs) for an ensemble.
+
+    `parameter_buffer` and `gradient_buffer` hold everything learned; each layer's arrays are views
+    of them, and everything that changes parameters writes in place, so that the views stay valid.
+    """
+
+    def __init__(
+        self,
+        *layers: Layer,
+        seed: int = 0,
+        ensemble: int | None = None,
+        dtype: str = "float32",
+        backend: str | Backend = "auto",
+    ) -> None:
+        """Draw the parameters of `ensemble` networks, or of one (None: no ensemble axis).
+
+        Raises `InputError` for no layers, a layer that already belongs to a model, a negative seed,
+        an ensemble below 1 or a dtype other than float32 and float64.
+        """
+        if dtype not in FLOAT_TYPES:
+            raise InputError(f"dtype {dtype} of a model: accepted are {' and '.join(FLOAT_TYPES)}")
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise InputError(f"seed {seed!r}: accepted are whole numbers from 0")
+        if ensemble is not None:
+            positive_whole("ensemble", ensemble)
+        self.root = Sequential(*layers)
+        self.backend = get_backend(backend)
+        self.dtype = dtype
+        self.ensemble = ensemble
+        self.seeds = tuple(range(int(seed), int(seed) + (ensemble or 1)))
+        self._allocate()
+        self._initialize()
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return self.root.layers
+
+    def _allocate(self) -> None:
+        """Give each parameter its view of the two buffers."""
+        declared = []
+        for name, layer in self.root.walk():
+            if layer.parameters or layer.buffers:
+                raise InputError(f"{layer} belongs to a model already: make a new layer")
+            declared += [(name, layer, *item) for item in layer.parameter_shapes().items()]
+        lead = () if self.ensemble is None else (self.ensemble,)
+        size = sum(math.prod(shape) for *_, shape in declared)
+        self.parameter_buffer = self.backend.zeros((*lead, size), self.dtype)
+        self.gradient_buffer = self.backend.zeros((*lead, size), self.dtype)
+        self._parameters: dict[str, Tensor] = {}
+        start = 0
+        for layer_name, layer, name, shape in declared:
+            place = (..., slice(start, start := start + math.prod(shape)))
+            parameter = Tensor(0.0, self.dtype, self.backend)
+            parameter.data = self.parameter_buffer[place].reshape(self._own_shape(shape))
+            parameter.grad = self.gradient_buffer[place].reshape(self._own_shape(shape))
+            layer.parameters[name] = self._parameters[f"{layer_name}.{name}"] = parameter
+
+    def _own_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape that an array of one network has in this model."""
+        if self.ensemble is None:
+            return shape
+        return (self.ensemble, *((1, *shape) if len(shape) == 1 else shape or (1, 1)))
+
+    def _initialize(self) -> None:
+        generators = [
+            np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(INITIALIZATION,)))
+            for seed in self.seeds
+        ]
+        for number, (_, layer) in enumerate(self.root.walk()):
+            drawn = [layer.initial_parameters(rng) for rng in generators]
+            for name, parameter in layer.parameters.items():
+                parameter.data[...] = self._stacked([each[name] for each in drawn], self.dtype)
+            sequences = [
+                np.random.SeedSequence(seed, spawn_key=(DROPOUT, number)) for seed in self.seeds
+            ]
+            kept = [layer.initial_buffers(sequence) for sequence in sequences]
+            for name, first in kept[0].items():
+                dtype = self.dtype if first.dtype.kind == "f" else first.dtype
+                layer.buffers[name] = self._stacked([each[name] for each in kept], dtype)
+
+    def _stacked(self, of_each: Sequence[Any], dtype: Any) -> Array:
+        """One array per network, as one array of this model's shape."""
+        shape = self._own_shape(np.shape(of_each[0]))
+        return self.backend.asarray(np.stack(of_each).reshape(shape), dtype)
+
+    def __call__(self, X: Any) -> Tensor:
+        """The outputs for X (N, inputs), or (E, N, inputs) with inputs of its own per network.
+
+        An array is moved to the model's backend and dtype; a tensor is taken as it is.
+        """
+        return self.root.forward(self.as_input(X))
+
+    def as_input(self, X: Any) -> Tensor:
+        """X as a constant tensor of the model's backend and dtype; a tensor as it is."""
+        if isinstance(X, Tensor):
+            return X
+        return result(self.backend.asarray(X, self.dtype), self.backend)
+
+    def predict(self, X: Any) -> Any:
+        """The outputs for X in eval mode and without a graph, as a NumPy array."""
+        with evaluating(self):
+            return self(X).numpy()
+
+    def activations(self, X: Any) -> dict[str, Any]:
+        """The output of each layer for X in eval mode, by name, as NumPy arrays."""
+        with evaluating(self):
+            return {name: output.numpy() for name, output in self.layer_outputs(X)}
+
+    def layer_outputs(self, X: Any) -> Iterator[tuple[str, Tensor]]:
+        """Name and output of each layer in turn, in the present mode."""
+        x = self.as_input(X)
+        for name, layer in self.root.children().items():
+            x = layer.forward(x)
+            yield name, x
+
+    @property
+    def training(self) -> bool:
+        return self.root.training
+
+    def train(self, mode: bool = True) -> Model:
+        """Switch Dropout and BatchNorm to training (or, with False, to eval); returns the model."""
+        for _, layer in self.root.walk():
+            layer.training = mode
+        return self
+
+    def eval(self) -> Model:
+        """Switch Dropout off and let BatchNorm use its running averages; returns the model."""
+        return self.train(False)
+
+    def parameters(self) -> list[Tensor]:
+        """All parameters, in the order of the buffer."""
+        return list(self._parameters.values())
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """All parameters with their dotted names, such as '0.weight'."""
+        return iter(self._parameters.items())
+
+    @property
+    def parameter_count(self) -> int:
+        """The number of parameters of one network."""
+        return int(self.parameter_buffer.shape[-1])
+
+    def _arrays(self) -> dict[str, Array]:
+        arrays = {name: parameter.data for name, parameter in self._parameters.items()}
+        for layer_name, layer in self.root.walk():
+            arrays |= {f"{layer_name}.{name}": each for name, each in layer.buffers.items()}
+        return arrays
+
+    def state_dict(self, network: int | None = None) -> dict[str, Any]:
+        """Copies of all parameters and buffers by name, as NumPy arrays.
+
+        With `network`, those of that network of an ensemble, in the shapes of a single one.
+        """
+        state = {name: np.array(self.backend.to_numpy(a)) for name, a in self._arrays().items()}
+        if network is None:
+            return state
+        if self.ensemble is None or not 0 <= network < self.ensemble:
+            raise InputError(
+                f"network {network} of an ensemble of {self.ensemble}: no such network"
+            )
+        single_shapes = {
+            f"{name}.{parameter}": shape
+            for name, layer in self.root.walk()
+            for parameter, shape in layer.parameter_shapes().items()
+        }
+        return {
+            name: each[network].reshape(single_shapes.get(name, each[network].squeeze().shape))
+            for name, each in state.items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Copy all arrays of `state_dict()` in, in place.
+
+        Raises `InputError`, before anything is changed, for a missing or unknown name or a shape
+        that differs.
+        """
+        arrays = self._arrays()
+        if missing := [name for name in arrays if name not in state]:
+            raise InputError(f"state dict lacks {', '.join(missing)}")
+        if unknown := [name for name in state if name not in arrays]:
+            raise InputError(f"state dict has unknown {', '.join(unknown)}")
+        for name, array in arrays.items():
+            if np.shape(state[name]) != tuple(array.shape):
+                raise InputError(
+                    f"state dict: {name} has shape {np.shape(state[name])}, needs {array.shape}"
+                )
+        for name, array in arrays.items():
+            self.backend.copy(self.backend.asarray(state[name], array.dtype), out=array)
+
+    def __repr__(self) -> str:
+        networks = "" if self.ensemble is None else f", {self.ensemble} networks"
+        lines = [f"Model({self.parameter_count:,} parameters{networks}, {self.dtype})"]
+        for name, layer in self.root.children().items():
+            count = sum(
+                math.prod(shape)
+                for _, inner in layer.walk()
+                for shape in inner.parameter_shapes().values()
+            )
+            lines.append(f"  {name}: {layer}" + (f"  {count:,} parameters" if count else ""))
+        return "\n".join(lines)
+
+
+@contextmanager
+def evaluating(model: Model) -> Iterator[None]:
+    """Inside, the model is in eval mode and builds no graph; afterwards its mode is as before."""
+    before = model.training
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        model.train(before)
+
+
+def mlp(
+    widths: Sequence[int],
+    activation: str | Layer = "relu",
+    init: str | Initializer = "he_normal",
+    batch_norm: bool = False,
+    dropout: float = 0.0,
+    residual: bool = False,
+    seed: int = 0,
+    ensemble: int | None = None,
+    dtype: str = "float32",
+    backend: str | Backend = "auto",
+) -> Model:
+    """A multilayer perceptron: `widths` is (inputs, hidden, ..., hidden, outputs).
+
+    Each hidden layer is Linear, BatchNorm if asked for, activation, Dropout if asked for; the
+    output layer is Linear alone, so (inputs, outputs) is a linear model. With `residual`, a hidden
+    layer that keeps the width is x + layer(x). Raises `InputError` for fewer than two widths, a
+    width below 1, or an unknown name.
+    """
+    if isinstance(widths, str) or len(widths) < 2:
+        raise InputError(f"widths {widths!r}: at least the inputs and the outputs are needed")
+    widths = [positive_whole("a width of mlp", width) for width in widths]
+    layers: list[Layer] = []
+    for fan_in, fan_out in zip(widths[:-2], widths[1:-1], strict=True):
+        block: list[Layer] = [Linear(fan_in, fan_out, init)]
+        if batch_norm:
+            block.append(BatchNorm(fan_out))
+        block.append(get_activation(activation))
+        if dropout:
+            block.append(Dropout(dropout))
+        layers += [Residual(*block)] if residual and fan_in == fan_out else block
+    layers.append(Linear(widths[-2], widths[-1], init))
+    return Model(*layers, seed=seed, ensemble=ensemble, dtype=dtype, backend=backend)

@@ -1,0 +1,61 @@
+"""What all ops with two operands share: constants, checks, and the gradient of broadcasting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scratchnet.backends import Array, Backend
+from scratchnet.tensor import Operand, Tensor, result
+
+
+def operands(a: Operand, b: Operand) -> tuple[Tensor, Tensor, Backend]:
+    """Both as tensors of one backend and one dtype, with that backend.
+
+    A number becomes a constant of the other's dtype. Raises `TypeError` where two arrays differ in
+    dtype, since NumPy would silently compute in the larger one, and where the backends differ.
+    """
+    if not isinstance(a, Tensor):
+        a = constant(a, like=b)
+    elif not isinstance(b, Tensor):
+        b = constant(b, like=a)
+    if a.backend is not b.backend:
+        raise TypeError(
+            f"operands on two backends, {a.backend.name} and {b.backend.name}: "
+            "move one with backend.asarray"
+        )
+    if a.data.dtype != b.data.dtype:
+        raise TypeError(
+            f"operands of two dtypes, {a.dtype} and {b.dtype}: convert one, nothing is promoted"
+        )
+    return a, b, a.backend
+
+
+def constant(value: Any, like: Operand) -> Tensor:
+    """A tensor without gradient, on the backend of `like`; a number takes its dtype too."""
+    if not isinstance(like, Tensor):
+        raise TypeError(f"an op needs at least one Tensor, got {type(value)} and {type(like)}")
+    backend = like.backend
+    if isinstance(value, (bool, int, float)):
+        return result(backend.asarray(value, like.data.dtype), backend)
+    if isinstance(value, backend.xp.ndarray):
+        return result(value, backend)
+    raise TypeError(
+        f"a constant of type {type(value).__name__} on the {backend.name} backend: "
+        f"accepted are numbers, {backend.xp.__name__}.ndarray and Tensor"
+    )
+
+
+def unbroadcast(k: Backend, dy: Array, shape: tuple[int, ...]) -> Array:
+    """The gradient of an operand that was broadcast from `shape` to dy's shape.
+
+    An entry that was used n times gets the sum of its n gradients: sum over the leading axes that
+    broadcasting added and over the axes that it stretched from size 1.
+    """
+    if dy.shape == shape:
+        return dy
+    lead, last = dy.shape[:-2], dy.shape[-1:]
+    if shape == (*lead, 1, *last) or (dy.ndim == 2 and shape == last):
+        return k.reshape(k.sum_rows(dy), shape)
+    added = dy.ndim - len(shape)
+    stretched = [i + added for i, n in enumerate(shape) if n == 1 and dy.shape[i + added] != 1]
+    return k.reshape(k.sum(dy, axis=(*range(added), *stretched)), shape)

@@ -1,0 +1,255 @@
+"""Reverse-mode automatic differentiation: the tape, and nothing else.
+
+A `Tensor` is an array that remembers which tensors it was computed from and, for each of them, the
+rule that sends a gradient back to it. These memories form a graph from the result to its inputs;
+there is no other tape. `backward()` walks it once, from the result, and applies the chain rule:
+
+    dL/dx = sum over the users y of x of  pullback_{y -> x}(dL/dy)
+
+A pullback is the function dL/dy -> dL/dx of one op (its vector-Jacobian product). The ops, each
+with its pullbacks, are in `scratchnet.ops`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from scratchnet.backends import Array, Backend, InputError, get_backend
+
+Pullback = Callable[[Array], Array]
+Edge = tuple["Tensor", Pullback]
+
+FLOAT_TYPES = ("float32", "float64")
+
+
+class Tensor:
+    """An array and, for each tensor it was computed from, the rule that sends a gradient back.
+
+    A tensor made from values is a *leaf*: it has no sources, and `backward()` leaves the gradient
+    of the differentiated result in its `grad`. A plain array or number in an op is a constant.
+    """
+
+    __slots__ = ("data", "backend", "sources", "requires_grad", "grad", "keeps_grad", "__weakref__")
+
+    data: Array
+    backend: Backend
+    sources: tuple[Edge, ...]
+    requires_grad: bool
+    grad: Array | None
+    keeps_grad: bool
+
+    def __init__(
+        self,
+        values: Any,
+        dtype: str | None = None,
+        backend: str | Backend = "auto",
+        requires_grad: bool = True,
+    ) -> None:
+        """A leaf that holds `values`, as float32 unless they are a float64 array or dtype says so.
+
+        Raises `InputError` for a dtype other than float32 and float64.
+        """
+        self.backend = get_backend(backend)
+        if dtype is None:
+            given = str(getattr(values, "dtype", "float32"))
+            dtype = given if given in FLOAT_TYPES else "float32"
+        if str(dtype) not in FLOAT_TYPES:
+            raise InputError(f"dtype {dtype} of a tensor: accepted are {' and '.join(FLOAT_TYPES)}")
+        self.data = self.backend.asarray(values, dtype)
+        self.sources = ()
+        self.requires_grad = requires_grad
+        self.grad = None
+        self.keeps_grad = requires_grad
+
+    def backward(self) -> None:
+        """Set `grad` of every leaf, and of every tensor that asked for it, to d(sum of self)/d(it).
+
+        One rule for a gradient that is already there: it is *replaced*, in place. A leaf that this
+        result does not depend on keeps what it had. To accumulate, add the losses.
+
+        A node may send its gradient on once all its users have sent theirs. So the first loop
+        counts the users of each node, and the second visits a node when its count is down to 0.
+        Time and memory are linear in the number of ops; nothing recurses, so depth has no limit.
+        """
+        if not self.requires_grad:
+            raise InputError("backward() of a result that depends on no tensor with a gradient")
+        users: dict[Tensor, int] = {self: 0}
+        unexplored = [self]
+        while unexplored:
+            for source, _ in unexplored.pop().sources:
+                if source in users:
+                    users[source] += 1
+                else:
+                    users[source] = 1
+                    unexplored.append(source)
+
+        backend = self.backend
+        gradient = {self: backend.ones(self.data.shape, self.data.dtype)}
+        ready = [self]
+        while ready:
+            node = ready.pop()
+            dy = gradient.pop(node)
+            if node.keeps_grad:
+                # A copy: after a + b both sources were sent this same array.
+                node.grad = backend.copy(dy, out=... if node.grad is None else node.grad)
+            for source, pullback in node.sources:
+                contribution = pullback(dy)
+                if source in gradient:
+                    contribution = backend.add(gradient[source], contribution)
+                gradient[source] = contribution
+                users[source] -= 1
+                if users[source] == 0:
+                    ready.append(source)
+
+    def retain_grad(self) -> Tensor:
+        """Keep this intermediate result's gradient too, in `grad`; returns self."""
+        self.keeps_grad = True
+        return self
+
+    def detach(self) -> Tensor:
+        """The same array as a constant: no gradient flows through it."""
+        return result(self.data, self.backend)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        shape: tuple[int, ...] = self.data.shape
+        return shape
+
+    @property
+    def ndim(self) -> int:
+        return int(self.data.ndim)
+
+    @property
+    def dtype(self) -> str:
+        return str(self.data.dtype)
+
+    def numpy(self) -> Any:
+        """The numbers as a NumPy array on the host."""
+        return self.backend.to_numpy(self.data)
+
+    def item(self) -> float:
+        """The only number of a tensor with one entry."""
+        return float(self.data.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        kind = "" if self.sources or self.requires_grad else ", constant"
+        return f"Tensor({self.numpy()}, dtype={self.dtype}{kind})"
+
+    def __float__(self) -> float:
+        return self.item()
+
+    # Arithmetic, in terms of scratchnet.ops.
+
+    def __add__(self, other: Operand) -> Tensor:
+        return ops.add(self, other)
+
+    def __radd__(self, other: Operand) -> Tensor:
+        return ops.add(other, self)
+
+    def __sub__(self, other: Operand) -> Tensor:
+        return ops.subtract(self, other)
+
+    def __rsub__(self, other: Operand) -> Tensor:
+        return ops.subtract(other, self)
+
+    def __mul__(self, other: Operand) -> Tensor:
+        return ops.multiply(self, other)
+
+    def __rmul__(self, other: Operand) -> Tensor:
+        return ops.multiply(other, self)
+
+    def __truediv__(self, other: Operand) -> Tensor:
+        return ops.divide(self, other)
+
+    def __rtruediv__(self, other: Operand) -> Tensor:
+        return ops.divide(other, self)
+
+    def __pow__(self, exponent: Operand) -> Tensor:
+        return ops.power(self, exponent)
+
+    def __rpow__(self, base: Operand) -> Tensor:
+        return ops.power(base, self)
+
+    def __matmul__(self, other: Operand) -> Tensor:
+        return ops.matmul(self, other)
+
+    def __rmatmul__(self, other: Operand) -> Tensor:
+        return ops.matmul(other, self)
+
+    def __neg__(self) -> Tensor:
+        return ops.negative(self)
+
+    def __abs__(self) -> Tensor:
+        return ops.absolute(self)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return ops.take(self, index)
+
+    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        return ops.sum(self, axis, keepdims)
+
+    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        return ops.mean(self, axis, keepdims)
+
+    def reshape(self, *shape: int) -> Tensor:
+        return ops.reshape(self, shape)
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes swapped."""
+        return ops.transpose(self)
+
+    # NumPy must leave `array + tensor` to the methods above.
+    __array_ufunc__ = None
+
+
+Operand = Tensor | Array | float
+
+_building_graph = True
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside, results remember nothing: less memory, and `backward()` of them is refused."""
+    global _building_graph
+    before, _building_graph = _building_graph, False
+    try:
+        yield
+    finally:
+        _building_graph = before
+
+
+def result(data: Array, backend: Backend, *sources: Edge) -> Tensor:
+    """The tensor that an op returns: its value, and an edge to each source that wants a gradient.
+
+    An edge is (source, pullback). A pullback gets dL/dy and returns dL/d(source), of the source's
+    shape; it must not write onto what it gets, since other pullbacks get the same array. It should
+    hold arrays rather than the result itself, so that the graph is freed with its last user.
+    """
+    node = Tensor.__new__(Tensor)
+    node.data = data
+    node.backend = backend
+    if _building_graph:
+        node.sources = tuple([edge for edge in sources if edge[0].requires_grad])
+        node.requires_grad = bool(node.sources)
+    else:
+        node.sources = ()
+        node.requires_grad = False
+    node.grad = None
+    node.keeps_grad = False
+    return node
+
+
+# The operators above need the ops, and the ops need Tensor, which exists by now.
+from scratchnet import ops  # noqa: E402

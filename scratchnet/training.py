@@ -1,0 +1,254 @@
+"""fit(): forward, loss, backward, step; again and again, with a history of how it went."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends import Array, InputError, choose
+from scratchnet.batches import Batches, checked_data
+from scratchnet.losses import LOSSES, Loss
+from scratchnet.model import Model, evaluating
+from scratchnet.optim import Adam, Optimizer, clip_gradients
+from scratchnet.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """Where a network's loss stopped being a finite number."""
+
+    network: int
+    epoch: int
+    layer: str
+
+    def __str__(self) -> str:
+        return (
+            f"network {self.network}: the loss was not finite at epoch {self.epoch}, first seen in "
+            f"{self.layer}"
+        )
+
+
+@dataclass
+class History:
+    """What `fit` measured. The curves have shape (epochs,), or (epochs, E) for an ensemble."""
+
+    loss: Any = field(default_factory=lambda: np.empty(0))
+    """Training loss, the mean over the epoch's samples, each before its step."""
+    validation_loss: Any = field(default_factory=lambda: np.empty(0))
+    """Loss on the validation set after each epoch, in eval mode; empty without one."""
+    seconds: float = 0.0
+    stopped: str = "epochs"
+    """Why training ended: 'epochs', 'early stopping', 'callback', 'interrupted' or 'diverged'."""
+    best_epoch: Any = None
+    """With early stopping, the epoch (of each network) whose parameters were kept."""
+    diverged: list[Divergence] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs that were finished."""
+        return len(self.loss)
+
+
+Callback = Callable[[int, Model, Any], bool | None]
+"""Called after each epoch with (epoch, model, training loss); a true value ends the training."""
+
+
+def fit(
+    model: Model,
+    X: Any,
+    y: Any,
+    *,
+    loss: str | Loss = "binary_cross_entropy",
+    optimizer: Optimizer | None = None,
+    epochs: int = 100,
+    batch_size: int | None = None,
+    validation: tuple[Any, Any] | None = None,
+    clip_norm: float | None = None,
+    patience: int | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> History:
+    """Train `model` on X (N, inputs) and targets y, in place; the loss says which y it takes.
+
+    Full batch, or mini-batches of `batch_size` in an order that each network of an ensemble draws
+    from its own seed; the last batch may be smaller. Without an `optimizer`, Adam at 1e-3.
+    `clip_norm` bounds each network's gradient norm. With `patience`, a network whose validation
+    loss has not improved for that many epochs is done, and gets its best parameters back; training
+    ends when all are. A loss that is NaN or infinite ends the training of that network (of all,
+    where there is one only), with a warning that names the epoch and the layer. Ctrl-C ends the
+    training and keeps what was done: see `History.stopped`.
+
+    Raises `InputError`, before anything is changed, for data that is empty, not finite or of a
+    shape that does not fit, and for settings outside their range.
+    """
+    compute_loss = choose("loss", loss, LOSSES) if isinstance(loss, str) else loss
+    optimizer = optimizer or Adam(model)
+    if optimizer.model is not model:
+        raise InputError("the optimizer belongs to another model than the one to train")
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:
+        raise InputError(f"epochs is {epochs!r}: accepted are whole numbers from 0")
+    batches = Batches(model, *checked_data(model, X, y, compute_loss), batch_size)
+    held_out = checked_data(model, *validation, compute_loss) if validation else None
+    stopping = EarlyStopping(model, patience, held_out is not None)
+
+    history = History()
+    losses: list[Any] = []
+    validation_losses: list[Any] = []
+    start = time.perf_counter()
+    model.train()
+    # Overflow is no surprise here: every loss is looked at, and reported where it is not finite.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        try:
+            for epoch in range(epochs):
+                losses.append(
+                    _train_epoch(model, batches, compute_loss, optimizer, clip_norm, history, epoch)
+                )
+                if held_out is not None:
+                    validation_losses.append(evaluate_loss(model, *held_out, compute_loss))
+                    stopping.update(epoch, validation_losses[-1])
+                # A list, not a generator: every callback is called, whatever another one answers.
+                answers = [callback(epoch, model, losses[-1]) for callback in callbacks]
+                if len(history.diverged) == len(model.seeds):
+                    history.stopped = "diverged"
+                elif stopping.all_done:
+                    history.stopped = "early stopping"
+                elif any(answers):
+                    history.stopped = "callback"
+                else:
+                    continue
+                break
+        except KeyboardInterrupt:
+            history.stopped = "interrupted"
+    history.best_epoch = stopping.restore()
+    history.seconds = time.perf_counter() - start
+    history.loss, history.validation_loss = np.array(losses), np.array(validation_losses)
+    return history
+
+
+def _train_epoch(
+    model: Model,
+    batches: Batches,
+    compute_loss: Loss,
+    optimizer: Optimizer,
+    clip_norm: float | None,
+    history: History,
+    epoch: int,
+) -> Any:
+    """One pass over the data; the mean loss of each network, as a host array of shape () or (E,).
+
+    The loss is looked at before the step, while the parameters are still those that gave it.
+    """
+    epoch_loss = np.zeros(() if model.ensemble is None else (model.ensemble,))
+    for inputs, targets, share in batches:
+        batch_loss = compute_loss(model(inputs), targets)
+        value = model.backend.to_numpy(batch_loss.data)
+        epoch_loss += share * value
+        if not math.isfinite(value.sum()):
+            _note_divergence(history, model, epoch, value, inputs)
+            if len(history.diverged) == len(model.seeds):
+                break
+        batch_loss.backward()
+        if clip_norm is not None:
+            clip_gradients(model, clip_norm)
+        optimizer.step()
+    return epoch_loss
+
+
+def _note_divergence(
+    history: History, model: Model, epoch: int, losses: Any, inputs: Tensor
+) -> None:
+    """Enter the networks whose loss has just stopped being finite, with one warning each."""
+    known = {divergence.network for divergence in history.diverged}
+    layers = first_nonfinite_layers(model, inputs)
+    for network in np.flatnonzero(~np.isfinite(np.atleast_1d(losses))):
+        if network not in known:
+            divergence = Divergence(int(network), epoch, layers[network])
+            history.diverged.append(divergence)
+            warnings.warn(str(divergence), RuntimeWarning, stacklevel=4)
+
+
+def first_nonfinite_layers(model: Model, X: Any) -> list[str]:
+    """For each network, the first layer whose output for X holds a NaN or an infinity."""
+    found = ["the loss"] * len(model.seeds)
+    with evaluating(model):
+        for (name, output), layer in zip(model.layer_outputs(X), model.layers, strict=True):
+            finite = np.isfinite(output.numpy()).all(axis=(-2, -1))
+            for network in np.flatnonzero(~np.broadcast_to(finite, len(found))):
+                if found[network] == "the loss":
+                    found[network] = f"layer {name}, {layer}"
+    return found
+
+
+class EarlyStopping:
+    """For each network the best validation loss so far, when it was, and the parameters then.
+
+    A network is done when its loss has not improved for `patience` epochs; what it does afterwards
+    no longer counts, so that a network stops at the same epoch alone and within an ensemble.
+    """
+
+    def __init__(self, model: Model, patience: int | None, has_validation: bool) -> None:
+        if patience is not None and (patience < 1 or not has_validation):
+            raise InputError(
+                f"patience is {patience}: needs at least 1 epoch, and validation=(X, y) to watch"
+            )
+        self.model = model
+        self.patience = patience
+        networks = len(model.seeds)
+        self.best_loss = np.full(networks, np.inf)
+        self.best_epoch = np.zeros(networks, int)
+        self.done = np.zeros(networks, bool)
+        if patience is not None:
+            self._parameters = self._rows(model.parameter_buffer).copy()
+
+    def _rows(self, buffer: Array) -> Array:
+        """A buffer (P,) or (E, P) as one row per network."""
+        return buffer.reshape(len(self.model.seeds), -1)
+
+    def update(self, epoch: int, validation_loss: Any) -> None:
+        """Take note of the losses after this epoch, of shape () or (E,)."""
+        if self.patience is None:
+            return
+        losses = np.atleast_1d(validation_loss)
+        better = (losses < self.best_loss) & ~self.done
+        self.best_loss[better] = losses[better]
+        self.best_epoch[better] = epoch
+        self._parameters[better] = self._rows(self.model.parameter_buffer)[better]
+        self.done |= epoch - self.best_epoch >= self.patience
+
+    @property
+    def all_done(self) -> bool:
+        return bool(self.done.all())
+
+    def restore(self) -> Any:
+        """Put the best parameters back; returns their epochs, of shape () or (E,)."""
+        if self.patience is None:
+            return None
+        buffer = self.model.parameter_buffer
+        buffer[...] = self._parameters.reshape(buffer.shape)
+        return self.best_epoch if self.model.ensemble else int(self.best_epoch[0])
+
+
+def evaluate_loss(model: Model, X: Any, y: Any, loss: str | Loss) -> Any:
+    """The loss in eval mode, without a graph, as a NumPy array of shape () or (E,)."""
+    compute_loss = choose("loss", loss, LOSSES) if isinstance(loss, str) else loss
+    with evaluating(model):
+        return np.array(compute_loss(model(X), y).numpy())
+
+
+def accuracy(model: Model, X: Any, y: Any) -> Any:
+    """The share of samples that are classified as y says, as a NumPy array of shape () or (E,).
+
+    With one output, class 1 is predicted where the logit is above 0; with several, the class with
+    the largest logit. y holds the class of each sample, of shape (N,).
+    """
+    logits = model.predict(X)
+    y = np.asarray(y).reshape(-1)
+    if logits.shape[-2] != len(y):
+        raise InputError(f"{len(y)} labels for {logits.shape[-2]} samples")
+    predicted = logits[..., 0] > 0 if logits.shape[-1] == 1 else logits.argmax(axis=-1)
+    return (predicted == y).mean(axis=-1)

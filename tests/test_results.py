@@ -1,0 +1,187 @@
+"""What a run leaves behind, and its statistics."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from scratchnet.backends.errors import InputError
+from scratchnet.demos import results
+from scratchnet.demos.figures import new_figure, png
+from scratchnet.demos.statistics import Estimate, mean_interval, paired_difference
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    depth: int
+    accuracy: Any
+
+
+def test_a_record_becomes_plain_json() -> None:
+    record = {
+        "rows": [Row(np.int64(2), np.array([[0.5, np.nan]])), Row(1, np.float32(-np.inf))],
+        1: (True, np.bool_(False), None),
+        "out": Path("a/b"),
+        "estimate": Estimate(math.nan, None, 0),
+    }
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    assert json.loads(results.to_json(record), parse_constant=refuse) == {
+        "rows": [{"depth": 2, "accuracy": [[0.5, None]]}, {"depth": 1, "accuracy": None}],
+        "1": [True, False, None],
+        "out": "a/b",
+        "estimate": {"mean": None, "half_width": None, "n": 0},
+    }
+
+
+def test_what_has_no_json_form_is_refused() -> None:
+    with pytest.raises(TypeError, match="object"):
+        results.to_json({"x": object()})
+
+
+def test_a_failing_write_leaves_the_old_file_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "result.json"
+    results.write_atomically(path, b"old")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="space"):
+        results.write_atomically(path, b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["result.json"]
+    results.write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_files_have_the_usual_permissions(tmp_path: Path) -> None:
+    results.write_atomically(tmp_path / "written", b"")
+    (tmp_path / "usual").touch()
+    assert (tmp_path / "written").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_nothing_is_written_when_the_record_has_no_json_form(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        results.save(tmp_path / "run", {"x": object()}, {"picture": new_figure()[0]})
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_can_be_made_passes_and_is_not_made(tmp_path: Path) -> None:
+    results.check_writable(tmp_path / "a" / "b")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("below", [".", "runs/spiral"])
+def test_a_file_in_the_way_is_named(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="--out .*file is a file"):
+        results.check_writable(tmp_path / "file" / below)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_an_unwritable_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(dir: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(InputError, match="--out .*Permission denied"):
+        results.check_writable(tmp_path)
+
+
+def test_deliver_keeps_stdout_for_the_record(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = {"settings": {"depths": np.arange(2)}, "rows": []}
+    figures = {"accuracy": new_figure()[0]}
+    results.deliver(tmp_path / "r", record, figures, Console(stderr=True), json=True)
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"settings": {"depths": [0, 1]}, "rows": []}
+    assert json.loads((tmp_path / "r/result.json").read_text()) == json.loads(captured.out)
+    assert (tmp_path / "r/accuracy.png").read_bytes().startswith(b"\x89PNG")
+    for part in ("accuracy.png", "result.json", str(tmp_path / "r")):
+        assert part in captured.err
+
+
+def test_the_environment_is_plain_and_dated_in_utc() -> None:
+    environment = results.environment("numpy")
+    assert json.loads(results.to_json(environment)) == environment
+    assert environment["numpy"] == np.__version__
+    assert environment["date"].endswith("+00:00")
+    assert environment["backend"] == "numpy"
+
+
+def test_the_same_figure_is_the_same_file() -> None:
+    def draw() -> bytes:
+        figure, axes = new_figure(width=2, height=2)
+        axes.plot([0, 1], [1, 0])
+        return png(figure)
+
+    first = draw()
+    assert first == draw()
+    assert b"tEXt" not in first
+
+
+def test_interval_against_a_case_worked_out_by_hand() -> None:
+    # s = √(5/3), t(0.975, 3) = 3.182446, so the half-width is 3.182446 · √(5/3) / √4.
+    estimate = mean_interval([1, 2, 3, 4])
+    assert estimate.mean == 2.5
+    assert estimate.half_width == pytest.approx(2.054260, abs=1e-6)
+    assert estimate.n == 4
+    assert estimate.interval == pytest.approx((0.445740, 4.554260), abs=1e-6)
+
+
+numbers = st.floats(-1e6, 1e6)
+
+
+@settings(deadline=None)
+@given(numbers, numbers)
+def test_two_values_have_the_interval_of_the_cauchy_distribution(a: float, b: float) -> None:
+    # One degree of freedom: t(0.975, 1) = tan(0.475 π), and s / √2 = |a − b| / 2.
+    half = mean_interval([a, b]).half_width
+    assert half == pytest.approx(math.tan(0.475 * math.pi) * abs(a - b) / 2, rel=1e-6, abs=1e-6)
+
+
+def test_95_of_100_intervals_hold_the_true_mean() -> None:
+    draws = np.random.default_rng(0).normal(3.0, 2.0, (2000, 5))
+    intervals = [mean_interval(row).interval for row in draws]
+    held = np.mean([ends is not None and ends[0] <= 3.0 <= ends[1] for ends in intervals])
+    assert 0.935 < held < 0.965
+
+
+def test_one_value_has_no_interval_and_diverged_runs_are_left_out() -> None:
+    assert mean_interval([0.5]) == Estimate(0.5, None, 1)
+    assert mean_interval([0.5, np.nan, np.inf]) == Estimate(0.5, None, 1)
+    assert mean_interval([]).n == 0
+
+
+def test_estimates_read_well() -> None:
+    assert str(Estimate(0.62, 0.0213, 10)) == "0.620 ± 0.021"
+    assert f"{Estimate(0.62, 0.0213, 10):.1%}" == "62.0% ± 2.1%"
+    assert str(Estimate(0.62, None, 1)) == "0.620"
+    assert str(mean_interval([])) == "no value"
+
+
+def test_a_paired_difference_removes_what_seeds_share() -> None:
+    difference = paired_difference([0.5, 0.7, 0.9, np.nan], [0.4, 0.6, 0.8, 0.1])
+    assert difference.mean == pytest.approx(0.1)
+    assert difference.half_width == pytest.approx(0, abs=1e-12)
+    assert difference.n == 3
+    with pytest.raises(InputError, match=r"\(2,\), \(3,\)"):
+        paired_difference([1, 2], [1, 2, 3])

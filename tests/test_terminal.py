@@ -1,0 +1,198 @@
+"""What a person sees: decision boundaries in characters, progress, and the style of figures."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+from rich.style import Style
+
+from scratchnet.demos.figures import (
+    POINT_COLORS,
+    REGION_COLORS,
+    UNDECIDED_COLOR,
+    decision_panel,
+    grid_points,
+    mean_with_band,
+    new_figure,
+    styled,
+    window,
+)
+from scratchnet.demos.terminal import (
+    boundary,
+    console_for,
+    draw_boundaries,
+    progress,
+    region_color,
+)
+
+SQUARE = (0.0, 1.0, 0.0, 1.0)
+NOTHING: tuple[Any, Any] = (np.empty((0, 2)), np.empty(0))
+
+
+def upper_right(points: np.ndarray) -> np.ndarray:
+    """A decision that differs between all four corners' reflections but one."""
+    return ((points[:, 0] > 0.5) & (points[:, 1] > 0.5)).astype(float)
+
+
+GRID = upper_right(grid_points(SQUARE, 20)).reshape(20, 20)
+
+
+def terminal(width: int = 80, **settings: Any) -> Console:
+    defaults = {
+        "force_terminal": True,
+        "color_system": "truecolor",
+        "no_color": False,
+        "highlight": False,
+    }
+    file = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    return Console(file=file, width=width, _environ={}, **{**defaults, **settings})
+
+
+def printed(console: Console) -> str:
+    file: Any = console.file
+    file.flush()
+    return file.buffer.getvalue().decode()
+
+
+def test_characters_put_regions_and_points_where_they_are() -> None:
+    X, y = np.array([[0.05, 0.1], [0.95, 0.1], [0.05, 0.9]]), np.array([[0], [1], [1]])
+    picture = boundary(GRID, X, y, SQUARE, width=10, colour=False).plain
+    assert picture.split("\n") == [
+        "x    .....",
+        "     .....",
+        "     .....",
+        "          ",
+        "o        x",
+    ]
+
+
+def test_half_blocks_hold_two_pixels_each() -> None:
+    X, y = np.array([[0.05, 0.97]]), np.array([1])
+    picture = boundary(GRID, X, y, SQUARE, width=10)
+    assert picture.plain.split("\n") == ["▀" * 10] * 5
+    first, second, last = (Style.parse(str(picture.spans[i].style)) for i in (0, 1, -1))
+    assert first == Style.parse(f"{POINT_COLORS[1]} on {REGION_COLORS[0]}")
+    assert second == Style.parse(f"{REGION_COLORS[0]} on {REGION_COLORS[0]}")
+    assert last == second
+    # The third line is the first below the middle, so its upper pixel is still class 1.
+    middle = Style.parse(str(picture.spans[2 * 10 + 9].style))
+    assert middle == Style.parse(f"{REGION_COLORS[1]} on {REGION_COLORS[0]}")
+
+
+def test_a_pixel_takes_the_class_of_most_of_its_points() -> None:
+    X, y = np.full((3, 2), 0.99), np.array([0, 0, 1])
+    assert boundary(GRID, X, y, SQUARE, width=4, colour=False).plain[3] == "o"
+
+
+def test_points_outside_the_window_are_left_out() -> None:
+    X, y = np.array([[-0.01, 0.5], [0.5, 1.01], [7.0, 7.0]]), np.array([0, 0, 1])
+    assert set(boundary(GRID, X, y, SQUARE, width=10, colour=False).plain) == {" ", ".", "\n"}
+
+
+def test_colours_run_from_class_0_over_undecided_to_class_1() -> None:
+    assert [region_color(p).upper() for p in (0, 0.5, 1)] == [
+        REGION_COLORS[0],
+        UNDECIDED_COLOR,
+        REGION_COLORS[1],
+    ]
+
+
+def test_a_network_of_nans_is_drawn_as_undecided() -> None:
+    picture = boundary(np.full((4, 4), np.nan), *NOTHING, SQUARE, width=4)
+    assert all(UNDECIDED_COLOR.lower() in str(span.style) for span in picture.spans)
+
+
+@pytest.mark.parametrize(("width", "rows"), [(90, 1), (50, 1), (40, 2), (20, 2)])
+def test_panels_stand_side_by_side_where_they_fit(width: int, rows: int) -> None:
+    console = terminal(width)
+    draw_boundaries(console, [("first", GRID), ("second", GRID)], SQUARE, *NOTHING)
+    lines = printed(console).splitlines()
+    assert len([line for line in lines if "first" in line or "second" in line]) == rows
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"force_terminal": False}, {"no_color": True}, {"color_system": None}],
+)
+def test_plain_characters_where_colours_cannot_be_shown(settings: dict[str, Any]) -> None:
+    console = terminal(**settings)
+    draw_boundaries(console, [("panel", GRID)], SQUARE, *NOTHING)
+    assert "▀" not in printed(console)
+    assert "....." in printed(console)
+
+
+def test_half_blocks_where_colours_can_be_shown() -> None:
+    console = terminal()
+    draw_boundaries(console, [("panel", GRID)], SQUARE, *NOTHING)
+    assert "▀" in printed(console)
+
+
+def test_json_moves_the_report_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    console_for(json=True).print("report")
+    assert capsys.readouterr() == ("", "report\n")
+    console_for().print("report")
+    assert capsys.readouterr() == ("report\n", "")
+
+
+def test_progress_without_a_terminal_prints_a_line_now_and_then() -> None:
+    console, now = terminal(force_terminal=False), [0.0]
+    with progress("training", 100, console, clock=lambda: now[0]) as advance:
+        advance(note="depth 2")
+        for _ in range(24):
+            now[0] += 1.0
+            advance()
+    assert printed(console).splitlines() == [
+        "training depth 2: 11% done, about 81 s left",
+        "training depth 2: 21% done, about 75 s left",
+    ]
+
+
+def test_progress_in_a_terminal_shows_the_work_and_clears_it() -> None:
+    console = terminal()
+    with progress("training", 10, console) as advance:
+        advance(5, note="depth 2")
+    assert "training depth 2" in printed(console)
+    assert printed(console).endswith("\x1b[2K")
+
+
+def test_the_window_is_square_and_holds_all_points() -> None:
+    left, right, bottom, top = window(np.array([[0.0, 1.0], [4.0, 2.0]]))
+    assert right - left == pytest.approx(top - bottom)
+    assert left < 0 and right > 4 and bottom < 1 and top > 2
+
+
+def test_the_style_ends_with_the_plot() -> None:
+    import matplotlib
+
+    @styled
+    def size() -> Any:
+        return matplotlib.rcParams["legend.frameon"]
+
+    before = dict(matplotlib.rcParams)
+    assert size() is False
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_a_decision_panel_has_the_classes_where_they_are() -> None:
+    figure, axes = new_figure(width=2, height=2)
+    X, y = np.array([[0.1, 0.1], [0.9, 0.9]]), np.array([0, 1])
+    decision_panel(axes, SQUARE, GRID, X, y)
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[::-1]
+    column, row = axes.transData.transform([(0.75, 0.7), (0.25, 0.7)]).astype(int).T
+    red, _, blue = pixels[row, column, :3].T.astype(int)
+    assert red[0] > blue[0]
+    assert red[1] < blue[1]
+
+
+def test_a_band_is_as_wide_as_the_interval() -> None:
+    _, axes = new_figure()
+    mean_with_band(axes, [1, 2], [[1.0, 3.0], [2.0, np.nan], [3.0, 3.0], [4.0, np.nan]])
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [2.5, 3.0])
+    heights = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert heights.max() == pytest.approx(2.5 + 2.054260, abs=1e-6)
+    assert heights.min() == pytest.approx(2.5 - 2.054260, abs=1e-6)
