@@ -1,8 +1,8 @@
 """Is a gradient right? Compare it with differences of the function itself.
 
-The central difference (f(x + h) - f(x - h)) / 2h differs from f'(x) by h^2 f'''/6, and by rounding of
-about 1e-16 |f| / h. In float64 with h = 1e-5 both are near 1e-10, so that a gradient which is wrong
-by a thousandth stands out clearly; float32 leaves no such h, so it is refused.
+The central difference (f(x + h) - f(x - h)) / 2h differs from f'(x) by h^2 f'''/6, and by rounding
+of about 1e-16 |f| / h. In float64 with h = 1e-5 both are near 1e-10, so that a gradient which is
+wrong by a thousandth stands out clearly; float32 leaves no such h, so it is refused.
 
 A function with more than one output is checked through a weighted sum of its outputs, with random
 weights: in a plain sum errors may cancel (the outputs of a softmax always sum to 1).

@@ -191,6 +191,6 @@ def where(condition: Any, a: Operand, b: Operand) -> Tensor:
     return result(
         k.where(condition, a.data, b.data),
         k,
-        (a, lambda dy: unbroadcast(k, k.where(condition, dy, k.multiply(dy, 0.0)), a_shape)),
-        (b, lambda dy: unbroadcast(k, k.where(condition, k.multiply(dy, 0.0), dy), b_shape)),
+        (a, lambda dy: unbroadcast(k, k.where(condition, dy, 0.0), a_shape)),
+        (b, lambda dy: unbroadcast(k, k.where(condition, 0.0, dy), b_shape)),
     )
