@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import TypeVar
+from numbers import Integral
+from typing import Any, TypeVar
 
 Value = TypeVar("Value")
 
@@ -25,3 +26,24 @@ def choose(kind: str, name: str, table: Mapping[str, Value]) -> Value:
         return table[name]
     hint = nearest_name(name, table) if isinstance(name, str) else ""
     raise InputError(f"unknown {kind} {name!r}: known are {', '.join(table)}{hint}")
+
+
+def positive_whole(what: str, value: Any) -> int:
+    """`value` as an int, or `InputError` where it is not a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise InputError(f"{what} is {value!r}: accepted are whole numbers from 1")
+    return int(value)
+
+
+def nonnegative(what: str, value: float) -> float:
+    """`value` as a float, or `InputError` where it is negative or not finite."""
+    if not 0 <= value < float("inf"):
+        raise InputError(f"{what} is {value}: accepted are finite numbers from 0")
+    return float(value)
+
+
+def fraction(what: str, value: float) -> float:
+    """`value` as a float, or `InputError` where it is not in [0, 1)."""
+    if not 0 <= value < 1:
+        raise InputError(f"{what} is {value}: accepted are 0 <= {what} < 1")
+    return float(value)

@@ -251,9 +251,7 @@ class Backend:
         """Zeros of that shape, to which `values` are added at `index`; repeated places add up."""
         return self.run(self._scatter_add, values, index, shape, out=out)
 
-    def _scatter_add(
-        self, values: Array, index: Any, shape: tuple[int, ...], out: Array | None
-    ) -> Array:
+    def _scatter_add(self, values: Array, index: Any, shape: tuple[int, ...], out: Out) -> Array:
         out = self.empty(shape, values.dtype) if out is ... else out
         out[...] = 0
         self.xp.add.at(out, index, values)

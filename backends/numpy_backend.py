@@ -48,7 +48,7 @@ class NumpyBackend(Backend):
         keep_freed_memory()
         # The same as the method, without a Python frame; `out=...` makes NumPy return an array
         # also where it would return a scalar.
-        self.run = operator.call  # type: ignore[method-assign]
+        self.run = operator.call  # type: ignore[assignment, method-assign]
 
     def to_numpy(self, array: Array) -> Any:
         return np.asarray(array)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, InputError
-from scratchnet.layers import positive_whole
+from scratchnet.backends.errors import positive_whole
 from scratchnet.losses import LOSSES, Loss, check_targets, column, softmax_cross_entropy
 from scratchnet.model import SHUFFLING, Model, evaluating
 from scratchnet.tensor import Tensor, result

@@ -17,9 +17,7 @@ import math
 
 import numpy as np
 
-from scratchnet.backends.errors import InputError
-from scratchnet.layers import positive_whole
-from scratchnet.optim import nonnegative
+from scratchnet.backends.errors import InputError, nonnegative, positive_whole
 
 Seed = int | np.random.Generator
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from scratchnet import ops
 from scratchnet.backends import Array, InputError, choose
+from scratchnet.backends.errors import positive_whole
 from scratchnet.init import Initializer, get_initializer
 from scratchnet.tensor import Tensor
 
@@ -294,10 +295,3 @@ def get_activation(activation: str | Layer) -> Layer:
     if isinstance(activation, str):
         activation = choose("activation", activation, ACTIVATIONS)
     return copy.deepcopy(activation)
-
-
-def positive_whole(what: str, value: Any) -> int:
-    """`value` as an int, or `InputError` where it is not a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(f"{what} is {value!r}: accepted are whole numbers from 1")
-    return int(value)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, Backend, InputError, get_backend
+from scratchnet.backends.errors import positive_whole
 from scratchnet.init import Initializer
 from scratchnet.layers import (
     BatchNorm,
@@ -24,7 +25,6 @@ from scratchnet.layers import (
     Residual,
     Sequential,
     get_activation,
-    positive_whole,
 )
 from scratchnet.tensor import FLOAT_TYPES, Tensor, no_grad, result
 

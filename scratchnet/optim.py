@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scratchnet.backends import Array, InputError
+from scratchnet.backends.errors import fraction, nonnegative
 from scratchnet.model import Model
 
 Schedule = Callable[[int], float]
@@ -164,17 +165,3 @@ def clip_gradients(model: Model, max_norm: float) -> Array:
     scale = k.minimum(k.divide(k.asarray(max_norm, model.dtype), k.maximum(norms, smallest)), 1.0)
     k.multiply(gradients, scale.reshape(*scale.shape, 1), out=gradients)
     return norms
-
-
-def nonnegative(what: str, value: float) -> float:
-    """`value` as a float, or `InputError` where it is negative or not finite."""
-    if not 0 <= value < float("inf"):
-        raise InputError(f"{what} is {value}: accepted are finite numbers from 0")
-    return float(value)
-
-
-def fraction(what: str, value: float) -> float:
-    """`value` as a float, or `InputError` where it is not in [0, 1)."""
-    if not 0 <= value < 1:
-        raise InputError(f"{what} is {value}: accepted are 0 <= {what} < 1")
-    return float(value)

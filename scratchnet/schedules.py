@@ -12,9 +12,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scratchnet.backends.errors import InputError
-from scratchnet.layers import positive_whole
-from scratchnet.optim import Schedule, nonnegative
+from scratchnet.backends.errors import InputError, nonnegative, positive_whole
+from scratchnet.optim import Schedule
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ def operands(a: Operand, b: Operand) -> tuple[Tensor, Tensor, Backend]:
     """
     if not isinstance(a, Tensor):
         a = constant(a, like=b)
-    elif not isinstance(b, Tensor):
+    if not isinstance(b, Tensor):
         b = constant(b, like=a)
     if a.backend is not b.backend:
         raise TypeError(

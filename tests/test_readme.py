@@ -1,0 +1,52 @@
+"""The README's code runs, and what it points at exists."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def no_window(monkeypatch, tmp_path):
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_quickstart_learns_and_draws(tmp_path):
+    names: dict = {}
+    exec(BLOCKS[0], names)
+    assert names["accuracy"](names["model"], names["X"], names["y"]) > 0.97
+    assert (tmp_path / "prediction.png").stat().st_size > 1000
+
+
+def test_own_op_passes_its_check_and_a_wrong_derivative_would_not():
+    names: dict = {}
+    exec(BLOCKS[1], names)
+    np.testing.assert_allclose(names["softsign"](names["Tensor"]([1.0])).numpy(), [0.5])
+    wrong = BLOCKS[1].replace("k.square(size)", "size")
+    assert wrong != BLOCKS[1]
+    with pytest.raises(AssertionError, match="gradient of tensor 0"):
+        exec(wrong, {})
+
+
+def test_every_file_of_the_reading_path_and_every_picture_exists():
+    for place in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / place).exists(), place
+    folder = ""
+    for row in re.findall(r"^\| (`[^|]+) \|", README, flags=re.MULTILINE):
+        for name in re.findall(r"`([\w/]+(?:\.py|/))`", row):
+            folder = name.rsplit("/", 1)[0] if "/" in name else folder
+            place = name if "/" in name else f"{folder}/{name}"
+            assert (ROOT / place).exists(), place
+
+
+def test_every_command_of_the_readme_is_a_demo():
+    from scratchnet.demos.command_line import DEMOS
+
+    commands = set(re.findall(r"scratchnet ([a-z][a-z-]*)`", README))
+    assert commands - {"backends"} == set(DEMOS)
