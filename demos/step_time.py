@@ -1,0 +1,147 @@
+"""How long a training step takes beside the same arithmetic written out by hand.
+
+`python -m scratchnet.demos.step_time` compares, on one core and one BLAS thread, an eager step of
+the engine with `numpy_loop`, and an ensemble's step with a single network's. The contestants take
+turns in every round, so that a machine whose speed drifts slows all of them; what is reported are
+ratios of one round, their median and their spread.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scratchnet import SGD, Model, losses, mlp
+from scratchnet.demos.numpy_loop import numpy_loop
+
+LEARNING_RATE = 0.01
+SECONDS_PER_TURN = 0.02
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, its number of samples, and how many networks its ensemble has, if any."""
+
+    name: str
+    widths: tuple[int, ...]
+    samples: int
+    ensemble: int | None = None
+
+
+CASES = (
+    Case("2-[32]-1", (2, 32, 1), 400),
+    Case("2-[32]*8-1", (2, *[32] * 8, 1), 400, ensemble=10),
+    Case("2-[64]*4-1", (2, *[64] * 4, 1), 64),
+    Case("2-[128]*4-1", (2, *[128] * 4, 1), 256),
+    Case("2-[256]*4-1", (2, *[256] * 4, 1), 512),
+)
+
+
+def eager_step(model: Model, X: Any, y: Any) -> Callable[[], Any]:
+    """A function that makes one step of gradient descent and returns the loss."""
+    optimizer = SGD(model, LEARNING_RATE)
+    inputs = model.as_input(X)
+
+    def step() -> Any:
+        loss = losses.binary_cross_entropy(model(inputs), y)
+        loss.backward()
+        optimizer.step()
+        return loss.data
+
+    return step
+
+
+def contestants(case: Case) -> dict[str, Callable[[], Any]]:
+    """The steps to compare, once it is sure that they compute the same losses."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((case.samples, 2)).astype(np.float32)
+    y = (X[:, :1] > 0).astype(np.float32)
+    model = mlp(case.widths)
+    copies = [parameter.numpy().copy() for parameter in model.parameters()]
+    steps = {
+        "loop": numpy_loop(copies[0::2], copies[1::2], X, y, np.float32(LEARNING_RATE)),
+        "eager": eager_step(model, X, y),
+    }
+    for _ in range(20):
+        np.testing.assert_allclose(steps["eager"](), steps["loop"](), rtol=1e-4)
+    if case.ensemble:
+        steps["ensemble"] = eager_step(mlp(case.widths, ensemble=case.ensemble), X, y)
+    return steps
+
+
+def interleaved(steps: dict[str, Callable[[], Any]], rounds: int) -> dict[str, Any]:
+    """Seconds per step of each contestant in each round: all take a turn, then all again."""
+    repeats, seconds = {}, {name: np.empty(rounds) for name in steps}
+    for name, step in steps.items():
+        start = time.perf_counter()
+        for _ in range(10):
+            step()
+        repeats[name] = max(3, int(SECONDS_PER_TURN / ((time.perf_counter() - start) / 10)))
+    for number in range(rounds):
+        for name, step in steps.items():
+            step()
+            start = time.perf_counter()
+            for _ in range(repeats[name]):
+                step()
+            seconds[name][number] = (time.perf_counter() - start) / repeats[name]
+    return seconds
+
+
+def run(rounds: int = 40) -> list[dict[str, Any]]:
+    """One row per case: median ratio of the rounds, and the 10th and 90th percentile."""
+    rows = []
+    for case in CASES:
+        seconds = interleaved(contestants(case), rounds)
+        row: dict[str, Any] = {
+            "network": case.name,
+            "samples": case.samples,
+            "loop_microseconds": float(np.median(seconds["loop"]) * 1e6),
+            "eager_over_loop": _ratio(seconds["eager"], seconds["loop"]),
+        }
+        if case.ensemble:
+            row["ensemble"] = case.ensemble
+            row["ensemble_over_one"] = _ratio(seconds["ensemble"], seconds["eager"])
+        rows.append(row)
+    return rows
+
+
+def _ratio(a: Any, b: Any) -> dict[str, float]:
+    low, median, high = np.quantile(a / b, [0.1, 0.5, 0.9])
+    return {"median": float(median), "low": float(low), "high": float(high)}
+
+
+def main() -> None:
+    """Print the table; with a file name as argument, write the rows there as JSON too."""
+    from threadpoolctl import threadpool_limits
+
+    from scratchnet.demos.results import environment, to_json, write_atomically
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    with threadpool_limits(1):
+        record = {"environment": environment("numpy"), "rows": run()}
+    print("ratios of interleaved rounds: median [10th to 90th percentile]; one core, float32")
+    for row in record["rows"]:
+        line = f"{row['network']:>12}, {row['samples']} points: eager / loop"
+        print(line, _text(row["eager_over_loop"]), end="")
+        if "ensemble" in row:
+            of = f"; {row['ensemble']} networks / one"
+            print(of, _text(row["ensemble_over_one"]), end="")
+        print()
+    for path in sys.argv[1:2]:
+        write_atomically(Path(path), to_json(record).encode())
+
+
+def _text(ratio: dict[str, float]) -> str:
+    return f"{ratio['median']:.2f} [{ratio['low']:.2f} to {ratio['high']:.2f}]"
+
+
+if __name__ == "__main__":
+    main()
