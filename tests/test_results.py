@@ -19,7 +19,12 @@ from rich.console import Console
 from scratchnet.backends.errors import InputError
 from scratchnet.demos import results
 from scratchnet.demos.figures import new_figure, png
-from scratchnet.demos.statistics import Estimate, mean_interval, paired_difference
+from scratchnet.demos.statistics import (
+    Estimate,
+    mean_interval,
+    paired_difference,
+    wilson_interval,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,3 +190,25 @@ def test_a_paired_difference_removes_what_seeds_share() -> None:
     assert difference.n == 3
     with pytest.raises(InputError, match=r"\(2,\), \(3,\)"):
         paired_difference([1, 2], [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "expected"),
+    [
+        # Newcombe (1998), "Two-sided confidence intervals for the single proportion", table I.
+        (81, 263, (0.2553, 0.3662)),
+        (15, 148, (0.0624, 0.1605)),
+        (0, 20, (0.0, 0.1611)),
+        (1, 29, (0.0061, 0.1718)),
+        # By hand: z² / (n + z²) = 3.841459 / 13.841459 is cut off on the other side.
+        (10, 10, (0.722467, 1.0)),
+    ],
+)
+def test_interval_of_a_fraction(successes: int, n: int, expected: tuple[float, float]) -> None:
+    assert wilson_interval(successes, n) == pytest.approx(expected, abs=6e-5)
+
+
+def test_interval_of_no_fraction_is_refused() -> None:
+    for successes, n in ((0, 0), (3, 2), (-1, 2)):
+        with pytest.raises(InputError, match=f"{successes} of {n}"):
+            wilson_interval(successes, n)
