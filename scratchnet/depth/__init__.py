@@ -1,0 +1,1 @@
+"""What depth buys: circuits, folds, linear regions."""
