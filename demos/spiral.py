@@ -1,0 +1,407 @@
+"""Networks of several depths on two interleaved spirals: where depth helps, and why.
+
+Each depth is trained on many seeds at once; a seed has its own data and its own first weights.
+
+A gap between depths under gradient descent can have two causes: the shallow network cannot
+represent the spirals, or gradient descent does not find how. So there are controls: the same
+networks, with the same first weights and the same data, trained with Adam; and the shallowest
+depth with as many parameters as a network of four layers, trained with Adam.
+
+`--protocol chapter` repeats the experiment of a textbook chapter, number for number.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import typer
+
+from scratchnet.backends import InputError
+from scratchnet.datasets import chapter_spirals, spirals
+from scratchnet.demos import options
+from scratchnet.demos.command_line import INTERRUPTED
+from scratchnet.demos.figures import grid_points, window
+from scratchnet.demos.results import check_writable, deliver, environment
+from scratchnet.demos.spiral_figures import plot
+from scratchnet.demos.spiral_report import differences, report, sentences
+from scratchnet.demos.spiral_settings import (
+    CHAPTER_SEED,
+    CHAPTER_TEST_NOISE,
+    CHAPTER_TEST_POINTS,
+    Settings,
+    Training,
+    choose_settings,
+    trainings,
+)
+from scratchnet.demos.terminal import Advance, console_for, no_progress, progress
+from scratchnet.model import Model, mlp
+from scratchnet.optim import SGD, Adam, Optimizer
+from scratchnet.training import History, accuracy, evaluate_loss, fit
+
+OPTIMIZERS: dict[str, Callable[[Model, float], Optimizer]] = {"sgd": SGD, "adam": Adam}
+
+DEEPEST = 1000
+GRID = 150
+
+# A seed's data come from streams of their own, beside those that its network draws from.
+TRAINING_DATA, TEST_DATA = 3, 4
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """What became of an ensemble. A network that diverged has accuracies and a loss of NaN."""
+
+    training: Training
+    parameters: int
+    train_accuracy: Any
+    test_accuracy: Any
+    final_loss: Any
+    """On the training data, (seeds,) as the accuracies are."""
+    loss: Any
+    """(epochs, seeds), each before its step."""
+    probabilities: Any
+    """P(class 1) on the grid of the result's window, (GRID, GRID), by the first seed's network."""
+    diverged: dict[int, str]
+    """By number in the ensemble, when and where the loss stopped being finite."""
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    settings: Settings
+    rows: tuple[Row, ...]
+    """One for each depth, in the order asked for."""
+    controls: tuple[Row, ...]
+    unfinished: tuple[Training, ...]
+    """What Ctrl-C kept from being trained to its end."""
+    X: Any
+    y: Any
+    """The training data of the first seed, (points, 2) and (points,)."""
+    extent: tuple[float, float, float, float]
+
+
+def run(settings: Settings, advance: Advance = no_progress) -> Result:
+    """Train every depth and the controls. Ctrl-C ends the training and keeps what was finished.
+
+    Raises `KeyboardInterrupt` where that is nothing, `InputError` for settings out of range.
+    """
+    data = datasets(settings)
+    X, y = data[0][0], data[1]
+    extent = window(X)
+    main, controls = trainings(settings)
+    rows: list[Row] = []
+    try:
+        for training in (*main, *controls):
+            rows.append(train(settings, training, data, extent, advance))
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+    return Result(
+        settings,
+        rows=tuple(rows[: len(main)]),
+        controls=tuple(rows[len(main) :]),
+        unfinished=(*main, *controls)[len(rows) :],
+        X=X,
+        y=y,
+        extent=extent,
+    )
+
+
+def datasets(settings: Settings) -> tuple[Any, Any, Any, Any]:
+    """X (seeds, points, 2) and y (points,) to train on, then the same to test on.
+
+    The classes stand in the same order for all seeds, so that they share y.
+    """
+    s = settings
+    if s.protocol == "chapter":
+        X, y = chapter_spirals(s.points, s.noise, CHAPTER_SEED)
+        X_test, y_test = chapter_spirals(CHAPTER_TEST_POINTS, CHAPTER_TEST_NOISE, CHAPTER_SEED)
+        return X[None], y, X_test[None], y_test
+
+    def arms(seed: int, use: int) -> tuple[Any, Any]:
+        generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(use,)))
+        return spirals(s.points, s.turns, s.noise, generator)
+
+    seeds = range(s.seed, s.seed + s.seeds)
+    training, test = ([arms(seed, use) for seed in seeds] for use in (TRAINING_DATA, TEST_DATA))
+    y = training[0][1]
+    return np.stack([X for X, _ in training]), y, np.stack([X for X, _ in test]), y
+
+
+def build(settings: Settings, training: Training, ensemble: int | None) -> Model:
+    """The networks before training. Weights come from He's distribution, and biases are zero.
+
+    The chapter starts NumPy's legacy generator anew for each network, and draws layer by layer.
+    """
+    widths = [2, *[training.width] * training.depth, 1]
+    if settings.protocol == "standard":
+        return mlp(widths, seed=settings.seed, ensemble=ensemble, backend=settings.backend)
+    legacy = np.random.RandomState(CHAPTER_SEED)
+
+    def he_normal(_: np.random.Generator, fan_in: int, fan_out: int) -> Any:
+        return legacy.randn(fan_in, fan_out) * np.sqrt(2.0 / fan_in)
+
+    return mlp(
+        widths, init=he_normal, ensemble=ensemble, dtype=settings.dtype, backend=settings.backend
+    )
+
+
+def train(
+    settings: Settings,
+    training: Training,
+    data: tuple[Any, Any, Any, Any],
+    extent: tuple[float, float, float, float],
+    advance: Advance,
+) -> Row:
+    """Train one ensemble, full batch, on binary cross-entropy. Raises `KeyboardInterrupt`."""
+    X, y, X_test, y_test = data
+    X, X_test = X[: training.seeds], X_test[: training.seeds]
+    model = build(settings, training, training.seeds)
+    advance(0, note=str(training))
+    with warnings.catch_warnings():
+        # The report names each network that diverged, with its depth.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        history = fit(
+            model,
+            X,
+            y,
+            optimizer=OPTIMIZERS[training.optimizer](model, training.learning_rate),
+            epochs=training.epochs,
+            callbacks=[lambda *_: advance(step_cost(training))],
+        )
+        if history.stopped == "interrupted":
+            raise KeyboardInterrupt
+        advance((training.epochs - history.epochs) * step_cost(training))
+        with np.errstate(over="ignore", invalid="ignore"):
+            final_loss = evaluate_loss(model, X, y, "binary_cross_entropy").astype(np.float64)
+            train_accuracy, test_accuracy = accuracy(model, X, y), accuracy(model, X_test, y_test)
+            probabilities = class_probabilities(settings, training, model, extent)
+    diverged = divergences(history, final_loss)
+    for values in (train_accuracy, test_accuracy, final_loss):
+        values[list(diverged)] = math.nan
+    return Row(
+        training,
+        model.parameter_count,
+        train_accuracy,
+        test_accuracy,
+        final_loss,
+        history.loss,
+        probabilities,
+        diverged,
+        history.seconds,
+    )
+
+
+def step_cost(training: Training) -> float:
+    """The time of a step relative to others: a step touches every neuron of every network."""
+    return float((training.depth * training.width + 1) * training.seeds)
+
+
+def class_probabilities(
+    settings: Settings,
+    training: Training,
+    model: Model,
+    extent: tuple[float, float, float, float],
+) -> Any:
+    """P(class 1) over the window by the first network of the ensemble, (GRID, GRID)."""
+    first = build(settings, training, None)
+    first.load_state_dict(model.state_dict(network=0))
+    rows = np.array_split(grid_points(extent, GRID), GRID)
+    logits = np.concatenate([first.predict(row)[:, 0] for row in rows]).astype(np.float64)
+    return np.exp(-np.logaddexp(0, -logits)).reshape(GRID, GRID)
+
+
+def divergences(history: History, final_loss: Any) -> dict[int, str]:
+    """The networks of an ensemble whose loss stopped being finite, and when and where."""
+    last = dict.fromkeys(np.flatnonzero(~np.isfinite(final_loss)).tolist(), "in the last step")
+    seen = {each.network: f"at epoch {each.epoch}, in {each.layer}" for each in history.diverged}
+    return last | seen
+
+
+def record(result: Result) -> dict[str, Any]:
+    """The result as `result.json` and --json give it; lists have an entry for each seed."""
+    s = result.settings
+    settings = {
+        **vars(s),
+        "dtype": s.dtype,
+        "test_points": s.test_points,
+        "test_noise": s.test_noise,
+        "loss": "binary_cross_entropy",
+        "initializer": "he_normal",
+        "activation": "relu",
+    }
+    first = s.seed
+
+    def row(row: Row) -> dict[str, Any]:
+        return {
+            **vars(row.training),
+            "seeds": list(range(first, first + row.training.seeds)),
+            "parameters": row.parameters,
+            "train_accuracy": row.train_accuracy,
+            "test_accuracy": row.test_accuracy,
+            "final_loss": row.final_loss,
+            "seconds": row.seconds,
+            "diverged": {first + network: when for network, when in row.diverged.items()},
+        }
+
+    return {
+        "settings": settings,
+        "environment": environment(s.backend),
+        "rows": [row(each) for each in result.rows],
+        "summary": {
+            "sentences": sentences(result),
+            "differences": [
+                {
+                    "from": each.shallow.training.depth,
+                    "to": each.deep.training.depth,
+                    "test_accuracy": each.estimate,
+                }
+                for each in differences(result)
+            ],
+            "controls": [row(each) for each in result.controls],
+            "interrupted": bool(result.unfinished),
+            "unfinished": [str(each) for each in result.unfinished],
+        },
+    }
+
+
+def command(
+    protocol: Annotated[
+        Literal["standard", "chapter"],
+        typer.Option(
+            "--protocol", help="chapter repeats a textbook's experiment: its data, its weights."
+        ),
+    ] = "standard",
+    depths: Annotated[
+        str | None,
+        typer.Option(
+            "--depths",
+            metavar="LIST",
+            show_default="1,2,4,8",
+            help="Numbers of hidden layers to compare.",
+        ),
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option("--width", metavar="N", min=1, show_default="32", help="Neurons per layer."),
+    ] = None,
+    equal_parameters: Annotated[
+        bool,
+        typer.Option(
+            "--equal-parameters",
+            help="Give every depth the width that makes it as large as four layers of --width.",
+        ),
+    ] = False,
+    optimizer: Annotated[
+        Literal["sgd", "adam"],
+        typer.Option("--optimizer", help="sgd is gradient descent on the whole set."),
+    ] = "sgd",
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--learning-rate",
+            metavar="X",
+            min=0.0,
+            show_default="0.05, Adam 0.005",
+            help="Length of a step.",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--epochs", metavar="N", min=1, show_default="3000, Adam 600", help="Training steps."
+        ),
+    ] = None,
+    points: Annotated[
+        int | None,
+        typer.Option(
+            "--points", metavar="N", min=2, show_default="400", help="To train, and to test, on."
+        ),
+    ] = None,
+    turns: Annotated[
+        float | None,
+        typer.Option(
+            "--turns",
+            metavar="X",
+            min=0.0,
+            max=1000.0,
+            show_default="2",
+            help="How often each arm winds.",
+        ),
+    ] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(
+            "--noise",
+            metavar="X",
+            min=0.0,
+            max=1000.0,
+            show_default="0.02",
+            help="Standard deviation added to the coordinates.",
+        ),
+    ] = None,
+    backend: options.Backend = "auto",
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            min=0,
+            show_default="0",
+            help="First seed; the same seed gives the same run.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            min=1,
+            show_default="10",
+            help="How many seeds; results are means over them.",
+        ),
+    ] = None,
+    quick: options.Quick = False,
+    out: options.Out = Path("runs/spiral"),
+    json: options.Json = False,
+    show: options.Show = False,
+) -> None:
+    """Train networks of several depths on two spirals: does depth help, and why?"""
+    given = {
+        "depths": None if depths is None else numbers_of_layers(depths),
+        "width": width,
+        "equal_parameters": equal_parameters or None,
+        "optimizer": optimizer if optimizer != "sgd" else None,
+        "learning_rate": learning_rate,
+        "epochs": epochs,
+        "points": points,
+        "turns": turns,
+        "noise": noise,
+        "seed": seed,
+        "seeds": seeds,
+        "quick": quick or None,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    settings = choose_settings(protocol, given, backend)
+    check_writable(out)
+    console = console_for(json)
+    total = sum(each.epochs * step_cost(each) for plan in trainings(settings) for each in plan)
+    with progress("training", total) as advance:
+        result = run(settings, advance)
+    report(result, console)
+    deliver(out, record(result), plot(result), console, json=json, show=show)
+    if result.unfinished:
+        raise typer.Exit(INTERRUPTED)
+
+
+def numbers_of_layers(text: str) -> tuple[int, ...]:
+    depths = options.positive_integers("--depths", text)
+    if max(depths) > DEEPEST:
+        raise InputError(f"--depths {max(depths)}: expected at most {DEEPEST:,} hidden layers")
+    return depths
