@@ -118,8 +118,11 @@ class Backend:
         return self.run(self.xp.positive, x, out=out)
 
     def reshape(self, x: Array, shape: tuple[int, ...]) -> Array:
-        """A view where the memory order allows it, else a copy, made by `run`."""
-        return (x if x.flags.c_contiguous else self.copy(x)).reshape(shape)
+        """A view where x is contiguous, else a copy, made by `run`."""
+        if not x.flags.c_contiguous:
+            # Into a contiguous buffer: a copy has x's memory order, and would be copied once more.
+            x = self.copy(x, out=self.empty(x.shape, x.dtype))
+        return x.reshape(shape)
 
     # Elementwise primitives, with broadcasting.
 
@@ -384,8 +387,8 @@ class Backend:
         word = start
         for offset in (start, shifted, start):
             word = self.add(self.multiply(word, word), offset)
-            high = self.run(self.xp.right_shift, word, self._HALF_WORD)
-            low = self.run(self.xp.left_shift, word, self._HALF_WORD)
+            high = self.run(self.xp.right_shift, word, self._HALF_WORD, out=...)
+            low = self.run(self.xp.left_shift, word, self._HALF_WORD, out=...)
             word = self.run(self.xp.bitwise_or, high, low, out=low)
         word = self.add(self.multiply(word, word), shifted)
         return self.run(self.xp.right_shift, word, self._HALF_WORD, out=word)

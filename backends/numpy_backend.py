@@ -46,8 +46,8 @@ class NumpyBackend(Backend):
 
     def __init__(self) -> None:
         keep_freed_memory()
-        # The same as the method, without a Python frame; `out=...` makes NumPy return an array
-        # also where it would return a scalar.
+        # The same as the method, without a Python frame. Callers pass `out` always: `out=...` makes
+        # NumPy return an array also where it would return a scalar.
         self.run = operator.call  # type: ignore[assignment, method-assign]
 
     def to_numpy(self, array: Array) -> Any:

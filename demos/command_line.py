@@ -14,7 +14,7 @@ import types
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -35,6 +35,22 @@ DEMOS: dict[str, tuple[str, str]] = {
     "spiral": (
         "scratchnet.demos.spiral",
         "Networks of several depths on two spirals: where depth helps.",
+    ),
+    "xor-tree": (
+        "scratchnet.demos.xor_tree",
+        "Parity as a tree of XOR gates: built, drawn, run on all inputs.",
+    ),
+    "parity": (
+        "scratchnet.demos.parity",
+        "Five circuits for parity side by side, and which networks learn it.",
+    ),
+    "sawtooth": (
+        "scratchnet.demos.sawtooth",
+        "Folding a line: every layer doubles the number of pieces.",
+    ),
+    "regions": (
+        "scratchnet.demos.regions",
+        "Linear regions, counted and drawn, before and after training.",
     ),
 }
 BACKENDS_SENTENCE = "Which array libraries work here, on which device, or why not."
@@ -223,7 +239,7 @@ def explain_value(option: str, value: str, annotation: Any, message: str) -> str
     """
     details = [each for each in get_args(annotation) if hasattr(each, "min")]
     kind = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-    if isinstance(kind, types.UnionType):
+    if get_origin(kind) in (Union, types.UnionType):
         kind = get_args(kind)[0]
     if get_origin(kind) is Literal:
         choose(f"value for {option}", value, dict.fromkeys(get_args(kind)))

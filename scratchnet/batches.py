@@ -9,7 +9,15 @@ import numpy as np
 
 from scratchnet.backends import Array, InputError
 from scratchnet.backends.errors import positive_whole
-from scratchnet.losses import LOSSES, Loss, check_targets, column, softmax_cross_entropy
+from scratchnet.layers import BatchNorm
+from scratchnet.losses import (
+    LOSSES,
+    Loss,
+    check_targets,
+    class_labels,
+    column,
+    softmax_cross_entropy,
+)
 from scratchnet.model import SHUFFLING, Model, evaluating
 from scratchnet.tensor import Tensor, result
 
@@ -33,16 +41,20 @@ def checked_data(model: Model, X: Any, y: Any, loss: Loss) -> tuple[Tensor, Arra
     with evaluating(model):
         one = model(result(x.data[..., :1, :], model.backend))
     check_targets(loss, targets, one.shape[-1])
+    k = model.backend
+    outputs = result(k.empty((*one.shape[:-2], samples, one.shape[-1]), model.dtype), k)
     if loss is softmax_cross_entropy:
-        return x, model.backend.asarray(targets, np.int64)
-    if loss not in LOSSES.values():
-        return x, model.backend.asarray(targets)
-    outputs = model.backend.empty((*one.shape[:-2], samples, one.shape[-1]), model.dtype)
-    return x, column(model.backend, result(outputs, model.backend), targets)
+        return x, class_labels(k, outputs, k.asarray(targets, np.int64))
+    if loss in LOSSES.values():
+        return x, column(k, outputs, targets)
+    # A loss of the user's own: its targets keep their shape, and whole numbers stay whole.
+    return x, k.asarray(targets, model.dtype if targets.dtype.kind == "f" else None)
 
 
 def _finite(model: Model, name: str, values: Any) -> Any:
     """The values as a host array of numbers that are finite in the model's dtype."""
+    if isinstance(values, Tensor):
+        values = values.data
     if isinstance(values, model.backend.xp.ndarray):
         values = model.backend.to_numpy(values)
     try:
@@ -77,6 +89,14 @@ class Batches:
         self.model, self.inputs, self.targets = model, inputs, targets
         self.batch_size = batch_size
         self.samples = inputs.shape[-2]
+        largest = min(batch_size or self.samples, self.samples)
+        if 1 in (largest, self.samples % largest):
+            for name, layer in model.root.walk():
+                if isinstance(layer, BatchNorm):
+                    raise InputError(
+                        f"batches of {largest} from {self.samples} samples leave a batch of one, "
+                        f"which layer {name}, {layer}, cannot standardise: change batch_size"
+                    )
         self._generators = [
             np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(SHUFFLING,)))
             for seed in model.seeds
@@ -91,18 +111,15 @@ class Batches:
         for start in range(0, self.samples, self.batch_size):
             rows = orders[:, start : start + self.batch_size]
             index = k.asarray(rows if self.model.ensemble else rows[0])
-            inputs = self._select(self.inputs.data, index, own_axes=3)
-            targets = self._select(self.targets, index, own_axes=self._own_target_axes())
-            yield result(inputs, k), targets, rows.shape[1] / self.samples
+            inputs = self._select(self.inputs.data, index)
+            yield result(inputs, k), self._select(self.targets, index), rows.shape[1] / self.samples
 
-    def _own_target_axes(self) -> int:
-        """The number of axes that targets have where each network has its own."""
-        return 2 if self.targets.dtype.kind in "iu" else 3
-
-    def _select(self, values: Array, index: Array, own_axes: int) -> Array:
+    def _select(self, values: Array, index: Array) -> Array:
         """The rows `index` (B,) or (E, B) of values that are shared, or that lead with E."""
         k = self.model.backend
-        if values.ndim < own_axes:
+        # Labels have one axis fewer than inputs and outputs.
+        own_axes = 2 if values.dtype.kind in "iu" else 3
+        if values.ndim < own_axes or values.shape[:2] != (self.model.ensemble, self.samples):
             return k.take(values, index)
         networks = k.xp.arange(len(values)).reshape(-1, 1)
         return k.take(values, (networks, index))

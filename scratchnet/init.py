@@ -90,4 +90,4 @@ INITIALIZERS: dict[str, Initializer] = {
 
 def get_initializer(init: str | Initializer) -> Initializer:
     """An initialiser by its name; a function is returned as it is."""
-    return choose("initialiser", init, INITIALIZERS) if isinstance(init, str) else init
+    return init if callable(init) else choose("initialiser", init, INITIALIZERS)

@@ -16,7 +16,7 @@ import numpy as np
 
 from scratchnet import ops
 from scratchnet.backends import Array, InputError, choose
-from scratchnet.backends.errors import positive_whole
+from scratchnet.backends.errors import nonnegative, positive_whole
 from scratchnet.init import Initializer, get_initializer
 from scratchnet.tensor import Tensor
 
@@ -75,20 +75,17 @@ class Linear(Layer):
         return {"weight": (self.fan_in, self.fan_out), "bias": (self.fan_out,)}
 
     def initial_parameters(self, rng: np.random.Generator) -> Mapping[str, Any]:
-        return {
-            "weight": self.init(rng, self.fan_in, self.fan_out),
-            "bias": np.zeros(self.fan_out),
-        }
+        weight = self.init(rng, self.fan_in, self.fan_out)
+        if np.shape(weight) != (self.fan_in, self.fan_out):
+            raise InputError(
+                f"{self}: its initialiser gave the shape {np.shape(weight)}, needs "
+                f"{(self.fan_in, self.fan_out)}"
+            )
+        return {"weight": weight, "bias": np.zeros(self.fan_out)}
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.parameters:
-            raise InputError(f"{self} has no weights yet: give it to a Model")
-        weight = self.parameters["weight"]
-        if x.data.ndim < 2 or x.data.shape[-1] != self.fan_in:
-            raise InputError(f"{self} got an input of shape {x.shape}: needs (N, {self.fan_in})")
-        if x.data.ndim == weight.data.ndim == 3 and len(x.data) != len(weight.data):
-            raise InputError(f"{self} got an input of shape {x.shape} for {len(weight)} networks")
-        return ops.affine(x, weight, self.parameters["bias"])
+        check_input(self, x, self.fan_in)
+        return ops.affine(x, self.parameters["weight"], self.parameters["bias"])
 
     def __repr__(self) -> str:
         return f"Linear({self.fan_in} -> {self.fan_out})"
@@ -154,8 +151,8 @@ class Threshold(Layer):
 class Dropout(Layer):
     """In training, each entry is 0 with probability `rate`, else x / (1 - rate); in eval, y = x.
 
-    The mask depends on the network's seed, on the layer and on how many masks were drawn before,
-    so that a network drops the same entries alone and within an ensemble.
+    The mask depends on the network's seed, on the layer and on how many entries were drawn before,
+    so that a network drops the same entries alone and within an ensemble, and none draws twice.
     """
 
     def __init__(self, rate: float) -> None:
@@ -167,19 +164,19 @@ class Dropout(Layer):
     def initial_buffers(self, seed: np.random.SeedSequence) -> Mapping[str, Any]:
         # An odd key, as the generator asks for: it then visits every 64-bit state.
         key = seed.generate_state(1, np.uint64)[0] | np.uint64(1)
-        return {"key": np.array(key), "step": np.array(0, np.uint64)}
+        return {"key": np.array(key), "drawn": np.array(0, np.uint64)}
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.rate == 0:
             return x
         if not self.buffers:
             raise InputError(f"{self} has no key yet: give it to a Model")
-        k, key, step = x.backend, self.buffers["key"], self.buffers["step"]
+        k, key, drawn = x.backend, self.buffers["key"], self.buffers["drawn"]
         shape = x.data.shape[-2:]
         size = shape[0] * shape[1]
         places = k.xp.arange(size, dtype=key.dtype).reshape(shape)
-        counters = k.add(k.multiply(step, size), places)
-        k.add(step, 1, out=step)
+        counters = k.add(drawn, places)
+        k.add(drawn, size, out=drawn)
         return ops.dropout(x, self.rate, counters, key)
 
     def __repr__(self) -> str:
@@ -196,8 +193,10 @@ class BatchNorm(Layer):
     def __init__(self, features: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         super().__init__()
         self.features = positive_whole("features of BatchNorm", features)
+        if not 0 <= momentum <= 1:
+            raise InputError(f"momentum of BatchNorm is {momentum}: accepted are numbers in [0, 1]")
         self.momentum = momentum
-        self.epsilon = epsilon
+        self.epsilon = nonnegative("epsilon of BatchNorm", epsilon)
 
     def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
         return {"weight": (self.features,), "bias": (self.features,)}
@@ -209,12 +208,14 @@ class BatchNorm(Layer):
         return {"running_mean": np.zeros(self.features), "running_var": np.ones(self.features)}
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.parameters:
-            raise InputError(f"{self} has no parameters yet: give it to a Model")
-        if x.data.ndim < 2 or x.data.shape[-1] != self.features:
-            raise InputError(f"{self} got an input of shape {x.shape}: needs (N, {self.features})")
+        check_input(self, x, self.features)
         k = x.backend
         if self.training:
+            if x.data.shape[-2] < 2 or x.data.ndim > max(2, self.parameters["weight"].ndim):
+                raise InputError(
+                    f"{self} got an input of shape {x.shape}: training needs (N, {self.features}) "
+                    "with N of at least 2"
+                )
             standard, mean, variance = ops.standardize(x, self.epsilon)
             samples = x.data.shape[-2]
             self._average("running_mean", mean)
@@ -295,3 +296,14 @@ def get_activation(activation: str | Layer) -> Layer:
     if isinstance(activation, str):
         activation = choose("activation", activation, ACTIVATIONS)
     return copy.deepcopy(activation)
+
+
+def check_input(layer: Layer, x: Tensor, features: int) -> None:
+    """Raise `InputError` unless x is (N, features), or (E, N, features) in an ensemble of E."""
+    if not layer.parameters:
+        raise InputError(f"{layer} has no parameters yet: give it to a Model")
+    if x.data.ndim < 2 or x.data.shape[-1] != features:
+        raise InputError(f"{layer} got an input of shape {x.shape}: needs (N, {features})")
+    weight = layer.parameters["weight"].data
+    if x.data.ndim == weight.ndim == 3 and len(x.data) != len(weight):
+        raise InputError(f"{layer} got an input of shape {x.shape} for {len(weight)} networks")

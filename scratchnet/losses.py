@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.backends import Array, Backend, InputError
+from scratchnet.backends import Array, Backend, InputError, choose
 from scratchnet.tensor import Tensor, result
 
 Loss = Callable[[Tensor, Any], Tensor]
@@ -59,13 +59,7 @@ def softmax_cross_entropy(logits: Tensor, labels: Any) -> Tensor:
     Logits z (..., N, classes), labels (N,) or (E, N): whole numbers from 0 to classes - 1.
     """
     k, z = logits.backend, logits.data
-    _check_samples(logits)
-    labels = k.asarray(labels)
-    if labels.dtype.kind not in "iu" or labels.shape not in (z.shape[:-1], z.shape[-2:-1]):
-        raise InputError(
-            f"labels of shape {labels.shape} and dtype {labels.dtype} for logits of shape "
-            f"{logits.shape}: accepted are whole numbers of shape {logits.shape[-2:-1]}"
-        )
+    labels = class_labels(k, logits, labels)
     classes = k.xp.arange(z.shape[-1], dtype=labels.dtype)
     onehot = k.equal(k.reshape(labels, (*labels.shape, 1)), classes)
     log_p = k.log_softmax(z, -1)
@@ -81,6 +75,11 @@ LOSSES: dict[str, Loss] = {
     "mean_squared_error": mean_squared_error,
     "hinge": hinge,
 }
+
+
+def get_loss(loss: str | Loss) -> Loss:
+    """A loss by its name; a function is returned as it is."""
+    return loss if callable(loss) else choose("loss", loss, LOSSES)
 
 
 def check_targets(loss: Loss, targets: Any, outputs: int) -> None:
@@ -110,14 +109,30 @@ def column(k: Backend, outputs: Tensor, targets: Any) -> Array:
     y = outputs.data
     targets = k.asarray(targets.data if isinstance(targets, Tensor) else targets, y.dtype)
     needed = y.shape[-2:]
-    if targets.ndim == 1 and needed[1] == 1:
-        targets = targets.reshape(-1, 1)
+    if needed[1] == 1 and targets.shape == needed[:1]:
+        return targets.reshape(needed)
     if targets.shape != needed and targets.shape != y.shape:
         raise InputError(
             f"targets of shape {targets.shape} for outputs of shape {outputs.shape}: "
             f"accepted is {needed}"
         )
     return targets
+
+
+def class_labels(k: Backend, logits: Tensor, labels: Any) -> Array:
+    """The labels as an array of whole numbers that lines up with the logits' samples.
+
+    Raises `InputError`, naming both shapes, where they do not line up.
+    """
+    _check_samples(logits)
+    labels = k.asarray(labels)
+    own, shared = logits.shape[:-1], logits.shape[-2:-1]
+    if labels.dtype.kind not in "iu" or labels.shape not in (own, shared):
+        raise InputError(
+            f"labels of shape {labels.shape} and dtype {labels.dtype} for logits of shape "
+            f"{logits.shape}: accepted are whole numbers of shape {shared}"
+        )
+    return labels
 
 
 def _check_samples(outputs: Tensor) -> None:

@@ -7,6 +7,7 @@ side. Network i of an ensemble with seed s is the network with seed s + i.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,8 +50,9 @@ class Model:
     ) -> None:
         """Draw the parameters of `ensemble` networks, or of one (None: no ensemble axis).
 
-        Raises `InputError` for no layers, a layer that already belongs to a model, a negative seed,
-        an ensemble below 1 or a dtype other than float32 and float64.
+        Raises `InputError` for no layers, a layer with parameters that belongs to a model already
+        or stands here twice, a negative seed, an ensemble below 1 or a dtype other than float32
+        and float64.
         """
         if dtype not in FLOAT_TYPES:
             raise InputError(f"dtype {dtype} of a model: accepted are {' and '.join(FLOAT_TYPES)}")
@@ -71,24 +73,44 @@ class Model:
         return self.root.layers
 
     def _allocate(self) -> None:
-        """Give each parameter its view of the two buffers."""
-        declared = []
-        for name, layer in self.root.walk():
+        """Make the two buffers, and the parameters that the layers declare as views of them."""
+        declared: dict[Layer, str] = {}
+        for layer_name, layer in self.root.walk():
             if layer.parameters or layer.buffers:
                 raise InputError(f"{layer} belongs to a model already: make a new layer")
-            declared += [(name, layer, *item) for item in layer.parameter_shapes().items()]
+            if layer in declared and layer.parameter_shapes():
+                raise InputError(f"{layer} stands twice in the model: make a new layer")
+            declared[layer] = layer_name
+        self._parameters: dict[str, Tensor] = {}
+        self._single_shapes: dict[str, tuple[int, ...]] = {}
+        for layer, layer_name in declared.items():
+            for name, shape in layer.parameter_shapes().items():
+                layer.parameters[name] = Tensor(0.0, self.dtype, self.backend)
+                self._parameters[f"{layer_name}.{name}"] = layer.parameters[name]
+                self._single_shapes[f"{layer_name}.{name}"] = shape
         lead = () if self.ensemble is None else (self.ensemble,)
-        size = sum(math.prod(shape) for *_, shape in declared)
+        size = sum(map(math.prod, self._single_shapes.values()))
         self.parameter_buffer = self.backend.zeros((*lead, size), self.dtype)
         self.gradient_buffer = self.backend.zeros((*lead, size), self.dtype)
-        self._parameters: dict[str, Tensor] = {}
+        self._view_buffers()
+
+    def _view_buffers(self) -> None:
+        """Give each parameter its views of the two buffers."""
         start = 0
-        for layer_name, layer, name, shape in declared:
+        for name, parameter in self._parameters.items():
+            shape = self._single_shapes[name]
             place = (..., slice(start, start := start + math.prod(shape)))
-            parameter = Tensor(0.0, self.dtype, self.backend)
             parameter.data = self.parameter_buffer[place].reshape(self._own_shape(shape))
             parameter.grad = self.gradient_buffer[place].reshape(self._own_shape(shape))
-            layer.parameters[name] = self._parameters[f"{layer_name}.{name}"] = parameter
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        """A model of its own with the same numbers; copied arrays are no views, so bind them."""
+        memo[id(self.backend)] = self.backend
+        duplicate = object.__new__(type(self))
+        memo[id(self)] = duplicate
+        duplicate.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        duplicate._view_buffers()
+        return duplicate
 
     def _own_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape that an array of one network has in this model."""
@@ -101,7 +123,7 @@ class Model:
             np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(INITIALIZATION,)))
             for seed in self.seeds
         ]
-        for number, (_, layer) in enumerate(self.root.walk()):
+        for number, (layer_name, layer) in enumerate(self.root.walk()):
             drawn = [layer.initial_parameters(rng) for rng in generators]
             for name, parameter in layer.parameters.items():
                 parameter.data[...] = self._stacked([each[name] for each in drawn], self.dtype)
@@ -112,6 +134,7 @@ class Model:
             for name, first in kept[0].items():
                 dtype = self.dtype if first.dtype.kind == "f" else first.dtype
                 layer.buffers[name] = self._stacked([each[name] for each in kept], dtype)
+                self._single_shapes[f"{layer_name}.{name}"] = first.shape
 
     def _stacked(self, of_each: Sequence[Any], dtype: Any) -> Array:
         """One array per network, as one array of this model's shape."""
@@ -193,14 +216,8 @@ class Model:
             raise InputError(
                 f"network {network} of an ensemble of {self.ensemble}: no such network"
             )
-        single_shapes = {
-            f"{name}.{parameter}": shape
-            for name, layer in self.root.walk()
-            for parameter, shape in layer.parameter_shapes().items()
-        }
         return {
-            name: each[network].reshape(single_shapes.get(name, each[network].squeeze().shape))
-            for name, each in state.items()
+            name: each[network].reshape(self._single_shapes[name]) for name, each in state.items()
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -219,8 +236,10 @@ class Model:
                 raise InputError(
                     f"state dict: {name} has shape {np.shape(state[name])}, needs {array.shape}"
                 )
+        # All are converted before the first is written: a failure must leave nothing half-loaded.
+        new = {name: self.backend.asarray(state[name], a.dtype) for name, a in arrays.items()}
         for name, array in arrays.items():
-            self.backend.copy(self.backend.asarray(state[name], array.dtype), out=array)
+            self.backend.copy(new[name], out=array)
 
     def __repr__(self) -> str:
         networks = "" if self.ensemble is None else f", {self.ensemble} networks"
@@ -237,14 +256,15 @@ class Model:
 
 @contextmanager
 def evaluating(model: Model) -> Iterator[None]:
-    """Inside, the model is in eval mode and builds no graph; afterwards its mode is as before."""
-    before = model.training
+    """Inside, the model is in eval mode and builds no graph; afterwards all modes are as before."""
+    before = [(layer, layer.training) for _, layer in model.root.walk()]
     model.eval()
     try:
         with no_grad():
             yield
     finally:
-        model.train(before)
+        for layer, mode in before:
+            layer.training = mode
 
 
 def mlp(
@@ -266,7 +286,7 @@ def mlp(
     layer that keeps the width is x + layer(x). Raises `InputError` for fewer than two widths, a
     width below 1, or an unknown name.
     """
-    if isinstance(widths, str) or len(widths) < 2:
+    if isinstance(widths, (int, str)) or len(widths) < 2:
         raise InputError(f"widths {widths!r}: at least the inputs and the outputs are needed")
     widths = [positive_whole("a width of mlp", width) for width in widths]
     layers: list[Layer] = []

@@ -240,14 +240,14 @@ def result(data: Array, backend: Backend, *sources: Edge) -> Tensor:
     node = Tensor.__new__(Tensor)
     node.data = data
     node.backend = backend
-    if _building_graph:
-        node.sources = tuple([edge for edge in sources if edge[0].requires_grad])
-        node.requires_grad = bool(node.sources)
-    else:
-        node.sources = ()
-        node.requires_grad = False
     node.grad = None
     node.keeps_grad = False
+    for edge in sources:
+        if not (edge[0].requires_grad and _building_graph):
+            sources = tuple(edge for edge in sources if edge[0].requires_grad and _building_graph)
+            break
+    node.sources = sources
+    node.requires_grad = sources != ()
     return node
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.backends import Array, InputError, choose
+from scratchnet.backends import Array, InputError
+from scratchnet.backends.errors import positive_whole
 from scratchnet.batches import Batches, checked_data
-from scratchnet.losses import LOSSES, Loss
+from scratchnet.losses import Loss, get_loss
 from scratchnet.model import Model, evaluating
 from scratchnet.optim import Adam, Optimizer, clip_gradients
 from scratchnet.tensor import Tensor
@@ -79,21 +80,24 @@ def fit(
     from its own seed; the last batch may be smaller. Without an `optimizer`, Adam at 1e-3.
     `clip_norm` bounds each network's gradient norm. With `patience`, a network whose validation
     loss has not improved for that many epochs is done, and gets its best parameters back; training
-    ends when all are. A loss that is NaN or infinite ends the training of that network (of all,
-    where there is one only), with a warning that names the epoch and the layer. Ctrl-C ends the
-    training and keeps what was done: see `History.stopped`.
+    ends when all are. A network whose loss is NaN or infinite is entered in `History.diverged`,
+    with a warning that names the epoch and the layer; it does not disturb the others, and training
+    ends when all have diverged. Ctrl-C ends the training and keeps what was done: see
+    `History.stopped`.
 
     Raises `InputError`, before anything is changed, for data that is empty, not finite or of a
     shape that does not fit, and for settings outside their range.
     """
-    compute_loss = choose("loss", loss, LOSSES) if isinstance(loss, str) else loss
+    compute_loss = get_loss(loss)
     optimizer = optimizer or Adam(model)
     if optimizer.model is not model:
         raise InputError("the optimizer belongs to another model than the one to train")
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 0:
+    if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 0:
         raise InputError(f"epochs is {epochs!r}: accepted are whole numbers from 0")
+    if clip_norm is not None and not clip_norm > 0:
+        raise InputError(f"clip_norm is {clip_norm}: accepted are numbers above 0")
     batches = Batches(model, *checked_data(model, X, y, compute_loss), batch_size)
-    held_out = checked_data(model, *validation, compute_loss) if validation else None
+    held_out = _checked_validation(model, validation, compute_loss)
     stopping = EarlyStopping(model, patience, held_out is not None)
 
     history = History()
@@ -109,7 +113,7 @@ def fit(
                     _train_epoch(model, batches, compute_loss, optimizer, clip_norm, history, epoch)
                 )
                 if held_out is not None:
-                    validation_losses.append(evaluate_loss(model, *held_out, compute_loss))
+                    validation_losses.append(_evaluate(model, *held_out, compute_loss))
                     stopping.update(epoch, validation_losses[-1])
                 # A list, not a generator: every callback is called, whatever another one answers.
                 answers = [callback(epoch, model, losses[-1]) for callback in callbacks]
@@ -128,6 +132,19 @@ def fit(
     history.seconds = time.perf_counter() - start
     history.loss, history.validation_loss = np.array(losses), np.array(validation_losses)
     return history
+
+
+def _checked_validation(
+    model: Model, validation: tuple[Any, Any] | None, loss: Loss
+) -> tuple[Tensor, Array] | None:
+    if validation is None:
+        return None
+    if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+        raise InputError(f"validation of type {type(validation).__name__}: needs a pair (X, y)")
+    try:
+        return checked_data(model, *validation, loss)
+    except InputError as error:
+        raise InputError(f"validation: {error}") from None
 
 
 def _train_epoch(
@@ -164,12 +181,14 @@ def _note_divergence(
 ) -> None:
     """Enter the networks whose loss has just stopped being finite, with one warning each."""
     known = {divergence.network for divergence in history.diverged}
+    found = {int(network) for network in np.flatnonzero(~np.isfinite(np.atleast_1d(losses)))}
+    if found <= known:
+        return
     layers = first_nonfinite_layers(model, inputs)
-    for network in np.flatnonzero(~np.isfinite(np.atleast_1d(losses))):
-        if network not in known:
-            divergence = Divergence(int(network), epoch, layers[network])
-            history.diverged.append(divergence)
-            warnings.warn(str(divergence), RuntimeWarning, stacklevel=4)
+    for network in sorted(found - known):
+        divergence = Divergence(network, epoch, layers[network])
+        history.diverged.append(divergence)
+        warnings.warn(str(divergence), RuntimeWarning, stacklevel=4)
 
 
 def first_nonfinite_layers(model: Model, X: Any) -> list[str]:
@@ -185,29 +204,32 @@ def first_nonfinite_layers(model: Model, X: Any) -> list[str]:
 
 
 class EarlyStopping:
-    """For each network the best validation loss so far, when it was, and the parameters then.
+    """For each network the best validation loss so far, when it was, and its numbers then.
+
+    Its numbers are the parameters and the layers' buffers, such as running averages.
 
     A network is done when its loss has not improved for `patience` epochs; what it does afterwards
     no longer counts, so that a network stops at the same epoch alone and within an ensemble.
     """
 
     def __init__(self, model: Model, patience: int | None, has_validation: bool) -> None:
-        if patience is not None and (patience < 1 or not has_validation):
-            raise InputError(
-                f"patience is {patience}: needs at least 1 epoch, and validation=(X, y) to watch"
-            )
+        if patience is not None:
+            positive_whole("patience", patience)
+            if not has_validation:
+                raise InputError(f"patience is {patience}: needs validation=(X, y) to watch")
         self.model = model
         self.patience = patience
         networks = len(model.seeds)
         self.best_loss = np.full(networks, np.inf)
         self.best_epoch = np.zeros(networks, int)
         self.done = np.zeros(networks, bool)
-        if patience is not None:
-            self._parameters = self._rows(model.parameter_buffer).copy()
+        buffers = [each for _, layer in model.root.walk() for each in layer.buffers.values()]
+        self._arrays = [model.parameter_buffer, *buffers] if patience is not None else []
+        self._best = [self._rows(array).copy() for array in self._arrays]
 
-    def _rows(self, buffer: Array) -> Array:
-        """A buffer (P,) or (E, P) as one row per network."""
-        return buffer.reshape(len(self.model.seeds), -1)
+    def _rows(self, array: Array) -> Array:
+        """An array of the model as one row per network."""
+        return array.reshape(len(self.model.seeds), -1)
 
     def update(self, epoch: int, validation_loss: Any) -> None:
         """Take note of the losses after this epoch, of shape () or (E,)."""
@@ -217,7 +239,8 @@ class EarlyStopping:
         better = (losses < self.best_loss) & ~self.done
         self.best_loss[better] = losses[better]
         self.best_epoch[better] = epoch
-        self._parameters[better] = self._rows(self.model.parameter_buffer)[better]
+        for best, array in zip(self._best, self._arrays, strict=True):
+            best[better] = self._rows(array)[better]
         self.done |= epoch - self.best_epoch >= self.patience
 
     @property
@@ -225,30 +248,37 @@ class EarlyStopping:
         return bool(self.done.all())
 
     def restore(self) -> Any:
-        """Put the best parameters back; returns their epochs, of shape () or (E,)."""
+        """Put the best numbers back; returns their epochs, of shape () or (E,)."""
         if self.patience is None:
             return None
-        buffer = self.model.parameter_buffer
-        buffer[...] = self._parameters.reshape(buffer.shape)
+        for best, array in zip(self._best, self._arrays, strict=True):
+            array[...] = best.reshape(array.shape)
         return self.best_epoch if self.model.ensemble else int(self.best_epoch[0])
 
 
 def evaluate_loss(model: Model, X: Any, y: Any, loss: str | Loss) -> Any:
-    """The loss in eval mode, without a graph, as a NumPy array of shape () or (E,)."""
-    compute_loss = choose("loss", loss, LOSSES) if isinstance(loss, str) else loss
+    """The loss in eval mode, without a graph, as a NumPy array of shape () or (E,).
+
+    Raises `InputError` for the X and y that `fit` refuses.
+    """
+    compute_loss = get_loss(loss)
+    return _evaluate(model, *checked_data(model, X, y, compute_loss), compute_loss)
+
+
+def _evaluate(model: Model, inputs: Tensor, targets: Array, compute_loss: Loss) -> Any:
     with evaluating(model):
-        return np.array(compute_loss(model(X), y).numpy())
+        return np.array(compute_loss(model(inputs), targets).numpy())
 
 
 def accuracy(model: Model, X: Any, y: Any) -> Any:
     """The share of samples that are classified as y says, as a NumPy array of shape () or (E,).
 
-    With one output, class 1 is predicted where the logit is above 0; with several, the class with
-    the largest logit. y holds the class of each sample, of shape (N,).
+    With one output, class 1 is predicted where the logit is at least 0, as for a threshold neuron;
+    with several outputs, the class with the largest logit. y holds the class of each sample, of shape (N,).
     """
     logits = model.predict(X)
     y = np.asarray(y).reshape(-1)
     if logits.shape[-2] != len(y):
         raise InputError(f"{len(y)} labels for {logits.shape[-2]} samples")
-    predicted = logits[..., 0] > 0 if logits.shape[-1] == 1 else logits.argmax(axis=-1)
+    predicted = logits[..., 0] >= 0 if logits.shape[-1] == 1 else logits.argmax(axis=-1)
     return (predicted == y).mean(axis=-1)

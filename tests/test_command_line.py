@@ -25,6 +25,7 @@ def command(
     width: Annotated[int | None, typer.Option("--width", max=64)] = None,
     turns: float = 2.0,
     optimizer: Annotated[Literal["sgd", "adam"], typer.Option("--optimizer")] = "sgd",
+    init: Annotated[Literal["normal", "uniform"] | None, typer.Option("--init")] = None,
     backend: options.Backend = "auto",
     seed: options.Seed = 0,
     seeds: options.Seeds = 10,
@@ -63,6 +64,7 @@ def test_options_reach_the_demo(register: Any, capsys: pytest.CaptureFixture[str
     ("arguments", "expected"),
     [
         (["fkae"], ["demo", "'fkae'", "backprop", "spiral", "did you mean 'fake'"]),
+        (["fake", "--init", "unifrom"], ["--init", "'unifrom'", "did you mean 'uniform'"]),
         (["fake", "--seads", "3"], ["'--seads'", "--depths", "did you mean '--seeds'"]),
         (["fake", "-z"], ["'-z'", "--depths"]),
         (["--seeds", "3"], ["'--seeds'", "--help"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from scratchnet.backends import Array, InputError
+from scratchnet.ops.broadcasting import unbroadcast
 from scratchnet.tensor import Tensor, result
 
 
@@ -20,7 +21,7 @@ def leaky_relu(x: Tensor, slope: float = 0.01) -> Tensor:
 
     At the kink x = 0 the derivative is `slope` (Maas et al. 2013).
     """
-    k, data = x.backend, x.data
+    k, data, slope = x.backend, x.data, float(slope)
 
     def pullback(dy: Array) -> Array:
         return k.where(k.greater(data, 0.0), dy, k.multiply(dy, slope))
@@ -95,10 +96,12 @@ def dropout(x: Tensor, rate: float, counters: Array, keys: Array) -> Tensor:
     """y = x * m;   dL/dx = dL/dy * m,   m = 1 / (1 - rate) with probability 1 - rate, else 0
 
     So the mean of y is x (Srivastava et al. 2014). The mask is a function of `counters` and `keys`
-    alone: whole numbers as uint64 arrays which broadcast to x's shape, see `Backend.random_bits`.
+    alone: whole numbers as uint64 arrays which broadcast with x, see `Backend.random_bits`.
     """
     if not 0 <= rate < 1:
         raise InputError(f"dropout rate {rate}: accepted are 0 <= rate < 1")
-    k = x.backend
+    k, shape = x.backend, x.data.shape
     mask = k.dropout_mask(counters, keys, rate, x.data.dtype)
-    return result(k.multiply(x.data, mask), k, (x, lambda dy: k.multiply(dy, mask)))
+    return result(
+        k.multiply(x.data, mask), k, (x, lambda dy: unbroadcast(k, k.multiply(dy, mask), shape))
+    )

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
-from scratchnet.backends import Array, Backend
+from scratchnet.backends import Array, Backend, InputError
 from scratchnet.tensor import Operand, Tensor, result
 
 
 def operands(a: Operand, b: Operand) -> tuple[Tensor, Tensor, Backend]:
+    """As `matched`. Raises `InputError`, naming both shapes, where they do not broadcast."""
+    a, b, k = matched(a, b)
+    if a.data.shape != b.data.shape:
+        for m, n in zip(a.data.shape[::-1], b.data.shape[::-1], strict=False):
+            if m != n and m != 1 and n != 1:
+                raise InputError(f"operands of shapes {a.shape} and {b.shape} do not broadcast")
+    return a, b, k
+
+
+def matched(a: Operand, b: Operand) -> tuple[Tensor, Tensor, Backend]:
     """Both as tensors of one backend and one dtype, with that backend.
 
     A number becomes a constant of the other's dtype. Raises `TypeError` where two arrays differ in
@@ -35,7 +46,7 @@ def constant(value: Any, like: Operand) -> Tensor:
     if not isinstance(like, Tensor):
         raise TypeError(f"an op needs at least one Tensor, got {type(value)} and {type(like)}")
     backend = like.backend
-    if isinstance(value, (bool, int, float)):
+    if isinstance(value, Real):
         return result(backend.asarray(value, like.data.dtype), backend)
     if isinstance(value, backend.xp.ndarray):
         return result(value, backend)

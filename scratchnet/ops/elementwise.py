@@ -6,6 +6,7 @@ added or stretched, see `unbroadcast`. Empty axes give empty results with empty 
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 from scratchnet.backends import InputError
@@ -82,7 +83,7 @@ def power(a: Operand, b: Operand) -> Tensor:
     Where b is a number, a may be negative if b is whole; for b = 0 the derivative is 0 everywhere.
     Where b is a tensor or an array, a must be positive: elsewhere ln a is infinite or NaN.
     """
-    if isinstance(b, (int, float)) and isinstance(a, Tensor):
+    if isinstance(b, Real) and isinstance(a, Tensor):
         return _power_of_number(a, float(b))
     a, b, k = operands(a, b)
     a_data, b_data = a.data, b.data
@@ -171,7 +172,7 @@ def clip(x: Tensor, low: float, high: float) -> Tensor:
     """
     if not low <= high:
         raise InputError(f"clip to [{low}, {high}]: the lower bound must not exceed the upper")
-    k, data = x.backend, x.data
+    k, data, low, high = x.backend, x.data, float(low), float(high)
 
     def pullback(dy: Any) -> Any:
         inside = k.logical_and(k.greater_equal(data, low), k.less_equal(data, high))
@@ -183,13 +184,21 @@ def clip(x: Tensor, low: float, high: float) -> Tensor:
 def where(condition: Any, a: Operand, b: Operand) -> Tensor:
     """y = a where the condition holds, else b;   dL/da = dL/dy * [condition],   dL/db = the rest
 
-    `condition` is an array of booleans, a constant; it is broadcast with a and b.
+    `condition` is an array of booleans, a constant; it is broadcast with a and b. Raises
+    `InputError` where the three shapes do not fit.
     """
     a, b, k = operands(a, b)
     a_shape, b_shape = a.data.shape, b.data.shape
-    condition = k.asarray(condition, bool)
+    condition = k.xp.asarray(condition)
+    try:
+        y = k.where(condition, a.data, b.data)
+    except ValueError:
+        raise InputError(
+            f"where of a condition of shape {condition.shape} and operands of shapes {a.shape} and "
+            f"{b.shape}: they do not broadcast"
+        ) from None
     return result(
-        k.where(condition, a.data, b.data),
+        y,
         k,
         (a, lambda dy: unbroadcast(k, k.where(condition, dy, 0.0), a_shape)),
         (b, lambda dy: unbroadcast(k, k.where(condition, 0.0, dy), b_shape)),

@@ -28,7 +28,7 @@ def standardize(x: Tensor, epsilon: float = 1e-5) -> tuple[Tensor, Array, Array]
     mean = mean_row(data)
     centred = k.subtract(data, mean)
     variance = mean_row(k.square(centred))
-    scale = k.sqrt(k.add(variance, epsilon))
+    scale = k.sqrt(k.add(variance, float(epsilon)))
     y = k.divide(centred, scale, out=centred)
 
     def pullback(dy: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scratchnet.backends import InputError
-from scratchnet.ops.broadcasting import operands, unbroadcast
+from scratchnet.ops.broadcasting import matched, unbroadcast
 from scratchnet.tensor import Operand, Tensor, result
 
 
@@ -13,7 +13,7 @@ def matmul(a: Operand, b: Operand) -> Tensor:
     a (..., n, k), b (..., k, m) -> y (..., n, m); leading axes are broadcast. Over an empty k the
     sum is 0. Raises `InputError`, naming both shapes, where they do not fit.
     """
-    a, b, k = operands(a, b)
+    a, b, k = matched(a, b)
     a_data, b_data = a.data, b.data
     if a_data.ndim < 2 or b_data.ndim < 2:
         raise InputError(f"matmul of shapes {a.shape} and {b.shape}: both need two axes or more")
@@ -33,9 +33,12 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """y = x W + b;   dL/dx = dL/dy W^T,   dL/dW = x^T dL/dy,   dL/db = sum of rows of dL/dy
 
     x (N, in) or (E, N, in), W (in, out) or (E, in, out), b (out,) or (E, 1, out) -> y (N, out) or
-    (E, N, out). The shapes are checked by the layer that calls this.
+    (E, N, out). The layer that calls this checks the shapes. Raises `TypeError` for two dtypes.
     """
     k, x_data, w_data, b_data = x.backend, x.data, weight.data, bias.data
+    if k is not weight.backend or x_data.dtype != w_data.dtype or w_data.dtype != b_data.dtype:
+        matched(x, weight)
+        matched(weight, bias)
     product = k.matmul(x_data, w_data)
     return result(
         k.add(product, b_data, out=product),

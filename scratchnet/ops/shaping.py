@@ -32,7 +32,7 @@ def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
         if x.ndim < 2:
             raise InputError(f"transpose of shape {x.shape}: a matrix needs at least two axes")
         axes = (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
-    if sorted(axis % x.ndim if x.ndim else axis for axis in axes) != list(range(x.ndim)):
+    if sorted(axis + x.ndim if axis < 0 else axis for axis in axes) != list(range(x.ndim)):
         raise InputError(f"transpose of shape {x.shape} with axes {tuple(axes)}: name each once")
     inverse = [0] * x.ndim
     for new, old in enumerate(axes):
@@ -64,7 +64,10 @@ def stack(parts: Sequence[Tensor], axis: int = 0) -> Tensor:
     if any(part.shape != parts[0].shape for part in parts):
         shapes = ", ".join(str(part.shape) for part in parts)
         raise InputError(f"stack: the shapes differ: {shapes}")
-    axis %= parts[0].ndim + 1
+    axes = parts[0].ndim + 1
+    if not -axes <= axis < axes:
+        raise InputError(f"stack along axis {axis} of shape {parts[0].shape}: no such axis")
+    axis %= axes
     shape = (*parts[0].shape[:axis], 1, *parts[0].shape[axis:])
     return concatenate([reshape(part, shape) for part in parts], axis)
 

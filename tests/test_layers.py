@@ -1,0 +1,257 @@
+"""Layers: values and gradients of each kind, BatchNorm and Dropout in both modes, containers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from networks import LAYERS, assert_same_bits, refused
+from strategies import spread
+
+from scratchnet import (
+    BatchNorm,
+    Dropout,
+    Layer,
+    LeakyReLU,
+    Linear,
+    Model,
+    ReLU,
+    Residual,
+    Sequential,
+    Tanh,
+    Tensor,
+    Threshold,
+)
+from scratchnet.gradcheck import GradientError, check_gradients
+
+SMOOTH_OR_AWAY_FROM_KINKS = {name: make for name, make in LAYERS.items() if name != "threshold"}
+
+
+def perturb(model: Model, seed: int = 0) -> None:
+    """Gains other than 1, shifts other than 0: else a forgotten factor would not show."""
+    rng = np.random.default_rng(seed)
+    model.parameter_buffer += 0.3 * rng.standard_normal(model.parameter_buffer.shape)
+
+
+def same_masks_every_time(model: Model) -> Callable[..., Tensor]:
+    """The model as a function of its input and parameters, with Dropout rewound at each call."""
+
+    def function(x: Tensor, *parameters: Tensor) -> Tensor:
+        for _, layer in model.root.walk():
+            if isinstance(layer, Dropout):
+                layer.buffers["drawn"][...] = 0
+        return model(x)
+
+    return function
+
+
+@pytest.mark.parametrize("name", SMOOTH_OR_AWAY_FROM_KINKS)
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize(
+    ("ensemble", "shape"),
+    [(None, (4, 3)), (2, (4, 3)), (2, (2, 4, 3))],
+    ids=["single", "shared inputs", "own inputs"],
+)
+def test_gradient_of_input_and_parameters(
+    name: str, training: bool, ensemble: int | None, shape: tuple[int, ...]
+) -> None:
+    model = Model(LAYERS[name](3), ensemble=ensemble, dtype="float64").train(training)
+    perturb(model)
+    x = Tensor(spread(1, shape))
+    check_gradients(same_masks_every_time(model), x, *model.parameters())
+
+
+def test_a_layer_with_a_wrong_gradient_is_caught() -> None:
+    class Detached(Layer):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * x.detach()
+
+    model = Model(Detached(), dtype="float64")
+    with pytest.raises(GradientError):
+        check_gradients(model, Tensor(spread(1, (4, 3))))
+
+
+VALUES: dict[str, Callable[[Any], Any]] = {
+    "relu": lambda x: np.where(x > 0, x, 0),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": lambda x: (np.exp(2 * x) - 1) / (np.exp(2 * x) + 1),
+    "softplus": lambda x: np.log(1 + np.exp(x)),
+    "gelu": lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    "threshold": lambda x: (x >= 0).astype(x.dtype),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_each_activation_is_the_function_of_its_name(name: str) -> None:
+    x = np.linspace(-3, 3, 21).reshape(7, 3)
+    y = Model(LAYERS[name](3), dtype="float64").predict(x)
+    np.testing.assert_allclose(y, VALUES[name](x), rtol=0, atol=1e-14)
+
+
+def test_linear_is_rows_times_weight_plus_bias_and_not_its_transpose() -> None:
+    model = Model(Linear(3, 3), dtype="float64")
+    perturb(model)
+    weight, bias = (parameter.numpy() for parameter in model.parameters())
+    x = spread(2, (5, 3))
+    rows = [sum(row[i] * weight[i] for i in range(3)) + bias for row in x]
+    np.testing.assert_allclose(model.predict(x), rows, rtol=0, atol=1e-14)
+
+
+def test_options_reach_the_op() -> None:
+    x = Tensor([[-2.0, -0.4, 0.4, 2.0]])
+    LeakyReLU(0.25)(x).backward()
+    assert x.grad.tolist() == [[0.25, 0.25, 1, 1]]
+    Threshold(surrogate_window=0.5)(x).backward()
+    assert x.grad.tolist() == [[0, 1, 1, 0]]
+    Threshold()(x).backward()
+    assert x.grad.tolist() == [[0, 0, 0, 0]]
+
+
+def test_sequential_composes_in_order_and_residual_adds_its_input() -> None:
+    class Double(Layer):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * 2.0
+
+    class Increment(Layer):
+        def forward(self, x: Tensor) -> Tensor:
+            return x + 1.0
+
+    x = Tensor([[1.0, -3.0]])
+    assert Sequential(Double(), Increment())(x).numpy().tolist() == [[3, -5]]
+    assert Sequential(Increment(), Double())(x).numpy().tolist() == [[4, -4]]
+    assert Residual(Double(), Increment())(x).numpy().tolist() == [[4, -8]]
+
+
+def test_residual_that_changes_the_width_names_both_shapes() -> None:
+    model = Model(Residual(Linear(2, 3), ReLU()))
+    with refused("Residual(Linear(2 -> 3), ReLU())", "(5, 2)", "(5, 3)"):
+        model.predict(np.zeros((5, 2)))
+    # (N, 1) + (N, 3) would broadcast without a word.
+    with refused("(5, 1)", "(5, 3)"):
+        Model(Residual(Linear(1, 3))).predict(np.zeros((5, 1)))
+
+
+def test_walk_names_layers_within_layers_once_and_in_order() -> None:
+    inner = Residual(Linear(2, 2), Tanh())
+    outer = Sequential(Linear(2, 2), Sequential(inner, ReLU()))
+    names = [name for name, _ in outer.walk()]
+    assert names == ["", "0", "1", "1.0", "1.0.0", "1.0.1", "1.1"]
+
+
+# BatchNorm
+
+
+def batch_norm(features: int = 2, ensemble: int | None = None, **options: float) -> Model:
+    return Model(BatchNorm(features, **options), ensemble=ensemble, dtype="float64")
+
+
+def test_batch_norm_trains_on_the_biased_variance_and_averages_the_unbiased_one() -> None:
+    model = batch_norm(1, momentum=0.25, epsilon=0.5).train()
+    layer = model.layers[0]
+    # Mean (1+2+6)/3 = 3, squared deviations 4+1+9 = 14: variance 14/3, unbiased 14/2 = 7.
+    y = model(np.array([[1.0], [2.0], [6.0]])).numpy()
+    expected = np.array([[-2], [-1], [3]]) / np.sqrt(14 / 3 + 0.5)
+    np.testing.assert_allclose(y, expected, rtol=1e-15)
+    # 0.75 * 0 + 0.25 * 3 = 0.75 and 0.75 * 1 + 0.25 * 7 = 2.5
+    assert layer.buffers["running_mean"].tolist() == [0.75]
+    assert layer.buffers["running_var"] == pytest.approx([2.5], rel=1e-15)
+    # A batch (10, 10): 0.75 * 0.75 + 0.25 * 10 = 3.0625 and 0.75 * 2.5 + 0 = 1.875
+    model(np.array([[10.0], [10.0]]))
+    assert layer.buffers["running_mean"].tolist() == [3.0625]
+    assert layer.buffers["running_var"] == pytest.approx([1.875], rel=1e-15)
+    # In eval (x - 3.0625) / sqrt(1.875 + 0.5), and nothing is averaged.
+    y = model.eval()(np.array([[4.0]])).numpy()
+    np.testing.assert_allclose(y, [[0.9375 / np.sqrt(2.375)]], rtol=1e-15)
+    assert layer.buffers["running_mean"].tolist() == [3.0625]
+
+
+def test_batch_norm_has_mean_0_and_variance_1_per_feature_and_then_gain_and_shift() -> None:
+    model = batch_norm(3).train()
+    x = spread(3, (50, 3)) * [1, 20, 400] + [0, -7, 1e3]
+    y = model(x).numpy()
+    np.testing.assert_allclose(y.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(y.var(axis=0), x.var(axis=0) / (x.var(axis=0) + 1e-5), rtol=1e-10)
+    gain, shift = model.parameters()
+    gain.data[...], shift.data[...] = [1, 2, 3], [5, 6, 7]
+    np.testing.assert_allclose(model(x).numpy(), y * [1, 2, 3] + [5, 6, 7], atol=1e-12)
+
+
+def test_batch_norm_keeps_the_averages_of_each_network_apart() -> None:
+    together = batch_norm(2, ensemble=2).train()
+    x = spread(4, (2, 5, 2))
+    together(x)
+    for network in range(2):
+        alone = batch_norm(2).train()
+        alone(x[network])
+        for name, expected in alone.layers[0].buffers.items():
+            assert_same_bits(together.layers[0].buffers[name][network, 0], expected)
+
+
+def test_batch_norm_refuses_a_batch_of_one_in_training_only() -> None:
+    model = batch_norm(2).train()
+    with refused("BatchNorm(2)", "(1, 2)", "at least 2"):
+        model(np.zeros((1, 2)))
+    assert model.layers[0].buffers["running_var"].tolist() == [1, 1]
+    assert model.eval()(np.zeros((1, 2))).shape == (1, 2)
+
+
+# Dropout
+
+
+def mask(model: Model, shape: tuple[int, ...] = (40, 50)) -> Any:
+    return model(np.ones(shape)).numpy()
+
+
+def test_dropout_is_the_identity_in_eval_and_at_rate_0() -> None:
+    x = spread(5, (4, 3)).astype(np.float32)
+    assert_same_bits(Model(Dropout(0.9)).eval()(x).numpy(), x)
+    assert_same_bits(Model(Dropout(0)).train()(x).numpy(), x)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout_drops_its_rate_and_scales_what_is_left_to_keep_the_mean(rate: float) -> None:
+    y = mask(Model(Dropout(rate), dtype="float64").train(), (200, 200))
+    assert set(np.unique(y)) == {0.0, 1 / (1 - rate)}
+    dropped = (y == 0).mean()
+    assert abs(dropped - rate) < 5 * np.sqrt(rate * (1 - rate) / y.size)
+    # Neither whole rows nor whole columns.
+    spread_of_rows = (y == 0).mean(axis=1).std()
+    assert spread_of_rows < 2 * np.sqrt(rate * (1 - rate) / 200)
+
+
+def test_dropout_draws_the_same_masks_again_from_the_same_seed_and_new_ones_each_step() -> None:
+    def masks(seed: int) -> list[Any]:
+        model = Model(Dropout(0.5), seed=seed).train()
+        return [mask(model) for _ in range(3)]
+
+    first, again, other = masks(7), masks(7), masks(8)
+    for step in range(3):
+        assert_same_bits(first[step], again[step])
+    drawn = [each.tobytes() for each in [*first, *other]]
+    assert len(set(drawn)) == 6
+
+
+def test_dropout_layers_of_one_model_draw_apart() -> None:
+    model = Model(Dropout(0.5), Dropout(0.5)).train()
+    outputs = [output.numpy() > 0 for _, output in model.layer_outputs(np.ones((40, 50)))]
+    # The second layer passes what the first one passed, times a mask of its own.
+    assert outputs[1].mean() == pytest.approx(0.25, abs=0.05)
+
+
+def test_dropout_draws_no_bits_twice_whatever_the_sizes_of_the_batches() -> None:
+    model = Model(Dropout(0.5)).train()
+    drawn = [(mask(model, (rows, 32)) > 0).tobytes() for rows in (8, 8, 4, 8, 4, 4, 2, 2)]
+    for i, bits in enumerate(drawn):
+        others = drawn[:i] + drawn[i + 1 :]
+        assert not any(bits[:64] in other for other in others)
+
+
+def test_dropout_does_not_advance_in_eval() -> None:
+    model = Model(Dropout(0.5)).train()
+    mask(model)
+    second = mask(model.eval().train())
+    again = Model(Dropout(0.5)).train()
+    mask(again)
+    mask(again.eval())
+    assert_same_bits(mask(again.train()), second)

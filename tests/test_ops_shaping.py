@@ -1,0 +1,141 @@
+"""Moving entries about: the gradient must find the way back to where each entry came from."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from strategies import check_op, computed, seeds, shapes, spread
+
+from scratchnet import InputError, Tensor, ops
+
+
+@given(data=st.data(), shape=shapes(), seed=seeds, transposed=st.booleans())
+def test_reshape(data: st.DataObject, shape: Any, seed: int, transposed: bool) -> None:
+    """Of a transposed array too, whose memory is not in row-major order."""
+    sizes = data.draw(st.permutations([*shape, 1]))
+    if data.draw(st.booleans()) and 0 not in sizes:
+        sizes[data.draw(st.integers(0, len(shape)))] = -1
+    check_op(
+        lambda x: ops.reshape(ops.transpose(x, range(x.ndim)[::-1]) if transposed else x, sizes),
+        lambda x: (x.T if transposed else x).reshape(sizes),
+        spread(seed, shape),
+    )
+
+
+@given(data=st.data(), shape=shapes(), seed=seeds)
+def test_transpose(data: st.DataObject, shape: Any, seed: int) -> None:
+    """Three axes in a cycle tell an order from its inverse."""
+    n = len(shape)
+    axes = [axis - n * data.draw(st.booleans()) for axis in data.draw(st.permutations(range(n)))]
+    check_op(lambda x: ops.transpose(x, axes), lambda x: np.transpose(x, axes), spread(seed, shape))
+
+
+@given(shape=shapes(min_dims=2), seed=seeds)
+def test_transpose_without_axes_swaps_the_last_two(shape: Any, seed: int) -> None:
+    for op in (ops.transpose, lambda x: x.mT):
+        check_op(op, lambda x: x.mT, spread(seed, shape))
+
+
+@given(
+    data=st.data(),
+    shape=shapes(min_dims=1),
+    sizes=st.lists(st.integers(0, 3), min_size=1, max_size=3),
+    seed=seeds,
+)
+def test_concatenate(data: st.DataObject, shape: Any, sizes: list[int], seed: int) -> None:
+    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
+    parts = []
+    for number, size in enumerate(sizes):
+        of_part = list(shape)
+        of_part[axis] = size
+        parts.append(spread(seed + number, of_part))
+    check_op(
+        lambda *parts: ops.concatenate(parts, axis),
+        lambda *parts: np.concatenate(parts, axis),
+        *parts,
+    )
+
+
+@given(data=st.data(), shape=shapes(), count=st.integers(1, 3), seed=seeds)
+def test_stack(data: st.DataObject, shape: Any, count: int, seed: int) -> None:
+    axis = data.draw(st.integers(-len(shape) - 1, len(shape)))
+    check_op(
+        lambda *parts: ops.stack(parts, axis),
+        lambda *parts: np.stack(parts, axis),
+        *[spread(seed + number, shape) for number in range(count)],
+    )
+
+
+@given(data=st.data(), shape=shapes(), seed=seeds)
+def test_take_of_slices_numbers_and_new_axes(data: st.DataObject, shape: Any, seed: int) -> None:
+    index = data.draw(hnp.basic_indices(shape, allow_newaxis=True, max_dims=4))
+    check_op(lambda x: x[index], lambda x: x[index], spread(seed, shape))
+
+
+@given(data=st.data(), shape=shapes(min_dims=1, min_side=1), seed=seeds)
+def test_take_of_index_arrays_with_repeated_and_negative_entries(
+    data: st.DataObject, shape: Any, seed: int
+) -> None:
+    index = data.draw(hnp.integer_array_indices(shape, result_shape=shapes(max_dims=2)))
+    assume(np.prod(np.broadcast_shapes(*[each.shape for each in index])) <= 16)
+    check_op(lambda x: x[index], lambda x: x[index], spread(seed, shape))
+
+
+@given(data=st.data(), shape=shapes(min_dims=1), seed=seeds)
+def test_take_of_a_mask(data: st.DataObject, shape: Any, seed: int) -> None:
+    mask = data.draw(hnp.arrays(bool, shape[: data.draw(st.integers(1, len(shape)))]))
+    check_op(lambda x: x[mask], lambda x: x[mask], spread(seed, shape))
+
+
+def test_an_entry_taken_n_times_gets_n_gradients() -> None:
+    """dx[index] += dy would keep only the last one."""
+    _, gradient = computed(lambda x: x[[1, 1, 1, -2, 0]] * np.arange(1.0, 6.0), Tensor(np.ones(3)))
+    assert gradient.tolist() == [5.0, 10.0, 0.0]
+    _, gradient = computed(lambda x: x[[0, 0], :, [2, 2]], Tensor(np.ones((2, 3, 4))))
+    assert gradient.sum() == 6 and gradient[0, :, 2].tolist() == [2, 2, 2]
+
+
+def test_a_view_of_the_input_is_never_taken() -> None:
+    """A slice that shares memory would change with the buffer that it was taken from."""
+    x = Tensor(np.ones((2, 3)))
+    assert not np.shares_memory(x[0].data, x.data)
+
+
+TWO_BY_THREE = Tensor(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (lambda x: x.reshape(4), r"\(2, 3\) to \(4,\)"),
+        (lambda x: x.reshape(-1, -1), r"\(2, 3\) to \(-1, -1\)"),
+        (lambda x: x.reshape(-1, 4), r"\(2, 3\) to \(-1, 4\)"),
+        (lambda x: ops.transpose(x, (0, 0)), r"\(2, 3\) with axes \(0, 0\)"),
+        (lambda x: ops.transpose(x, (2, 1)), r"\(2, 3\) with axes \(2, 1\)"),
+        (lambda x: ops.transpose(x, (0,)), r"\(2, 3\) with axes \(0,\)"),
+        (lambda x: x[0].mT, r"shape \(3,\).*two axes"),
+        (lambda x: ops.concatenate([x, x[0]]), r"axis 0.*\(2, 3\), \(3,\)"),
+        (lambda x: ops.concatenate([x, x], 2), r"axis 2.*\(2, 3\), \(2, 3\)"),
+        (lambda x: ops.concatenate([x[0, 0], x[0, 0]]), r"\(\), \(\)"),
+        (lambda x: ops.concatenate([x, x[:, :2]], 0), r"\(2, 3\), \(2, 2\)"),
+        (lambda x: ops.stack([x, x.mT]), r"\(2, 3\), \(3, 2\)"),
+        (lambda x: ops.stack([x, x], 3), r"axis 3 of shape \(2, 3\)"),
+        (lambda x: ops.stack([x, x], -4), r"axis -4 of shape \(2, 3\)"),
+        (lambda x: ops.concatenate([]), "no tensors"),
+        (lambda x: ops.stack([]), "no tensors"),
+        (lambda x: x[2], r"\(2, 3\).*2 is out of bounds"),
+        (lambda x: x[0, 0, 0], r"\(2, 3\).*too many indices"),
+        (lambda x: x[[0, 5]], r"\(2, 3\).*5 is out of bounds"),
+        (lambda x: x[1.5], r"\(2, 3\).*integers"),
+        (lambda x: x[np.ones(3, bool)], r"\(2, 3\).*boolean index"),
+    ],
+)
+def test_bad_shapes_axes_and_indices_get_one_line_that_names_them(
+    attempt: Any, message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        attempt(TWO_BY_THREE)
+    assert "\n" not in str(caught.value)
