@@ -42,7 +42,7 @@ DEMOS: dict[str, tuple[str, str]] = {
     ),
     "parity": (
         "scratchnet.demos.parity",
-        "Five circuits for parity side by side, and which networks learn it.",
+        "Five circuits for parity side by side, and what learns it.",
     ),
     "sawtooth": (
         "scratchnet.demos.sawtooth",

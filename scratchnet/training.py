@@ -274,7 +274,7 @@ def accuracy(model: Model, X: Any, y: Any) -> Any:
     """The share of samples that are classified as y says, as a NumPy array of shape () or (E,).
 
     With one output, class 1 is predicted where the logit is at least 0, as for a threshold neuron;
-    with several outputs, the class with the largest logit. y holds the class of each sample, of shape (N,).
+    with several outputs, the class with the largest logit. y (N,) holds each sample's class.
     """
     logits = model.predict(X)
     y = np.asarray(y).reshape(-1)
