@@ -125,10 +125,17 @@ def mosaic_figure(result: Result) -> Figure:
     for panel, each in zip(axes.ravel(), drawn, strict=True):
         when = f"after {each.epochs:,} steps" if each.epochs else "before training"
         accuracy = f"{each.test_accuracy[0]:.0%} of test points right"
-        title = f"{when}: {each.mosaic.count:,} regions\n{accuracy}"
+        title = f"{when}: {counted(each.mosaic)}\n{accuracy}"
         draw_mosaic(panel, each.mosaic, settings.extent, title)
         draw_points(panel, result, 8)
     return figure
+
+
+def counted(mosaic: Mosaic) -> str:
+    """The activation regions, which are drawn, and the linear ones where they are fewer."""
+    merged = mosaic.linear_count < mosaic.count
+    linear = f", {mosaic.linear_count:,} linear" if merged else ""
+    return f"{mosaic.count:,} regions{linear}"
 
 
 def depth_figure(result: Result) -> Figure:
@@ -140,7 +147,7 @@ def depth_figure(result: Result) -> Figure:
         for panel, when, each in zip(
             column, ("before", "after"), (row.before, row.after), strict=True
         ):
-            title = f"{when}: {each.mosaic.count:,} regions"
+            title = f"{when}: {counted(each.mosaic)}"
             title = f"{name}\n{title}" if when == "before" else title
             draw_mosaic(panel, each.mosaic, settings.extent, title, edge_width=0.12)
     return figure

@@ -198,7 +198,7 @@ def depth_sentences(result: Result) -> Iterator[str]:
         word = compared(b, a)
         if word:
             yield (
-                f"{when} training {deep.architecture} has {word} against {shallow.architecture}: "
+                f"{when} training, {deep.architecture} against {shallow.architecture}: {word}, "
                 f"{b.mean() / a.mean():.2f} times as many in the mean."
             )
     changes = [(changed(row), str(row.architecture)) for row in result.rows]

@@ -85,6 +85,7 @@ def piece_figure(result: Result) -> Figure:
         ylabel="linear pieces on [0, 1]",
         title="The same units, deep or wide; bands: 95 % interval",
     )
+    axes.set_ylim(bottom=0.7)
     axes.legend(loc="upper left")
     return figure
 
