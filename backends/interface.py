@@ -86,8 +86,18 @@ class Backend:
     # Movement between the host and the device.
 
     def asarray(self, values: Any, dtype: Any = None) -> Array:
-        """`values` as a contiguous array of this backend; not a copy where it is one already."""
-        return self.xp.asarray(values, dtype=dtype, order="C")
+        """`values` as a contiguous array of this backend; not a copy where it is one already.
+
+        An array of this backend with another dtype or memory order is converted by `run`.
+        """
+        array = self.xp.asarray(values, dtype=dtype, order="C")
+        if type(values) is self.xp.ndarray and array is not values:
+            self.run(self._convert, values, out=array)
+        return array
+
+    def _convert(self, values: Array, out: Array) -> Array:
+        self.xp.copyto(out, values, casting="unsafe")
+        return out
 
     def to_numpy(self, array: Array) -> Any:
         """The numbers as a NumPy array on the host."""

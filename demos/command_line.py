@@ -25,31 +25,31 @@ from scratchnet.demos import options
 
 DEMOS: dict[str, tuple[str, str]] = {
     "backprop": (
-        "scratchnet.demos.backprop",
+        "scratchnet.demos.backprop.command",
         "A forward and a backward pass through a tiny network, printed.",
     ),
     "xor": (
-        "scratchnet.demos.xor",
+        "scratchnet.demos.xor.command",
         "What one neuron cannot compute, and a hidden layer learns.",
     ),
     "spiral": (
-        "scratchnet.demos.spiral",
+        "scratchnet.demos.spiral.command",
         "Networks of several depths on two spirals: where depth helps.",
     ),
     "xor-tree": (
-        "scratchnet.demos.xor_tree",
+        "scratchnet.demos.xor_tree.command",
         "Parity as a tree of XOR gates: built, drawn, run on all inputs.",
     ),
     "parity": (
-        "scratchnet.demos.parity",
+        "scratchnet.demos.parity.command",
         "Five circuits for parity side by side, and what learns it.",
     ),
     "sawtooth": (
-        "scratchnet.demos.sawtooth",
+        "scratchnet.demos.sawtooth.command",
         "Folding a line: every layer doubles the number of pieces.",
     ),
     "regions": (
-        "scratchnet.demos.regions",
+        "scratchnet.demos.regions.command",
         "Linear regions, counted and drawn, before and after training.",
     ),
 }

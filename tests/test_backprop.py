@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from rich.console import Console
 
-from scratchnet.demos import backprop
-from scratchnet.demos.backprop import PARAMETERS, STEP, Result, forward, pair, plot, run
-from scratchnet.demos.backprop_report import number, report
+from scratchnet.demos.backprop import command as backprop
+from scratchnet.demos.backprop.command import PARAMETERS, STEP, Result, forward, pair, plot, run
+from scratchnet.demos.backprop.report import number, report
 from scratchnet.demos.command_line import main
 from scratchnet.tensor import Tensor
 from scratchnet.tensor import result as tensor_of

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchnet.demos.graph_drawing import (
+from scratchnet.demos.backprop.graph_drawing import (
     BOX_HEIGHT,
     BOX_WIDTH,
     Arrow,

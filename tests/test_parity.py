@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from scratchnet.demos import parity_experiment as experiment
 from scratchnet.demos.command_line import main
-from scratchnet.demos.parity import plot, record, report, run, sizes_to_learn
-from scratchnet.demos.parity_experiment import Built, Result, buildable, to_build, total_cost
-from scratchnet.demos.parity_formulas import FORMULAS, QUANTITIES
-from scratchnet.demos.parity_learning import (
+from scratchnet.demos.parity import experiment
+from scratchnet.demos.parity.command import plot, record, report, run, sizes_to_learn
+from scratchnet.demos.parity.experiment import Built, Result, buildable, to_build, total_cost
+from scratchnet.demos.parity.formulas import FORMULAS, QUANTITIES
+from scratchnet.demos.parity.learning import (
     DEEP,
     KINDS,
     ONE,
@@ -31,7 +31,7 @@ from scratchnet.demos.parity_learning import (
     training_rows,
     trainings,
 )
-from scratchnet.demos.parity_report import percent, sentences
+from scratchnet.demos.parity.report import percent, sentences
 from scratchnet.demos.results import to_json
 from scratchnet.depth.circuits import Verification
 from scratchnet.depth.parity import PARITY, parity_circuit

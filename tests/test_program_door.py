@@ -128,13 +128,26 @@ def test_a_leafs_gradient_is_the_same_in_the_first_and_in_later_steps(uses: int)
 class Training:
     """A model, its optimizer, and one training step on the buffers that hold the batch."""
 
-    def __init__(self, loss: str, optimizer: str, by_index: bool, **settings: Any) -> None:
+    def __init__(
+        self,
+        loss: str,
+        optimizer: str,
+        by_index: bool,
+        raw: bool = False,
+        training: bool = True,
+        **settings: Any,
+    ) -> None:
         multiclass = LOSSES[loss] in (softmax_cross_entropy, LOSSES["mean_squared_error"])
         self.model = mlp([INPUTS, 5, 5, OUTPUTS if multiclass else 1], seed=3, **settings)
+        self.model.train(training)
         self.optimizer = OPTIMIZERS[optimizer](self.model)
         self.loss, self.by_index = LOSSES[loss], by_index
         self.dtype, self.ensemble = settings["dtype"], settings["ensemble"]
-        self.inputs, self.targets, self.index = (np.array(each) for each in self.batch(0))
+        self.inputs, self.targets, self.index = self.batch(0)
+        if raw:
+            other = np.float64 if self.dtype == "float32" else np.float32
+            self.inputs = np.asfortranarray(self.inputs, other)
+            self.targets = self.targets.astype(np.int16)
 
     def batch(self, number: int) -> tuple[Any, Any, Any]:
         """Inputs, targets and the rows of a mini-batch, one selection per network."""
@@ -219,6 +232,18 @@ def test_replayed_steps_give_the_bits_of_eager_steps(
 ) -> None:
     """Forward, loss, backward, clipping and update; each setting in turn, with all others on."""
     check_training(**{**EVERYTHING, "ensemble": ensemble, setting: value})
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_data_that_a_step_converts_are_read_anew(loss: str, dtype: str) -> None:
+    """Inputs of another dtype, or in columns, and whole numbers as targets."""
+    check_training(**{**EVERYTHING, "loss": loss, "dtype": dtype, "by_index": False}, raw=True)
+
+
+def test_replayed_steps_in_eval_mode() -> None:
+    """Dropout is off, and the running averages are read but stay."""
+    check_training(**EVERYTHING, training=False)
 
 
 def test_a_first_and_a_later_step_make_the_same_calls() -> None:

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from scratchnet.backends import InputError
-from scratchnet.demos import regions_compare
 from scratchnet.demos.command_line import main
 from scratchnet.demos.random_networks import random_networks
-from scratchnet.demos.regions import plot, record, report, run
-from scratchnet.demos.regions_experiment import Mosaic, Result, crossed, mosaic
-from scratchnet.demos.regions_figures import close_up, facet_colors, weighted_quantile
-from scratchnet.demos.regions_report import compared, sentences
-from scratchnet.demos.regions_settings import (
+from scratchnet.demos.regions import compare as regions_compare
+from scratchnet.demos.regions.command import plot, record, report, run
+from scratchnet.demos.regions.experiment import Mosaic, Result, crossed, mosaic
+from scratchnet.demos.regions.figures import close_up, facet_colors, weighted_quantile
+from scratchnet.demos.regions.report import compared, sentences
+from scratchnet.demos.regions.settings import (
     Architecture,
     CompareSettings,
     Settings,

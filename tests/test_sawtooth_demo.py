@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from scratchnet.demos import sawtooth_experiment as experiment
 from scratchnet.demos.command_line import main
 from scratchnet.demos.results import to_json
-from scratchnet.demos.sawtooth import plot, record, report, run
-from scratchnet.demos.sawtooth_experiment import Result, largest_difference, random_pieces
-from scratchnet.demos.sawtooth_report import drawn, sentences
+from scratchnet.demos.sawtooth import experiment
+from scratchnet.demos.sawtooth.command import plot, record, report, run
+from scratchnet.demos.sawtooth.experiment import Result, largest_difference, random_pieces
+from scratchnet.demos.sawtooth.report import drawn, sentences
 from scratchnet.depth.hand_set import model_from_weights
 from scratchnet.depth.sawtooth import sawtooth, sawtooth_weights, shallow_sawtooth
 

@@ -16,12 +16,13 @@ from rich.console import Console
 
 from scratchnet import mlp
 from scratchnet.backends.errors import InputError
-from scratchnet.demos import spiral
 from scratchnet.demos.command_line import main
 from scratchnet.demos.results import to_json
-from scratchnet.demos.spiral import Result, Row, plot, record, report, run
-from scratchnet.demos.spiral_report import sentences
-from scratchnet.demos.spiral_settings import (
+from scratchnet.demos.spiral import command, experiment
+from scratchnet.demos.spiral.command import plot, record, report
+from scratchnet.demos.spiral.experiment import Result, Row, run
+from scratchnet.demos.spiral.report import sentences
+from scratchnet.demos.spiral.settings import (
     Settings,
     Training,
     chapter_settings,
@@ -83,7 +84,7 @@ def test_no_control_is_so_wide_that_memory_runs_out() -> None:
 
 
 def test_every_seed_has_its_own_data_and_test_data_differ() -> None:
-    X, y, X_test, y_test = spiral.datasets(Settings(seeds=3, points=10))
+    X, y, X_test, y_test = experiment.datasets(Settings(seeds=3, points=10))
     assert X.shape == X_test.shape == (3, 10, 2)
     arrays = [*X, *X_test]
     assert not any(np.array_equal(a, b) for i, a in enumerate(arrays) for b in arrays[:i])
@@ -414,7 +415,7 @@ def test_an_interrupted_command_writes_what_it_has_and_exits_130(
     def interrupted(settings: Settings, advance: Any) -> Result:
         return run(settings, interrupting_after(7))
 
-    monkeypatch.setattr(spiral, "run", interrupted)
+    monkeypatch.setattr(command, "run", interrupted)
     options = ["--depths", "1,2", "--width", "3", "--epochs", "5", "--points", "12", "--seeds", "2"]
     assert main(["spiral", *options, "--out", str(tmp_path)]) == 130
     captured = capsys.readouterr()
@@ -463,7 +464,7 @@ def test_bad_input_is_one_line_and_status_2_and_writes_nothing(
 def test_an_output_folder_that_cannot_be_is_refused_before_the_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spiral, "run", lambda *_: pytest.fail("it trained"))
+    monkeypatch.setattr(command, "run", lambda *_: pytest.fail("it trained"))
     (tmp_path / "file").touch()
     assert main(["spiral", "--out", str(tmp_path / "file")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1

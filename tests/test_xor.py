@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from scratchnet import Tensor, losses
-from scratchnet.demos import xor_experiment as experiment
 from scratchnet.demos.command_line import main
 from scratchnet.demos.results import to_json
-from scratchnet.demos.xor import plot, record, report, run
-from scratchnet.demos.xor_experiment import (
+from scratchnet.demos.xor import experiment
+from scratchnet.demos.xor.command import plot, record, report, run
+from scratchnet.demos.xor.experiment import (
     CORNERS,
     ELSEWHERE,
     NEURON,
@@ -37,7 +37,7 @@ from scratchnet.demos.xor_experiment import (
     steps_to_solve,
     train,
 )
-from scratchnet.demos.xor_report import condition
+from scratchnet.demos.xor.report import condition
 
 LABELINGS = experiment.labelings()
 

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from scratchnet.demos import xor_tree as demo
 from scratchnet.demos.command_line import main
 from scratchnet.demos.results import to_json
-from scratchnet.demos.xor_tree import (
+from scratchnet.demos.xor_tree import command as demo
+from scratchnet.demos.xor_tree.command import (
     Result,
     chosen_inputs,
     construction,
@@ -28,8 +28,8 @@ from scratchnet.demos.xor_tree import (
     run,
     sentences,
 )
-from scratchnet.demos.xor_tree_figures import signal_places
-from scratchnet.demos.xor_tree_terminal import (
+from scratchnet.demos.xor_tree.figures import signal_places
+from scratchnet.demos.xor_tree.terminal import (
     DOWN,
     HEAVY,
     LEFT,

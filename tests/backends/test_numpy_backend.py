@@ -18,6 +18,7 @@ from scratchnet.backends import (
     available_backends,
     get_backend,
 )
+from scratchnet.backends.interface import Timer
 
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
 either_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -382,6 +383,23 @@ def test_arrays_survive_the_way_to_the_device_and_back(
     backend.synchronize()
 
 
+@pytest.mark.parametrize("wanted", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("given", [np.float32, np.float64, np.int16, np.bool_])
+def test_converting_an_array_is_one_call(backend: Backend, given: Any, wanted: str) -> None:
+    """So that a replay converts the batch anew. An array that fits is taken as it is."""
+    x = backend.asarray(np.arange(6).reshape(2, 3), given)
+    for values in (x, x.T):
+        with backend.recording() as calls:
+            array = backend.asarray(values, wanted)
+        fits = array is values
+        assert fits == (values is x and x.dtype == wanted) and len(calls) == (not fits)
+        values[...] = 0
+        for kernel, inputs, out in calls:
+            kernel(*inputs, out=out)
+        assert not backend.to_numpy(array).any() and array.dtype == wanted
+        values[...] = 1
+
+
 def test_recording_notes_each_call_once_and_ends_with_its_block(backend: Backend) -> None:
     """Also after an exception, and in a block within a block."""
     x = backend.asarray(np.ones((2, 3)))
@@ -406,6 +424,14 @@ def test_device_info_is_plain_and_the_timer_counts_seconds(backend: Backend) -> 
     with timer:
         backend.ones((2,), "float32")
     assert timer.seconds >= 0
+
+
+def test_the_timer_waits_for_the_device_at_both_ends() -> None:
+    """Without, it would measure how long it takes to hand the work over."""
+    waits: list[str] = []
+    with Timer(lambda: waits.append("waited")):
+        waits.append("worked")
+    assert waits == ["waited", "worked", "waited"]
 
 
 def test_backends_by_name() -> None:

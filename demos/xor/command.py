@@ -19,9 +19,9 @@ from scratchnet.demos import options
 from scratchnet.demos.command_line import INTERRUPTED
 from scratchnet.demos.results import check_writable, deliver
 from scratchnet.demos.terminal import console_for, progress
-from scratchnet.demos.xor_experiment import Result, kinds, run
-from scratchnet.demos.xor_figures import plot
-from scratchnet.demos.xor_report import report, sentences
+from scratchnet.demos.xor.experiment import Result, kinds, run
+from scratchnet.demos.xor.figures import plot
+from scratchnet.demos.xor.report import report, sentences
 from scratchnet.layers import ACTIVATIONS
 
 __all__ = ["command", "plot", "record", "report", "run"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scratchnet.demos.figures import LINE_COLORS, mean_with_band, new_figure, styled
-from scratchnet.demos.sawtooth_experiment import Result
+from scratchnet.demos.sawtooth.experiment import Result
 from scratchnet.depth.hand_set import predict_in_blocks
 from scratchnet.depth.sawtooth import sawtooth, square_network
 

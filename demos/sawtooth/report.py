@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.sawtooth_experiment import DEEPEST, DEEPEST_SHALLOW, Fold, Result, Square
+from scratchnet.demos.sawtooth.experiment import DEEPEST, DEEPEST_SHALLOW, Fold, Result, Square
 from scratchnet.demos.statistics import mean_interval
 from scratchnet.demos.tables import bullets, new_table
 from scratchnet.depth.sawtooth import MOST_COUNTED_DEPTH

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchnet.demos.parity_formulas import log2_up
+from scratchnet.demos.parity.formulas import log2_up
 from scratchnet.demos.statistics import Estimate, mean_interval, wilson_interval
 from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.depth.circuits import row_bits

@@ -10,7 +10,7 @@ import numpy as np
 
 from scratchnet.datasets import spirals
 from scratchnet.demos.random_networks import random_networks
-from scratchnet.demos.regions_settings import Architecture, Settings, plane
+from scratchnet.demos.regions.settings import Architecture, Settings, plane
 from scratchnet.demos.results import environment
 from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.depth.regions import Plane, PlaneRegions, plane_regions

@@ -1,9 +1,9 @@
 """How long a training step takes beside the same arithmetic written out by hand.
 
-`python -m scratchnet.demos.step_time` compares, on one core and one BLAS thread, an eager step of
-the engine with `numpy_loop`, and an ensemble's step with a single network's. The contestants take
-turns in every round, so that a machine whose speed drifts slows all of them; what is reported are
-ratios of one round, their median and their spread.
+`python -m scratchnet.demos.bench.step_time` compares, on one core and one BLAS thread, an eager
+step of the engine with `numpy_loop`, and an ensemble's step with one network's. The contestants
+take turns in every round, so that a machine whose speed drifts slows all of them; what is reported
+are ratios of one round, their median and their spread.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet import SGD, Model, losses, mlp
-from scratchnet.demos.numpy_loop import numpy_loop
+from scratchnet.demos.bench.numpy_loop import numpy_loop
 
 LEARNING_RATE = 0.01
 SECONDS_PER_TURN = 0.02

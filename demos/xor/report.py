@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scratchnet.demos import tables
 from scratchnet.demos.figures import grid_points, window
 from scratchnet.demos.terminal import draw_boundaries
-from scratchnet.demos.xor_experiment import (
+from scratchnet.demos.xor.experiment import (
     CORNER_NAMES,
     CORNERS,
     ELSEWHERE,
@@ -69,12 +70,8 @@ def report(result: Result, console: Console) -> None:
 
 
 def new_table(*headings: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="right")
+    """A table whose first column holds names."""
+    table = tables.new_table(*headings)
     table.columns[0].justify = "left"
     return table
 

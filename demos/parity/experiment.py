@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from scratchnet.backends import InputError
-from scratchnet.demos.parity_formulas import FORMULAS, measured
-from scratchnet.demos.parity_learning import (
+from scratchnet.demos.parity.formulas import FORMULAS, measured
+from scratchnet.demos.parity.learning import (
     INITIALIZER,
     LEARNING_RATE,
     STEPS_BETWEEN_CHECKS,

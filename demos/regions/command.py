@@ -15,19 +15,20 @@ from typing import Annotated, Any
 import typer
 
 from scratchnet.backends import InputError
-from scratchnet.demos import options, regions_compare, regions_experiment
+from scratchnet.demos import options
 from scratchnet.demos.command_line import INTERRUPTED
 from scratchnet.demos.random_networks import BIAS_DEVIATION
-from scratchnet.demos.regions_compare import Comparison
-from scratchnet.demos.regions_experiment import Result, Row, run
-from scratchnet.demos.regions_figures import plot, plot_comparison
-from scratchnet.demos.regions_report import (
+from scratchnet.demos.regions import compare, experiment
+from scratchnet.demos.regions.compare import Comparison
+from scratchnet.demos.regions.experiment import Result, Row, run
+from scratchnet.demos.regions.figures import plot, plot_comparison
+from scratchnet.demos.regions.report import (
     comparison_sentences,
     report,
     report_comparison,
     sentences,
 )
-from scratchnet.demos.regions_settings import (
+from scratchnet.demos.regions.settings import (
     MOST_LAYERS,
     CompareSettings,
     Settings,
@@ -245,7 +246,7 @@ def train_networks(settings: Settings, out: Path, json: bool, show: bool) -> Non
         )
     check_writable(out)
     console = console_for(json)
-    with progress("training", regions_experiment.steps(settings)) as advance:
+    with progress("training", experiment.steps(settings)) as advance:
         result = run(settings, advance)
     report(result, console)
     deliver(out, record(result), plot(result), console, json=json, show=show)
@@ -256,8 +257,8 @@ def train_networks(settings: Settings, out: Path, json: bool, show: bool) -> Non
 def compare_architectures(settings: CompareSettings, out: Path, json: bool, show: bool) -> None:
     check_writable(out)
     console = console_for(json)
-    with progress("counting", regions_compare.steps(settings)) as advance:
-        comparison = regions_compare.run(settings, advance)
+    with progress("counting", compare.steps(settings)) as advance:
+        comparison = compare.run(settings, advance)
     report_comparison(comparison, console)
     figures = plot_comparison(comparison)
     deliver(out, record_comparison(comparison), figures, console, json=json, show=show)

@@ -15,11 +15,11 @@ import typer
 from scratchnet.backends import InputError
 from scratchnet.demos import options
 from scratchnet.demos.command_line import INTERRUPTED
-from scratchnet.demos.parity_experiment import Built, Result, run, total_cost
-from scratchnet.demos.parity_figures import plot
-from scratchnet.demos.parity_formulas import FORMULAS, QUANTITIES
-from scratchnet.demos.parity_learning import LARGEST_TABLE, Training
-from scratchnet.demos.parity_report import report, sentences
+from scratchnet.demos.parity.experiment import Built, Result, run, total_cost
+from scratchnet.demos.parity.figures import plot
+from scratchnet.demos.parity.formulas import FORMULAS, QUANTITIES
+from scratchnet.demos.parity.learning import LARGEST_TABLE, Training
+from scratchnet.demos.parity.report import report, sentences
 from scratchnet.demos.results import check_writable, deliver
 from scratchnet.demos.terminal import console_for, progress
 from scratchnet.depth.circuits import MOST_INPUTS

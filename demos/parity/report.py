@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.parity_experiment import Built, Result
-from scratchnet.demos.parity_formulas import FORMULAS, log2_up
-from scratchnet.demos.parity_learning import DEEP, KINDS, ONE, WIDE, Training
+from scratchnet.demos import tables
+from scratchnet.demos.parity.experiment import Built, Result
+from scratchnet.demos.parity.formulas import FORMULAS, log2_up
+from scratchnet.demos.parity.learning import DEEP, KINDS, ONE, WIDE, Training
 from scratchnet.demos.statistics import Estimate
 from scratchnet.depth.circuits import MOST_DNF_INPUTS
 from scratchnet.depth.parity import PARITY
@@ -59,12 +60,9 @@ def report(result: Result, console: Console) -> None:
 
 
 def new_table(*headings: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in headings:
-        table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
+    """A narrow table whose first column holds names."""
+    table = tables.new_table(*headings)
+    table.padding = (0, 1, 0, 0)
     table.columns[0].justify = "left"
     return table
 

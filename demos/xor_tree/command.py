@@ -19,11 +19,11 @@ import typer
 from scratchnet.backends import InputError
 from scratchnet.demos import options
 from scratchnet.demos.command_line import INTERRUPTED
-from scratchnet.demos.parity_formulas import FORMULAS, QUANTITIES, ZEROS, measured
+from scratchnet.demos.parity.formulas import FORMULAS, QUANTITIES, ZEROS, measured
 from scratchnet.demos.results import check_writable, deliver, environment
 from scratchnet.demos.terminal import Advance, console_for, no_progress, progress
-from scratchnet.demos.xor_tree_figures import plot_tree
-from scratchnet.demos.xor_tree_terminal import draw_tree
+from scratchnet.demos.xor_tree.figures import plot_tree
+from scratchnet.demos.xor_tree.terminal import draw_tree
 from scratchnet.depth.circuits import MOST_INPUTS, Circuit, Verification, verify
 from scratchnet.depth.gates import Wiring, gate_values, parse_bits
 from scratchnet.depth.parity import xor_tree, xor_tree_pairs

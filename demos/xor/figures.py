@@ -15,7 +15,7 @@ from scratchnet.demos.figures import (
     styled,
     window,
 )
-from scratchnet.demos.xor_experiment import (
+from scratchnet.demos.xor.experiment import (
     CORNER_NAMES,
     CORNERS,
     CURVES,
@@ -29,7 +29,7 @@ from scratchnet.demos.xor_experiment import (
     plateau_loss,
     probability,
 )
-from scratchnet.demos.xor_report import described, shown_outcomes
+from scratchnet.demos.xor.report import described, shown_outcomes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

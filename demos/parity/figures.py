@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
-from scratchnet.demos.parity_experiment import Built, Result
-from scratchnet.demos.parity_formulas import FORMULAS, Formula
-from scratchnet.demos.parity_learning import DEEP, KINDS, ONE, WIDE, Training
+from scratchnet.demos.parity.experiment import Built, Result
+from scratchnet.demos.parity.formulas import FORMULAS, Formula
+from scratchnet.demos.parity.learning import DEEP, KINDS, ONE, WIDE, Training
 from scratchnet.depth.circuits import MOST_INPUTS
 from scratchnet.depth.parity import PARITY
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.regions_compare import Comparison, Reached
-from scratchnet.demos.regions_experiment import Result, Row
-from scratchnet.demos.regions_settings import DIMENSIONS, Architecture, Window
+from scratchnet.demos.regions.compare import Comparison, Reached
+from scratchnet.demos.regions.experiment import Result, Row
+from scratchnet.demos.regions.settings import DIMENSIONS, Architecture, Window
 from scratchnet.demos.statistics import Estimate, mean_interval, paired_difference
 from scratchnet.demos.tables import bullets, new_table
 from scratchnet.demos.terminal import draw_boundaries

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scratchnet.demos.figures import LINE_COLORS, decision_panel, new_figure, styled
-from scratchnet.demos.spiral_report import depth, first_accuracy, mean_test_accuracy
-from scratchnet.demos.spiral_settings import OPTIMIZER_NAMES
+from scratchnet.demos.spiral.report import depth, first_accuracy, mean_test_accuracy
+from scratchnet.demos.spiral.settings import OPTIMIZER_NAMES
 from scratchnet.demos.statistics import mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from scratchnet.demos.spiral import Result, Row
+    from scratchnet.demos.spiral.experiment import Result, Row
 
 OPTIMIZER_COLORS = {"sgd": LINE_COLORS[0], "adam": LINE_COLORS[1]}
 GREY = "#666666"

@@ -14,9 +14,9 @@ from scratchnet.demos.figures import (
     new_figure,
     styled,
 )
-from scratchnet.demos.regions_compare import Comparison, Reached
-from scratchnet.demos.regions_experiment import Mosaic, Result, Row
-from scratchnet.demos.regions_settings import Architecture, Window
+from scratchnet.demos.regions.compare import Comparison, Reached
+from scratchnet.demos.regions.experiment import Mosaic, Result, Row
+from scratchnet.demos.regions.settings import Architecture, Window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -20,9 +20,9 @@ import typer
 from scratchnet import ops
 from scratchnet.backends.errors import InputError, choose, nonnegative
 from scratchnet.demos import options
-from scratchnet.demos.backprop_report import number, report
+from scratchnet.demos.backprop.graph_drawing import Arrow, Box, Kind, draw, svg
+from scratchnet.demos.backprop.report import number, report
 from scratchnet.demos.figures import styled
-from scratchnet.demos.graph_drawing import Arrow, Box, Kind, draw, svg
 from scratchnet.demos.results import check_writable, deliver, environment, write_atomically
 from scratchnet.demos.terminal import console_for
 from scratchnet.graph import nodes_of, operation_name, to_dot

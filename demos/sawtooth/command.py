@@ -17,9 +17,9 @@ import typer
 from scratchnet.demos import options
 from scratchnet.demos.command_line import INTERRUPTED
 from scratchnet.demos.results import check_writable, deliver
-from scratchnet.demos.sawtooth_experiment import DEEPEST, Result, run, steps
-from scratchnet.demos.sawtooth_figures import plot
-from scratchnet.demos.sawtooth_report import report, sentences
+from scratchnet.demos.sawtooth.experiment import DEEPEST, Result, run, steps
+from scratchnet.demos.sawtooth.figures import plot
+from scratchnet.demos.sawtooth.report import report, sentences
 from scratchnet.demos.statistics import mean_interval
 from scratchnet.demos.terminal import console_for, progress
 

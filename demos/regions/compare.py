@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from scratchnet.demos.random_networks import random_networks
-from scratchnet.demos.regions_experiment import Mosaic, mosaic
-from scratchnet.demos.regions_settings import Architecture, CompareSettings, plane
+from scratchnet.demos.regions.experiment import Mosaic, mosaic
+from scratchnet.demos.regions.settings import Architecture, CompareSettings, plane
 from scratchnet.demos.results import environment
 from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.depth.regions import PlaneRegions, plane_regions

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from scratchnet.demos.spiral_settings import (
+from scratchnet.demos.spiral.settings import (
     CHAPTER_EPOCHS,
     FULL,
     FULL_DEPTHS,
@@ -20,14 +20,15 @@ from scratchnet.demos.spiral_settings import (
     OPTIMIZER_NAMES,
 )
 from scratchnet.demos.statistics import Estimate, mean_interval
+from scratchnet.demos.tables import bullets, new_table
 from scratchnet.demos.terminal import draw_boundaries
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from scratchnet.demos.spiral import Result, Row
-    from scratchnet.demos.spiral_settings import Settings, Training
+    from scratchnet.demos.spiral.experiment import Result, Row
+    from scratchnet.demos.spiral.settings import Settings, Training
 
 # The textbook's claims about its experiment, and what counts as contradicting them.
 BARELY_BEATS_CHANCE, DRAMATIC_GAIN = 0.75, 0.10
@@ -167,13 +168,9 @@ def tables(result: Result) -> Iterator[tuple[str, Table]]:
 
 def table(rows: Sequence[Row]) -> Table:
     """Means over seeds with their 95 % intervals."""
-    from rich import box
-    from rich.table import Table
-
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    headings = ("depth", "width", "parameters", "train accuracy", "test accuracy", "n", "seconds")
-    for heading in headings:
-        shown.add_column(heading, justify="right", no_wrap=True)
+    shown = new_table(
+        "depth", "width", "parameters", "train accuracy", "test accuracy", "n", "seconds"
+    )
     for row in rows:
         n, seeds = mean_test_accuracy(row).n, row.training.seeds
         shown.add_row(
@@ -186,17 +183,6 @@ def table(rows: Sequence[Row]) -> Table:
             f"{row.seconds:.1f}",
         )
     return shown
-
-
-def bullets(lines: Sequence[str]) -> Table:
-    """The lines, each with a dash before it and wrapped behind it."""
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 1))
-    for line in lines:
-        grid.add_row("-", Text(line))
-    return grid
 
 
 def sentences(result: Result) -> list[str]:

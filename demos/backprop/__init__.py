@@ -1,0 +1,1 @@
+"""`scratchnet backprop`: one forward and one backward pass, node by node."""

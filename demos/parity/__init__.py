@@ -1,0 +1,1 @@
+"""`scratchnet parity`: five circuits for parity, and what learns it."""

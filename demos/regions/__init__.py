@@ -1,0 +1,1 @@
+"""`scratchnet regions`: linear regions, counted exactly and drawn."""

@@ -1,0 +1,1 @@
+"""`scratchnet sawtooth`: folds that double the pieces of a function."""

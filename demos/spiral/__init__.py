@@ -1,0 +1,1 @@
+"""`scratchnet spiral`: what depth does on two spirals, and why."""

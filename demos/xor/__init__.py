@@ -1,0 +1,1 @@
+"""`scratchnet xor`: what one neuron cannot compute and three can."""

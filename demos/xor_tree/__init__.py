@@ -1,0 +1,1 @@
+"""`scratchnet xor-tree`: parity as a tree of XOR gates."""
