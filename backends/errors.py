@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -37,13 +37,13 @@ def positive_whole(what: str, value: Any) -> int:
 
 def nonnegative(what: str, value: float) -> float:
     """`value` as a float, or `InputError` where it is negative or not finite."""
-    if not 0 <= value < float("inf"):
-        raise InputError(f"{what} is {value}: accepted are finite numbers from 0")
+    if not isinstance(value, Real) or not 0 <= value < float("inf"):
+        raise InputError(f"{what} is {value!r}: accepted are finite numbers from 0")
     return float(value)
 
 
 def fraction(what: str, value: float) -> float:
     """`value` as a float, or `InputError` where it is not in [0, 1)."""
-    if not 0 <= value < 1:
-        raise InputError(f"{what} is {value}: accepted are 0 <= {what} < 1")
+    if not isinstance(value, Real) or not 0 <= value < 1:
+        raise InputError(f"{what} is {value!r}: accepted are numbers from 0 to below 1")
     return float(value)

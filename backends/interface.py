@@ -83,6 +83,12 @@ class Backend:
         finally:
             self.run = direct  # type: ignore[method-assign]
 
+    def __reduce__(self) -> tuple[Callable[[str], Backend], tuple[str]]:
+        """A copied or unpickled model computes on this process's backend of the same name."""
+        from scratchnet.backends import get_backend
+
+        return get_backend, (self.name,)
+
     # Movement between the host and the device.
 
     def asarray(self, values: Any, dtype: Any = None) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 
 from scratchnet import ops
 from scratchnet.backends import Array, InputError, choose
-from scratchnet.backends.errors import nonnegative, positive_whole
+from scratchnet.backends.errors import fraction, nonnegative, positive_whole
 from scratchnet.init import Initializer, get_initializer
 from scratchnet.tensor import Tensor
 
@@ -157,9 +157,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float) -> None:
         super().__init__()
-        if not 0 <= rate < 1:
-            raise InputError(f"dropout rate {rate}: accepted are 0 <= rate < 1")
-        self.rate = rate
+        self.rate = fraction("dropout rate", rate)
 
     def initial_buffers(self, seed: np.random.SeedSequence) -> Mapping[str, Any]:
         # An odd key, as the generator asks for: it then visits every 64-bit state.

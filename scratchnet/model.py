@@ -7,7 +7,6 @@ side. Network i of an ensemble with seed s is the network with seed s + i.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -103,14 +102,10 @@ class Model:
             parameter.data = self.parameter_buffer[place].reshape(self._own_shape(shape))
             parameter.grad = self.gradient_buffer[place].reshape(self._own_shape(shape))
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
-        """A model of its own with the same numbers; copied arrays are no views, so bind them."""
-        memo[id(self.backend)] = self.backend
-        duplicate = object.__new__(type(self))
-        memo[id(self)] = duplicate
-        duplicate.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        duplicate._view_buffers()
-        return duplicate
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy or an unpickled model: its arrays are no views of its buffers, so bind them."""
+        self.__dict__.update(state)
+        self._view_buffers()
 
     def _own_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape that an array of one network has in this model."""

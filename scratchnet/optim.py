@@ -159,9 +159,13 @@ def clip_gradients(model: Model, max_norm: float) -> Array:
     if not max_norm > 0:
         raise InputError(f"max_norm is {max_norm}: accepted are numbers above 0")
     k, gradients = model.backend, model.gradient_buffer
-    norms = k.sqrt(k.sum(k.square(gradients), axis=-1))
     # The smallest normal number keeps 0 / 0 away; min(1, .) then leaves a zero gradient alone.
     smallest = float(k.xp.finfo(model.dtype).tiny)
-    scale = k.minimum(k.divide(k.asarray(max_norm, model.dtype), k.maximum(norms, smallest)), 1.0)
+    # Divided by its largest entry, a gradient can be squared without overflow.
+    largest = k.maximum(k.max(k.absolute(gradients), axis=-1, keepdims=True), smallest)
+    squares = k.square(k.divide(gradients, largest))
+    norms = k.multiply(k.sqrt(k.sum(squares, axis=-1)), largest.reshape(largest.shape[:-1]))
+    limit = k.asarray(max_norm, model.dtype)
+    scale = k.minimum(k.divide(limit, k.maximum(norms, smallest)), 1.0)
     k.multiply(gradients, scale.reshape(*scale.shape, 1), out=gradients)
     return norms

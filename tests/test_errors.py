@@ -185,9 +185,9 @@ SETTINGS: dict[str, Case] = {
     "BatchNorm of 0": (lambda: BatchNorm(0), ("features of BatchNorm is 0",)),
     "BatchNorm momentum": (lambda: BatchNorm(2, momentum=1.5), ("momentum", "1.5", "[0, 1]")),
     "BatchNorm epsilon": (lambda: BatchNorm(2, epsilon=-1), ("epsilon of BatchNorm is -1",)),
-    "dropout 1": (lambda: Dropout(1), ("dropout rate 1", "0 <= rate < 1")),
-    "dropout -0.1": (lambda: mlp((2, 3, 1), dropout=-0.1), ("dropout rate -0.1",)),
-    "dropout nan": (lambda: Dropout(float("nan")), ("dropout rate nan",)),
+    "dropout 1": (lambda: Dropout(1), ("dropout rate is 1", "from 0 to below 1")),
+    "dropout -0.1": (lambda: mlp((2, 3, 1), dropout=-0.1), ("dropout rate is -0.1",)),
+    "dropout nan": (lambda: Dropout(float("nan")), ("dropout rate is nan",)),
     "no layers": (lambda: Model(), ("zero layers",)),
     "no layers inside": (lambda: Residual(), ("zero layers",)),
     "a class instead of a layer": (

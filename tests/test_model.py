@@ -1,6 +1,7 @@
 """Models: what mlp builds, the two buffers and their views, state dicts, modes, whole gradients."""
 
 import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -225,10 +226,11 @@ def test_a_write_to_the_buffer_is_seen_by_the_layers_and_the_other_way_round() -
 
 
 @every_layer
-def test_a_deep_copy_is_a_model_of_its_own_that_trains(layer: Any) -> None:
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_copied_or_unpickled_model_is_one_of_its_own_that_trains(layer: Any, copied: Any) -> None:
     model = network_with(layer, ensemble=2)
     before = model.state_dict()
-    duplicate = copy.deepcopy(model)
+    duplicate = copied(model)
     assert_views(duplicate)
     # One backend for all, or the copy's tensors would not mix with any other.
     assert duplicate.backend is model.backend

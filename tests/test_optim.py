@@ -228,7 +228,7 @@ def test_a_schedule_drives_the_learning_rate_from_step_0(make: Callable, schedul
         (lambda m: SGD(m, -0.1), ("learning_rate is -0.1", "from 0")),
         (lambda m: SGD(m, math.nan), ("learning_rate is nan",)),
         (lambda m: Adam(m, math.inf), ("learning_rate is inf",)),
-        (lambda m: SGD(m, 0.1, momentum=1), ("momentum is 1", "0 <= momentum < 1")),
+        (lambda m: SGD(m, 0.1, momentum=1), ("momentum is 1", "from 0 to below 1")),
         (lambda m: SGD(m, 0.1, momentum=-0.1), ("momentum is -0.1",)),
         (lambda m: SGD(m, 0.1, nesterov=True), ("nesterov without momentum",)),
         (lambda m: SGD(m, 0.1, weight_decay=-1), ("weight_decay is -1",)),
@@ -291,3 +291,10 @@ def test_clipping_of_one_network_returns_a_norm_without_axes() -> None:
     model.gradient_buffer[...] = [30, 40]
     assert clip_gradients(model, 5).shape == ()
     assert_same_bits(model.gradient_buffer, np.array([3.0, 4.0]))
+
+
+def test_a_gradient_too_large_to_be_squared_is_clipped_and_not_erased() -> None:
+    model = Model(Linear(1, 1))
+    model.gradient_buffer[...] = [3e20, 4e20]
+    assert clip_gradients(model, 1.0) == pytest.approx(5e20)
+    np.testing.assert_allclose(model.gradient_buffer, [0.6, 0.8], rtol=1e-6)

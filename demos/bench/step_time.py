@@ -66,7 +66,7 @@ def contestants(case: Case) -> dict[str, Callable[[], Any]]:
     model = mlp(case.widths)
     copies = [parameter.numpy().copy() for parameter in model.parameters()]
     steps = {
-        "loop": numpy_loop(copies[0::2], copies[1::2], X, y, np.float32(LEARNING_RATE)),
+        "loop": numpy_loop(copies[0::2], copies[1::2], X, y, LEARNING_RATE),
         "eager": eager_step(model, X, y),
     }
     for _ in range(20):
@@ -126,9 +126,10 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with threadpool_limits(1):
-        record = {"environment": environment("numpy"), "rows": run()}
+        rows = run()
+        record = {"environment": environment("numpy"), "rows": rows}
     print("ratios of interleaved rounds: median [10th to 90th percentile]; one core, float32")
-    for row in record["rows"]:
+    for row in rows:
         line = f"{row['network']:>12}, {row['samples']} points: eager / loop"
         print(line, _text(row["eager_over_loop"]), end="")
         if "ensemble" in row:

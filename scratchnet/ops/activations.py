@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from scratchnet.backends import Array, InputError
+from scratchnet.backends import Array
+from scratchnet.backends.errors import fraction
 from scratchnet.ops.broadcasting import unbroadcast
 from scratchnet.tensor import Tensor, result
 
@@ -98,8 +99,7 @@ def dropout(x: Tensor, rate: float, counters: Array, keys: Array) -> Tensor:
     So the mean of y is x (Srivastava et al. 2014). The mask is a function of `counters` and `keys`
     alone: whole numbers as uint64 arrays which broadcast with x, see `Backend.random_bits`.
     """
-    if not 0 <= rate < 1:
-        raise InputError(f"dropout rate {rate}: accepted are 0 <= rate < 1")
+    fraction("dropout rate", rate)
     k, shape = x.backend, x.data.shape
     mask = k.dropout_mask(counters, keys, rate, x.data.dtype)
     return result(
