@@ -44,7 +44,11 @@ def numerical_gradients(function: Function, *tensors: Tensor, step: float = STEP
         return float(function(*tensors).numpy().sum())
 
     with no_grad():
-        return [_numerical_gradient(evaluate, t, number, step) for number, t in enumerate(tensors)]
+        floor = _smallest_slope(function, tensors)
+        return [
+            _numerical_gradient(evaluate, t, number, step, floor)
+            for number, t in enumerate(tensors)
+        ]
 
 
 def check_gradients(
@@ -56,19 +60,21 @@ def check_gradients(
 ) -> None:
     """Compare every entry of every tensor's gradient with its central difference.
 
-    The two may differ by `tolerance` times the larger of 1 and the largest difference quotient of
-    that tensor. Raises `GradientError`, which names the worst entry and both values, or says that a
-    gradient has another shape than its tensor; and as `numerical_gradients` does.
+    The two may differ by `tolerance` times the largest difference quotient of that tensor, or times
+    a thousandth of the function's size (at least 0.001) where that is larger. Raises
+    `GradientError`, which names the worst entry and both values, or says that a gradient has
+    another shape than its tensor; and as `numerical_gradients` does.
     """
     weighted = _weighted(function, tensors, seed)
     gradients = _gradients(weighted, tensors)
+    floor = _smallest_slope(weighted, tensors)
     expected = numerical_gradients(weighted, *tensors, step=step)
     for number, (gradient, numerical) in enumerate(zip(gradients, expected, strict=True)):
         if gradient.size == 0:
             continue
         difference = np.abs(gradient - numerical)
         worst = np.unravel_index(np.argmax(np.nan_to_num(difference, nan=np.inf)), difference.shape)
-        if not difference[worst] <= tolerance * max(1.0, np.abs(numerical).max()):
+        if not difference[worst] <= tolerance * max(floor, np.abs(numerical).max()):
             raise GradientError(
                 f"gradient of tensor {number} at {tuple(int(i) for i in worst)} is "
                 f"{gradient[worst]:.9g}, the difference quotient {numerical[worst]:.9g}"
@@ -99,15 +105,16 @@ def check_directional_gradient(
     def at(distance: float) -> float:
         for tensor, start, u in zip(tensors, before, direction, strict=True):
             tensor.data[...] = start + tensor.backend.asarray(distance * u)
-        return float(weighted(*tensors).item())
+        return float(weighted(*tensors).numpy().sum())
 
+    floor = _smallest_slope(weighted, tensors)
     try:
         with no_grad():
-            numerical = _slope(at, step, "the random direction")
+            numerical = _slope(at, step, floor, "the random direction")
     finally:
         for tensor, start in zip(tensors, before, strict=True):
             tensor.data[...] = start
-    if not abs(slope - numerical) <= tolerance * max(1.0, abs(numerical)):
+    if not abs(slope - numerical) <= tolerance * max(floor, abs(numerical)):
         raise GradientError(
             f"slope along the random direction is {slope:.9g}, the difference quotient "
             f"{numerical:.9g}"
@@ -115,7 +122,7 @@ def check_directional_gradient(
 
 
 def _numerical_gradient(
-    evaluate: Callable[[], float], tensor: Tensor, number: int, step: float
+    evaluate: Callable[[], float], tensor: Tensor, number: int, step: float, floor: float
 ) -> Any:
     gradient = np.empty(tensor.shape)
     for place in np.ndindex(*tensor.shape):
@@ -128,11 +135,11 @@ def _numerical_gradient(
             finally:
                 tensor.data[place] = value
 
-        gradient[place] = _slope(at, step, f"tensor {number} at {place}")
+        gradient[place] = _slope(at, step, floor, f"tensor {number} at {place}")
     return gradient
 
 
-def _slope(at: Callable[[float], float], step: float, what: str) -> float:
+def _slope(at: Callable[[float], float], step: float, floor: float, what: str) -> float:
     """The central difference at 0, or `KinkError` where the function has no slope there.
 
     The slopes to the right and to the left differ by h f'' where f is smooth, so they grow together
@@ -140,7 +147,7 @@ def _slope(at: Callable[[float], float], step: float, what: str) -> float:
     kink beside the point makes the central differences jump.
     """
     central, gap = _slopes(at, step)
-    small = 1e-4 * max(1.0, abs(central))
+    small = 1e-4 * max(floor, abs(central))
     if gap > small:
         finer, finer_gap = _slopes(at, step / 8)
         if finer_gap > gap / 4 or abs(finer - central) > small:
@@ -156,18 +163,28 @@ def _slopes(at: Callable[[float], float], step: float) -> tuple[float, float]:
     return (right - left) / (2 * step), abs(right - 2 * middle + left) / step
 
 
+def _smallest_slope(function: Function, tensors: tuple[Tensor, ...]) -> float:
+    """The smallest slope that differences can measure well.
+
+    They hold rounding errors of about 1e-11 times the function's size, and where the slope is 0, a
+    truncation error; both stay below 1e-8 times the size, which is TOLERANCE times this.
+    """
+    with no_grad():
+        return 1e-3 * max(1.0, float(np.abs(function(*tensors).numpy()).sum()))
+
+
 def _weighted(function: Function, tensors: tuple[Tensor, ...], seed: int) -> Function:
-    """The sum of the function's outputs times random weights between 0.5 and 1.5."""
+    """The function's outputs times random weights between 0.5 and 1.5."""
+    _check_tensors(tensors)
     with no_grad():
         output = function(*tensors)
     weights = np.random.default_rng(seed).uniform(0.5, 1.5, output.shape)
     constant = output.backend.asarray(weights)
-    return lambda *tensors: (function(*tensors) * constant).sum()
+    return lambda *tensors: function(*tensors) * constant
 
 
 def _gradients(weighted: Function, tensors: tuple[Tensor, ...]) -> list[Any]:
     """The gradients that `backward()` leaves, as NumPy arrays."""
-    _check_tensors(tensors)
     # Set aside, since a model's gradients are views of its buffer.
     kept = [tensor.grad for tensor in tensors]
     for tensor in tensors:

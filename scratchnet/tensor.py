@@ -202,8 +202,9 @@ class Tensor:
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         return ops.mean(self, axis, keepdims)
 
-    def reshape(self, *shape: int) -> Tensor:
-        return ops.reshape(self, shape)
+    def reshape(self, *shape: Any) -> Tensor:
+        """As `ops.reshape`; the shape is several numbers or one tuple."""
+        return ops.reshape(self, shape[0] if shape and isinstance(shape[0], tuple) else shape)
 
     @property
     def mT(self) -> Tensor:

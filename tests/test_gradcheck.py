@@ -100,7 +100,7 @@ def test_rejects_a_planted_wrong_gradient(
 
 
 @both_checks
-@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
+@pytest.mark.parametrize("scale", [1e-4, 1e-2, 1.0, 1e3, 1e6])
 @pytest.mark.parametrize("error", [0.0, 0.999, 1.001, 2.0])
 def test_rejects_wrong_factors_whatever_the_size_of_the_function(
     check: Check, error: float, scale: float
@@ -182,6 +182,7 @@ KINKED: dict[str, Callable[[Tensor], Tensor]] = {
     "jump": ops.threshold,
     "jump with a slope": lambda x: ops.threshold(x) + ops.exp(x),
     "jump of 0.001": lambda x: ops.threshold(x) * 1e-3,
+    "0.0001 relu": lambda x: ops.relu(x) * 1e-4,
 }
 
 

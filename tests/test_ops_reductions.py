@@ -122,3 +122,9 @@ def test_an_axis_that_does_not_exist_is_named_with_the_shape(
 def test_an_axis_named_twice_is_refused(op: Any, axis: Any) -> None:
     with pytest.raises(InputError, match="named twice"):
         op(Tensor(np.ones((2, 3))), axis)
+
+
+@pytest.mark.parametrize("axis", [[0], 0.0, "0"])
+def test_an_axis_that_is_no_whole_number_is_refused(axis: Any) -> None:
+    with pytest.raises(InputError, match="accepted are None, a whole number or a tuple"):
+        ops.sum(Tensor([[1.0, 2.0]]), axis)

@@ -139,3 +139,15 @@ def test_bad_shapes_axes_and_indices_get_one_line_that_names_them(
     with pytest.raises(InputError, match=message) as caught:
         attempt(TWO_BY_THREE)
     assert "\n" not in str(caught.value)
+
+
+def test_reshape_takes_numbers_or_one_tuple() -> None:
+    x = Tensor(np.arange(6.0))
+    assert x.reshape((3, 2)).shape == x.reshape(3, 2).shape == (3, 2)
+    assert x[:1].reshape().shape == ()
+
+
+@pytest.mark.parametrize("join", [ops.concatenate, ops.stack])
+def test_joining_a_plain_array_is_refused_by_name(join: Any) -> None:
+    with pytest.raises(TypeError, match="got ndarray"):
+        join([Tensor([1.0]), np.ones(1, np.float32)])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 from scratchnet.backends import Array, Backend, InputError
@@ -99,6 +100,8 @@ def _axes(op: str, x: Tensor, axis: Axis) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(x.ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
+    if not all(isinstance(i, Integral) for i in axes):
+        raise InputError(f"{op} over axis {axis!r}: accepted are None, a whole number or a tuple")
     if any(not -x.ndim <= i < x.ndim for i in axes) or len({i % x.ndim for i in axes}) < len(axes):
         raise InputError(f"{op} over axis {axis} of shape {x.shape}: no such axis, or named twice")
     return tuple(i % x.ndim for i in axes)

@@ -89,6 +89,8 @@ def take(x: Tensor, index: Any) -> Tensor:
 def _one_backend(op: str, parts: Sequence[Tensor]) -> Any:
     if not parts:
         raise InputError(f"{op}: no tensors were given, at least one is needed")
+    if plain := [type(part).__name__ for part in parts if not isinstance(part, Tensor)]:
+        raise TypeError(f"{op}: accepted are tensors, got {plain[0]}")
     if any(part.backend is not parts[0].backend for part in parts):
         names = ", ".join(part.backend.name for part in parts)
         raise TypeError(f"{op}: tensors on different backends: {names}")
