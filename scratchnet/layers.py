@@ -300,8 +300,10 @@ def check_input(layer: Layer, x: Tensor, features: int) -> None:
     """Raise `InputError` unless x is (N, features), or (E, N, features) in an ensemble of E."""
     if not layer.parameters:
         raise InputError(f"{layer} has no parameters yet: give it to a Model")
-    if x.data.ndim < 2 or x.data.shape[-1] != features:
-        raise InputError(f"{layer} got an input of shape {x.shape}: needs (N, {features})")
-    weight = layer.parameters["weight"].data
-    if x.data.ndim == weight.ndim == 3 and len(x.data) != len(weight):
-        raise InputError(f"{layer} got an input of shape {x.shape} for {len(weight)} networks")
+    shape = x.data.shape
+    if len(shape) < 2 or shape[-1] != features:
+        raise InputError(f"{layer} got an input of shape {shape}: needs (N, {features})")
+    if len(shape) == 3:
+        weight = layer.parameters["weight"].data
+        if weight.ndim == 3 and len(weight) != shape[0]:
+            raise InputError(f"{layer} got an input of shape {shape} for {len(weight)} networks")

@@ -70,12 +70,12 @@ class Tensor:
         result does not depend on keeps what it had. To accumulate, add the losses.
 
         A node may send its gradient on once all its users have sent theirs. So the first loop
-        counts the users of each node, and the second visits a node when its count is down to 0.
+        counts the users of each node, and the second visits a node when the last of them has sent.
         Time and memory are linear in the number of ops; nothing recurses, so depth has no limit.
         """
         if not self.requires_grad:
             raise InputError("backward() of a result that depends on no tensor with a gradient")
-        users: dict[Tensor, int] = {self: 0}
+        users: dict[Tensor, int] = {}
         unexplored = [self]
         while unexplored:
             for source, _ in unexplored.pop().sources:
@@ -86,22 +86,22 @@ class Tensor:
                     unexplored.append(source)
 
         backend = self.backend
-        gradient = {self: backend.ones(self.data.shape, self.data.dtype)}
-        ready = [self]
+        received: dict[Tensor, Array] = {}
+        ready = [(self, backend.ones(self.data.shape, self.data.dtype))]
         while ready:
-            node = ready.pop()
-            dy = gradient.pop(node)
+            node, dy = ready.pop()
             if node.keeps_grad:
                 # A copy: after a + b both sources were sent this same array.
                 node.grad = backend.copy(dy, out=... if node.grad is None else node.grad)
             for source, pullback in node.sources:
-                contribution = pullback(dy)
-                if source in gradient:
-                    contribution = backend.add(gradient[source], contribution)
-                gradient[source] = contribution
+                dx = pullback(dy)
+                if source in received:
+                    dx = backend.add(received.pop(source), dx)
                 users[source] -= 1
-                if users[source] == 0:
-                    ready.append(source)
+                if users[source]:
+                    received[source] = dx
+                else:
+                    ready.append((source, dx))
 
     def retain_grad(self) -> Tensor:
         """Keep this intermediate result's gradient too, in `grad`; returns self."""
@@ -243,12 +243,12 @@ def result(data: Array, backend: Backend, *sources: Edge) -> Tensor:
     node.backend = backend
     node.grad = None
     node.keeps_grad = False
-    for edge in sources:
-        if not (edge[0].requires_grad and _building_graph):
-            sources = tuple(edge for edge in sources if edge[0].requires_grad and _building_graph)
+    for source, _ in sources:
+        if not source.requires_grad:
+            sources = tuple([edge for edge in sources if edge[0].requires_grad])
             break
-    node.sources = sources
-    node.requires_grad = sources != ()
+    node.sources = sources if _building_graph else ()
+    node.requires_grad = node.sources != ()
     return node
 
 

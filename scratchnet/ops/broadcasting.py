@@ -64,8 +64,9 @@ def unbroadcast(k: Backend, dy: Array, shape: tuple[int, ...]) -> Array:
     """
     if dy.shape == shape:
         return dy
-    lead, last = dy.shape[:-2], dy.shape[-1:]
-    if shape == (*lead, 1, *last) or (dy.ndim == 2 and shape == last):
+    if dy.ndim == 2 and shape == dy.shape[1:]:
+        return k.sum_rows(dy)
+    if shape == (*dy.shape[:-2], 1, *dy.shape[-1:]):
         return k.reshape(k.sum_rows(dy), shape)
     added = dy.ndim - len(shape)
     stretched = [i + added for i, n in enumerate(shape) if n == 1 and dy.shape[i + added] != 1]
