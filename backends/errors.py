@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, TypeVar
@@ -16,6 +15,8 @@ class InputError(ValueError):
 
 def nearest_name(name: str, known: Mapping[str, object]) -> str:
     """A hint such as ``; did you mean 'relu'?``, or nothing where no known name is near."""
+    import difflib
+
     near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
     return f"; did you mean '{near[0]}'?" if near else ""
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from scratchnet.backends import choose
 
-Initializer = Callable[[np.random.Generator, int, int], Any]
+Initializer = Callable[["np.random.Generator", int, int], Any]
 
 
 def he_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
