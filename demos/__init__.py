@@ -1,7 +1,9 @@
 """Experiments on networks and their depth; `scratchnet NAME` runs one.
 
-A demo is one file, listed in `command_line.DEMOS`. `run` computes, `report` prints, `plot` draws,
-and `command`, whose parameters are the options of the command line, wires them:
+A demo is a folder, listed in `command_line.DEMOS`. In its `experiment.py` the function `run`
+computes, in `report.py` `report` prints, in `figures.py` `plot` draws, and `command.py` wires them:
+the parameters of `command` are the options of the command line. What the demos share stands beside
+the folders.
 
     def run(depths, seed=0, seeds=10, backend="auto", advance=no_progress) -> Result:
         ...
