@@ -273,12 +273,12 @@ def _evaluate(model: Model, inputs: Tensor, targets: Array, compute_loss: Loss) 
 def accuracy(model: Model, X: Any, y: Any) -> Any:
     """The share of samples that are classified as y says, as a NumPy array of shape () or (E,).
 
-    With one output, class 1 is predicted where the logit is at least 0, as for a threshold neuron;
-    with several outputs, the class with the largest logit. y (N,) holds each sample's class.
+    With one output, class 1 is predicted where it is above 0, which serves logits and the outputs
+    0 and 1 of a circuit; with several outputs, the class with the largest logit. y (N,) holds each sample's class.
     """
     logits = model.predict(X)
     y = np.asarray(y).reshape(-1)
     if logits.shape[-2] != len(y):
         raise InputError(f"{len(y)} labels for {logits.shape[-2]} samples")
-    predicted = logits[..., 0] >= 0 if logits.shape[-1] == 1 else logits.argmax(axis=-1)
+    predicted = logits[..., 0] > 0 if logits.shape[-1] == 1 else logits.argmax(axis=-1)
     return (predicted == y).mean(axis=-1)

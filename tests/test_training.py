@@ -371,11 +371,11 @@ def test_patience_restores_the_best_also_when_the_epochs_run_out_or_a_callback_s
 def test_accuracy_by_hand() -> None:
     one = Model(Linear(1, 1))
     one.parameter_buffer[...] = [1, 0]
-    # Logits -1, 0, 2, 3: a logit of 0 is class 1.
+    # Logits -1, 0, 2, 3: a logit of 0 is class 0.
     X = [[-1], [0], [2], [3]]
-    assert accuracy(one, X, [0, 1, 1, 0]) == 0.75
-    assert accuracy(one, X, [[0], [1], [1], [True]]) == 1
-    assert accuracy(one, X, np.array([1.0, 0.0, 0.0, 0.0])) == 0
+    assert accuracy(one, X, [0, 0, 1, 0]) == 0.75
+    assert accuracy(one, X, [[0], [0], [1], [True]]) == 1
+    assert accuracy(one, X, np.array([1.0, 1.0, 0.0, 0.0])) == 0
     three = Model(Linear(1, 3), ensemble=2)
     three.parameter_buffer[...] = [[-1, 0, 1, 0, 0.5, 0], [1, 0, -1, 0, 0.5, 0]]
     # x = -1, 0, 2, 3 gives the classes 0, 1, 2, 2 in one network and 2, 1, 0, 0 in the other.

@@ -26,9 +26,14 @@ from scratchnet.depth.piecewise_linear import (
 )
 from scratchnet.depth.slices import Line
 
-# A value this small beside the largest of its neuron counts as 0. Else the rounding of corners
-# where several neurons are 0 at once would leave slivers.
-ROUNDING = 1e-10
+# A value counts as 0 if it is this small beside the largest of its neuron: else the rounding of
+# corners where several neurons are 0 at once would leave slivers. Or this small beside the terms it
+# is the sum of: else a neuron whose terms cancel everywhere would cut along its rounding.
+ROUNDING, CANCELLING = 1e-10, 1e-14
+
+# Points of an edge are one if they are this near to each other, as a share of its length. At a
+# neighbour so near, what is 0 at a point is at most ROUNDING, and so is 0 too.
+SAME_PLACE = 1e-11
 
 
 class TooManyRegions(InputError):
@@ -50,14 +55,6 @@ class TooManyRegions(InputError):
         self.polygons = polygons
 
 
-def round_to_zero(z: np.ndarray) -> np.ndarray:
-    """Set values z (..., neurons) that are 0 up to rounding to 0, in place; the limit of each."""
-    axes = tuple(range(z.ndim - 1))
-    tolerance = ROUNDING * np.maximum(z.max(axis=axes), -z.min(axis=axes))
-    z[(z <= tolerance) & (z >= -tolerance)] = 0
-    return tolerance
-
-
 def places_in_order(segment: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The order of points by segment and share of its length, and which start a new place.
 
@@ -66,7 +63,7 @@ def places_in_order(segment: np.ndarray, share: np.ndarray) -> tuple[np.ndarray,
     order = np.lexsort((share, segment))
     segment, share = segment[order], share[order]
     is_new = np.ones(len(order), bool)
-    is_new[1:] = (segment[1:] != segment[:-1]) | (share[1:] - share[:-1] > ROUNDING)
+    is_new[1:] = (segment[1:] != segment[:-1]) | (share[1:] - share[:-1] > SAME_PLACE)
     return order, is_new
 
 
@@ -74,13 +71,15 @@ class Pieces:
     """Convex pieces of a slice, and what the network computes at their corners.
 
     `values` has a row for each corner: its coordinates in the slice, then what residual layers put
-    aside, then the present layer's values in the last `width` columns.
+    aside, then the present layer's values in the last `width` columns. `terms` (columns,) bounds
+    the sums that these values came from, with all signs made positive.
     """
 
     values: np.ndarray
 
     def __init__(self, width: int) -> None:
         self.width = width
+        self.terms = np.zeros(2 * width)
         # Of each hidden layer so far, for the pieces there were behind it: which neurons are active
         # (pieces, neurons), and which piece before it each is a part of.
         self.history: list[tuple[np.ndarray, np.ndarray]] = []
@@ -125,15 +124,19 @@ class Pieces:
             self._apply_affine(step)
         elif isinstance(step, PutAside):
             self.values = np.concatenate([self.values, self.current], axis=-1)
+            self.terms = np.concatenate([self.terms, self.terms[-self.width :]])
         elif isinstance(step, AddBack):
-            result = self.current
+            change, change_terms = self.current, self.terms[-self.width :]
             self.values = np.ascontiguousarray(self.values[..., : -self.width])
-            self.current[...] += result
+            self.terms = self.terms[: -self.width].copy()
+            self.current[...] += change
+            self.terms[-self.width :] += change_terms
         else:
             origin = self.cut(slice(None), max_regions)
             if isinstance(step, Jump):
                 active = ~self.any_corner(self.current < 0)
                 self.jump(active)
+                self.terms[-self.width :] = 1
             else:
                 active = self.any_corner(self.current > 0)
                 self._bend(step)
@@ -147,9 +150,25 @@ class Pieces:
             self.values = np.empty((*old.shape[:-1], start + self.width))
             self.values[..., :start] = old[..., :start]
         new = self.values
+        largest = np.zeros(len(step.weight))
         rows = max(1, ENTRIES_PER_BLOCK // max(step.weight.shape))
         for block in (slice(first, first + rows) for first in range(0, len(old), rows)):
-            new[block, ..., start:] = old[block, ..., start:] @ step.weight + step.bias
+            inputs = old[block, ..., start:]
+            largest = np.maximum(largest, np.abs(inputs).reshape(-1, len(largest)).max(axis=0))
+            new[block, ..., start:] = inputs @ step.weight + step.bias
+        terms = largest @ np.abs(step.weight) + np.abs(step.bias)
+        self.terms = np.concatenate([self.terms[:start], terms])
+
+    def round_to_zero(self, columns: slice) -> np.ndarray:
+        """Let values of these columns that are 0 up to rounding be 0; the limit for each column."""
+        z = self.current[..., columns]
+        axes = tuple(range(z.ndim - 1))
+        limit = np.maximum(
+            ROUNDING * np.maximum(z.max(axis=axes), -z.min(axis=axes)),
+            CANCELLING * self.terms[-self.width :][columns],
+        )
+        z[(z <= limit) & (z >= -limit)] = 0
+        return limit
 
     def _bend(self, step: Bend) -> None:
         if step.slope:
@@ -158,24 +177,26 @@ class Pieces:
             np.maximum(self.current, 0, out=self.current)
 
     def decide(self) -> tuple[np.ndarray, np.ndarray]:
-        """Cut along the decision boundary; (class of each piece, number of the piece before).
+        """Cut along the decision boundary: the class of each piece, and the piece it was part of.
 
-        Classes are those of `accuracy`.
-
-        With one output, class 1 is where it is above 0. With several, the largest wins: each in
-        turn is compared with the largest of those before it, which is then kept in column 0.
+        Classes are those of `accuracy`. With one output, class 1 is where it is above 0. With
+        several, the largest wins: each in turn is compared with the largest of those before it,
+        which column 0 keeps.
         """
         if self.width == 1:
             origin = self.cut(slice(0, 1))
             return self.any_corner(self.current > 0)[:, 0].astype(int), origin
+        terms = self.terms[-self.width :]
         origin = np.arange(len(self))
         classes = np.zeros(len(origin), int)
         for rival in range(1, self.width):
             self.current[..., rival] -= self.current[..., 0]
+            terms[rival] += terms[0]
             parts = self.cut(slice(rival, rival + 1))
             classes, origin = classes[parts], origin[parts]
             classes[self.any_corner(self.current[..., [rival]] > 0)[:, 0]] = rival
             self.current[..., 0] += np.maximum(self.current[..., rival], 0)
+            terms[0] = max(terms[0], terms[rival])
         return classes, origin
 
 
@@ -207,25 +228,25 @@ class Intervals(Pieces):
     def cut(self, columns: slice, max_regions: int | None = None) -> np.ndarray:
         """All columns at once: each crosses 0 at most once in a piece, whatever the others do."""
         z = self.current[:, :, columns]
-        tolerance = round_to_zero(z)
+        limit = self.round_to_zero(columns)
 
         left, right = z[:, 0], z[:, 1]
         piece, neuron = np.nonzero((left > 0) & (right < 0) | (left < 0) & (right > 0))
         share = left[piece, neuron] / (left[piece, neuron] - right[piece, neuron])
         order, is_new = places_in_order(piece, share)
-        piece, neuron, share = piece[order], neuron[order], share[order]
-        at_cut = self._interpolated(piece[is_new], share[is_new])
-        z_at_cut = at_cut[:, at_cut.shape[1] - self.width :][:, columns]
-        z_at_cut[np.abs(z_at_cut) <= tolerance] = 0
-        z_at_cut[np.cumsum(is_new) - 1, neuron] = 0
+        piece, share = piece[order][is_new], share[order][is_new]
 
         pieces = len(z)
-        if max_regions is not None and pieces + len(at_cut) > max_regions:
-            ends = np.sort(np.append(self.ends, at_cut[:, 0]))
+        if max_regions is not None and pieces + len(piece) > max_regions:
+            places = self._interpolated(piece, share, slice(0, 1))[:, 0]
+            ends = np.sort(np.append(self.ends, places))
             number = np.arange(len(ends) - 1)
             polygons = np.stack([number, number + 1], axis=1)
             raise TooManyRegions(max_regions, len(self.history) + 1, ends[:, None], polygons)
-        origin = np.repeat(np.arange(pieces), 1 + np.bincount(piece[is_new], minlength=pieces))
+        at_cut = self._interpolated(piece, share, slice(None))
+        z_at_cut = at_cut[:, at_cut.shape[1] - self.width :][:, columns]
+        z_at_cut[np.abs(z_at_cut) <= limit] = 0
+        origin = np.repeat(np.arange(pieces), 1 + np.bincount(piece, minlength=pieces))
         is_first = np.append(True, origin[1:] != origin[:-1])
         is_last = np.append(is_first[1:], True)
         old, self.values = self.values, np.empty((len(origin), *self.values.shape[1:]))
@@ -233,6 +254,7 @@ class Intervals(Pieces):
         self.values[is_last, 1], self.values[~is_last, 1] = old[:, 1], at_cut
         return origin
 
-    def _interpolated(self, piece: np.ndarray, share: np.ndarray) -> np.ndarray:
-        left, right = self.values[piece, 0], self.values[piece, 1]
+    def _interpolated(self, piece: np.ndarray, share: np.ndarray, columns: slice) -> np.ndarray:
+        """These columns at that share of the way from the left end to the right."""
+        left, right = self.values[piece, 0, columns], self.values[piece, 1, columns]
         return left + share[:, None] * (right - left)

@@ -6,7 +6,7 @@ neurons are active, decides it. `affine_maps` reads the map off the pattern.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from scratchnet.layers import (
 from scratchnet.model import Model
 
 ACCEPTED = "Linear, ReLU, LeakyReLU, Threshold, BatchNorm, Dropout, Residual, Sequential"
-ENTRIES_PER_BLOCK = 2**17
+ENTRIES_PER_BLOCK = 2**18
 
 
 @dataclass(frozen=True)
@@ -79,29 +79,40 @@ class PiecewiseLinear:
     def affine_maps(self, patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gradients (R, outputs, coordinates) and offsets (R, outputs) for patterns (R, neurons).
 
-        Output = gradient . coordinates + offset, in the region of that pattern. The chain rule
-        backwards, for a block of regions at a time.
+        Output = gradient . coordinates + offset, in the region of that pattern: the chain rule
+        backwards, from the last layer to the first. Regions whose later layers agree share what
+        these layers do, so they are sorted to stand side by side.
         """
         gradients = np.empty((len(patterns), self.outputs, self.coordinates))
         offsets = np.empty((len(patterns), self.outputs))
+        steps = fused(self.steps)
+        order = np.argsort(row_keys(patterns, backwards=True))
         rows = max(1, ENTRIES_PER_BLOCK // max((*self.hidden, 1)))
-        for start in range(0, len(patterns), rows):
-            block = slice(start, start + rows)
+        for start in range(0, len(order), rows):
+            block = order[start : start + rows]
             for output in range(self.outputs):
-                gradient, offset = self._one_output(patterns[block], output)
+                gradient, offset = self._one_output(steps, patterns[block], output)
                 gradients[block, output], offsets[block, output] = gradient, offset
         return gradients, offsets
 
-    def _one_output(self, patterns: np.ndarray, output: int) -> tuple[np.ndarray, np.ndarray]:
-        """The gradient (R, coordinates) and offset (R,) of one output; (1, ...) where all agree."""
+    def _one_output(
+        self, steps: list[Step], patterns: np.ndarray, output: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The gradient (R, coordinates) and offset (R,) of one output, for sorted patterns.
+
+        `gradient` and `offset` have a row for each group of regions that agree in all layers from
+        the present one on.
+        """
         gradient = np.zeros((1, self.outputs))
         gradient[0, output] = 1
-        offset = np.zeros(len(patterns))
+        offset = np.zeros(1)
+        group = np.zeros(len(patterns), int)
+        is_first = np.arange(len(patterns)) == 0
         end = patterns.shape[1]
         kept: list[np.ndarray] = []
-        for step in reversed(self.steps):
+        for step in reversed(steps):
             if isinstance(step, Affine):
-                offset += gradient @ step.bias
+                offset = offset + gradient @ step.bias
                 gradient = gradient @ step.weight.T
             elif isinstance(step, AddBack):
                 kept.append(gradient)
@@ -110,14 +121,45 @@ class PiecewiseLinear:
             else:
                 active = patterns[:, end - gradient.shape[1] : end]
                 end -= gradient.shape[1]
+                bits = np.packbits(active, axis=1)
+                is_first[1:] |= (bits[1:] != bits[:-1]).any(axis=1)
+                before, active = group[is_first], active[is_first]
+                gradient, offset, *kept = (
+                    each.take(before, axis=0) for each in (gradient, offset, *kept)
+                )
+                group = np.cumsum(is_first) - 1
                 if isinstance(step, Jump):
-                    offset += (gradient * active).sum(axis=1)
-                    gradient = np.zeros((1, gradient.shape[1]))
+                    offset = offset + (gradient * active).sum(axis=1)
+                    gradient = np.zeros_like(gradient)
                 elif step.slope:
-                    gradient = gradient * np.where(active, 1.0, step.slope)
+                    gradient *= np.where(active, 1.0, step.slope)
                 else:
-                    gradient = gradient * active
-        return gradient, offset
+                    gradient *= active
+        return gradient[group], offset[group]
+
+
+def row_keys(patterns: np.ndarray, backwards: bool = False) -> np.ndarray:
+    """(N,) from booleans (N, n): each row as one value of many bytes, to sort and compare by.
+
+    With `backwards` the last columns count most in their order, up to those in one byte.
+    """
+    bits = np.packbits(patterns, axis=1)
+    # The further byte is for rows of no entries.
+    bits = np.pad(bits[:, ::-1] if backwards else bits, ((0, 0), (0, 1)))
+    return bits.view(f"V{bits.shape[1]}")[:, 0]
+
+
+def fused(steps: Sequence[Step]) -> list[Step]:
+    """The same function, with affine steps that follow each other made one."""
+    short: list[Step] = []
+    for step in steps:
+        before = short[-1] if short else None
+        if isinstance(step, Affine) and isinstance(before, Affine):
+            bias = before.bias @ step.weight + step.bias
+            short[-1] = Affine(before.weight @ step.weight, bias)
+        else:
+            short.append(step)
+    return short
 
 
 def restrict(model: Model | Layer, where: Slice, network: int | None = None) -> PiecewiseLinear:
@@ -129,24 +171,20 @@ def restrict(model: Model | Layer, where: Slice, network: int | None = None) -> 
     root = model.root if isinstance(model, Model) else model
     steps: list[Step] = [Affine(where.directions, np.asarray(where.origin))]
     hidden: list[int] = []
-    width = dimensions = len(where.origin)
+    width = len(where.origin)
     kept: list[int] = []
     for layer, step in _steps(root, network):
         if isinstance(step, Affine):
-            if len(step.weight) != width:
+            if len(step.weight) != width and len(steps) == 1:
                 raise InputError(
-                    f"{layer} needs {len(step.weight)} inputs, the slice lies in {dimensions} "
+                    f"{layer} needs {len(step.weight)} inputs, the slice lies in {width} "
                     "dimensions: they must agree"
-                    if width == dimensions and not hidden
-                    else f"{layer} needs {len(step.weight)} inputs and gets {width}"
                 )
+            if len(step.weight) != width:
+                raise InputError(f"{layer} needs {len(step.weight)} inputs and gets {width}")
             if not (np.isfinite(step.weight).all() and np.isfinite(step.bias).all()):
                 raise InputError(f"{layer} has weights that are not finite")
             width = step.weight.shape[1]
-            if isinstance(steps[-1], Affine):
-                before = steps.pop()
-                assert isinstance(before, Affine)
-                step = Affine(before.weight @ step.weight, before.bias @ step.weight + step.bias)
         elif isinstance(step, PutAside):
             kept.append(width)
         elif isinstance(step, AddBack):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scratchnet.depth.pieces import Pieces, TooManyRegions, places_in_order, round_to_zero
+from scratchnet.depth.pieces import Pieces, TooManyRegions, places_in_order
 from scratchnet.depth.slices import Plane
 
 
@@ -81,7 +81,7 @@ class Polygons(Pieces):
 
     def cut(self, columns: slice, max_regions: int | None = None) -> np.ndarray:
         cutting = Cutting(self, columns)
-        for neuron in range(len(cutting.tolerance)):
+        for neuron in range(len(cutting.limit)):
             cutting.cut_along(neuron)
             if max_regions is not None and len(self) > max_regions:
                 raise TooManyRegions(max_regions, len(self.history) + 1, *self.mosaic())
@@ -110,8 +110,8 @@ class Cutting:
     def __init__(self, pieces: Polygons, columns: slice) -> None:
         self.pieces = pieces
         self.first = pieces.values.shape[1] - pieces.width + (columns.start or 0)
+        self.limit = pieces.round_to_zero(columns)
         z = pieces.current[:, columns]
-        self.tolerance = round_to_zero(z)
         mixed = corner_bits(pieces.polygons, z > 0) & corner_bits(pieces.polygons, z < 0)
         self.may_cut = np.ascontiguousarray(mixed.T)
         self.origin = Rows(np.arange(len(pieces)))
@@ -120,7 +120,7 @@ class Cutting:
         """Cut each polygon that has corners strictly on both sides in two."""
         column = self.first + neuron
         byte, bit = divmod(neuron, 8)
-        may_cut = self.may_cut[byte] & (128 >> bit)
+        may_cut = (self.may_cut[byte] & (128 >> bit)) != 0
         if not may_cut.any():
             return
         if self.pieces.site_rows is not None:
@@ -162,19 +162,17 @@ class Cutting:
         edges, mention = np.unique(edge, return_inverse=True)
         low, high = np.divmod(edges, count)
         z_low, z_high = self.pieces.values[low, column], self.pieces.values[high, column]
-        new = self._interpolated(low, high, z_low / (z_low - z_high))
-        new[:, column] = 0
-        self.pieces.value_rows.append(new)
+        self.pieces.value_rows.append(self._interpolated(low, high, z_low / (z_low - z_high)))
         return count + mention
 
     def _interpolated(self, low: np.ndarray, high: np.ndarray, share: np.ndarray) -> np.ndarray:
-        """All values at that share of the way from one vertex to the other."""
+        """All values at that share of the way; where z is 0 up to rounding, it is 0."""
         start, new = self.pieces.values.take(low, axis=0), self.pieces.values.take(high, axis=0)
         new -= start
         new *= share[:, None]
         new += start
-        z = new[:, self.first : self.first + len(self.tolerance)]
-        z[(z <= self.tolerance) & (z >= -self.tolerance)] = 0
+        z = new[:, self.first : self.first + len(self.limit)]
+        z[(z <= self.limit) & (z >= -self.limit)] = 0
         return new
 
     def _widen_polygons(self, width: int) -> None:
@@ -205,29 +203,20 @@ class Cutting:
         cut = np.flatnonzero((z_low > 0) & (z_high < 0) | (z_low < 0) & (z_high > 0))
         share = z_low[cut] / (z_low[cut] - z_high[cut])
         order, is_new = places_in_order(place[cut], share)
-        cut, share = cut[order], share[order][is_new]
-        own_point = np.full(len(corner), -1)
-        own_point[cut] = np.cumsum(is_new) - 1
+        point_place, share = place[cut][order][is_new], share[order][is_new]
 
-        # All the points of a place go on each of its edges; `mention` is such a pair.
-        first, last = (
-            np.searchsorted(place[cut[is_new]], place, side) for side in ("left", "right")
-        )
-        edge = np.repeat(np.arange(len(corner)), last - first)
-        mention = np.arange(len(edge))
-        rank = mention - np.searchsorted(edge, edge)
-        point = first[edge] + rank
+        # All the points of a place go on each of its edges.
+        first = np.searchsorted(point_place, place, "left")
+        many = np.searchsorted(point_place, place, "right") - first
+        edge = np.repeat(np.arange(len(corner)), many)
+        rank = np.arange(len(edge)) - np.searchsorted(edge, edge)
         # Two polygons of one sheet share the edge, and so its new vertex.
-        same, mention, number = np.unique(
-            np.stack([low[edge], high[edge], point]), axis=1, return_index=True, return_inverse=True
-        )
-        new = self._interpolated(same[0], same[1], share[same[2]])
-        new[own_point[edge[mention]] == same[2], column] = 0
+        on_edge = np.stack([low[edge], high[edge], first[edge] + rank])
+        (new_low, new_high, point), number = np.unique(on_edge, axis=1, return_inverse=True)
         number = len(self.pieces.values) + number.reshape(-1)
-        self.pieces.value_rows.append(new)
-        self.pieces.site_rows.append(sites + same[2])
-
-        rank = np.where(forward[edge], rank, (last - first)[edge] - 1 - rank)
+        self.pieces.value_rows.append(self._interpolated(new_low, new_high, share[point]))
+        self.pieces.site_rows.append(sites + point)
+        rank = np.where(forward[edge], rank, many[edge] - 1 - rank)
         self._insert(number, corner[edge], rank)
 
     def _insert(self, vertex: np.ndarray, behind: np.ndarray, rank: np.ndarray) -> None:
@@ -258,17 +247,18 @@ def edges(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     An edge on the rim of the window has a polygon on its first side only.
     """
-    start, end = polygons, rolled(polygons)
-    polygon, corner = np.nonzero(start != end)
-    start, end = start[polygon, corner], end[polygon, corner]
-    ends = np.stack([np.minimum(start, end), np.maximum(start, end)], axis=1)
-    key = ends[:, 0] * (polygons.max() + 1) + ends[:, 1]
+    start, end = polygons.reshape(-1), rolled(polygons).reshape(-1)
+    corner = np.flatnonzero(start != end)
+    start, end = start[corner], end[corner]
+    vertices = int(polygons.max()) + 1
+    key = np.minimum(start, end) * vertices + np.maximum(start, end)
     order = np.argsort(key)
-    is_first = np.append(True, key[order[1:]] != key[order[:-1]])
-    first = np.flatnonzero(is_first)
-    has_second = ~np.append(is_first, True)[first + 1]
-    second = np.where(has_second, polygon[order[np.minimum(first + 1, len(order) - 1)]], -1)
-    return ends[order[first]], np.stack([polygon[order[first]], second], axis=1)
+    key, polygon = key[order], corner[order] // polygons.shape[1]
+    first = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
+    second = np.minimum(first + 1, len(key) - 1)
+    has_second = (key[second] == key[first]) & (second > first)
+    ends = np.stack(np.divmod(key[first], vertices), axis=1)
+    return ends, np.stack([polygon[first], np.where(has_second, polygon[second], -1)], axis=1)
 
 
 def rolled(corners: np.ndarray) -> np.ndarray:

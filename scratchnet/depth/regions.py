@@ -136,7 +136,8 @@ def line_regions(
     The layers may be Linear, ReLU, LeakyReLU, Threshold, BatchNorm, Dropout, Residual and
     Sequential. `network` chooses one of an ensemble. The class changes where the only output passes
     0, or where another output becomes the largest. Places where a neuron is 0 are found up to
-    1e-10 of its largest value on the line; regions narrower than that may be missed.
+    1e-10 of its largest value on the line; regions narrower than that may be missed. A neuron that
+    is 0 all over a region counts as it does at a point: a Threshold is active, a ReLU is not.
 
     Raises `InputError` for other layers, a line of another dimension than the inputs', and weights
     that are not finite; `TooManyRegions`, an `InputError` that holds the pieces found by then,
@@ -170,7 +171,7 @@ def plane_regions(
     """The regions of `model` in a window of a plane, exactly; by default [-1, 1]^2 of two inputs.
 
     Layers, `network`, classes, precision and errors are those of `line_regions`. 300,000 regions of
-    a network of width 64 take about 1 GB.
+    a network of width 64 to 128 take 1 to 1.5 GB.
     """
     plane = Plane() if plane is None else plane
     function = restrict(model, plane, network)

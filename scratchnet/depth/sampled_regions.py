@@ -7,16 +7,17 @@ hits are missed, so the count is a lower bound.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from scratchnet import ops
 from scratchnet.backends import Array
 from scratchnet.backends.errors import positive_whole
-from scratchnet.depth.piecewise_linear import check_network
+from scratchnet.depth.piecewise_linear import check_network, row_keys
 from scratchnet.depth.slices import Slice, points
 from scratchnet.layers import Layer, LeakyReLU, ReLU, Residual, Sequential, Threshold
 from scratchnet.model import Model
@@ -59,11 +60,11 @@ def sampled_regions(
     positive_whole("resolution", resolution)
     coordinates = where.grid(resolution)
     with _in_eval_mode(model):
-        blocks = [
-            np.packbits(_patterns(model, points(where, block), network), axis=1)
+        keys = [
+            row_keys(_patterns(model, points(where, block), network))
             for block in _blocks(coordinates)
         ]
-        first, label = _firsts(np.concatenate(blocks))
+        _, first, label = np.unique(np.concatenate(keys), return_index=True, return_inverse=True)
         maps = [_affine_maps(model, where, block, network) for block in _blocks(coordinates[first])]
         patterns = [
             _patterns(model, points(where, block), network) for block in _blocks(coordinates[first])
@@ -82,33 +83,32 @@ def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
 
 def _patterns(model: Model, X: np.ndarray, network: int | None) -> np.ndarray:
     """(N, hidden neurons), bool: which neurons are active at the points X."""
-    active: list[np.ndarray] = []
+    active = [np.empty((len(X), 0), bool)]
 
-    def watch(layer: Layer, x: Tensor) -> Tensor:
-        if isinstance(layer, Sequential):
-            for inner in layer.layers:
-                x = watch(inner, x)
-            return x
-        if isinstance(layer, Residual):
-            return x + watch(layer.body, x)
+    def watch(layer: Layer, x: Tensor) -> None:
         if isinstance(layer, ReLU | LeakyReLU | Threshold):
             z: Array = x.data if network is None or x.ndim < 3 else x.data[network]
             fires = z >= 0 if isinstance(layer, Threshold) else z > 0
             active.append(x.backend.to_numpy(fires))
-        return layer.forward(x)
 
     with no_grad():
-        watch(model.root, model.as_input(X))
-    return np.concatenate([np.empty((len(X), 0), bool), *active], axis=1)
+        _run(model.root, model.as_input(X), watch)
+    return np.concatenate(active, axis=1)
 
 
-def _firsts(bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each different row first stands, and which of these each row is."""
-    # As one value of many bytes a row is compared at once; the further byte is for empty rows.
-    rows = np.pad(bits, ((0, 0), (0, 1)))
-    whole = rows.view(f"V{rows.shape[1]}")[:, 0]
-    _, first, label = np.unique(whole, return_index=True, return_inverse=True)
-    return first, label
+def _run(layer: Layer, x: Tensor, watch: Callable[[Layer, Tensor], None]) -> Tensor:
+    """The layer's output; `watch` is shown each layer that holds no others, and its input.
+
+    A threshold is run without its surrogate window, so that its derivative is the true one, 0.
+    """
+    if isinstance(layer, Sequential):
+        for inner in layer.layers:
+            x = _run(inner, x, watch)
+        return x
+    if isinstance(layer, Residual):
+        return x + _run(layer.body, x, watch)
+    watch(layer, x)
+    return ops.threshold(x) if isinstance(layer, Threshold) else layer.forward(x)
 
 
 def _affine_maps(
@@ -116,7 +116,7 @@ def _affine_maps(
 ) -> np.ndarray:
     """(N, outputs * (directions + 1)): gradient by the coordinates, and offset, of each output."""
     X = Tensor(points(where, coordinates), model.dtype, model.backend)
-    outputs = model(X)
+    outputs = _run(model.root, X, lambda layer, x: None)
     columns: list[Any] = []
     for output in range(outputs.shape[-1]):
         y = outputs[..., output] if network is None else outputs[network, :, output]

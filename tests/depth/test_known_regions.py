@@ -17,6 +17,7 @@ from scratchnet.depth.region_bounds import (
     upper_bound,
 )
 from scratchnet.depth.regions import Line, Plane, line_regions, plane_regions
+from scratchnet.depth.sampled_regions import sampled_regions
 from scratchnet.depth.sawtooth import sawtooth, sawtooth_weights
 
 
@@ -97,6 +98,25 @@ def test_degenerate_lines_are_counted_right(W: Any, b: Any, count: int) -> None:
     assert regions.count == count
 
 
+def test_neurons_that_bend_at_one_place_make_one_cut_there() -> None:
+    """Their zeros are the same up to rounding only, and each counts as active on its own side."""
+    W = np.array([[1 / 3, -1 / 7, 0.9, np.pi, -np.e]])
+    regions = line_regions(one_layer(W, -0.3 * W[0]), Line([-1.0], [2.0]))
+    np.testing.assert_allclose(regions.ends, [0, 0.65, 1])
+    assert (regions.patterns == [W[0] < 0, W[0] > 0]).all()
+
+
+def test_a_neuron_whose_inputs_cancel_cuts_nothing() -> None:
+    """0.1 h + 0.2 h - 0.3 h is 0 up to rounding, wherever h is not 0; so is its largest value."""
+    same = ([[1 / 3] * 3, [1 / 7] * 3], [0.1] * 3)
+    weights = [same, ([[0.1], [0.2], [-0.3]], [0.0]), ([[1.0]], [0.0])]
+    model = model_from_weights([(np.array(W), np.array(b)) for W, b in weights], "relu")
+    regions = plane_regions(model)
+    check_tiling(regions)
+    assert (regions.count, regions.linear_count) == (2, 1)
+    assert line_regions(model, Line((-1, -1), (2, 2.1))).count == 2
+
+
 def test_neighbours_with_one_map_are_one_linear_region() -> None:
     hinge = [[1, -1], [0, 0]]
     straight = plane_regions(one_layer(hinge, [0, 0], out=[1, -1]))
@@ -137,6 +157,8 @@ def test_the_boundary_of_a_threshold_circuit_runs_along_its_jumps() -> None:
     assert not regions.gradients.any() and sorted(regions.offsets[:, 0]) == [0, 0, 1]
     assert sorted(regions.boundary.sum(axis=2).round(9).reshape(-1)) == [0.5, 0.5, 1.5, 1.5]
     assert line_regions(circuit, Line((0, 0), (1, 1))).boundary == pytest.approx([0.25, 0.75])
+    sampled = sampled_regions(circuit, regions.plane, 32)
+    assert (sampled.count, sampled.map_count) == (3, 2)
 
 
 def test_sheets_beside_a_jump_are_cut_at_different_places() -> None:
