@@ -274,7 +274,8 @@ def accuracy(model: Model, X: Any, y: Any) -> Any:
     """The share of samples that are classified as y says, as a NumPy array of shape () or (E,).
 
     With one output, class 1 is predicted where it is above 0, which serves logits and the outputs
-    0 and 1 of a circuit; with several outputs, the class with the largest logit. y (N,) holds each sample's class.
+    0 and 1 of a circuit; with several outputs, the class of the largest. y (N,) holds each
+    sample's class.
     """
     logits = model.predict(X)
     y = np.asarray(y).reshape(-1)
