@@ -57,6 +57,8 @@ class NumpyBackend(Backend):
         from threadpoolctl import threadpool_info
 
         libraries = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+        # SciPy brings a BLAS of its own; the arithmetic here is done by NumPy's.
+        libraries.sort(key=lambda pool: "numpy" not in pool["filepath"])
         blas = libraries[0] if libraries else {}
         return {
             "backend": self.name,
