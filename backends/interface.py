@@ -96,10 +96,12 @@ class Backend:
 
         An array of this backend with another dtype or memory order is converted by `run`.
         """
-        array = self.xp.asarray(values, dtype=dtype, order="C")
-        if type(values) is self.xp.ndarray and array is not values:
-            self.run(self._convert, values, out=array)
-        return array
+        if type(values) is not self.xp.ndarray:
+            return self.xp.asarray(values, dtype=dtype, order="C")
+        dtype = values.dtype if dtype is None else dtype
+        if values.dtype == dtype and values.flags.c_contiguous:
+            return values
+        return self.run(self._convert, values, out=self.empty(values.shape, dtype))
 
     def _convert(self, values: Array, out: Array) -> Array:
         self.xp.copyto(out, values, casting="unsafe")
@@ -395,21 +397,20 @@ class Backend:
         """32 random bits for each counter, as uint64: Widynski's "Squares" generator.
 
         A function of counter and key alone (arXiv:2004.06278, four rounds), so that the same
-        numbers come on every device and in every order. The argument rows show one round:
-        square, add, swap the two halves of the word.
+        numbers come on every device and in every order. A round squares the word, adds, and swaps
+        the word's two halves.
         """
+        half_word = 32
         start = self.multiply(counters, keys)
         shifted = self.add(start, keys)
         word = start
         for offset in (start, shifted, start):
             word = self.add(self.multiply(word, word), offset)
-            high = self.run(self.xp.right_shift, word, self._HALF_WORD, out=...)
-            low = self.run(self.xp.left_shift, word, self._HALF_WORD, out=...)
+            high = self.run(self.xp.right_shift, word, half_word, out=...)
+            low = self.run(self.xp.left_shift, word, half_word, out=...)
             word = self.run(self.xp.bitwise_or, high, low, out=low)
         word = self.add(self.multiply(word, word), shifted)
-        return self.run(self.xp.right_shift, word, self._HALF_WORD, out=word)
-
-    _HALF_WORD = 32
+        return self.run(self.xp.right_shift, word, half_word, out=word)
 
     def dropout_mask(self, counters: Array, keys: Array, rate: float, dtype: Any) -> Array:
         """1 / (1 - rate) with probability 1 - rate, else 0 (Srivastava et al. 2014, inverted)."""

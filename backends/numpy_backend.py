@@ -54,6 +54,7 @@ class NumpyBackend(Backend):
         return np.asarray(array)
 
     def device_info(self) -> dict[str, str | int | float]:
+        """The processor, the cores this process may use, NumPy's BLAS and its threads."""
         from threadpoolctl import threadpool_info
 
         libraries = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
@@ -71,7 +72,8 @@ class NumpyBackend(Backend):
             "numpy": np.__version__,
         }
 
-    # A ufunc's `reduce` is what np.sum calls after 2 microseconds of argument handling.
+    # A ufunc's `reduce` is what np.sum calls, after handling its arguments longer than a small sum
+    # takes.
 
     def _sum(self, x: Array, axis: Axis, keepdims: bool, out: Out) -> Array:
         return np.add.reduce(x, axis=axis, keepdims=keepdims, out=out)

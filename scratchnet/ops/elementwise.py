@@ -152,7 +152,7 @@ def _larger_of(y: Any, a: Tensor, b: Tensor) -> Tensor:
     """The result y that is a or b: the one it equals gets the gradient, both equal, half each."""
     k, a_data, b_data = a.backend, a.data, b.data
 
-    def share(dy: Any, mine: Any, other: Any) -> Any:
+    def share(dy: Any, mine: Any) -> Any:
         ties = k.multiply(k.equal(a_data, b_data), k.multiply(dy, 0.5))
         won = k.multiply(k.equal(mine, y), dy)
         return unbroadcast(k, k.subtract(won, ties), mine.shape)
@@ -160,8 +160,8 @@ def _larger_of(y: Any, a: Tensor, b: Tensor) -> Tensor:
     return result(
         y,
         k,
-        (a, lambda dy: share(dy, a_data, b_data)),
-        (b, lambda dy: share(dy, b_data, a_data)),
+        (a, lambda dy: share(dy, a_data)),
+        (b, lambda dy: share(dy, b_data)),
     )
 
 
