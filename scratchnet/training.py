@@ -52,7 +52,7 @@ class History:
 
     @property
     def epochs(self) -> int:
-        """The number of epochs with a loss; one in which all networks diverged is the last of them."""
+        """The number of epochs with a loss; one in which all networks diverged counts too."""
         return len(self.loss)
 
 
