@@ -1,6 +1,10 @@
-"""Points in the plane (or in more dimensions) with two classes, made here: nothing is downloaded.
+"""What to train on: points in two classes, made here, and small images. Nothing is downloaded.
 
-Each function returns X of shape (points, dimensions) and y of shape (points,), int64, 0 or 1.
+Three sets are made for networks in the plane, from easy to hard: `linearly_separable`, which one
+neuron gets right; `circles`, which takes a hidden layer; `spirals`, where depth shows. `digits` are
+real images; those who have the files of MNIST or CIFAR-10 read them with `image_files`.
+
+Points are X of shape (points, dimensions) and y of shape (points,), int64, 0 or 1.
 `seed` is an int of at least 0, or a `numpy.random.Generator`, which is drawn from and so moves on.
 The same seed gives the same bits. Classes stand in blocks, 0 first, unless it is said otherwise;
 where `points` is odd, class 0 has one more.
@@ -18,6 +22,7 @@ import math
 import numpy as np
 
 from scratchnet.backends.errors import InputError, nonnegative, positive_whole
+from scratchnet.extras import require
 
 Seed = int | np.random.Generator
 
@@ -161,6 +166,33 @@ def chapter_spirals(
         t = np.linspace(4 * label, 4 * (label + 1), each) + generator.randn(each) * noise
         arms.append(np.stack([r * np.sin(t), r * np.cos(t)], axis=1))
     return np.concatenate(arms), _blocks(points)
+
+
+DIGITS_TEST_SHARE = 0.25
+
+
+def digits(dtype: str = "float32") -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """X, y, X_test, y_test: 1,797 images of handwritten digits, 8 x 8 pixels, in a fixed split.
+
+    X (1347, 64) and X_test (450, 64) hold the rows of the images, one after another, from 0 for
+    white to 1 for black; y and y_test (int64) say which digit it is, 0 to 9. A quarter of each
+    digit's images, drawn once and for all, is for testing. Both parts hold images by the same
+    writers, so the test accuracy says nothing about new ones.
+
+    The images come with scikit-learn: Alpaydin and Kaynak, "Optical Recognition of Handwritten
+    Digits" (1998), the test part. Raises `InputError` where scikit-learn is not installed.
+    """
+    _check_dtype(dtype)
+    images, labels = require(
+        "sklearn.datasets", "scikit-learn", "data", "the dataset digits"
+    ).load_digits(return_X_y=True)
+    X, y = (images / 16).astype(dtype), labels.astype(np.int64)
+    generator = np.random.default_rng(0)
+    held_out = np.zeros(len(y), dtype=bool)
+    for digit in range(10):
+        own = generator.permutation(np.flatnonzero(y == digit))
+        held_out[own[: round(DIGITS_TEST_SHARE * len(own))]] = True
+    return X[~held_out], y[~held_out], X[held_out], y[held_out]
 
 
 def _blocks(points: int) -> np.ndarray:

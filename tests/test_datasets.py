@@ -1,6 +1,7 @@
 """Datasets: reproducible, balanced, and as separable as their docstrings say."""
 
 import math
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -9,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchnet.backends.errors import InputError
-from scratchnet.datasets import chapter_spirals, circles, linearly_separable, spirals, xor
+from scratchnet.datasets import (
+    chapter_spirals,
+    circles,
+    digits,
+    linearly_separable,
+    spirals,
+    xor,
+)
 
 SEEDED: dict[str, Callable] = {
     "xor": lambda points, **options: xor(points, noise=0.1, **options),
@@ -197,3 +205,37 @@ def test_bad_input_is_named_in_one_line(make: Callable, options: dict, named: st
         make(**options)
     message = str(raised.value)
     assert named in message and "accepted are" in message and "\n" not in message
+
+
+# Digits
+
+
+def test_digits_are_split_once_and_for_all() -> None:
+    pytest.importorskip("sklearn", reason="digits come with scikit-learn, the extra 'data'")
+    X, y, X_test, y_test = digits()
+    assert (X.shape, X_test.shape) == ((1347, 64), (450, 64))
+    assert X.dtype == np.float32 and y.dtype == np.int64
+    assert X.min() == 0 and X.max() == 1
+    assert set(y) == set(y_test) == set(range(10))
+    shares = np.bincount(y_test) / np.bincount(np.concatenate([y, y_test]))
+    assert np.abs(shares - 0.25).max() < 0.003
+    again = digits("float64")
+    assert again[0].dtype == np.float64
+    np.testing.assert_array_equal(again[2], X_test)
+    np.testing.assert_array_equal(again[3], y_test)
+
+
+def test_no_digit_is_in_both_parts() -> None:
+    pytest.importorskip("sklearn", reason="digits come with scikit-learn, the extra 'data'")
+    from sklearn.datasets import load_digits
+
+    X, _, X_test, _ = digits()
+    images = np.sort((load_digits().data / 16).astype("float32").view("V256").ravel())
+    np.testing.assert_array_equal(np.sort(np.concatenate([X, X_test]).view("V256").ravel()), images)
+
+
+def test_digits_without_scikit_learn_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(InputError, match=r"digits needs scikit-learn.*pip install -e '\.\[data\]'"):
+        digits()
