@@ -12,6 +12,7 @@ from scratchnet.backends import Backend, InputError, available_backends, get_bac
 from scratchnet.layers import (
     GELU,
     BatchNorm,
+    Bottleneck,
     Dropout,
     Layer,
     LeakyReLU,
@@ -36,6 +37,7 @@ __all__ = [
     "AdamW",
     "Backend",
     "BatchNorm",
+    "Bottleneck",
     "Dropout",
     "History",
     "InputError",

@@ -66,6 +66,13 @@ def orthogonal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     return math.sqrt(2) * (q if fan_in >= fan_out else q.T)
 
 
+def normal(variance: Callable[[int, int], float]) -> Initializer:
+    """An initialiser with w ~ N(0, variance(fan_in, fan_out)), for rules that have no name here."""
+    return lambda rng, fan_in, fan_out: (
+        rng.standard_normal((fan_in, fan_out)) * math.sqrt(variance(fan_in, fan_out))
+    )
+
+
 def constant(value: float) -> Initializer:
     """An initialiser that sets every weight to `value`: no symmetry between neurons is broken."""
     return lambda rng, fan_in, fan_out: np.full((fan_in, fan_out), float(value))

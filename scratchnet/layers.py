@@ -278,6 +278,49 @@ class Residual(Layer):
         return f"Residual({', '.join(map(repr, self.body.layers))})"
 
 
+class Bottleneck(Layer):
+    """y = x + f(x), where f goes through fewer features: width -> inner -> inner -> width.
+
+    f is Linear, activation, Linear, activation, Linear, with BatchNorm behind each Linear if asked
+    for (He et al. 2016, figure 5, without an activation behind the sum). Its weights are
+    2 width inner + inner^2, against width^2 of one Linear: for inner = width / 4, 9/16 of them.
+
+    Without BatchNorm the last Linear starts at zero, so that the block starts as the identity and
+    neither signal nor gradient depends on the number of blocks (Zhang et al. 2019, "Fixup").
+    """
+
+    def __init__(
+        self,
+        width: int,
+        inner: int,
+        activation: str | Layer = "relu",
+        init: str | Initializer = "he_normal",
+        batch_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        widths = (width, inner, inner, width)
+        layers: list[Layer] = []
+        for number, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False)):
+            last = number == 2
+            # BatchNorm would undo a small scale, and divide by a spread of zero.
+            layers.append(Linear(fan_in, fan_out, "zeros" if last and not batch_norm else init))
+            if batch_norm:
+                layers.append(BatchNorm(fan_out))
+            if not last:
+                layers.append(get_activation(activation))
+        self.width, self.inner = width, inner
+        self.body = Residual(*layers)
+
+    def children(self) -> Mapping[str, Layer]:
+        return self.body.children()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body.forward(x)
+
+    def __repr__(self) -> str:
+        return f"Bottleneck({self.width} -> {self.inner} -> {self.inner} -> {self.width})"
+
+
 ACTIVATIONS: dict[str, Layer] = {
     "relu": ReLU(),
     "leaky_relu": LeakyReLU(),

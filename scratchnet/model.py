@@ -19,6 +19,7 @@ from scratchnet.backends.errors import positive_whole
 from scratchnet.init import Initializer
 from scratchnet.layers import (
     BatchNorm,
+    Bottleneck,
     Dropout,
     Layer,
     Linear,
@@ -269,6 +270,7 @@ def mlp(
     batch_norm: bool = False,
     dropout: float = 0.0,
     residual: bool = False,
+    bottleneck: int | None = None,
     seed: int = 0,
     ensemble: int | None = None,
     dtype: str = "float32",
@@ -277,15 +279,21 @@ def mlp(
     """A multilayer perceptron: `widths` is (inputs, hidden, ..., hidden, outputs).
 
     Each hidden layer is Linear, BatchNorm if asked for, activation, Dropout if asked for; the
-    output layer is Linear alone, so (inputs, outputs) is a linear model. With `residual`, a hidden
-    layer that keeps the width is x + layer(x). Raises `InputError` for fewer than two widths, a
-    width below 1, or an unknown name.
+    output layer is Linear alone, so (inputs, outputs) is a linear model. A hidden layer that keeps
+    the width is x + layer(x) with `residual`, and with `bottleneck` a `Bottleneck` block of that
+    inner width, which is three layers deep. Raises `InputError` for fewer than two widths, a width
+    below 1, an unknown name, or `bottleneck` together with `residual` or `dropout`.
     """
     if isinstance(widths, (int, str)) or len(widths) < 2:
         raise InputError(f"widths {widths!r}: at least the inputs and the outputs are needed")
     widths = [positive_whole("a width of mlp", width) for width in widths]
+    if bottleneck is not None and (residual or dropout):
+        raise InputError("bottleneck blocks with residual or dropout: accepted is one of them")
     layers: list[Layer] = []
     for fan_in, fan_out in zip(widths[:-2], widths[1:-1], strict=True):
+        if bottleneck is not None and fan_in == fan_out:
+            layers.append(Bottleneck(fan_in, bottleneck, activation, init, batch_norm))
+            continue
         block: list[Layer] = [Linear(fan_in, fan_out, init)]
         if batch_norm:
             block.append(BatchNorm(fan_out))

@@ -10,6 +10,7 @@ import pytest
 from scratchnet import (
     GELU,
     BatchNorm,
+    Bottleneck,
     Dropout,
     InputError,
     Layer,
@@ -40,6 +41,7 @@ LAYERS: dict[str, Callable[[int], Layer]] = {
     "residual": lambda width: Residual(
         Linear(width, 4), BatchNorm(4), Softplus(), Dropout(0.2), Linear(4, width)
     ),
+    "bottleneck": lambda width: Bottleneck(width, 2, "tanh", batch_norm=True),
 }
 """A layer of each kind that keeps the width."""
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from networks import refused
 
 from scratchnet import Linear, Model, ReLU, mlp
-from scratchnet.init import INITIALIZERS, constant, get_initializer, orthogonal
+from scratchnet.init import INITIALIZERS, constant, get_initializer, normal, orthogonal
 
 NORMAL, UNIFORM = 3.0, 9 / 5  # E[w^4] / Var(w)^2
 LAWS: dict[str, tuple[Callable[[int, int], float], float]] = {
@@ -55,6 +55,12 @@ def test_uniform_laws_fill_their_bounds_and_normal_ones_pass_them(name: str) -> 
     else:
         # P(|z| > sqrt 3) = 0.0833 for a standard normal z
         assert (w > bound).mean() == pytest.approx(0.0833, abs=0.01)
+
+
+def test_normal_takes_the_variance_from_both_fans_and_draws_as_the_named_rules_do() -> None:
+    ours = normal(lambda fan_in, fan_out: 2 / fan_out)(np.random.default_rng(2), 30, 50)
+    named = INITIALIZERS["fan_out_normal"](np.random.default_rng(2), 30, 50)
+    np.testing.assert_allclose(ours, named, rtol=1e-15)
 
 
 @given(fan_in=fans, fan_out=fans, seed=st.integers(0, 2**32))

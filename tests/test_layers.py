@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from networks import LAYERS, assert_same_bits, refused
-from strategies import spread
+from strategies import seeds, spread
 
 from scratchnet import (
     BatchNorm,
+    Bottleneck,
     Dropout,
     Layer,
     LeakyReLU,
@@ -21,6 +24,7 @@ from scratchnet import (
     Tanh,
     Tensor,
     Threshold,
+    mlp,
 )
 from scratchnet.gradcheck import GradientError, check_gradients
 
@@ -130,6 +134,66 @@ def test_residual_that_changes_the_width_names_both_shapes() -> None:
     # (N, 1) + (N, 3) would broadcast without a word.
     with refused("(5, 1)", "(5, 3)"):
         Model(Residual(Linear(1, 3))).predict(np.zeros((5, 1)))
+
+
+# Bottleneck
+
+
+@given(
+    width=st.integers(1, 4),
+    inner=st.integers(1, 3),
+    activation=st.sampled_from(["tanh", "sigmoid", "softplus", "gelu"]),
+    batch_norm=st.booleans(),
+    ensemble=st.sampled_from([None, 2]),
+    seed=seeds,
+)
+@settings(max_examples=25, deadline=None)
+def test_gradient_of_a_bottleneck_block(
+    width: int, inner: int, activation: str, batch_norm: bool, ensemble: int | None, seed: int
+) -> None:
+    block = Bottleneck(width, inner, activation, batch_norm=batch_norm)
+    model = Model(block, ensemble=ensemble, dtype="float64").train()
+    perturb(model, seed)
+    check_gradients(
+        same_masks_every_time(model), Tensor(spread(seed, (5, width))), *model.parameters()
+    )
+
+
+@given(width=st.integers(1, 6), inner=st.integers(1, 4), seed=seeds)
+@settings(max_examples=25, deadline=None)
+def test_a_bottleneck_block_is_its_formula_and_the_identity_at_first(
+    width: int, inner: int, seed: int
+) -> None:
+    x = spread(seed, (5, width))
+    model = Model(Bottleneck(width, inner), dtype="float64")
+    assert_same_bits(model.predict(x), x)
+    perturb(model, seed)
+    W1, b1, W2, b2, W3, b3 = (parameter.numpy() for parameter in model.parameters())
+    hidden = np.maximum(0, np.maximum(0, x @ W1 + b1) @ W2 + b2)
+    np.testing.assert_allclose(model.predict(x), x + hidden @ W3 + b3, rtol=1e-12, atol=1e-12)
+    assert model.parameter_count == 2 * width * inner + inner**2 + 2 * inner + width
+
+
+def test_batch_norm_in_a_bottleneck_starts_with_a_branch_that_is_not_zero() -> None:
+    # Behind weights of zero its division by sqrt(epsilon) would make gradients 300 times too large.
+    model = Model(Bottleneck(6, 3, batch_norm=True), dtype="float64").train()
+    x = spread(1, (50, 6))
+    change = model(x).numpy() - x
+    np.testing.assert_allclose(change.std(axis=0), 1, atol=0.01)
+    kinds = [type(layer).__name__ for _, layer in model.layers[0].walk()]
+    inside = ["Linear", "BatchNorm", "ReLU"] * 2 + ["Linear", "BatchNorm"]
+    assert kinds == ["Bottleneck", *inside]
+
+
+def test_mlp_puts_a_bottleneck_where_the_width_stays() -> None:
+    model = mlp((3, 8, 8, 8, 4, 1), bottleneck=2)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == ["Linear", "ReLU", "Bottleneck", "Bottleneck", "Linear", "ReLU", "Linear"]
+    assert repr(model.layers[2]) == "Bottleneck(8 -> 2 -> 2 -> 8)"
+    with refused("bottleneck", "residual"):
+        mlp((3, 8, 8, 1), bottleneck=2, residual=True)
+    with refused("fan_out of Linear is 0"):
+        mlp((3, 8, 8, 1), bottleneck=0)
 
 
 def test_walk_names_layers_within_layers_once_and_in_order() -> None:
