@@ -52,6 +52,10 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.regions.command",
         "Linear regions, counted and drawn, before and after training.",
     ),
+    "probes": (
+        "scratchnet.demos.probes.command",
+        "What each layer of a deep network makes of its inputs.",
+    ),
 }
 BACKENDS_SENTENCE = "Which array libraries work here, on which device, or why not."
 

@@ -243,4 +243,8 @@ def t_sne(A: Any, perplexity: float = 30.0, seed: int = 0) -> Any:
             f"perplexity is {perplexity} for {len(A)} rows: accepted are 1 to below {len(A)}"
         )
     manifold = require("sklearn.manifold", "scikit-learn", "data", "t-SNE")
-    return manifold.TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(A)
+    from threadpoolctl import threadpool_limits
+
+    # On several threads sums are taken in another order, and the map comes out differently.
+    with threadpool_limits(1):
+        return manifold.TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(A)

@@ -1,0 +1,1 @@
+"""`scratchnet probes`: what each layer of a deep network has made of its inputs."""
