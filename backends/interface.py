@@ -15,10 +15,10 @@ without `run`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 Array = Any
 """A `numpy.ndarray` or a `cupy.ndarray`; Python has no common type for the two."""
@@ -27,8 +27,17 @@ Out = Any
 """An array to write into, or `...` for a new one."""
 
 Kernel = Callable[..., Array]
-Call = tuple[Kernel, tuple[Any, ...], Array]
 Axis = int | tuple[int, ...] | None
+
+
+class Call(NamedTuple):
+    """One call of `run`: what it did, on what, and the array that holds what came out."""
+
+    kernel: Kernel
+    inputs: tuple[Any, ...]
+    out: Array
+    is_new: bool
+    """Whether the call made `out` itself, so that nobody else had it before."""
 
 
 class Timer:
@@ -65,7 +74,7 @@ class Backend:
 
     @contextmanager
     def recording(self) -> Iterator[list[Call]]:
-        """Inside, every call of `run` is also noted: (kernel, inputs, out).
+        """Inside, every call of `run` is also noted.
 
         To repeat the calls in order, each into its `out`, is to repeat what was computed.
         """
@@ -73,15 +82,32 @@ class Backend:
         direct = self.run
 
         def noting(kernel: Kernel, *inputs: Any, out: Out = ...) -> Array:
-            out = direct(kernel, *inputs, out=out)
-            calls.append((kernel, inputs, out))
-            return out
+            array = direct(kernel, *inputs, out=out)
+            calls.append(Call(kernel, inputs, array, is_new=out is ...))
+            return array
 
         self.run = noting  # type: ignore[method-assign]
         try:
             yield calls
         finally:
             self.run = direct  # type: ignore[method-assign]
+
+    def repeater(self, calls: Sequence[Call]) -> Callable[[], None]:
+        """A function that repeats the calls, in order, each into its `out`."""
+        fixed = [(call.kernel, call.inputs, call.out) for call in calls]
+
+        def repeat() -> None:
+            for kernel, inputs, out in fixed:
+                kernel(*inputs, out=out)
+
+        return repeat
+
+    def is_elementwise(self, kernel: Kernel) -> bool:
+        """Whether each number of the output depends only on the inputs' numbers at its place."""
+        return isinstance(kernel, self.xp.ufunc) and getattr(kernel, "signature", None) is None
+
+    def host_work(self, what: str) -> None:
+        """Called before work that only the host can do; refused while a step is recorded."""
 
     def __reduce__(self) -> tuple[Callable[[str], Backend], tuple[str]]:
         """A copied or unpickled model computes on this process's backend of the same name."""
@@ -109,6 +135,10 @@ class Backend:
 
     def to_numpy(self, array: Array) -> Any:
         """The numbers as a NumPy array on the host."""
+        raise NotImplementedError
+
+    def address(self, array: Array) -> int:
+        """Where the array's first number lies in memory."""
         raise NotImplementedError
 
     def synchronize(self) -> None:
@@ -279,6 +309,10 @@ class Backend:
         return out
 
     # Fused steps: the mathematics, in terms of the primitives above.
+
+    def add_bias(self, y: Array, bias: Array) -> Array:
+        """y + b for each row of y (N, d) or (E, N, d), written onto y; b is (d,) or (E, 1, d)."""
+        return self.add(y, bias, out=y)
 
     def relu(self, x: Array) -> Array:
         """max(0, x)"""

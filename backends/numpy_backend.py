@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import operator
 import os
 import platform
@@ -14,6 +15,7 @@ import numpy as np
 from scratchnet.backends.interface import Array, Axis, Backend, Out
 
 _LARGEST_CACHED_CONSTANT = 2**20
+_ROW_WORTH_A_LOOP = 256
 
 
 def keep_freed_memory() -> None:
@@ -38,6 +40,20 @@ def _constant(value: float, shape: tuple[int, ...], dtype: Any) -> Array:
     return constant
 
 
+def _repeated(bias: Array, rows: int, out: Out) -> Array:
+    """`rows` copies of a row (..., 1, d), or (d,), one after another: (..., 1, rows d)."""
+    *lead, d = bias.shape if bias.ndim > 1 else (1, *bias.shape)
+    out = np.empty((*lead, rows * d), bias.dtype) if out is ... else out
+    np.copyto(out.reshape(*lead[:-1], rows, d), bias)
+    return out
+
+
+def _is_positive(y: Array, out: Out) -> Array:
+    """1.0 where y > 0, else 0.0, in y's dtype."""
+    out = np.empty(y.shape, y.dtype) if out is ... else out
+    return np.greater(y, 0.0, out=out, casting="unsafe")
+
+
 class NumpyBackend(Backend):
     """NumPy arrays; few bodies differ from the interface's, each for a measured reason."""
 
@@ -52,6 +68,9 @@ class NumpyBackend(Backend):
 
     def to_numpy(self, array: Array) -> Any:
         return np.asarray(array)
+
+    def address(self, array: Array) -> int:
+        return int(array.__array_interface__["data"][0])
 
     def device_info(self) -> dict[str, str | int | float]:
         """The processor, the cores this process may use, NumPy's BLAS and its threads."""
@@ -87,6 +106,24 @@ class NumpyBackend(Backend):
     def sum_rows(self, x: Array, out: Out = ...) -> Array:
         """1^T x: BLAS adds the rows five times as fast as a reduction over that axis."""
         return self.matmul(_constant(1.0, x.shape[-2:-1], x.dtype), x, out=out)
+
+    def add_bias(self, y: Array, bias: Array) -> Array:
+        """Several rows at a time: to start NumPy's loop over a short row costs more than its sums.
+
+        The bias is repeated to the length of those rows, and y is seen with rows of that length.
+        """
+        n, d = y.shape[-2:]
+        rows = math.gcd(n, max(1, _ROW_WORTH_A_LOOP // d)) if n * d > 2048 else 1
+        if rows == 1 or not y.flags.c_contiguous:
+            return self.add(y, bias, out=y)
+        long_rows = y.reshape(*y.shape[:-2], n // rows, rows * d)
+        self.add(long_rows, self.run(_repeated, bias, rows, out=...), out=long_rows)
+        return y
+
+    def relu_backward(self, dy: Array, y: Array) -> Array:
+        """dy * [y > 0] with a mask of floats: a mask of booleans is converted in every product."""
+        mask = self.run(_is_positive, y, out=...)
+        return self.multiply(dy, mask, out=mask if dy.shape == mask.shape else ...)
 
     def relu(self, x: Array) -> Array:
         """max(0, x) with an array of zeros, which NumPy vectorises, a number it does not."""

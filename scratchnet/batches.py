@@ -74,11 +74,12 @@ def _finite(model: Model, name: str, values: Any) -> Any:
 
 
 class Batches:
-    """Iterating gives (inputs, targets, share of the samples) for each batch of one epoch.
+    """Iterating gives (rows, share of the samples) for each batch of one epoch.
 
-    Without a `batch_size` the only batch is the whole set, in its order. Otherwise each epoch has
-    a new order, and each network of an ensemble one of its own, drawn from its seed; the last
-    batch holds what is left.
+    `rows` are the indices of its samples, which `select` takes: (B,), or (E, B) for an ensemble.
+    Without a `batch_size` the only batch is the whole set, in its order, and has no indices.
+    Otherwise each epoch has a new order, and each network of an ensemble one of its own, drawn from
+    its seed; the last batch holds what is left.
     """
 
     def __init__(
@@ -102,17 +103,22 @@ class Batches:
             for seed in model.seeds
         ]
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Array, float]]:
+    def __iter__(self) -> Iterator[tuple[tuple[Array, ...], float]]:
         if self.batch_size is None:
-            yield self.inputs, self.targets, 1.0
+            yield (), 1.0
             return
-        k = self.model.backend
         orders = np.stack([rng.permutation(self.samples) for rng in self._generators])
         for start in range(0, self.samples, self.batch_size):
             rows = orders[:, start : start + self.batch_size]
-            index = k.asarray(rows if self.model.ensemble else rows[0])
-            inputs = self._select(self.inputs.data, index)
-            yield result(inputs, k), self._select(self.targets, index), rows.shape[1] / self.samples
+            index = self.model.backend.asarray(rows if self.model.ensemble else rows[0])
+            yield (index,), rows.shape[1] / self.samples
+
+    def select(self, *rows: Array) -> tuple[Tensor, Array]:
+        """Inputs and targets of a batch: of those rows, or, without any, of the whole set."""
+        if not rows:
+            return self.inputs, self.targets
+        inputs = self._select(self.inputs.data, *rows)
+        return result(inputs, self.model.backend), self._select(self.targets, *rows)
 
     def _select(self, values: Array, index: Array) -> Array:
         """The rows `index` (B,) or (E, B) of values that are shared, or that lead with E."""

@@ -44,6 +44,7 @@ class Optimizer:
 
     def prepare(self) -> None:
         """The part of a step that is computed on the host: the numbers that depend on its count."""
+        self.model.backend.host_work("optimizer.step(): call prepare() before it, update() in it")
         self._rate[...] = self.learning_rate
         self.steps += 1
 

@@ -92,7 +92,9 @@ class Tensor:
             node, dy = ready.pop()
             if node.keeps_grad:
                 # A copy: after a + b both sources were sent this same array.
-                node.grad = backend.copy(dy, out=... if node.grad is None else node.grad)
+                if node.grad is None:
+                    node.grad = backend.empty(dy.shape, dy.dtype)
+                backend.copy(dy, out=node.grad)
             for source, pullback in node.sources:
                 dx = pullback(dy)
                 if source in received:
@@ -127,14 +129,15 @@ class Tensor:
 
     def numpy(self) -> Any:
         """The numbers as a NumPy array on the host."""
+        self.backend.host_work("numpy(), item() or a condition on a tensor")
         return self.backend.to_numpy(self.data)
 
     def item(self) -> float:
         """The only number of a tensor with one entry."""
-        return float(self.data.item())
+        return float(self.numpy().item())
 
     def __bool__(self) -> bool:
-        return bool(self.data)
+        return bool(self.numpy())
 
     def __len__(self) -> int:
         return len(self.data)

@@ -17,6 +17,7 @@ from scratchnet.batches import Batches, checked_data
 from scratchnet.losses import Loss, get_loss
 from scratchnet.model import Model, evaluating
 from scratchnet.optim import Adam, Optimizer, clip_gradients
+from scratchnet.program import recorded
 from scratchnet.tensor import Tensor
 
 
@@ -73,6 +74,7 @@ def fit(
     clip_norm: float | None = None,
     patience: int | None = None,
     callbacks: Sequence[Callback] = (),
+    record: bool = True,
 ) -> History:
     """Train `model` on X (N, inputs) and targets y, in place; the loss says which y it takes.
 
@@ -82,7 +84,9 @@ def fit(
     loss has not improved for that many epochs is done, and gets its best parameters back; training
     ends when all are. A network whose loss is NaN or infinite is entered in `History.diverged`,
     with a warning that names the epoch and the layer; it does not disturb the others, and training
-    ends when all have diverged. Ctrl-C ends the training and keeps what was done: see
+    ends when all have diverged. With `record` a step runs as Python twice and is replayed from then
+    on, which gives the same bits faster; a loss or layer that computes outside the backend needs
+    record=False. Ctrl-C ends the training and keeps what was done: see
     `History.stopped`.
 
     Raises `InputError`, before anything is changed, for data that is empty, not finite or of a
@@ -104,14 +108,13 @@ def fit(
     losses: list[Any] = []
     validation_losses: list[Any] = []
     start = time.perf_counter()
+    step = TrainingStep(batches, compute_loss, optimizer, clip_norm, record)
     model.train()
     # Overflow is no surprise here: every loss is looked at, and reported where it is not finite.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
             for epoch in range(epochs):
-                losses.append(
-                    _train_epoch(model, batches, compute_loss, optimizer, clip_norm, history, epoch)
-                )
+                losses.append(_train_epoch(model, batches, step, history, epoch))
                 if held_out is not None:
                     validation_losses.append(_evaluate(model, *held_out, compute_loss))
                     stopping.update(epoch, validation_losses[-1])
@@ -147,32 +150,57 @@ def _checked_validation(
         raise InputError(f"validation: {error}") from None
 
 
+class TrainingStep:
+    """One step on a batch, given by its rows; returns the batch's loss, of shape () or (E,)."""
+
+    def __init__(
+        self,
+        batches: Batches,
+        compute_loss: Loss,
+        optimizer: Optimizer,
+        clip_norm: float | None,
+        record: bool,
+    ) -> None:
+        self._batches, self._compute_loss = batches, compute_loss
+        self._optimizer, self._clip_norm = optimizer, clip_norm
+        self._run = recorded(self._device_part, optimizer.model) if record else self._device_part
+        self.parameters_before = optimizer.model.backend.copy(optimizer.model.parameter_buffer)
+        """The parameters that gave the loss: the step has changed them when it is looked at."""
+
+    def __call__(self, *rows: Array) -> Tensor:
+        self._optimizer.prepare()
+        return self._run(*rows)
+
+    def _device_part(self, *rows: Array) -> Tensor:
+        model = self._optimizer.model
+        model.backend.copy(model.parameter_buffer, out=self.parameters_before)
+        inputs, targets = self._batches.select(*rows)
+        loss = self._compute_loss(model(inputs), targets)
+        loss.backward()
+        if self._clip_norm is not None:
+            clip_gradients(model, self._clip_norm)
+        self._optimizer.update()
+        return loss
+
+
 def _train_epoch(
-    model: Model,
-    batches: Batches,
-    compute_loss: Loss,
-    optimizer: Optimizer,
-    clip_norm: float | None,
-    history: History,
-    epoch: int,
+    model: Model, batches: Batches, step: TrainingStep, history: History, epoch: int
 ) -> Any:
     """One pass over the data; the mean loss of each network, as a host array of shape () or (E,).
 
-    The loss is looked at before the step, while the parameters are still those that gave it.
+    Where all networks have diverged, they get the parameters back that gave the loss.
     """
     epoch_loss = np.zeros(() if model.ensemble is None else (model.ensemble,))
-    for inputs, targets, share in batches:
-        batch_loss = compute_loss(model(inputs), targets)
-        value = model.backend.to_numpy(batch_loss.data)
+    for rows, share in batches:
+        value = step(*rows).numpy()
         epoch_loss += share * value
         if not math.isfinite(value.sum()):
-            _note_divergence(history, model, epoch, value, inputs)
+            after = model.backend.copy(model.parameter_buffer)
+            model.backend.copy(step.parameters_before, out=model.parameter_buffer)
+            _note_divergence(history, model, epoch, value, batches.select(*rows)[0])
             if len(history.diverged) == len(model.seeds):
                 break
-        batch_loss.backward()
-        if clip_norm is not None:
-            clip_gradients(model, clip_norm)
-        optimizer.step()
+            model.backend.copy(after, out=model.parameter_buffer)
     return epoch_loss
 
 

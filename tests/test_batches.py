@@ -49,7 +49,8 @@ def test_each_network_visits_each_sample_once_per_epoch_with_its_own_target(
     model, X, y, loss = numbered(samples, ensemble, own_inputs, own_targets, labels)
     batches = Batches(model, *checked_data(model, X, y, loss), batch_size)
     for _ in range(2):
-        inputs, targets, shares = zip(*batches, strict=True)
+        rows, shares = zip(*batches, strict=True)
+        inputs, targets = zip(*[batches.select(*each) for each in rows], strict=True)
         sizes = [each.shape[-2] for each in inputs]
         assert all(size == min(batch_size, samples) for size in sizes[:-1]) and sizes[-1] > 0
         assert list(shares) == [size / samples for size in sizes]
@@ -79,7 +80,7 @@ def test_network_i_of_an_ensemble_takes_the_batches_it_takes_alone(
 
     def two_epochs(model: Model, X: Any) -> list[Any]:
         batches = Batches(model, *checked_data(model, X, y, mean_squared_error), batch_size)
-        return [batch for _ in range(2) for batch in batches]
+        return [(*batches.select(*rows), share) for _ in range(2) for rows, share in batches]
 
     together = two_epochs(mlp((2, 1), seed=seed, ensemble=ensemble), X)
     for i in range(ensemble):
@@ -93,7 +94,7 @@ def test_network_i_of_an_ensemble_takes_the_batches_it_takes_alone(
 def orders(model: Model, epochs: int = 2, samples: int = 30) -> list[Any]:
     X, y = np.arange(samples).reshape(-1, 1), np.zeros(samples)
     batches = Batches(model, *checked_data(model, X, y, mean_squared_error), samples)
-    return [inputs.data[..., 0] for _ in range(epochs) for inputs, _, _ in batches]
+    return [batches.select(*rows)[0].data[..., 0] for _ in range(epochs) for rows, _ in batches]
 
 
 def test_epochs_networks_and_seeds_shuffle_differently_and_the_same_seed_alike() -> None:
@@ -110,7 +111,8 @@ def test_the_full_batch_is_the_data_in_its_order() -> None:
     X = np.arange(10.0).reshape(5, 2)
     batches = Batches(model, *checked_data(model, X, np.arange(5), mean_squared_error), None)
     for _ in range(2):
-        ((inputs, targets, share),) = batches
+        ((rows, share),) = batches
+        inputs, targets = batches.select(*rows)
         assert inputs.numpy().tolist() == X.tolist()
         assert targets.ravel().tolist() == [0, 1, 2, 3, 4] and share == 1
 
@@ -122,7 +124,7 @@ def test_a_loss_of_ones_own_gets_whole_columns_as_rows_and_fractions_in_the_mode
     model, X = mlp((1, 1), ensemble=2), np.arange(6).reshape(-1, 1)
     for y, dtype in ((X.astype(np.int64), "int64"), (X.astype(np.float64), "float32")):
         batches = Batches(model, *checked_data(model, X, y, own_loss), 4)
-        for inputs, targets, _ in batches:
+        for inputs, targets in (batches.select(*rows) for rows, _ in batches):
             assert targets.dtype == dtype
             np.testing.assert_array_equal(targets, inputs.data)
 

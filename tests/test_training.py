@@ -270,7 +270,7 @@ def test_an_interruption_in_the_middle_of_a_step_leaves_a_model_that_works() -> 
     X, y = two_classes()
     model = Model(Linear(2, 3), Interrupting(), Linear(3, 1))
     # One pass checks the data, two are epochs, the fourth is interrupted.
-    history = fit(model, X, y, epochs=99)
+    history = fit(model, X, y, epochs=99, record=False)
     assert history.stopped == "interrupted" and history.epochs == 2
     assert np.isfinite(model.predict(X)).all()
 

@@ -41,7 +41,7 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         matched(weight, bias)
     product = k.matmul(x_data, w_data)
     return result(
-        k.add(product, b_data, out=product),
+        k.add_bias(product, b_data),
         k,
         (x, lambda dy: unbroadcast(k, k.matmul(dy, w_data.mT), x_data.shape)),
         (weight, lambda dy: unbroadcast(k, k.matmul(x_data.mT, dy), w_data.shape)),

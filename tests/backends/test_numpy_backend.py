@@ -394,7 +394,7 @@ def test_converting_an_array_is_one_call(backend: Backend, given: Any, wanted: s
         fits = array is values
         assert fits == (values is x and x.dtype == wanted) and len(calls) == (not fits)
         values[...] = 0
-        for kernel, inputs, out in calls:
+        for kernel, inputs, out, _ in calls:
             kernel(*inputs, out=out)
         assert not backend.to_numpy(array).any() and array.dtype == wanted
         values[...] = 1

@@ -1,0 +1,354 @@
+"""Record one training step, and replay it: the same arithmetic without building the graph again.
+
+Every number inside a step is made by `backend.run`, so the list of its calls is the whole step:
+
+    step = recorded(step, model)
+    optimizer.prepare()
+    loss = step(rows)
+
+The first call runs the step and keeps the list of calls with their buffers; later ones copy their
+arguments into the recorded ones and repeat the list. A call with other shapes, another mode of the
+model (train or eval) or other buffers of the model is recorded anew. When the list is closed, a
+result that would only be copied is written to where it goes, and a buffer whose numbers are no
+longer needed is used again; neither changes a bit of what comes out.
+
+What changes from step to step must be an argument, or live in an array that the host writes
+before the call, as `Optimizer.prepare` does. A Python number inside the step, such as a momentum,
+is recorded as it was. Nothing can stop a step from computing outside the backend, so its second
+call runs twice from the same state, once replayed and once as Python, and compares every bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import zip_longest
+from typing import Any
+
+from scratchnet.backends import Array, Backend, InputError
+from scratchnet.backends.interface import Call
+from scratchnet.model import Model
+from scratchnet.tensor import Tensor, result
+
+Step = Callable[..., Tensor]
+"""A function of arrays that returns the tensor to look at, in a training step the loss."""
+
+
+def recorded(step: Step, model: Model) -> RecordedStep:
+    """`step`, which trains or evaluates `model`, as a function that records and replays it.
+
+    Its arguments are arrays of the model's backend; the tensor that it returns is a constant with
+    numbers of its own. Raises `InputError` where the step reads numbers on the host, and, on the
+    second call, where a replay would differ from running it.
+    """
+    return RecordedStep(step, model)
+
+
+class RecordedStep:
+    """The recordings of a step, one for each combination of shapes, modes and buffers."""
+
+    def __init__(self, step: Step, model: Model) -> None:
+        self._step, self._model = step, model
+        self._layers = [layer for _, layer in model.root.walk()]
+        self._recordings: dict[Any, Recording] = {}
+
+    def __call__(self, *arguments: Array) -> Tensor:
+        recording = self._recordings.get(self._key(arguments))
+        if recording is None:
+            # The buffers are kept, so that no later one can have the identity of one that is gone.
+            recording = Recording(self._step, self._model.backend, arguments, self._buffers())
+            self._recordings[self._key(arguments)] = recording
+            return recording.first_outcome
+        return recording(arguments)
+
+    def _buffers(self) -> tuple[Array, ...]:
+        return self._model.parameter_buffer, self._model.gradient_buffer
+
+    def _key(self, arguments: Sequence[Array]) -> Any:
+        return (
+            tuple([(each.shape, each.dtype) for each in arguments]),
+            tuple([layer.training for layer in self._layers]),
+            tuple([id(each) for each in self._buffers()]),
+        )
+
+    def listing(self) -> list[str]:
+        """The calls of the latest recording, one per line, as `listing` writes them."""
+        if not self._recordings:
+            raise InputError("nothing is recorded yet: call the step once")
+        *_, recording = self._recordings.values()
+        names = {f"argument {i}": each for i, each in enumerate(recording.arguments)}
+        for name, parameter in self._model.named_parameters():
+            names |= {name: parameter.data, f"d {name}": parameter.grad}
+        for name, layer in self._model.root.walk():
+            names |= {f"{name}.{buffer}": each for buffer, each in layer.buffers.items()}
+        return listing(recording.calls, names, self._model.backend)
+
+
+class Recording:
+    """The calls of one step, and the arrays that they read and write."""
+
+    def __init__(
+        self, step: Step, backend: Backend, arguments: Sequence[Array], buffers: Sequence[Array]
+    ) -> None:
+        self._step, self._backend, self._buffers = step, backend, buffers
+        self.arguments = [backend.xp.array(each) for each in arguments]
+        self._raw, self._outcome = self._record()
+        self.first_outcome = _copy(self._outcome)
+        written = write_directly(self._raw, self._outcome.data, backend)
+        self.calls = reuse_dead_buffers(written, self._outcome.data, backend)
+        self._repeat = backend.repeater(self.calls)
+        self._is_checked = False
+
+    def _record(self) -> tuple[list[Call], Tensor]:
+        with _without_the_host(self._backend), self._backend.recording() as calls:
+            outcome = self._step(*self.arguments)
+        if not isinstance(outcome, Tensor):
+            raise InputError(f"a recorded step returned {type(outcome).__name__}: needs a Tensor")
+        return calls, outcome
+
+    def __call__(self, arguments: Sequence[Array]) -> Tensor:
+        for buffer, values in zip(self.arguments, arguments, strict=True):
+            self._backend.xp.copyto(buffer, values)
+        if not self._is_checked:
+            return self._check()
+        self._repeat()
+        return _copy(self._outcome)
+
+    def _check(self) -> Tensor:
+        """Replay the step, run it from the same state, and compare every bit of what they leave."""
+        k = self._backend
+        state = {id(call.out): call.out for call in self._raw if not call.is_new}
+        before = {name: k.xp.array(array) for name, array in state.items()}
+        self._repeat()
+        replayed = {name: _bits(k, array) for name, array in state.items()}
+        replayed_outcome = _bits(k, self._outcome.data)
+        _restore(k, state, before)
+        again, outcome = self._record()
+        # What both have written is state; what one alone has is a buffer made on the way.
+        shared = {id(call.out) for call in again} & state.keys()
+        same = replayed_outcome == _bits(k, outcome.data)
+        if not same or any(replayed[name] != _bits(k, state[name]) for name in shared):
+            _restore(k, state, before)
+            raise InputError(first_difference(self._raw, again, k))
+        self._is_checked, self._raw = True, []
+        return _copy(outcome)
+
+
+def _copy(outcome: Tensor) -> Tensor:
+    return result(outcome.backend.xp.array(outcome.data), outcome.backend)
+
+
+def _bits(backend: Backend, array: Array) -> bytes:
+    bits: bytes = backend.to_numpy(array).tobytes()
+    return bits
+
+
+def _restore(backend: Backend, state: dict[int, Array], before: dict[int, Array]) -> None:
+    for name, array in state.items():
+        backend.xp.copyto(array, before[name])
+
+
+@contextmanager
+def _without_the_host(backend: Backend) -> Iterator[None]:
+    """Inside, what only the host can do is refused: a replay would not do it again."""
+
+    def refuse(what: str) -> None:
+        raise InputError(
+            f"inside a recorded step: {what}. A replay repeats the arithmetic alone; return the "
+            "tensor and read it outside, or train with record=False"
+        )
+
+    backend.host_work = refuse  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del backend.host_work  # the method of the class again
+
+
+def first_difference(recorded: Sequence[Call], again: Sequence[Call], backend: Backend) -> str:
+    """What two recordings of a step from the same state do differently, as one line."""
+    advice = "compute with the backend's functions only, or train with record=False"
+    for number, (one, other) in enumerate(zip_longest(recorded, again), 1):
+        if one is None or other is None or one.kernel != other.kernel:
+            return (
+                f"recorded step: call {number} was {_name(one)} and is now {_name(other)}: the "
+                f"step takes another way than before; {advice}"
+            )
+        before = backend.xp.array(one.out)
+        replayed = _bits(backend, one.kernel(*one.inputs, out=one.out))
+        if other.out is one.out:
+            backend.xp.copyto(one.out, before)
+        if replayed != _bits(backend, other.kernel(*other.inputs, out=other.out)):
+            return (
+                f"recorded step: call {number}, {_name(one)} giving {one.out.shape}, differs from "
+                f"an eager run: something it reads was not made by the backend; {advice}"
+            )
+    return f"recorded step: a replay leaves other numbers than an eager run; {advice}"
+
+
+def _name(call: Call | None) -> str:
+    return "nothing" if call is None else str(getattr(call.kernel, "__name__", call.kernel))
+
+
+# What happens when the list is closed.
+
+
+def write_directly(calls: Sequence[Call], outcome: Array, backend: Backend) -> list[Call]:
+    """Leave out each copy of a new array that nobody else reads; its maker writes to the target.
+
+    So a weight's gradient is computed straight into the gradient buffer.
+    """
+    readers = _count_readers(calls)
+    kept: list[Call | None] = list(calls)
+    maker = {id(owner(call.out)): i for i, call in enumerate(calls) if call.is_new}
+    for j, copy in enumerate(calls):
+        if copy.kernel is not backend.xp.positive or copy.is_new:
+            continue
+        source, made = owner(copy.inputs[0]), maker.get(id(owner(copy.inputs[0])))
+        if made is None or readers[id(source)] != 1 or source is owner(outcome):
+            continue
+        target = copy.out.reshape(calls[made].out.shape)
+        touched = [
+            array for call in calls[made + 1 : j] for array in (*arrays_in(call.inputs), call.out)
+        ]
+        if (
+            backend.xp.may_share_memory(target, copy.out)
+            and target.dtype == source.dtype
+            and not any(
+                backend.xp.shares_memory(target, array)
+                for array in (*arrays_in(calls[made].inputs), *touched)
+            )
+        ):
+            kept[made] = calls[made]._replace(out=target, is_new=False)
+            kept[j] = None
+    return [call for call in kept if call is not None]
+
+
+def _count_readers(calls: Sequence[Call]) -> dict[int, int]:
+    """How many inputs, and later outputs, are views of each array."""
+    readers: dict[int, int] = {}
+    for call in calls:
+        for array in (*arrays_in(call.inputs), *(() if call.is_new else (call.out,))):
+            readers[id(owner(array))] = readers.get(id(owner(array)), 0) + 1
+    return readers
+
+
+def reuse_dead_buffers(calls: Sequence[Call], outcome: Array, backend: Backend) -> list[Call]:
+    """The same calls on fewer buffers: a new array takes one whose last reader has been.
+
+    Fewer buffers are less to fetch from memory. An elementwise call may write onto an input that
+    nobody reads after it; a product or a reduction may not.
+    """
+    last_use: dict[int, int] = {}
+    for number, call in enumerate(calls):
+        for array in (*arrays_in(call.inputs), call.out):
+            last_use[id(owner(array))] = number
+    movable = _movable(calls, outcome, backend)
+    moved: dict[int, Array] = {}
+    free: dict[Any, list[Array]] = {}
+    closed = []
+    for number, call in enumerate(calls):
+        # By their identity: one array may be read twice.
+        dying = {
+            id(each): each
+            for each in map(owner, arrays_in(call.inputs))
+            if id(each) in movable and last_use[id(each)] == number
+        }
+        inputs = _on_new_buffers(call.inputs, moved, backend)
+        if backend.is_elementwise(call.kernel):
+            for name in [name for name, each in dying.items() if _reads_alike(call, each)]:
+                each = dying.pop(name)
+                free.setdefault(_layout(each), []).append(moved[name])
+        if call.is_new and id(owner(call.out)) in movable:
+            waiting = free.get(_layout(call.out))
+            moved[id(call.out)] = waiting.pop() if waiting else call.out
+        for name, each in dying.items():
+            free.setdefault(_layout(each), []).append(moved[name])
+        out = _on_new_buffers((call.out,), moved, backend)[0]
+        closed.append(Call(call.kernel, inputs, out, call.is_new))
+    return closed
+
+
+def _movable(calls: Sequence[Call], outcome: Array, backend: Backend) -> set[int]:
+    """The new arrays whose place in memory is nobody's business.
+
+    Not the outcome, nor one of which a part is used that does not begin where it begins.
+    """
+    new = {id(call.out): call.out for call in calls if call.is_new and owner(call.out) is call.out}
+    new.pop(id(owner(outcome)), None)
+    for call in calls:
+        for array in (*arrays_in(call.inputs), call.out):
+            whole = owner(array)
+            if backend.address(array) != backend.address(whole) or array.dtype != whole.dtype:
+                new.pop(id(whole), None)
+    return set(new)
+
+
+def _reads_alike(call: Call, array: Array) -> bool:
+    """Whether all inputs that are views of `array` lie exactly as the output does."""
+    views = [each for each in arrays_in(call.inputs) if owner(each) is array]
+    return all(_layout(view) == _layout(call.out) for view in views)
+
+
+def _layout(array: Array) -> Any:
+    return array.shape, array.strides, array.dtype
+
+
+def _on_new_buffers(inputs: Any, moved: dict[int, Array], backend: Backend) -> Any:
+    """The inputs, with each array that was moved as the same view of its new buffer."""
+    if isinstance(inputs, (tuple, list)):
+        return type(inputs)([_on_new_buffers(each, moved, backend) for each in inputs])
+    if not isinstance(inputs, backend.xp.ndarray) or id(owner(inputs)) not in moved:
+        return inputs
+    buffer = moved[id(owner(inputs))]
+    if buffer is owner(inputs):
+        return inputs
+    if _layout(inputs) == _layout(buffer):
+        return buffer
+    return backend.xp.lib.stride_tricks.as_strided(buffer, inputs.shape, inputs.strides)
+
+
+def owner(array: Array) -> Array:
+    """The array that owns the memory of this one, which may be a view."""
+    while isinstance(getattr(array, "base", None), type(array)):
+        array = array.base
+    return array
+
+
+def arrays_in(inputs: Any) -> list[Array]:
+    """All arrays among the inputs of a call, also those inside a tuple."""
+    if isinstance(inputs, (tuple, list)):
+        return [array for each in inputs for array in arrays_in(each)]
+    return [inputs] if hasattr(inputs, "strides") and hasattr(inputs, "dtype") else []
+
+
+def listing(calls: Sequence[Call], names: dict[str, Array], backend: Backend) -> list[str]:
+    """The calls as lines such as `t1 (400, 32) = matmul(argument 0, 0.weight)`.
+
+    `names` are the arrays that have one. Any other is t1, t2, ... for the memory it lies in; one
+    that comes back is a buffer used again. `'` marks a transposed view.
+    """
+    known = {(backend.address(array), array.size): name for name, array in names.items()}
+    temporary: dict[int, str] = {}
+
+    def label(value: Any) -> str:
+        if isinstance(value, (tuple, list)):
+            return f"({', '.join(map(label, value))})"
+        if not arrays_in(value):
+            return str(value)
+        place = backend.address(value)
+        name = known.get((place, value.size))
+        if name is None:
+            if value.ndim == 0 and not temporary.get(place):
+                known[place, value.size] = f"s{len(known)}"
+                return known[place, value.size]
+            name = temporary.setdefault(place, f"t{len(temporary) + 1}")
+        is_transposed = value.ndim > 1 and value.strides[-2] < value.strides[-1]
+        return name + "'" * is_transposed
+
+    lines = []
+    for call in calls:
+        inputs = ", ".join(label(each) for each in call.inputs)
+        name = _name(call).removeprefix("_")
+        lines.append(f"{label(call.out)} {call.out.shape} = {name}({inputs})")
+    return lines

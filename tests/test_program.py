@@ -1,0 +1,243 @@
+"""A recorded step computes what the step computes, bit for bit, or says that it cannot."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import DTYPES
+
+from scratchnet import SGD, Adam, InputError, Model, Tensor, fit, get_backend, mlp, ops
+from scratchnet.losses import mean_squared_error
+from scratchnet.program import arrays_in, owner, recorded
+from scratchnet.tensor import result
+
+BACKEND = get_backend("numpy")
+SIZE = 3
+
+OPERATIONS: list[Callable[[Tensor, Tensor], Tensor]] = [
+    lambda a, b: a + b,
+    lambda a, b: a * b,
+    lambda a, b: a - b * 0.5,
+    lambda a, b: ops.tanh(a),
+    lambda a, b: ops.relu(a + b),
+    lambda a, b: ops.relu(a),
+    lambda a, b: a @ b * 0.3,
+    lambda a, b: a.mT @ b * 0.3,
+    lambda a, b: a.mT,
+    lambda a, b: a * b.sum(axis=0),
+    lambda a, b: a + b.sum(axis=1, keepdims=True) * 0.1,
+    lambda a, b: ops.concatenate([a[1:], b[:1]]),
+    lambda a, b: a.reshape(-1).reshape(SIZE, SIZE),
+    lambda a, b: ops.sigmoid(a) * a,
+]
+programs = st.lists(
+    st.tuples(st.integers(0, len(OPERATIONS) - 1), st.integers(0, 99), st.integers(0, 99)),
+    min_size=1,
+    max_size=12,
+)
+
+
+def bits(*arrays: Any) -> list[bytes]:
+    return [np.asarray(array).tobytes() for array in arrays]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(program=programs, seed=st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_a_random_program_replays_to_the_same_bits(
+    dtype: str, program: list[tuple[int, int, int]], seed: int
+) -> None:
+    """Nodes used again, views, products and in-place buffers: which reuse breaks a number?"""
+
+    def built() -> tuple[Model, Callable[[Any], Tensor]]:
+        model = mlp((SIZE, SIZE), seed=seed, dtype=dtype)
+        optimizer = SGD(model, 0.1, momentum=0.9)
+        weight, bias = model.parameters()
+
+        def step(values: Any) -> Tensor:
+            pool = [result(values, BACKEND) * weight, weight + bias]
+            for operation, i, j in program:
+                a, b = pool[i % len(pool)], pool[j % len(pool)]
+                pool.append(OPERATIONS[operation](a, b))
+            loss = pool[-1].sum() + pool[i % len(pool)].mean()
+            loss.backward()
+            optimizer.update()
+            return loss
+
+        optimizer.prepare()
+        return model, step
+
+    (one, eager), (other, step) = built(), built()
+    replayed = recorded(step, other)
+    for number in range(4):
+        values = np.random.default_rng((seed, number)).uniform(-1, 1, (SIZE, SIZE)).astype(dtype)
+        with np.errstate(all="ignore"):
+            losses = eager(values).numpy(), replayed(values.copy()).numpy()
+        assert bits(losses[0]) == bits(losses[1])
+        assert bits(one.parameter_buffer, one.gradient_buffer) == bits(
+            other.parameter_buffer, other.gradient_buffer
+        )
+
+
+@pytest.mark.parametrize("ensemble", [None, 3])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"batch_norm": True, "dropout": 0.3},
+        {"residual": True, "activation": "gelu"},
+        {"activation": "leaky_relu", "dtype": "float64"},
+    ],
+)
+def test_recorded_training_is_eager_training(ensemble: int | None, settings: Any) -> None:
+    """With a ragged last batch, clipping, validation in between, and a schedule."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((50, 3)), rng.integers(0, 2, 50)
+    models, histories = [], []
+    for record in (True, False):
+        model = mlp((3, 8, 8, 1), ensemble=ensemble, **settings)
+        histories.append(
+            fit(
+                model,
+                X,
+                y,
+                optimizer=Adam(model, lambda step: 0.01 / (1 + step)),
+                epochs=5,
+                batch_size=16,
+                clip_norm=0.2,
+                validation=(X[:20], y[:20]),
+                record=record,
+            )
+        )
+        models.append(model)
+    for one, other in zip(*[model.state_dict().values() for model in models], strict=True):
+        assert bits(one) == bits(other)
+    assert bits(histories[0].loss) == bits(histories[1].loss)
+    assert bits(histories[0].validation_loss) == bits(histories[1].validation_loss)
+
+
+def regression() -> tuple[Model, Callable[..., Tensor], Any, Any]:
+    model = mlp((2, 16, 16, 1), dropout=0.5)
+    optimizer = SGD(model, 0.1)
+    optimizer.prepare()
+
+    def step(X: Any, y: Any) -> Tensor:
+        loss = mean_squared_error(model(X), y)
+        loss.backward()
+        optimizer.update()
+        return loss
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20, 2)).astype(np.float32)
+    return model, step, X, X[:, :1] * 2
+
+
+def test_new_shapes_and_modes_are_recorded_anew() -> None:
+    model, step, X, y = regression()
+    passes: list[tuple[Any, bool]] = []
+
+    def counted(X: Any, y: Any) -> Tensor:
+        passes.append((X.shape, model.training))
+        return step(X, y)
+
+    replayed = recorded(counted, model)
+    for _ in range(4):
+        replayed(X, y)
+    assert passes == [((20, 2), True)] * 2
+    for _ in range(4):
+        replayed(X[:7], y[:7])
+    assert passes[2:] == [((7, 2), True)] * 2
+    model.eval()
+    for _ in range(4):
+        replayed(X, y)
+    assert passes[4:] == [((20, 2), False)] * 2
+
+
+def test_each_outcome_has_numbers_of_its_own() -> None:
+    model, step, X, y = regression()
+    replayed = recorded(step, model)
+    outcomes = [replayed(X, y) for _ in range(5)]
+    values = [outcome.item() for outcome in outcomes]
+    assert len(set(values)) == 5 and not np.shares_memory(outcomes[3].data, outcomes[4].data)
+
+
+def test_dead_buffers_are_used_again_and_gradients_written_where_they_belong() -> None:
+    model, step, X, y = regression()
+    replayed = recorded(step, model)
+    with BACKEND.recording() as calls:
+        step(X, y)
+    replayed(X, y)
+    (recording,) = replayed._recordings.values()
+    memory = {id(owner(array)) for call in recording.calls for array in (call.out,)}
+    assert len(memory) < len({id(owner(call.out)) for call in calls}) / 2
+    copies = [call for call in recording.calls if call.kernel is np.positive]
+    assert not copies
+    for call in recording.calls:
+        if call.kernel is np.matmul:
+            assert not any(np.shares_memory(call.out, array) for array in arrays_in(call.inputs))
+
+
+def test_the_listing_names_parameters_and_gradients() -> None:
+    model, step, X, y = regression()
+    replayed = recorded(step, model)
+    with pytest.raises(InputError, match="nothing is recorded"):
+        replayed.listing()
+    replayed(X, y)
+    lines = replayed.listing()
+    assert any(line.startswith("d 0.weight (2, 16) = matmul(argument 0', ") for line in lines)
+    assert any("matmul(argument 0, 0.weight)" in line for line in lines)
+
+
+def test_what_only_the_host_can_do_is_refused() -> None:
+    model, step, X, y = regression()
+    optimizer = SGD(model, 0.1)
+
+    def reads(X: Any, y: Any) -> Tensor:
+        loss = step(X, y)
+        return loss * 2.0 if loss.item() > 1 else loss
+
+    def steps(X: Any, y: Any) -> Tensor:
+        loss = step(X, y)
+        optimizer.step()
+        return loss
+
+    with pytest.raises(InputError, match="inside a recorded step: numpy"):
+        recorded(reads, model)(X, y)
+    with pytest.raises(InputError, match=r"optimizer.step\(\): call prepare"):
+        recorded(steps, model)(X, y)
+    assert step(X, y).item() > 0  # the backend reads for the host again
+
+
+def test_a_number_made_outside_the_backend_is_found_and_nothing_is_changed() -> None:
+    model, step, X, y = regression()
+    replayed = recorded(lambda X, y: step(X * 2.0, y), model)
+    replayed(X, y)
+    before = model.parameter_buffer.copy()
+    with pytest.raises(
+        InputError, match=r"call 1, matmul giving \(20, 16\), differs from an eager"
+    ):
+        replayed(X + 1, y)
+    assert bits(model.parameter_buffer) == bits(before)
+
+
+def test_a_step_that_takes_another_way_is_found() -> None:
+    model, step, X, y = regression()
+    passes: list[int] = []
+
+    def branching(X: Any, y: Any) -> Tensor:
+        passes.append(1)
+        return step(X, y) if len(passes) == 1 else step(X, y) * 3.0
+
+    replayed = recorded(branching, model)
+    replayed(X, y)
+    with pytest.raises(InputError, match="takes another way than before"):
+        replayed(X, y)
+
+
+def test_a_step_must_return_a_tensor() -> None:
+    model, step, X, y = regression()
+    with pytest.raises(InputError, match="returned NoneType: needs a Tensor"):
+        recorded(lambda X, y: None, model)(X, y)  # type: ignore[arg-type, return-value]
