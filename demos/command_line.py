@@ -52,6 +52,10 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.regions.command",
         "Linear regions, counted and drawn, before and after training.",
     ),
+    "explore": (
+        "scratchnet.demos.explore.command",
+        "Depths 1 to 16 on data from easy to hard, and their layers.",
+    ),
     "probes": (
         "scratchnet.demos.probes.command",
         "What each layer of a deep network makes of its inputs.",
