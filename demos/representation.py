@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.figures import LINE_COLORS, POINT_COLORS, new_figure
+from scratchnet.demos.figures import LINE_COLORS, POINT_COLORS, mean_with_band, new_figure
 from scratchnet.demos.seeded_data import Data
 from scratchnet.depth.probes import ProbeAccuracy, principal_components, probe_accuracy, t_sne
 from scratchnet.layer_statistics import hidden_layers, hidden_outputs, summarize
@@ -154,26 +154,15 @@ def draw_map(axes: Axes, shown: Map, labels: Any) -> None:
     if shown.explained is not None:
         first, second = shown.explained
         axes.set(xlabel=f"1st, {first:.0%} of variance", ylabel=f"2nd, {second:.0%}")
-    axes.xaxis.label.set_size(8.5)
-    axes.yaxis.label.set_size(8.5)
+    axes.xaxis.label.set_fontsize(8.5)
+    axes.yaxis.label.set_fontsize(8.5)
 
 
-def layer_curve(
-    axes: Axes,
-    trained: Representation,
-    untrained: Representation,
-    draw: Callable[..., None],
-    of: str,
-) -> None:
-    """One number of the trained networks' layers beside that of the untrained ones'."""
-    draw(axes, trained.layers, getattr(trained, of).T, label="trained", color=LINE_COLORS[0])
-    draw(
-        axes,
-        untrained.layers,
-        getattr(untrained, of).T,
-        label="untrained",
-        color=LINE_COLORS[1],
-        linestyle="--",
-    )
+def layer_curve(axes: Axes, trained: Representation, untrained: Representation, of: str) -> None:
+    """One number of the trained networks' layers, beside that of the untrained ones'."""
+    looks = (("trained", trained, "-"), ("untrained", untrained, "--"))
+    for (label, numbers, linestyle), color in zip(looks, LINE_COLORS, strict=False):
+        samples = getattr(numbers, of).T
+        mean_with_band(axes, numbers.layers, samples, label, color, linestyle=linestyle)
     axes.set_xlabel("hidden layer")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)

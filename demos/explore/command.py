@@ -15,11 +15,11 @@ from scratchnet.demos.explore.experiment import Inside, Result, Row, run
 from scratchnet.demos.explore.figures import plot
 from scratchnet.demos.explore.report import (
     between,
+    mean_test_accuracy,
     plain_row,
     report,
     rows_of,
     sentences,
-    test_accuracy,
     time_ratio,
 )
 from scratchnet.demos.explore.settings import choose_settings, chosen_datasets
@@ -43,7 +43,7 @@ def record(result: Result) -> dict[str, Any]:
             "train_accuracy": t.train_accuracy,
             "train_accuracy_estimate": mean_interval(t.train_accuracy),
             "test_accuracy": t.test_accuracy,
-            "test_accuracy_estimate": test_accuracy(row),
+            "test_accuracy_estimate": mean_test_accuracy(row),
             "final_loss": t.final_loss,
             "seconds": t.seconds,
             "time_ratio": time_ratio(row, reference),

@@ -120,7 +120,7 @@ def limit_to_what_was_seen(axes: Axes, samples: Sequence[Any]) -> None:
     lowest = float(np.nanmin(seen)) if np.isfinite(seen).any() else 0.0
     low = lowest - max(0.02, 0.06 * (1 - lowest))
     axes.set_ylim(low, 1 + 0.05 * (1 - low))
-    axes.yaxis.get_major_locator().set_params(steps=[1, 2, 5, 10])
+    axes.locator_params(axis="y", steps=[1, 2, 5, 10])
     axes.yaxis.set_major_formatter("{x:.0%}" if low < 0.9 else "{x:.1%}")
 
 

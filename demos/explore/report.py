@@ -69,7 +69,7 @@ def rows_of(result: Result, dataset: str) -> list[Row]:
     return sorted((row for row in result.rows if row.dataset == dataset), key=lambda row: row.depth)
 
 
-def test_accuracy(row: Row) -> Estimate:
+def mean_test_accuracy(row: Row) -> Estimate:
     return mean_interval(row.trained.test_accuracy)
 
 
@@ -84,7 +84,7 @@ def time_ratio(row: Row, reference: Row) -> float:
 
 def accuracy_cells(row: Row) -> tuple[str, str]:
     train = mean_interval(row.trained.train_accuracy)
-    return f"{train:.1%}", f"{test_accuracy(row):.1%}"
+    return f"{train:.1%}", f"{mean_test_accuracy(row):.1%}"
 
 
 def table(rows: list[Row]) -> Table:
@@ -175,10 +175,10 @@ def depth_sentences(rows: list[Row]) -> Iterator[str]:
     for a, b, gained in seen:
         word = "better" if gained.sign == 1 else "worse"
         yield (
-            f"On {name} depth {b.depth} is {word} than depth {a.depth}: {test_accuracy(b):.1%} "
-            f"against {test_accuracy(a):.1%}, {gained}."
+            f"On {name} depth {b.depth} is {word} than depth {a.depth}: {mean_test_accuracy(b):.1%} "
+            f"against {mean_test_accuracy(a):.1%}, {gained}."
         )
-    means = [test_accuracy(row).mean for row in rows if test_accuracy(row).n]
+    means = [mean_test_accuracy(row).mean for row in rows if mean_test_accuracy(row).n]
     if not seen and means and changes[0][2].sign is not None:
         low, high = f"{min(means):.1%}", f"{max(means):.1%}"
         found = f"is {low} at each" if low == high else f"lies between {low} and {high}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scratchnet.demos.figures import mean_with_band, new_figure, styled
+from scratchnet.demos.figures import new_figure, styled
 from scratchnet.demos.probes.report import raw_accuracy
 from scratchnet.demos.representation import Representation, layer_curve, map_figure
 
@@ -32,7 +32,7 @@ def plot(result: Result) -> dict[str, Figure]:
 def probe_figure(result: Result) -> Figure:
     """Probe accuracy after each hidden layer, with the controls."""
     figure, axes = new_figure(width=6.8, height=4.4)
-    layer_curve(axes, result.after, result.before, mean_with_band, "test")
+    layer_curve(axes, result.after, result.before, "test")
     for line in axes.lines:
         line.set(marker="o", markersize=4)
     raw = raw_accuracy(result)
@@ -97,7 +97,7 @@ def statistics_figure(result: Result) -> Figure:
         "effective_rank": "effective rank of the outputs",
     }
     for panel, (name, title) in zip(axes, titles.items(), strict=True):
-        layer_curve(panel, result.after, result.before, mean_with_band, name)
+        layer_curve(panel, result.after, result.before, name)
         panel.set_title(title, fontsize=10)
         panel.set_ylim(bottom=0)
         if name != "effective_rank":
