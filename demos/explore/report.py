@@ -175,8 +175,8 @@ def depth_sentences(rows: list[Row]) -> Iterator[str]:
     for a, b, gained in seen:
         word = "better" if gained.sign == 1 else "worse"
         yield (
-            f"On {name} depth {b.depth} is {word} than depth {a.depth}: {mean_test_accuracy(b):.1%} "
-            f"against {mean_test_accuracy(a):.1%}, {gained}."
+            f"On {name} depth {b.depth} is {word} than depth {a.depth}: "
+            f"{mean_test_accuracy(b):.1%} against {mean_test_accuracy(a):.1%}, {gained}."
         )
     means = [mean_test_accuracy(row).mean for row in rows if mean_test_accuracy(row).n]
     if not seen and means and changes[0][2].sign is not None:
