@@ -12,8 +12,8 @@ import io
 import sys
 import types
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import typer
@@ -51,6 +51,14 @@ DEMOS: dict[str, tuple[str, str]] = {
     "regions": (
         "scratchnet.demos.regions.command",
         "Linear regions, counted and drawn, before and after training.",
+    ),
+    "init": (
+        "scratchnet.demos.init.command",
+        "How large first weights must be, and what else happens.",
+    ),
+    "depth-limits": (
+        "scratchnet.demos.depth_limits.command",
+        "Up to 64 layers: where depth hurts, and what cures it.",
     ),
     "explore": (
         "scratchnet.demos.explore.command",
@@ -96,8 +104,33 @@ class DemoGroup(TyperGroup):
 def load(name: str) -> Any:
     """The command of a demo, from the function `command` of its module."""
     demo = typer.Typer(add_completion=False, rich_markup_mode=None)
-    demo.command(name, context_settings=HELP_NAMES)(importlib.import_module(DEMOS[name][0]).command)
+    command = importlib.import_module(DEMOS[name][0]).command
+    if "seeds" in inspect.signature(command).parameters:
+        command = with_record_option(command)
+    demo.command(name, context_settings=HELP_NAMES)(command)
     return get_command(demo)
+
+
+def with_record_option(command: Callable[..., None]) -> Callable[..., None]:
+    """The command of a demo that trains, with `--no-record`, which all of them take."""
+    from scratchnet.program import eager
+
+    def with_option(record: bool, **settings: Any) -> None:
+        with nullcontext() if record else eager():
+            command(**settings)
+
+    hints = get_type_hints(command, include_extras=True)
+    parameters = [
+        each.replace(annotation=hints[name])
+        for name, each in inspect.signature(command).parameters.items()
+    ]
+    option = inspect.Parameter(
+        "record", inspect.Parameter.KEYWORD_ONLY, default=True, annotation=options.Record
+    )
+    with_option.__signature__ = inspect.Signature([*parameters, option])  # type: ignore[attr-defined]
+    with_option.__annotations__ = {**hints, "record": options.Record}
+    with_option.__doc__ = command.__doc__
+    return with_option
 
 
 app = typer.Typer(

@@ -35,6 +35,12 @@ Quick: TypeAlias = Annotated[
 Out: TypeAlias = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Folder for the figures and result.json.")
 ]
+Record: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--record/--no-record", help="Replay recorded training steps; the same bits, faster."
+    ),
+]
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on stdout, all else on stderr.")
 ]

@@ -34,14 +34,28 @@ Step = Callable[..., Tensor]
 """A function of arrays that returns the tensor to look at, in a training step the loss."""
 
 
-def recorded(step: Step, model: Model) -> RecordedStep:
+def recorded(step: Step, model: Model) -> Step:
     """`step`, which trains or evaluates `model`, as a function that records and replays it.
 
     Its arguments are arrays of the model's backend; the tensor that it returns is a constant with
     numbers of its own. Raises `InputError` where the step reads numbers on the host, and, on the
     second call, where a replay would differ from running it.
     """
-    return RecordedStep(step, model)
+    return RecordedStep(step, model) if _recording else step
+
+
+_recording = True
+
+
+@contextmanager
+def eager() -> Iterator[None]:
+    """Inside, `recorded` gives back the step itself: it runs as Python every time."""
+    global _recording
+    before, _recording = _recording, False
+    try:
+        yield
+    finally:
+        _recording = before
 
 
 class RecordedStep:
@@ -77,6 +91,8 @@ class RecordedStep:
             raise InputError("nothing is recorded yet: call the step once")
         *_, recording = self._recordings.values()
         names = {f"argument {i}": each for i, each in enumerate(recording.arguments)}
+        names |= {"parameters": self._model.parameter_buffer}
+        names |= {"gradients": self._model.gradient_buffer}
         for name, parameter in self._model.named_parameters():
             names |= {name: parameter.data, f"d {name}": parameter.grad}
         for name, layer in self._model.root.walk():
@@ -93,18 +109,22 @@ class Recording:
         self._step, self._backend, self._buffers = step, backend, buffers
         self.arguments = [backend.xp.array(each) for each in arguments]
         self._raw, self._outcome = self._record()
-        self.first_outcome = _copy(self._outcome)
-        written = write_directly(self._raw, self._outcome.data, backend)
-        self.calls = reuse_dead_buffers(written, self._outcome.data, backend)
+        self.first_outcome = self._copy(self._outcome)
+        written = write_directly(self._raw, self._outcome, backend)
+        self.calls = reuse_dead_buffers(written, self._outcome, backend)
         self._repeat = backend.repeater(self.calls)
         self._is_checked = False
 
-    def _record(self) -> tuple[list[Call], Tensor]:
+    def _copy(self, outcome: Array) -> Tensor:
+        return result(self._backend.xp.array(outcome), self._backend)
+
+    def _record(self) -> tuple[list[Call], Array]:
+        """The calls, and the outcome's numbers alone: the tensor would keep its graph alive."""
         with _without_the_host(self._backend), self._backend.recording() as calls:
             outcome = self._step(*self.arguments)
         if not isinstance(outcome, Tensor):
             raise InputError(f"a recorded step returned {type(outcome).__name__}: needs a Tensor")
-        return calls, outcome
+        return calls, outcome.data
 
     def __call__(self, arguments: Sequence[Array]) -> Tensor:
         for buffer, values in zip(self.arguments, arguments, strict=True):
@@ -112,7 +132,7 @@ class Recording:
         if not self._is_checked:
             return self._check()
         self._repeat()
-        return _copy(self._outcome)
+        return self._copy(self._outcome)
 
     def _check(self) -> Tensor:
         """Replay the step, run it from the same state, and compare every bit of what they leave."""
@@ -121,21 +141,17 @@ class Recording:
         before = {name: k.xp.array(array) for name, array in state.items()}
         self._repeat()
         replayed = {name: _bits(k, array) for name, array in state.items()}
-        replayed_outcome = _bits(k, self._outcome.data)
+        replayed_outcome = _bits(k, self._outcome)
         _restore(k, state, before)
         again, outcome = self._record()
         # What both have written is state; what one alone has is a buffer made on the way.
         shared = {id(call.out) for call in again} & state.keys()
-        same = replayed_outcome == _bits(k, outcome.data)
+        same = replayed_outcome == _bits(k, outcome)
         if not same or any(replayed[name] != _bits(k, state[name]) for name in shared):
             _restore(k, state, before)
             raise InputError(first_difference(self._raw, again, k))
         self._is_checked, self._raw = True, []
-        return _copy(outcome)
-
-
-def _copy(outcome: Tensor) -> Tensor:
-    return result(outcome.backend.xp.array(outcome.data), outcome.backend)
+        return self._copy(outcome)
 
 
 def _bits(backend: Backend, array: Array) -> bytes:
@@ -207,6 +223,8 @@ def write_directly(calls: Sequence[Call], outcome: Array, backend: Backend) -> l
         source, made = owner(copy.inputs[0]), maker.get(id(owner(copy.inputs[0])))
         if made is None or readers[id(source)] != 1 or source is owner(outcome):
             continue
+        if not _same_order(copy.inputs[0], calls[made].out):
+            continue
         target = copy.out.reshape(calls[made].out.shape)
         touched = [
             array for call in calls[made + 1 : j] for array in (*arrays_in(call.inputs), call.out)
@@ -222,6 +240,12 @@ def write_directly(calls: Sequence[Call], outcome: Array, backend: Backend) -> l
             kept[made] = calls[made]._replace(out=target, is_new=False)
             kept[j] = None
     return [call for call in kept if call is not None]
+
+
+def _same_order(view: Array, array: Array) -> bool:
+    """Whether the view is all of the array, at most reshaped: not transposed, not broadcast."""
+    contiguous = view.flags.c_contiguous and array.flags.c_contiguous
+    return bool(contiguous and view.size == array.size)
 
 
 def _count_readers(calls: Sequence[Call]) -> dict[int, int]:
@@ -325,11 +349,13 @@ def arrays_in(inputs: Any) -> list[Array]:
 def listing(calls: Sequence[Call], names: dict[str, Array], backend: Backend) -> list[str]:
     """The calls as lines such as `t1 (400, 32) = matmul(argument 0, 0.weight)`.
 
-    `names` are the arrays that have one. Any other is t1, t2, ... for the memory it lies in; one
-    that comes back is a buffer used again. `'` marks a transposed view.
+    `names` are the arrays that have one. Any other is named for the memory it lies in: t1, t2, ...
+    where a call writes, so that a name that comes back is a buffer used again, and c1, c2, ...
+    where none does. `'` marks a transposed view.
     """
     known = {(backend.address(array), array.size): name for name, array in names.items()}
-    temporary: dict[int, str] = {}
+    written = {backend.address(call.out) for call in calls}
+    unnamed: dict[str, dict[int, str]] = {"t": {}, "c": {}}
 
     def label(value: Any) -> str:
         if isinstance(value, (tuple, list)):
@@ -337,12 +363,10 @@ def listing(calls: Sequence[Call], names: dict[str, Array], backend: Backend) ->
         if not arrays_in(value):
             return str(value)
         place = backend.address(value)
-        name = known.get((place, value.size))
-        if name is None:
-            if value.ndim == 0 and not temporary.get(place):
-                known[place, value.size] = f"s{len(known)}"
-                return known[place, value.size]
-            name = temporary.setdefault(place, f"t{len(temporary) + 1}")
+        kind = "t" if place in written else "c"
+        name = known.get((place, value.size)) or unnamed[kind].setdefault(
+            place, f"{kind}{len(unnamed[kind]) + 1}"
+        )
         is_transposed = value.ndim > 1 and value.strides[-2] < value.strides[-1]
         return name + "'" * is_transposed
 

@@ -161,26 +161,27 @@ class TrainingStep:
         clip_norm: float | None,
         record: bool,
     ) -> None:
-        self._batches, self._compute_loss = batches, compute_loss
-        self._optimizer, self._clip_norm = optimizer, clip_norm
-        self._run = recorded(self._device_part, optimizer.model) if record else self._device_part
-        self.parameters_before = optimizer.model.backend.copy(optimizer.model.parameter_buffer)
+        model = optimizer.model
+        before = model.backend.copy(model.parameter_buffer)
+
+        def device_part(*rows: Array) -> Tensor:
+            model.backend.copy(model.parameter_buffer, out=before)
+            inputs, targets = batches.select(*rows)
+            loss = compute_loss(model(inputs), targets)
+            loss.backward()
+            if clip_norm is not None:
+                clip_gradients(model, clip_norm)
+            optimizer.update()
+            return loss
+
+        self._prepare = optimizer.prepare
+        self._run = recorded(device_part, model) if record else device_part
+        self.parameters_before = before
         """The parameters that gave the loss: the step has changed them when it is looked at."""
 
     def __call__(self, *rows: Array) -> Tensor:
-        self._optimizer.prepare()
+        self._prepare()
         return self._run(*rows)
-
-    def _device_part(self, *rows: Array) -> Tensor:
-        model = self._optimizer.model
-        model.backend.copy(model.parameter_buffer, out=self.parameters_before)
-        inputs, targets = self._batches.select(*rows)
-        loss = self._compute_loss(model(inputs), targets)
-        loss.backward()
-        if self._clip_norm is not None:
-            clip_gradients(model, self._clip_norm)
-        self._optimizer.update()
-        return loss
 
 
 def _train_epoch(

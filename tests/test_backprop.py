@@ -329,3 +329,11 @@ def test_bad_input_is_one_line(
 def test_a_pair_of_inputs_may_have_signs_and_spaces() -> None:
     assert pair("--inputs", " 2 , -1") == (2, -1)
     assert pair("--inputs", "-10,+1e1") == (-10, 10)
+
+
+def test_the_recorded_step_is_printed_call_by_call(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backprop", "--recorded"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "t1 (1, 2) = matmul(argument 0, 0.weight)"
+    assert lines[-1].startswith("parameters (9,) = subtract(parameters, ")
+    assert main(["backprop", "--recorded", "--dot"]) == 2

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import pytest
 import typer
 
+from scratchnet import program
 from scratchnet.backends.errors import InputError
 from scratchnet.demos import command_line, options
 from scratchnet.demos.command_line import DEMOS, main
@@ -229,3 +230,16 @@ def test_positive_integers_refuses(text: str) -> None:
 
 def test_positive_integers_keeps_the_order() -> None:
     assert options.positive_integers("--depths", "8, 1,02") == (8, 1, 2)
+
+
+def test_a_demo_that_trains_can_be_run_without_recording(register: Any) -> None:
+    """`--no-record` switches it off for the demo's run alone."""
+    seen: list[bool] = []
+
+    def training(seeds: options.Seeds = 1) -> None:
+        seen.append(program._recording)
+
+    register(training)
+    for arguments in (["fake"], ["fake", "--no-record"], ["fake", "--record"]):
+        assert main(arguments) == 0
+    assert seen == [True, False, True] and program._recording

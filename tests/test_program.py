@@ -11,7 +11,7 @@ from strategies import DTYPES
 
 from scratchnet import SGD, Adam, InputError, Model, Tensor, fit, get_backend, mlp, ops
 from scratchnet.losses import mean_squared_error
-from scratchnet.program import arrays_in, owner, recorded
+from scratchnet.program import RecordedStep, arrays_in, eager, owner, recorded
 from scratchnet.tensor import result
 
 BACKEND = get_backend("numpy")
@@ -166,7 +166,7 @@ def test_each_outcome_has_numbers_of_its_own() -> None:
 
 def test_dead_buffers_are_used_again_and_gradients_written_where_they_belong() -> None:
     model, step, X, y = regression()
-    replayed = recorded(step, model)
+    replayed = RecordedStep(step, model)
     with BACKEND.recording() as calls:
         step(X, y)
     replayed(X, y)
@@ -182,7 +182,7 @@ def test_dead_buffers_are_used_again_and_gradients_written_where_they_belong() -
 
 def test_the_listing_names_parameters_and_gradients() -> None:
     model, step, X, y = regression()
-    replayed = recorded(step, model)
+    replayed = RecordedStep(step, model)
     with pytest.raises(InputError, match="nothing is recorded"):
         replayed.listing()
     replayed(X, y)
@@ -241,3 +241,10 @@ def test_a_step_must_return_a_tensor() -> None:
     model, step, X, y = regression()
     with pytest.raises(InputError, match="returned NoneType: needs a Tensor"):
         recorded(lambda X, y: None, model)(X, y)  # type: ignore[arg-type, return-value]
+
+
+def test_recording_can_be_switched_off() -> None:
+    model, step, X, y = regression()
+    with eager():
+        assert recorded(step, model) is step
+    assert isinstance(recorded(step, model), RecordedStep)

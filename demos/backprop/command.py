@@ -27,6 +27,9 @@ from scratchnet.demos.results import check_writable, deliver, environment, write
 from scratchnet.demos.terminal import console_for
 from scratchnet.graph import nodes_of, operation_name, to_dot
 from scratchnet.losses import binary_cross_entropy
+from scratchnet.model import mlp
+from scratchnet.optim import SGD
+from scratchnet.program import RecordedStep
 from scratchnet.tensor import Tensor, no_grad
 
 if TYPE_CHECKING:
@@ -405,6 +408,25 @@ def pair(option: str, text: str) -> tuple[float, float]:
     return first, second
 
 
+def recorded_calls(
+    sample: tuple[float, float], target: int, activation: str, learning_rate: float, backend: str
+) -> list[str]:
+    """The calls of one training step of the same network as a model, as a replay repeats them."""
+    model = mlp((2, 2, 1), activation, dtype="float64", backend=backend)
+    optimizer = SGD(model, nonnegative("--learning-rate", learning_rate))
+
+    def step(inputs: Any, targets: Any) -> Tensor:
+        loss = binary_cross_entropy(model(inputs), targets)
+        loss.backward()
+        optimizer.update()
+        return loss
+
+    program = RecordedStep(step, model)
+    optimizer.prepare()
+    program(model.backend.asarray([sample], model.dtype), model.backend.asarray([[float(target)]]))
+    return program.listing()
+
+
 def command(
     inputs: Annotated[
         str, typer.Option("--inputs", metavar="A,B", help="The sample: x1 and x2.")
@@ -424,6 +446,10 @@ def command(
     dot: Annotated[
         bool, typer.Option("--dot", help="Print only the graph, as DOT text, and write no files.")
     ] = False,
+    recorded: Annotated[
+        bool,
+        typer.Option("--recorded", help="Print only the calls of a recorded training step."),
+    ] = False,
     backend: options.Backend = "numpy",
     out: options.Out = Path("runs/backprop"),
     json: options.Json = False,
@@ -434,9 +460,13 @@ def command(
     Two inputs, two hidden neurons, one output, binary cross-entropy. Every gradient stands beside
     its finite difference, and the graph is drawn.
     """
-    if dot and json:
-        raise InputError("--dot and --json both print on stdout: give one of them")
+    if dot + json + recorded > 1:
+        raise InputError("--dot, --json and --recorded each print on stdout: give one of them")
     chosen = pair("--inputs", inputs)
+    if recorded:
+        calls = recorded_calls(chosen, target, activation, learning_rate, backend)
+        sys.stdout.write("".join(f"{line}\n" for line in calls))
+        return
     if not dot:
         check_writable(out)
     result = run(chosen, target, activation, seed, learning_rate, backend)

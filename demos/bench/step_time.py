@@ -1,9 +1,10 @@
 """How long a training step takes beside the same arithmetic written out by hand.
 
-`python -m scratchnet.demos.bench.step_time` compares, on one core and one BLAS thread, an eager
-step of the engine with `numpy_loop`, and an ensemble's step with one network's. The contestants
-take turns in every round, so that a machine whose speed drifts slows all of them; what is reported
-are ratios of one round, their median and their spread.
+`python -m scratchnet.demos.bench.step_time` compares, on one core and one BLAS thread, an eager and
+a recorded step of the engine with `numpy_loop` and with the step's matrix products alone, and an
+ensemble's recorded step with its own products and with one network's. The contestants take turns in
+every round, so that a machine whose speed drifts slows all of them; what is reported are ratios of
+one round, their median and their spread.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import numpy as np
 
 from scratchnet import SGD, Model, losses, mlp
 from scratchnet.demos.bench.numpy_loop import numpy_loop
+from scratchnet.program import RecordedStep
+from scratchnet.tensor import Tensor
 
 LEARNING_RATE = 0.01
 SECONDS_PER_TURN = 0.02
@@ -44,18 +47,47 @@ CASES = (
 )
 
 
-def eager_step(model: Model, X: Any, y: Any) -> Callable[[], Any]:
-    """A function that makes one step of gradient descent and returns the loss."""
+def training_step(
+    model: Model, X: Any, y: Any, record: bool
+) -> tuple[Callable[[], Any], RecordedStep]:
+    """A function that makes one step of gradient descent and returns the loss; its recording."""
     optimizer = SGD(model, LEARNING_RATE)
     inputs = model.as_input(X)
 
-    def step() -> Any:
+    def device_part() -> Tensor:
         loss = losses.binary_cross_entropy(model(inputs), y)
         loss.backward()
-        optimizer.step()
-        return loss.data
+        optimizer.update()
+        return loss
 
-    return step
+    recording = RecordedStep(device_part, model)
+    run = recording if record else device_part
+
+    def step() -> Any:
+        optimizer.prepare()
+        return run().data
+
+    return step, recording
+
+
+def matrix_products(model: Model, X: Any, y: Any) -> Callable[[], None]:
+    """A function that repeats the products of a training step, on the same shapes and layouts.
+
+    Row sums are left out, although the engine computes them as products.
+    """
+    with model.backend.recording() as calls:
+        losses.binary_cross_entropy(model(X), y).backward()
+    products = [
+        (*call.inputs, call.out)
+        for call in calls
+        if call.kernel is np.matmul and min(each.ndim for each in call.inputs) > 1
+    ]
+
+    def multiply() -> None:
+        for a, b, out in products:
+            np.matmul(a, b, out=out)
+
+    return multiply
 
 
 def contestants(case: Case) -> dict[str, Callable[[], Any]]:
@@ -67,12 +99,18 @@ def contestants(case: Case) -> dict[str, Callable[[], Any]]:
     copies = [parameter.numpy().copy() for parameter in model.parameters()]
     steps = {
         "loop": numpy_loop(copies[0::2], copies[1::2], X, y, LEARNING_RATE),
-        "eager": eager_step(model, X, y),
+        "eager": training_step(model, X, y, record=False)[0],
+        "recorded": training_step(mlp(case.widths), X, y, record=True)[0],
     }
     for _ in range(20):
-        np.testing.assert_allclose(steps["eager"](), steps["loop"](), rtol=1e-4)
+        loss = steps["eager"]()
+        np.testing.assert_allclose(loss, steps["loop"](), rtol=1e-4)
+        np.testing.assert_array_equal(loss, steps["recorded"]())
+    steps["products"] = matrix_products(model, X, y)
     if case.ensemble:
-        steps["ensemble"] = eager_step(mlp(case.widths, ensemble=case.ensemble), X, y)
+        networks = mlp(case.widths, ensemble=case.ensemble)
+        steps["ensemble"] = training_step(networks, X, y, record=True)[0]
+        steps["ensemble products"] = matrix_products(networks, X, y)
     return steps
 
 
@@ -104,10 +142,15 @@ def run(rounds: int = 40) -> list[dict[str, Any]]:
             "samples": case.samples,
             "loop_microseconds": float(np.median(seconds["loop"]) * 1e6),
             "eager_over_loop": _ratio(seconds["eager"], seconds["loop"]),
+            "recorded_over_loop": _ratio(seconds["recorded"], seconds["loop"]),
+            "recorded_over_products": _ratio(seconds["recorded"], seconds["products"]),
         }
         if case.ensemble:
             row["ensemble"] = case.ensemble
-            row["ensemble_over_one"] = _ratio(seconds["ensemble"], seconds["eager"])
+            row["ensemble_over_one"] = _ratio(seconds["ensemble"], seconds["recorded"])
+            row["ensemble_over_products"] = _ratio(
+                seconds["ensemble"], seconds["ensemble products"]
+            )
         rows.append(row)
     return rows
 
@@ -130,12 +173,11 @@ def main() -> None:
         record = {"environment": environment("numpy"), "rows": rows}
     print("ratios of interleaved rounds: median [10th to 90th percentile]; one core, float32")
     for row in rows:
-        line = f"{row['network']:>12}, {row['samples']} points: eager / loop"
-        print(line, _text(row["eager_over_loop"]), end="")
-        if "ensemble" in row:
-            of = f"; {row['ensemble']} networks / one"
-            print(of, _text(row["ensemble_over_one"]), end="")
-        print()
+        print(f"{row['network']}, {row['samples']} points")
+        for name, ratio in row.items():
+            if "_over_" in name:
+                of = f"{row['ensemble']} networks, " if name.startswith("ensemble") else ""
+                print(f"    {of}{name.replace('_over_', ' / ')}: {_text(ratio)}")
     for path in sys.argv[1:2]:
         write_atomically(Path(path), to_json(record).encode())
 
