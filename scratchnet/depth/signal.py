@@ -178,18 +178,16 @@ def sigmoid_gradient_bound(
     return bound / 4.0 ** len(weights)
 
 
-def false_sigmoid_gradient_bound(
-    weights: Sequence[Any], input_norm: Any, output_gradient_norm: Any
-) -> Any:
-    """(w / 4)^(L-1) |x| |dL/da_L| with w the largest |weight| of W_2, ..., W_L: NOT a bound.
+def false_sigmoid_gradient_bound(weights: Sequence[Any], output_gradient_norm: Any) -> Any:
+    """(w / 4)^(L-1) |dL/da_L| with w the largest |weight| of W_2, ..., W_L: NOT a bound.
 
-    This form is found in a textbook. It holds for layers of one neuron, where a weight is its own
-    spectral norm; |W|_2 of n x n weights of either sign can be n times the largest of them. Kept to
-    count how often it fails; arguments as those of `sigmoid_gradient_bound`.
+    This form is found in a textbook. Two things are wrong with it: the input's norm is missing, and
+    a largest weight is no norm, as n x n equal weights have n times theirs. Kept to count how often
+    it fails; arguments as those of `sigmoid_gradient_bound`.
     """
     if not len(weights):
         raise InputError("the bound of a network without weights: at least one layer is needed")
-    bound = np.asarray(input_norm, float) * np.asarray(output_gradient_norm, float)
+    bound = np.asarray(output_gradient_norm, float)
     if len(weights) == 1:
         return bound
     largest = np.max([np.abs(each).max(axis=(-2, -1)) for each in weights[1:]], axis=0)

@@ -1,0 +1,1 @@
+"""`scratchnet init`: initial weights, and the size of signals and gradients through depth."""
