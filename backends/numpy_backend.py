@@ -7,12 +7,13 @@ import math
 import operator
 import os
 import platform
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from scratchnet.backends.interface import Array, Axis, Backend, Out
+from scratchnet.backends.interface import Array, Axis, Backend, Call, Out
 
 _LARGEST_CACHED_CONSTANT = 2**20
 _ROW_WORTH_A_LOOP = 256
@@ -91,6 +92,21 @@ class NumpyBackend(Backend):
             "numpy": np.__version__,
         }
 
+    def repeater(self, calls: Sequence[Call]) -> Callable[[], None]:
+        """As the interface's, but a number is made an array once instead of in every call."""
+        return super().repeater([self._with_arrays(call) for call in calls])
+
+    def _with_arrays(self, call: Call) -> Call:
+        """The call with its Python floats as arrays of the dtype that NumPy computes them in."""
+        dtypes = {each.dtype for each in call.inputs if isinstance(each, np.ndarray)}
+        if not self.is_elementwise(call.kernel) or len(dtypes) != 1:
+            return call
+        (dtype,) = dtypes
+        if dtype.kind != "f":
+            return call
+        inputs = [np.asarray(x, dtype) if isinstance(x, float) else x for x in call.inputs]
+        return call._replace(inputs=tuple(inputs))
+
     # A ufunc's `reduce` is what np.sum calls, after handling its arguments longer than a small sum
     # takes.
 
@@ -105,7 +121,7 @@ class NumpyBackend(Backend):
 
     def sum_rows(self, x: Array, out: Out = ...) -> Array:
         """1^T x: BLAS adds the rows five times as fast as a reduction over that axis."""
-        return self.matmul(_constant(1.0, x.shape[-2:-1], x.dtype), x, out=out)
+        return self.run(np.matmul, _constant(1.0, x.shape[-2:-1], x.dtype), x, out=out)
 
     def add_bias(self, y: Array, bias: Array) -> Array:
         """Several rows at a time: to start NumPy's loop over a short row costs more than its sums.
