@@ -230,9 +230,13 @@ def test_networks_that_diverged_are_left_out_and_named() -> None:
     assert gone and np.isnan(deep.trained.test_accuracy[gone]).all()
     assert any(f"{len(gone)} of 3 networks diverged" in each for each in sentences(result))
     assert between(*result.rows).estimate.n == 3 - len(gone)
-    report(result, Console(file=io.StringIO()))
+    printed = io.StringIO()
+    report(result, Console(file=printed, width=100))
     plot(result)
     json.loads(to_json(record(result)))
+    everything = [*result.rows, *result.variants]
+    lost = sum(len(row.trained.diverged) == 3 for row in everything)
+    assert lost and printed.getvalue().count("diverged  ") >= lost
 
 
 # The command

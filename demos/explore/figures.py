@@ -184,7 +184,13 @@ def variant_figure(result: Result) -> Figure:
         samples = [rows[name].trained.test_accuracy for name in names]
         for place, (name, values) in enumerate(zip(names, samples, strict=True)):
             color = LINE_COLORS[VARIANT_NAMES.index(name)]
-            draw_means(panel, [place], [values], color, name, linestyle="none")
+            if np.isfinite(values).any():
+                draw_means(panel, [place], [values], color, name, linestyle="none")
+            else:
+                where = (place, 0.5)
+                panel.annotate(
+                    "diverged", where, xycoords=("data", "axes fraction"), ha="center", color=color
+                )
         labels = [
             name.replace(" + ", "\n+ ").replace("batch norm", "batch\nnorm") for name in names
         ]

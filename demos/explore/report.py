@@ -82,7 +82,20 @@ def time_ratio(row: Row, reference: Row) -> float:
     return row.trained.seconds / max(reference.trained.seconds, 1e-9)
 
 
+def all_diverged(row: Row) -> bool:
+    return mean_test_accuracy(row).n == 0
+
+
+def time_cells(row: Row, reference: Row) -> tuple[str, str]:
+    """Seconds, and how many times the reference's; training that broke off has no time to tell."""
+    if all_diverged(row) or all_diverged(reference):
+        return "", ""
+    return f"{row.trained.seconds:.1f}", f"{time_ratio(row, reference):.1f}"
+
+
 def accuracy_cells(row: Row) -> tuple[str, str]:
+    if all_diverged(row):
+        return "diverged", "diverged"
     train = mean_interval(row.trained.train_accuracy)
     return f"{train:.1%}", f"{mean_test_accuracy(row):.1%}"
 
@@ -94,8 +107,7 @@ def table(rows: list[Row]) -> Table:
             str(row.depth),
             f"{row.trained.parameters:,}",
             *accuracy_cells(row),
-            f"{row.trained.seconds:.1f}",
-            f"{time_ratio(row, rows[0]):.1f}",
+            *time_cells(row, rows[0]),
         )
     return shown
 
@@ -115,8 +127,7 @@ def variant_table(result: Result) -> Table:
                 str(depth),
                 row.variant,
                 *accuracy_cells(row),
-                f"{row.trained.seconds:.1f}",
-                f"{time_ratio(row, plain):.1f}",
+                *time_cells(row, plain),
             )
     return shown
 
@@ -191,7 +202,11 @@ def depth_sentences(rows: list[Row]) -> Iterator[str]:
 def time_sentence(result: Result) -> Iterator[str]:
     """What the deepest networks cost, beside the shallowest."""
     groups = [rows_of(result, name) for name in result.settings.datasets]
-    groups = [rows for rows in groups if len(rows) == len(result.settings.depths) > 1]
+    groups = [
+        rows
+        for rows in groups
+        if len(rows) == len(result.settings.depths) > 1 and not any(map(all_diverged, rows))
+    ]
     if groups:
         ratios = ", ".join(
             f"{time_ratio(rows[-1], rows[0]):.1f} on {rows[0].dataset}" for rows in groups
@@ -227,12 +242,12 @@ def variant_sentences(result: Result) -> Iterator[str]:
         for row in own:
             gained = between(plain_row(result, row), row)
             if gained.sign == 0:
-                unseen.append(f"{row.variant} ({gained})")
+                unseen.append(f"{row.variant}, {gained}")
             elif gained.sign is not None:
                 word = "better" if gained.sign == 1 else "worse"
                 yield f"{where}, {row.variant} is {word} than plain: {gained}."
         if unseen:
-            yield f"{where}, no effect was seen of {', '.join(unseen)}."
+            yield f"{where}, no effect was seen of these: {'; '.join(unseen)}."
 
 
 def inside_sentences(inside: Inside, test_samples: int) -> Iterator[str]:
