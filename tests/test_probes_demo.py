@@ -71,7 +71,7 @@ def test_a_network_that_learns_the_spiral_becomes_readable_layer_by_layer() -> N
     assert result.after.test[0].mean() < result.after.test[-1].mean() - 0.1
     assert result.before.test[-1].mean() < 0.75
     assert result.inputs.test.mean() < 0.75
-    assert any("so training put it there" in each for each in sentences(result))
+    assert any("so training made the difference" in each for each in sentences(result))
 
 
 def test_every_seed_has_points_of_its_own_and_test_points_differ() -> None:
@@ -145,7 +145,7 @@ def test_a_rise_is_claimed_and_training_gets_the_credit(tiny: Result) -> None:
     after = [[0.6, 0.61, 0.62], [0.8, 0.8, 0.81], [0.99, 0.98, 0.99]]
     text = " ".join(sentences(made_up(tiny, after, FLAT)))
     assert "accuracy rises from the first hidden layer to the last: from 61.0% to 98.7%" in text
-    assert "so training put it there" in text
+    assert "so training made the difference" in text
     assert "In the untrained networks no change was seen" in text
     assert "The last layer is better than the raw inputs" in text
 

@@ -173,7 +173,7 @@ def untrained_sentences(result: Result) -> Iterator[str]:
     last = result.after.layers[-1]
     difference = change(result.before.test[-1], result.after.test[-1], result.test_samples)
     verdict = {
-        1: "so training put it there",
+        1: "so training made the difference",
         -1: "so training made it worse",
         0: "so no effect of training was seen there",
         None: "by one seed",
