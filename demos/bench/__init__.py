@@ -1,1 +1,1 @@
-"""How long a training step takes, beside a loop written out by hand."""
+"""How fast a training step is: beside the device, hand-written code, and other libraries."""

@@ -1,0 +1,138 @@
+"""The figures of `scratchnet bench`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scratchnet.demos.bench.engine import EAGER, RECORDED
+from scratchnet.demos.bench.floors import PRODUCTS
+from scratchnet.demos.bench.report import COLUMNS, contestant_in, device_name
+from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from scratchnet.demos.bench.experiment import Result, Row
+    from scratchnet.demos.bench.roofline import Ceilings
+
+GREY = "#666666"
+MARKERS = "os^Dv<>"
+
+
+@styled
+def plot(result: Result) -> dict[str, Figure]:
+    """Every figure of a run, by name; none where nothing was measured."""
+    if not result.rows:
+        return {}
+    return {"roofline": roofline_figure(result), "time": time_figure(result)}
+
+
+def by_device(result: Result) -> dict[str, list[Row]]:
+    rows: dict[str, list[Row]] = {}
+    for row in result.rows:
+        rows.setdefault(device_name(row), []).append(row)
+    return rows
+
+
+def roofline_figure(result: Result) -> Figure:
+    """Operations per second against operations per byte, a panel for each device."""
+    devices = by_device(result)
+    figure, panels = new_figure(
+        1, len(devices), width=1.6 + 5.4 * len(devices), height=4.8, squeeze=False
+    )
+    for axes, (name, rows) in zip(panels[0], devices.items(), strict=True):
+        roofline_panel(axes, rows, result.ceilings[rows[0].case.backend, rows[0].case.precision])
+        device = result.environments[rows[0].case.backend].get("device")
+        axes.set_title(f"Training steps under the roof of {device}, {name}", fontsize=10)
+    return figure
+
+
+def roofline_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
+    intensities = np.array([row.count.operations / row.count.bytes for row in rows])
+    span = np.geomspace(min(0.5, intensities.min() / 2), intensities.max() * 4, 200)
+    fast, slow = max(ceilings.bandwidths.values()), min(ceilings.bandwidths.values())
+    slopes = {"fastest copy": (fast, "-"), "slowest copy": (slow, "--")}
+    for label, (bandwidth, style) in slopes.items():
+        roof = np.minimum(span * bandwidth, ceilings.product_rate) / 1e9
+        label = f"{label}, {bandwidth / 1e9:,.0f} GB/s"
+        axes.plot(span, roof, style, color=GREY, label=label, lw=1.2)
+        if fast == slow:
+            break
+    peak = ceilings.product_rate / 1e9
+    axes.annotate(
+        f"matrix product, {peak:,.0f} GFLOP/s",
+        (span[-1], peak),
+        (0, 4),
+        textcoords="offset points",
+        ha="right",
+        fontsize=9,
+        color=GREY,
+    )
+    widths = sorted({row.case.width for row in rows})
+    for row, intensity in zip(rows, intensities, strict=True):
+        rates = [row.placements[name].rate / 1e9 for name in (EAGER, RECORDED)]
+        place = widths.index(row.case.width)
+        color = LINE_COLORS[place % len(LINE_COLORS)]
+        marker = MARKERS[place % len(MARKERS)]
+        axes.plot([intensity] * 2, rates, color=color, lw=0.8, zorder=2)
+        axes.plot(intensity, rates[0], marker, mfc="white", mec=color, zorder=3)
+        axes.plot(intensity, rates[1], marker, color=color, zorder=4)
+    for place, width in enumerate(widths):
+        color, marker = LINE_COLORS[place % len(LINE_COLORS)], MARKERS[place % len(MARKERS)]
+        axes.plot([], [], marker, color=color, label=f"width {width:,}")
+    axes.plot([], [], "o", color=GREY, label="recorded")
+    axes.plot([], [], "o", mfc="white", mec=GREY, label="eager")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="operations per byte that the step must move",
+        ylabel="GFLOP/s",
+    )
+    axes.legend(loc="lower right", fontsize=8)
+
+
+def time_figure(result: Result) -> Figure:
+    """Time of a step of one network against its arithmetic, a panel for each device."""
+    devices = by_device(result)
+    figure, panels = new_figure(
+        1, len(devices), width=1.6 + 5.4 * len(devices), height=4.8, squeeze=False, sharey=True
+    )
+    for axes, (name, rows) in zip(panels[0], devices.items(), strict=True):
+        ceilings = result.ceilings[rows[0].case.backend, rows[0].case.precision]
+        time_panel(axes, rows, ceilings)
+        device = result.environments[rows[0].case.backend].get("device")
+        axes.set_title(f"Time of a training step on {device}, {name}", fontsize=10)
+    panels[0][0].set_ylabel("microseconds of one step of all networks")
+    return figure
+
+
+def time_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
+    sizes = np.array([row.count.operations for row in rows]) / 1e6
+    drawn: dict[str, Any] = {"recorded": [RECORDED] * len(rows)}
+    drawn |= {each: [contestant_in(row, each) for row in rows] for each in COLUMNS}
+    styles = ((c, m) for m in MARKERS for c in LINE_COLORS)
+    for (label, names), (color, marker) in zip(drawn.items(), styles, strict=False):
+        found = [
+            (size, 1e6 * row.seconds[name].median * row.case.networks)
+            for size, row, name in zip(sizes, rows, names, strict=True)
+            if name is not None
+        ]
+        if not found:
+            continue
+        if label == PRODUCTS:
+            label = "matrix products alone"
+        zorder = 4 if label == "recorded" else 3
+        axes.plot(*zip(*found, strict=True), marker, color=color, label=label, zorder=zorder)
+    span = np.array([sizes.min() / 1.5, sizes.max() * 1.5])
+    axes.plot(
+        span,
+        1e12 * span / ceilings.product_rate,
+        color=GREY,
+        lw=1.2,
+        label="at the peak of a matrix product",
+    )
+    axes.set(xscale="log", yscale="log", xlabel="million operations of one step of all networks")
+    axes.legend(loc="upper left", fontsize=8)

@@ -1,0 +1,100 @@
+"""The same step in JAX: compiled whole by XLA, mapped over an ensemble, several steps at a time."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends import InputError
+from scratchnet.backends.interface import Timer
+from scratchnet.demos.bench.problem import LEARNING_RATE, Problem
+from scratchnet.demos.bench.timing import Contestant
+from scratchnet.extras import require
+
+JIT, MAPPED, SCANNED = "JAX jit", "JAX vmap", "JAX vmap and scan"
+STEPS_IN_A_SCAN = 20
+
+PRECISIONS = {"fp32": "highest", "tf32": "tensorfloat32"}
+
+
+def import_jax(threads: int) -> Any:
+    """JAX, told before its first import to stay on `threads` threads and to share the GPU."""
+    if "jax" not in sys.modules:
+        flags = os.environ.get("XLA_FLAGS", "")
+        if threads == 1 and "xla_cpu_multi_thread_eigen" not in flags:
+            os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    return require("jax", "JAX", "bench", "--peers jax")
+
+
+def jax_contestants(problem: Problem, on_cuda: bool, threads: int = 1) -> list[Contestant]:
+    """One step a call; for an ensemble also a scan of several."""
+    jax = import_jax(threads)
+    devices = jax_devices(jax, on_cuda)
+    names = (MAPPED, SCANNED) if problem.case.ensemble else (JIT,)
+    return [
+        contestant(jax, devices[0], name, problem, STEPS_IN_A_SCAN if name == SCANNED else 1)
+        for name in names
+    ]
+
+
+def jax_devices(jax: Any, on_cuda: bool) -> Any:
+    """JAX's GPUs, or its CPU."""
+    try:
+        return jax.devices("gpu" if on_cuda else "cpu")
+    except RuntimeError:
+        raise InputError(
+            "--peers jax: this JAX has no CUDA; pip install 'jax[cuda13]', or leave it out"
+        ) from None
+
+
+def contestant(jax: Any, device: Any, name: str, problem: Problem, steps: int) -> Contestant:
+    """`steps` steps a call, one compiled function; the parameters' memory is given to it."""
+    run = compiled(jax, problem, steps)
+    with jax.default_matmul_precision(PRECISIONS[problem.case.precision]):
+        arrays = jax.device_put((problem.X, problem.y), device)
+        pairs = zip(problem.weights, problem.biases, strict=True)
+        state = jax.device_put([(problem.own(w), problem.own(b)) for w, b in pairs], device)
+        run = run.lower(state, *arrays).compile()
+
+    def call() -> Any:
+        nonlocal state
+        state, losses = run(state, *arrays)
+        return losses
+
+    return Contestant(
+        name,
+        call,
+        lambda losses: np.asarray(losses).reshape(steps, -1),
+        lambda: Timer(lambda: jax.block_until_ready(state)),
+        steps,
+        problem.case.networks,
+    )
+
+
+def compiled(jax: Any, problem: Problem, steps: int) -> Any:
+    """(parameters, X, y) -> (new parameters, losses), jitted; the parameters are donated."""
+
+    def compute_loss(parameters: Any, X: Any, y: Any) -> Any:
+        a = X
+        for layer, (weight, bias) in enumerate(parameters):
+            a = a @ weight + bias
+            a = jax.nn.relu(a) if layer < len(parameters) - 1 else a
+        return (jax.nn.softplus(a) - y * a).mean()
+
+    def step(parameters: Any, X: Any, y: Any) -> Any:
+        loss, gradients = jax.value_and_grad(compute_loss)(parameters, X, y)
+        return jax.tree.map(lambda p, g: p - LEARNING_RATE * g, parameters, gradients), loss
+
+    each: Callable[..., Any] = step
+    if problem.case.ensemble:
+        each = jax.vmap(step, in_axes=(0, None, None))
+
+    def several(parameters: Any, X: Any, y: Any) -> Any:
+        return jax.lax.scan(lambda state, _: each(state, X, y), parameters, None, length=steps)
+
+    return jax.jit(each if steps == 1 else several, donate_argnums=0)

@@ -1,0 +1,113 @@
+"""What all contestants of a case share: the data, the first weights, and the reference losses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends import InputError
+from scratchnet.demos.bench.counting import count_step
+from scratchnet.demos.bench.numpy_loop import numpy_loop
+from scratchnet.demos.bench.settings import Case
+from scratchnet.demos.bench.timing import Contestant
+from scratchnet.init import he_normal
+
+LEARNING_RATE = 0.01
+
+STEPS_COMPARED = 8
+TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 1e-2, "bf16": 5e-2}
+"""How far a loss may be from the reference, relative to it, after each of the steps compared."""
+NETWORKS_COMPARED = 3
+LARGEST_REFERENCE = 2e9
+"""Operations of a step of one network beyond which the reference is not computed on the host."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Points X (N, 2) with labels y (N, 1), and the first weights, as float32 host arrays.
+
+    weights[l] is (E, in, out) and biases[l] (E, 1, out), also for E = 1.
+    """
+
+    case: Case
+    X: Any
+    y: Any
+    weights: tuple[Any, ...]
+    biases: tuple[Any, ...]
+
+    def own(self, array: Any) -> Any:
+        """An array (E, ...), without that axis where the case has one network."""
+        return array if self.case.ensemble else array[0]
+
+
+def new_problem(case: Case, seed: int = 0) -> Problem:
+    """Points from a normal distribution, labelled by the sign of x1 x2; He's initial weights."""
+    rng = np.random.default_rng((seed, case.depth, case.width, case.batch))
+    X = rng.standard_normal((case.batch, case.widths[0]), np.float32)
+    y = (X[:, :1] * X[:, 1:] > 0).astype(np.float32)
+    weights = tuple(
+        np.stack([he_normal(rng, i, o).astype(np.float32) for _ in range(case.networks)])
+        for i, o in pairwise(case.widths)
+    )
+    biases = tuple(np.zeros((case.networks, 1, o), np.float32) for o in case.widths[1:])
+    return Problem(case, X, y, weights, biases)
+
+
+def reference_losses(problem: Problem) -> Any:
+    """The first networks' losses in float64 by the hand-written loop: (steps, networks)."""
+    wide = np.float64
+    losses = []
+    for network in range(min(problem.case.networks, NETWORKS_COMPARED)):
+        step = numpy_loop(
+            [each[network].astype(wide) for each in problem.weights],
+            [each[network, 0].astype(wide) for each in problem.biases],
+            problem.X.astype(wide),
+            problem.y.astype(wide),
+            LEARNING_RATE,
+        )
+        losses.append([float(step()) for _ in range(STEPS_COMPARED)])
+    return np.array(losses).T
+
+
+def first_losses(contestant: Contestant) -> Any:
+    """The contestant's losses in its first steps, (steps, networks); this makes the steps."""
+    assert contestant.losses is not None
+    found: list[Any] = []
+    while sum(map(len, found)) < STEPS_COMPARED:
+        found.append(np.asarray(contestant.losses(contestant.call()), dtype=np.float64))
+    return np.concatenate(found)[:STEPS_COMPARED]
+
+
+def check_agreement(problem: Problem, contestants: list[Contestant]) -> float:
+    """The largest relative difference of a loss from the reference; makes every contestant's steps.
+
+    The reference is the hand-written loop in float64, for a few networks; all networks are
+    compared with the first contestant's. A case that is too large for the host has that one alone.
+    Raises `InputError`, with the contestant and the step, where a loss is farther away than
+    `TOLERANCE`, or where the losses stand still.
+    """
+    case = problem.case
+    tolerance = TOLERANCE[case.precision]
+    runs = {each.name: first_losses(each) for each in contestants if each.losses is not None}
+    first = next(iter(runs.values()))
+    if (first[-1] == first[0]).any():
+        raise InputError(f"{case}: the loss does not change, so the comparison would mean nothing")
+    known = [first]
+    if count_step(case).operations / case.networks <= LARGEST_REFERENCE:
+        known.append(reference_losses(problem))
+    worst = 0.0
+    for name, losses in runs.items():
+        for expected in known:
+            difference = np.abs(losses[:, : expected.shape[1]] / expected - 1).max(axis=1)
+            wrong = np.flatnonzero(~(difference <= tolerance))
+            if wrong.size:
+                step = int(wrong[0])
+                raise InputError(
+                    f"{case}: the losses of {name} differ at step {step + 1}: relative difference "
+                    f"{difference[step]:.1g}, accepted is {tolerance:g}"
+                )
+            worst = max(worst, float(difference.max()))
+    return worst

@@ -1,0 +1,272 @@
+"""What a run of `scratchnet bench` measured: tables of ratios, and sentences that follow from them.
+
+Times are given as multiples of the recorded step's, in the same round; seconds are in result.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from scratchnet.backends import available_backends
+from scratchnet.demos.bench import jax_peer, torch_peer
+from scratchnet.demos.bench.crossover import crossover_sentences
+from scratchnet.demos.bench.engine import EAGER, RECORDED
+from scratchnet.demos.bench.experiment import ONE_CORE, Result, Row
+from scratchnet.demos.bench.floors import LOOP, PRODUCTS
+from scratchnet.demos.bench.problem import STEPS_COMPARED, TOLERANCE
+from scratchnet.demos.bench.timing import figures
+from scratchnet.demos.tables import bullets, new_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "PyTorch eager": (torch_peer.EAGER, torch_peer.BATCHED),
+    "torch.compile": (torch_peer.COMPILED,),
+    "PyTorch CUDA graph": (torch_peer.GRAPH,),
+    "JAX jit": (jax_peer.JIT, jax_peer.MAPPED),
+    "JAX scan": (jax_peer.SCANNED,),
+    "matrix products": (PRODUCTS,),
+    "hand-written loop": (LOOP,),
+    "eager": (EAGER,),
+    "one CPU core": (ONE_CORE,),
+}
+"""The contestants beside the recorded step; in a column, who stands there for an ensemble too."""
+
+ROUNDS_FOR_A_CLAIM = 10
+BUSY = 0.05
+NEAR_THE_ROOF = 0.5
+
+
+def report(result: Result, console: Console) -> None:
+    """Print the devices, the tables and what they show."""
+    console.print()
+    for line in description(result):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    if not result.rows:
+        console.print("\nInterrupted before anything was measured.")
+        return
+    console.print()
+    console.print("The recorded step beside what the device can do", style="bold")
+    console.print(roofline_table(result))
+    if result.settings.peers or result.settings.baseline:
+        console.print("Time of a step, where the recorded step's is 1", style="bold")
+        detailed = result.settings.figures or len(result.rows) == 1
+        console.print(detailed_table(result) if detailed else compact_table(result))
+    console.print("What this run showed", style="bold")
+    console.print(bullets(sentences(result)))
+    console.print()
+
+
+def description(result: Result) -> Iterator[str]:
+    s = result.settings
+    for name, facts in result.environments.items():
+        threads = f", {s.threads} thread{'s' * (s.threads > 1)}" if name == "numpy" else ""
+        known = ("numpy", "cupy", "PyTorch", "JAX")
+        versions = ", ".join(f"{each} {facts[each]}" for each in known if each in facts)
+        yield f"{name}: {facts.get('device')}{threads}; {facts.get('blas', '')}; {versions}"
+    for (name, precision), ceilings in result.ceilings.items():
+        slow, fast = min(ceilings.bandwidths.values()), max(ceilings.bandwidths.values())
+        yield (
+            f"Measured limits of {name} in {precision}: {ceilings.product_rate / 1e9:,.0f} GFLOP/s "
+            f"in a matrix product; a copy moves {slow / 1e9:,.1f} to {fast / 1e9:,.1f} GB/s, by "
+            "its size."
+        )
+    yield (
+        "Each step is gradient descent on binary cross-entropy over all points. One process, "
+        f"{s.rounds} rounds, the contestants in turns; medians, with the 10th to 90th percentile."
+    )
+
+
+def roofline_table(result: Result) -> Table:
+    """A row for each case; how eager and recorded compare is the last column."""
+    table = new_table(
+        "network",
+        "points",
+        *on_heading(result),
+        "MFLOP",
+        "GFLOP/s",
+        "of\npeak",
+        "of\nmemory",
+        "binds",
+        "eager /\nrecorded",
+    )
+    for row in result.rows:
+        placed = row.placements[RECORDED]
+        table.add_row(
+            *label_cells(result, row),
+            figures(row.count.operations / 1e6),
+            figures(placed.rate / 1e9),
+            f"{placed.of_product_rate:.0%}",
+            f"{placed.of_bandwidth:.0%}",
+            placed.binds,
+            figures(row.ratios[EAGER].median),
+        )
+    return table
+
+
+def on_heading(result: Result) -> list[str]:
+    """A column for the device, where there is more than one."""
+    return ["on"] if len({device_name(row) for row in result.rows}) > 1 else []
+
+
+def label_cells(result: Result, row: Row) -> list[str]:
+    many = f"{row.case.networks:,} x " if row.case.networks > 1 else ""
+    device = [device_name(row)] if on_heading(result) else []
+    return [many + row.case.network, f"{row.case.batch:,}", *device]
+
+
+def device_name(row: Row) -> str:
+    """Such as `numpy`, or `cupy tf32`."""
+    precision = "" if row.case.precision == "fp32" else f" {row.case.precision}"
+    return row.case.backend + precision
+
+
+def detailed_table(result: Result) -> Table:
+    """A line for each contestant of each case, the fastest first."""
+    table = new_table("network", *on_heading(result), "contestant", "median", "10 % to 90 %")
+    for column in table.columns[:-2]:
+        column.justify = "left"
+    for row in result.rows:
+        label = [str(row.case), *[device_name(row)] * len(on_heading(result))]
+        for name, each in sorted(row.ratios.items(), key=lambda pair: pair[1].median):
+            style = "bold" if name == RECORDED else ""
+            spread = "" if name == RECORDED else f"{figures(each.low)} to {figures(each.high)}"
+            table.add_row(*label, name, figures(each.median), spread, style=style)
+            label = [""] * len(label)
+        table.add_section()
+    return table
+
+
+def compact_table(result: Result) -> Table:
+    """A line for each case, medians alone."""
+    present = columns(result)
+    headings = (each.replace(" ", "\n") for each in present)
+    table = new_table("network", "points", *on_heading(result), *headings)
+    for row in result.rows:
+        cells = [
+            figures(row.ratios[name].median) if (name := contestant_in(row, each)) else ""
+            for each in present
+        ]
+        table.add_row(*label_cells(result, row), *cells)
+    return table
+
+
+def columns(result: Result) -> list[str]:
+    """The columns in which somebody took part, in the order of `COLUMNS`."""
+    return [each for each in COLUMNS if any(contestant_in(row, each) for row in result.rows)]
+
+
+def contestant_in(row: Row, column: str) -> str | None:
+    """Who stands for a column in this case, if anybody."""
+    return next((name for name in COLUMNS[column] if name in row.ratios), None)
+
+
+def sentences(result: Result) -> list[str]:
+    """What the run showed, in words."""
+    rows = result.rows
+    if not rows:
+        return []
+    lines = [agreement_sentence(rows)]
+    for column in columns(result):
+        if column in ("matrix products", "one CPU core"):
+            continue
+        lines.append(comparison_sentence(result, column))
+    lines += [*floor_sentences(rows), *roof_sentences(rows), *core_sentences(rows)]
+    lines += crossover_sentences(rows)
+    if "cupy" not in result.settings.backends:
+        reason = available_backends().get("cupy")
+        lines.append(
+            "No GPU was measured" + (f": {reason}." if reason else ": --backend left it out.")
+        )
+    lines += result.notes
+    lines += caution_sentences(result)
+    if result.interrupted:
+        lines.append("Interrupted: the above is what was finished by then.")
+    return lines
+
+
+def agreement_sentence(rows: list[Row]) -> str:
+    worst = max(rows, key=lambda row: row.largest_difference / TOLERANCE[row.case.precision])
+    return (
+        f"Before anything was timed, the losses of all contestants agreed over {STEPS_COMPARED} "
+        f"steps: the largest relative difference was {worst.largest_difference:.1g}, accepted is "
+        f"{TOLERANCE[worst.case.precision]:g}."
+    )
+
+
+def comparison_sentence(result: Result, column: str) -> str:
+    """How often the recorded step was faster, by the percentiles, and by how much."""
+    found = [
+        row.ratios[name] for row in result.rows if (name := contestant_in(row, column)) is not None
+    ]
+    low, high = min(each.median for each in found), max(each.median for each in found)
+    span = figures(low) if len(found) == 1 else f"{figures(low)} to {figures(high)}"
+    line = f"{column}: {span} times the recorded step's time"
+    if result.settings.rounds < ROUNDS_FOR_A_CLAIM:
+        return f"{line} in {result.settings.rounds} rounds, too few to claim more."
+    faster, slower = sum(each.low > 1 for each in found), sum(each.high < 1 for each in found)
+    open_ = len(found) - faster - slower
+    return (
+        f"{line}; the recorded step is faster in {faster} of {len(found)} cases, slower in "
+        f"{slower}" + (f", and within the spread in {open_}." if open_ else ".")
+    )
+
+
+def floor_sentences(rows: list[Row]) -> Iterator[str]:
+    """The recorded step over its own products."""
+    over = [1 / row.ratios[PRODUCTS].median for row in rows if PRODUCTS in row.ratios]
+    if over:
+        span = (
+            figures(over[0]) if len(over) == 1 else f"{figures(min(over))} to {figures(max(over))}"
+        )
+        yield f"The recorded step takes {span} times as long as its matrix products alone."
+
+
+def roof_sentences(rows: list[Row]) -> Iterator[str]:
+    placed = [(row.placements[RECORDED], row) for row in rows]
+    (least, low), (most, high) = (
+        choose(placed, key=lambda pair: pair[0].of_roof) for choose in (min, max)
+    )
+    by_memory = sum(each.binds == "memory" for each, _ in placed)
+    if len(rows) == 1:
+        yield f"The step reaches {most.of_roof:.0%} of its roof, which is {most.binds}."
+    else:
+        yield (
+            f"Arithmetic is the nearer limit in {len(rows) - by_memory} cases and memory in "
+            f"{by_memory}; the recorded step reaches from {least.of_roof:.0%} ({low.case}) to "
+            f"{most.of_roof:.0%} ({high.case}) of what that limit allows."
+        )
+    far = sum(each.of_roof < NEAR_THE_ROOF for each, _ in placed)
+    if far:
+        yield (
+            f"In {far} of {len(rows)} cases that is below {NEAR_THE_ROOF:.0%}: there neither limit "
+            "explains the time, but products too small for the peak, elementwise passes of their "
+            "own, and the calls themselves."
+        )
+
+
+def core_sentences(rows: list[Row]) -> Iterator[str]:
+    for row in rows:
+        if ONE_CORE in row.ratios:
+            yield (
+                f"{row.case}: {row.ratios[ONE_CORE]} times the throughput of one CPU core, which "
+                "trains ten at a time."
+            )
+
+
+def caution_sentences(result: Result) -> Iterator[str]:
+    waited = [row.other_processes for row in result.rows if row.other_processes > BUSY]
+    if waited:
+        yield (
+            f"Caution: other processes took up to {max(waited):.0%} of the time in "
+            f"{len(waited)} of {len(result.rows)} cases; repeat this on a quiet machine."
+        )
+    disturbed = [row.other_threads for row in result.rows if row.other_threads > BUSY]
+    if disturbed:
+        yield (
+            f"Caution: threads of another library computed beside the engine, up to "
+            f"{max(disturbed):.0%} of its time."
+        )
