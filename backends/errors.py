@@ -13,6 +13,10 @@ class InputError(ValueError):
     """What the caller gave cannot be used. The message is one line that a person can act on."""
 
 
+class DeviceMemoryError(InputError):
+    """An array did not fit into the device's memory; what was computed before is still there."""
+
+
 def nearest_name(name: str, known: Mapping[str, object]) -> str:
     """A hint such as ``; did you mean 'relu'?``, or nothing where no known name is near."""
     import difflib

@@ -63,6 +63,11 @@ class Backend:
 
     name: str
     xp: ModuleType
+    precision = "fp32"
+    """To what the float32 operands of a product are rounded: fp32 (not at all), tf32, bf16, fp16.
+
+    All else, the sums inside the product included, is float32.
+    """
 
     def run(self, kernel: Kernel, *inputs: Any, out: Out = ...) -> Array:
         """out = kernel(*inputs): the only place where numbers are made, so all a recorder needs.
@@ -109,11 +114,14 @@ class Backend:
     def host_work(self, what: str) -> None:
         """Called before work that only the host can do; refused while a step is recorded."""
 
-    def __reduce__(self) -> tuple[Callable[[str], Backend], tuple[str]]:
-        """A copied or unpickled model computes on this process's backend of the same name."""
+    def __reduce__(self) -> tuple[Callable[..., Backend], tuple[str, str]]:
+        """A copied or unpickled model computes on this process's backend of the same name.
+
+        Its precision is kept too.
+        """
         from scratchnet.backends import get_backend
 
-        return get_backend, (self.name,)
+        return get_backend, (self.name, self.precision)
 
     # Movement between the host and the device.
 
@@ -140,6 +148,10 @@ class Backend:
     def address(self, array: Array) -> int:
         """Where the array's first number lies in memory."""
         raise NotImplementedError
+
+    def shares_memory(self, a: Array, b: Array) -> bool:
+        """Whether an entry of a and one of b lie in the same place; exact, and done by the host."""
+        return bool(self.xp.shares_memory(a, b))
 
     def synchronize(self) -> None:
         """Return when all work given to the device is done."""

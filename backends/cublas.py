@@ -1,0 +1,224 @@
+"""Matrix products by cuBLAS, with a handle and a workspace of our own.
+
+CuPy's products refuse to run while a CUDA graph is captured (cupy issue 6290), and copy every
+transposed operand of a batch. cuBLAS itself does neither: it is told how the operands lie.
+
+It counts columns first. A row-major matrix, read column by column, is its transpose; so what is
+asked for is out^T = b^T a^T, with the operands in the other order and nothing moved.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scratchnet.backends.interface import Array
+
+WORKSPACE_BYTES = 32 * 2**20
+"""What NVIDIA recommends for Hopper; older devices are content with 4 MiB."""
+
+
+class Gemm(NamedTuple):
+    """The integers of one call of cublasGemmStridedBatchedEx, in its order.
+
+    Matrix number i of an operand begins `step` entries after the one before, 0 for a shared one.
+    Its columns (for cuBLAS) begin `leading` entries apart.
+    """
+
+    transpose_b: bool
+    transpose_a: bool
+    m: int
+    n: int
+    k: int
+    leading_b: int
+    step_b: int
+    leading_a: int
+    step_a: int
+    leading_out: int
+    step_out: int
+    batch: int
+
+
+class Layout(NamedTuple):
+    """Shape, and strides counted in entries."""
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def layout_of(array: Array) -> Layout:
+    return Layout(array.shape, tuple([stride // array.itemsize for stride in array.strides]))
+
+
+def product_shape(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
+    """(..., n, k) and (..., k, m) -> (..., n, m). Raises `ValueError` where they do not fit."""
+    if a[-1] != b[-2]:
+        raise ValueError(f"matmul of shapes {tuple(a)} and {tuple(b)}: they do not fit")
+    return (*np.broadcast_shapes(tuple(a[:-2]), tuple(b[:-2])), a[-2], b[-1])
+
+
+def matrix_layout(layout: Layout) -> tuple[bool, int] | None:
+    """(whether it is stored by columns, entries from one row or column to the next).
+
+    None where neither its rows nor its columns are without gaps.
+    """
+    (rows, columns), (row_stride, column_stride) = layout.shape[-2:], layout.strides[-2:]
+    for by_columns, count, length, stride, inner in (
+        (False, rows, columns, row_stride, column_stride),
+        (True, columns, rows, column_stride, row_stride),
+    ):
+        # The stride of an axis with one entry says nothing.
+        leading = stride if count > 1 else max(1, length)
+        if (inner == 1 or length <= 1) and leading >= max(1, length):
+            return by_columns, leading
+    return None
+
+
+def batch_step(layout: Layout, batch: tuple[int, ...]) -> int | None:
+    """Entries from one matrix to the next over all leading axes, None where that varies."""
+    missing = len(batch) - len(layout.shape[:-2])
+    shape, strides = (1,) * missing + layout.shape[:-2], (0,) * missing + layout.strides[:-2]
+    axes = [
+        (count, stride if own > 1 else 0)
+        for count, own, stride in zip(batch, shape, strides, strict=True)
+        if count > 1
+    ]
+    for (_, outer), (count, inner) in zip(axes, axes[1:], strict=False):
+        if outer != count * inner:
+            return None
+    return axes[-1][1] if axes else 0
+
+
+def is_usable(layout: Layout, batch: tuple[int, ...]) -> bool:
+    """Whether cuBLAS can read (or write) these matrices where they lie."""
+    return matrix_layout(layout) is not None and batch_step(layout, batch) is not None
+
+
+def is_writable(layout: Layout, batch: tuple[int, ...]) -> bool:
+    """Whether they can be written: in rows, and each matrix in a place of its own."""
+    found = matrix_layout(layout)
+    return (
+        found is not None
+        and not found[0]
+        and (math.prod(batch) == 1 or (batch_step(layout, batch) or 0) > 0)
+    )
+
+
+def gemm_arguments(a: Layout, b: Layout, out: Layout) -> Gemm:
+    """What to ask cuBLAS for so that out = a b, all three being usable where they lie."""
+    batch = out.shape[:-2]
+    (by_columns_a, leading_a), (by_columns_b, leading_b), (_, leading_out) = (
+        matrix_layout(each) or (False, 0) for each in (a, b, out)
+    )
+    return Gemm(
+        by_columns_b,
+        by_columns_a,
+        b.shape[-1],
+        a.shape[-2],
+        a.shape[-1],
+        leading_b,
+        batch_step(b, batch) or 0,
+        leading_a,
+        batch_step(a, batch) or 0,
+        leading_out,
+        batch_step(out, batch) or 0,
+        math.prod(batch),
+    )
+
+
+class Operands(NamedTuple):
+    """How the numbers of a product are stored, and what it computes in: constants of cuBLAS."""
+
+    stored: int
+    result: int
+    computed: int
+
+
+_REAL_32, _REAL_64, _REAL_16, _BFLOAT_16 = 0, 1, 2, 14
+_COMPUTE_32, _COMPUTE_32_FAST_TF32, _COMPUTE_64 = 68, 77, 70
+_DEFAULT_ALGORITHM = -1
+
+OPERANDS = {
+    "float64": Operands(_REAL_64, _REAL_64, _COMPUTE_64),
+    "fp32": Operands(_REAL_32, _REAL_32, _COMPUTE_32),
+    "tf32": Operands(_REAL_32, _REAL_32, _COMPUTE_32_FAST_TF32),
+    "fp16": Operands(_REAL_16, _REAL_32, _COMPUTE_32),
+    "bf16": Operands(_BFLOAT_16, _REAL_32, _COMPUTE_32),
+}
+"""Of each precision, and of float64 arrays. All sums of float32 products are taken in float32."""
+
+_int, _long, _pointer = ctypes.c_int, ctypes.c_longlong, ctypes.c_void_p
+_OPERAND = (_pointer, _int, _int, _long)
+SIGNATURES: dict[str, tuple[Any, ...]] = {
+    "cublasCreate_v2": (ctypes.POINTER(_pointer),),
+    "cublasSetStream_v2": (_pointer, _pointer),
+    "cublasSetWorkspace_v2": (_pointer, _pointer, ctypes.c_size_t),
+    "cublasGemmStridedBatchedEx": (
+        *(_pointer, _int, _int, _int, _int, _int),
+        *(_pointer, *_OPERAND, *_OPERAND),
+        *(_pointer, *_OPERAND),
+        *(_int, _int, _int),
+    ),
+}
+"""The functions of cuBLAS that are used, with the types of their arguments."""
+
+
+def load_library() -> ctypes.CDLL:
+    """cuBLAS, from the same places in which CuPy looks for it.
+
+    Raises `OSError` or CuPy's `DynamicLibNotFoundError`, a `RuntimeError`, where there is none.
+    """
+    from cuda.pathfinder import load_nvidia_dynamic_lib
+
+    library = ctypes.CDLL(load_nvidia_dynamic_lib("cublas").abs_path)
+    for name, arguments in SIGNATURES.items():
+        getattr(library, name).argtypes = arguments
+    library.cublasGetStatusString.restype = ctypes.c_char_p
+    return library
+
+
+class Cublas:
+    """A cuBLAS handle on the current device. All its work is put on CuPy's current stream."""
+
+    def __init__(self, xp: Any) -> None:
+        self._xp = xp
+        self._library = load_library()
+        self._handle = ctypes.c_void_p()
+        self._call("cublasCreate_v2", ctypes.byref(self._handle))
+        # cuBLAS would otherwise allocate when it first runs on a stream, which a capture forbids.
+        self._workspace = xp.empty(WORKSPACE_BYTES, np.uint8)
+        self._stream: int | None = None
+
+    def _call(self, function: str, *arguments: Any) -> None:
+        status = getattr(self._library, function)(*arguments)
+        if status:
+            text = self._library.cublasGetStatusString(status).decode()
+            raise RuntimeError(f"{function} of cuBLAS failed with status {status}: {text}")
+
+    def _follow_current_stream(self) -> None:
+        stream = self._xp.cuda.get_current_stream().ptr
+        if stream != self._stream:
+            self._call("cublasSetStream_v2", self._handle, stream)
+            # Setting the stream goes back to cuBLAS's own workspace.
+            workspace = self._workspace
+            self._call("cublasSetWorkspace_v2", self._handle, workspace.data.ptr, workspace.nbytes)
+            self._stream = stream
+
+    def multiply(self, gemm: Gemm, a: Array, b: Array, out: Array, operands: Operands) -> None:
+        """out = a b, of arrays whose layouts are those that `gemm` was made for."""
+        self._follow_current_stream()
+        number = ctypes.c_double if operands.computed == _COMPUTE_64 else ctypes.c_float
+        one, zero = number(1), number(0)
+        self._call(
+            "cublasGemmStridedBatchedEx",
+            self._handle,
+            *(gemm.transpose_b, gemm.transpose_a, gemm.m, gemm.n, gemm.k, ctypes.byref(one)),
+            *(b.data.ptr, operands.stored, gemm.leading_b, gemm.step_b),
+            *(a.data.ptr, operands.stored, gemm.leading_a, gemm.step_a, ctypes.byref(zero)),
+            *(out.data.ptr, operands.result, gemm.leading_out, gemm.step_out),
+            *(gemm.batch, operands.computed, _DEFAULT_ALGORITHM),
+        )

@@ -1,0 +1,215 @@
+"""CUDA C++ sources of the fused steps: one kernel each, for `real` = float and = double.
+
+Each computes what the body of the same name in `interface.py` says. The loop of `for_each` lets a
+grid of any size serve n entries. Reading twice what one has written is safe, since an entry is
+read and written by one thread only; so an array may be both input and output.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends.interface import Array
+
+REALS = {"float32": "float", "float64": "double"}
+
+COMMON = """
+typedef unsigned long long word;
+typedef long long whole;
+
+#define for_each(i, n) \\
+    for (whole i = blockIdx.x * (whole)blockDim.x + threadIdx.x; i < (n); \\
+         i += (whole)gridDim.x * blockDim.x)
+"""
+
+ACTIVATIONS = """
+// y <- max(0, y + b), y being (E, N, d). A network's bias begins `bias_step` entries after the
+// one before.
+extern "C" __global__ void bias_relu(
+    real* y, const real* bias, whole bias_step, whole entries_of_network, whole d, whole n)
+{
+    for_each(i, n) {
+        real sum = y[i] + bias[i / entries_of_network * bias_step + i % d];
+        y[i] = sum <= 0 ? real(0) : sum;    // a NaN stays one
+    }
+}
+
+extern "C" __global__ void relu_backward(const real* dy, const real* y, real* dx, whole n)
+{
+    for_each(i, n) dx[i] = dy[i] * real(y[i] > 0);
+}
+
+// One warp for each row of x (rows, d).
+extern "C" __global__ void softmax(const real* x, real* y, int take_log, whole rows, whole d)
+{
+    const unsigned everyone = 0xffffffffu;
+    whole lane = threadIdx.x % 32, warps = (whole)gridDim.x * blockDim.x / 32;
+    whole warp = (blockIdx.x * (whole)blockDim.x + threadIdx.x) / 32;
+    for (whole row = warp; row < rows; row += warps) {
+        const real* z = x + row * d;
+        real largest = z[0], total = 0;
+        for (whole j = lane; j < d; j += 32) largest = fmax(largest, z[j]);
+        for (int far = 16; far; far /= 2)
+            largest = fmax(largest, __shfl_xor_sync(everyone, largest, far));
+        for (whole j = lane; j < d; j += 32) total += exp(z[j] - largest);
+        for (int far = 16; far; far /= 2) total += __shfl_xor_sync(everyone, total, far);
+        real log_total = log(total);
+        for (whole j = lane; j < d; j += 32) {
+            real shifted = z[j] - largest;
+            y[row * d + j] = take_log ? shifted - log_total : exp(shifted) / total;
+        }
+    }
+}
+"""
+
+LOSSES = """
+// The targets repeat after `targets_entries`: an ensemble's networks share them, or have their own.
+// The n losses are followed by their n derivatives.
+extern "C" __global__ void binary_cross_entropy(
+    const real* logits, const real* targets, whole targets_entries, real* both, whole n)
+{
+    for_each(i, n) {
+        real z = logits[i], t = targets[i % targets_entries];
+        real small = exp(-fabs(z));
+        both[i] = fmax(z, real(0)) + log1p(small) - t * z;
+        both[n + i] = exp(fmin(z, real(0))) / (1 + small) - t;
+    }
+}
+"""
+
+OPTIMIZERS = """
+extern "C" __global__ void sgd_step(
+    real* p, const real* g, real* v, const real* rate, int has_velocity, int nesterov,
+    double momentum, double weight_decay, whole n)
+{
+    const real mu = momentum, decay = weight_decay, step = *rate;
+    for_each(i, n) {
+        real direction = g[i];
+        if (decay != 0) direction += decay * p[i];
+        if (has_velocity) {
+            real velocity = v[i] = mu * v[i] + direction;
+            direction = nesterov ? direction + mu * velocity : velocity;
+        }
+        p[i] -= step * direction;
+    }
+}
+
+extern "C" __global__ void adam_step(
+    real* p, const real* g, real* m, real* v, const real* rate, const real* c1, const real* c2,
+    double beta1, double beta2, double epsilon, double weight_decay, int decoupled, whole n)
+{
+    const real b1 = beta1, b2 = beta2, rest1 = 1 - beta1, rest2 = 1 - beta2;
+    const real decay = weight_decay, step = *rate;
+    for_each(i, n) {
+        real parameter = p[i], gradient = g[i];
+        if (decay != 0) {
+            if (decoupled) parameter -= step * (decay * parameter);
+            else gradient += decay * parameter;
+        }
+        real first = m[i] = b1 * m[i] + rest1 * gradient;
+        real second = v[i] = b2 * v[i] + rest2 * (gradient * gradient);
+        p[i] = parameter - step * (first / (sqrt(second / *c2) + real(epsilon)) / *c1);
+    }
+}
+"""
+
+RANDOM = """
+// Widynski's generator, as Backend.random_bits writes it down.
+__device__ word squares(word counter, word key)
+{
+    word start = counter * key, shifted = start + key, x = start;
+    x = x * x + start;   x = (x >> 32) | (x << 32);
+    x = x * x + shifted; x = (x >> 32) | (x << 32);
+    x = x * x + start;   x = (x >> 32) | (x << 32);
+    return (x * x + shifted) >> 32;
+}
+
+extern "C" __global__ void random_bits(
+    const word* counters, const word* keys, whole counters_of_key, word* bits, whole n)
+{
+    for_each(i, n) bits[i] = squares(counters[i], keys[i / counters_of_key]);
+}
+
+extern "C" __global__ void dropout_mask(
+    const word* counters, const word* keys, whole counters_of_key, word smallest_kept,
+    double value_kept, real* mask, whole n)
+{
+    for_each(i, n) {
+        word bits = squares(counters[i], keys[i / counters_of_key]);
+        mask[i] = bits >= smallest_kept ? real(value_kept) : real(0);
+    }
+}
+"""
+
+CONVERSIONS = """
+__device__ unsigned short to_fp16(float x)
+{
+    unsigned short y;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y) : "f"(x));
+    return y;
+}
+
+// The upper half of the bits, rounded to the nearest, ties to even; a NaN stays one.
+__device__ unsigned short to_bf16(float x)
+{
+    unsigned bits = __float_as_uint(x);
+    if (x != x) return (bits >> 16) | 0x40;
+    return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
+// From matrices with gaps between their rows to the same without.
+extern "C" __global__ void to_16_bits(
+    const float* x, whole rows, whole columns, whole leading, whole step, int bfloat,
+    unsigned short* y, whole n)
+{
+    for_each(i, n) {
+        whole row = i / columns;
+        float value = x[row / rows * step + row % rows * leading + i % columns];
+        y[i] = bfloat ? to_bf16(value) : to_fp16(value);
+    }
+}
+"""
+
+
+def sources() -> dict[str, str]:
+    """A complete source for each dtype; what is compiled is what runs."""
+    body = COMMON + ACTIVATIONS + LOSSES + OPTIMIZERS + RANDOM + CONVERSIONS
+    return {dtype: f"#define real {real}\n{body}" for dtype, real in REALS.items()}
+
+
+KERNELS = (
+    *("bias_relu", "relu_backward", "softmax", "binary_cross_entropy", "sgd_step", "adam_step"),
+    *("random_bits", "dropout_mask", "to_16_bits"),
+)
+COMPILER_OPTIONS = ("-std=c++17",)
+THREADS = 256
+MOST_BLOCKS = 2**16
+
+
+class Kernels:
+    """The kernels of one dtype, compiled for the current device; CuPy keeps them on disk."""
+
+    def __init__(self, xp: Any, dtype: str) -> None:
+        module = xp.RawModule(code=sources()[dtype], options=COMPILER_OPTIONS)
+        self._functions = {name: module.get_function(name) for name in KERNELS}
+
+    def launch(self, name: str, threads: int, *arguments: Any) -> None:
+        """Start a kernel on that many threads, or fewer that then do more each."""
+        if threads == 0:
+            return
+        blocks = min(-(-threads // THREADS), MOST_BLOCKS)
+        self._functions[name]((blocks,), (THREADS,), tuple(map(as_argument, arguments)))
+
+
+def as_argument(value: Any) -> Array | np.generic:
+    """A Python number in the type that the sources declare: int, whole, or double.
+
+    A bool is an int there, an int a whole.
+    """
+    if isinstance(value, bool):
+        return np.int32(value)
+    if isinstance(value, int):
+        return np.int64(value)
+    return np.float64(value) if isinstance(value, float) else value
