@@ -1,0 +1,1 @@
+"""`scratchnet depth-limits`: where more layers hurt the training itself, and what helps."""

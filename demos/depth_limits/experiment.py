@@ -1,0 +1,145 @@
+"""Networks of up to 64 layers on two spirals: training accuracy, first gradients, and time.
+
+Accuracy is that on the training data. A deeper network could represent what a shallower one does,
+so where its training accuracy is lower, training failed, and neither capacity nor overfitting is to
+blame: this is the degradation that He et al. (2016) found and cured with residual blocks.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scratchnet.batches import checked_data
+from scratchnet.demos.depth_limits.settings import (
+    COSTS,
+    Network,
+    Settings,
+    build,
+    networks,
+)
+from scratchnet.demos.seeded_data import Data, load
+from scratchnet.demos.terminal import Advance, no_progress
+from scratchnet.losses import get_loss
+from scratchnet.model import Model
+from scratchnet.optim import Adam
+from scratchnet.schedules import constant, linear_warmup
+from scratchnet.training import accuracy, evaluate_loss, fit
+
+LOSS = "binary_cross_entropy"
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """What became of the networks of one kind and depth; arrays are over the seeds."""
+
+    network: Network
+    parameters: int
+    first_gradient: Any
+    """|dL/dW_1| before the first step, NaN where it is not finite."""
+    accuracy: Any
+    """On the training data, NaN for a network that diverged."""
+    final_loss: Any
+    diverged: dict[int, int]
+    """By number in the ensemble, the epoch (from 1) whose loss was not finite."""
+    seconds_per_epoch: float
+    """Of all seeds together: the median over the epochs, which a busy moment does not move."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    settings: Settings
+    rows: list[Row]
+    unfinished: list[Network]
+
+    def find(self, kind: str, layers: int, switched: bool = False) -> Row | None:
+        for row in self.rows:
+            if row.network == Network(kind, layers, switched):
+                return row
+        return None
+
+
+def run(settings: Settings, advance: Advance = no_progress) -> Result:
+    """Train all networks; Ctrl-C keeps what was finished, and is raised where that is nothing."""
+    planned = networks(settings)
+    data = load("spirals", settings.points, settings.seed, settings.seeds)
+    rows: list[Row] = []
+    try:
+        for network in planned:
+            rows.append(train(settings, network, data, advance))
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+    return Result(settings, rows, planned[len(rows) :])
+
+
+def cost(settings: Settings, network: Network) -> float:
+    """The time of a network relative to others, about."""
+    return COSTS[network.kind] * network.layers * settings.epochs
+
+
+def train(settings: Settings, network: Network, data: Data, advance: Advance) -> Row:
+    """Train one ensemble with Adam, full batch. Raises `KeyboardInterrupt`."""
+    s = settings
+    advance(0, note=str(network))
+    model = build(s, network)
+    gradient = first_gradient(model, data)
+    rate: Any = s.learning_rate
+    if network.switched and s.warmup is not None:
+        rate = linear_warmup(constant(s.learning_rate), s.warmup)
+    step = cost(s, network) / s.epochs
+    clock = [time.perf_counter()]
+
+    def after_epoch(*_: Any) -> None:
+        clock.append(time.perf_counter())
+        advance(step)
+
+    with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
+        # The report names what diverged.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        history = fit(
+            model,
+            data.X,
+            data.y,
+            loss=LOSS,
+            optimizer=Adam(model, rate),
+            epochs=s.epochs,
+            clip_norm=s.clip if network.switched else None,
+            callbacks=[after_epoch],
+        )
+        if history.stopped == "interrupted":
+            raise KeyboardInterrupt
+        advance((s.epochs - history.epochs) * step)
+        final = np.array(evaluate_loss(model, data.X, data.y, LOSS), np.float64)
+        reached = accuracy(model, data.X, data.y)
+    epochs = {each.network: each.epoch + 1 for each in history.diverged}
+    for each in np.flatnonzero(~np.isfinite(final)).tolist():
+        epochs.setdefault(each, s.epochs + 1)
+    reached[list(epochs)] = final[list(epochs)] = math.nan
+    return Row(
+        network,
+        model.parameter_count,
+        gradient,
+        reached,
+        final,
+        epochs,
+        float(np.median(np.diff(clock))),
+    )
+
+
+def first_gradient(model: Model, data: Data) -> Any:
+    """|dL/dW_1| of each network on the whole training set, in training mode, (seeds,)."""
+    compute_loss = get_loss(LOSS)
+    inputs, targets = checked_data(model, data.X, data.y, compute_loss)
+    model.train()
+    with np.errstate(over="ignore", invalid="ignore"):
+        compute_loss(model(inputs), targets).sum().backward()
+    weight = model.parameters()[0]
+    gradient = np.array(model.backend.to_numpy(weight.grad), np.float64)
+    norms = np.sqrt(np.square(gradient).sum(axis=(-2, -1)))
+    return np.where(np.isfinite(norms), norms, math.nan)
