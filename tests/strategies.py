@@ -96,7 +96,7 @@ EVERY_OP: dict[str, Op] = {
     "power": ops.power,
     "maximum": ops.maximum,
     "minimum": ops.minimum,
-    "where": lambda a, b: ops.where(_EVERY_THIRD, a, b),
+    "where": lambda a, b: ops.where(a.backend.asarray(_EVERY_THIRD), a, b),
     "matmul": lambda a, b: ops.matmul(a, b.mT),
     "affine": lambda a, b: ops.affine(a, b.mT, b[:, 0]),
     "concatenate": lambda a, b: ops.concatenate([a, b, a], axis=1),
@@ -123,7 +123,7 @@ EVERY_OP: dict[str, Op] = {
     "softplus": lambda a, b: ops.softplus(a),
     "gelu": lambda a, b: ops.gelu(a),
     "threshold": lambda a, b: ops.threshold(a, surrogate_window=BETWEEN_BANDS),
-    "dropout": lambda a, b: ops.dropout(a, 0.5, _COUNTERS, _KEY),
+    "dropout": lambda a, b: ops.dropout(a, 0.5, *map(a.backend.asarray, (_COUNTERS, _KEY))),
     "standardize": lambda a, b: ops.standardize(a)[0],
 }
 """Every op as a function of two tensors a, b of shape (3, 4) with positive entries."""

@@ -1,0 +1,137 @@
+"""What cuBLAS is asked for, carried out by its definition: columns first, with given gaps."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scratchnet.backends.cublas import (
+    Gemm,
+    batch_step,
+    gemm_arguments,
+    is_usable,
+    is_writable,
+    layout_of,
+    matrix_layout,
+    product_shape,
+)
+
+KINDS = (
+    "contiguous",
+    "transposed",
+    "part of a buffer",
+    "part, transposed",
+    "shared",
+    "every second",
+)
+
+
+def matrices(kind: str, batch: tuple[int, ...], rows: int, columns: int) -> tuple[Any, Any]:
+    """(the memory as a flat array, a view of it with that shape), filled with distinct numbers."""
+    if kind == "shared":
+        memory = np.arange(1.0, rows * columns + 1)
+        return memory, np.broadcast_to(memory.reshape(rows, columns), (*batch, rows, columns))
+    if kind.endswith("transposed"):
+        memory, view = matrices(
+            "contiguous" if kind == "transposed" else "part of a buffer", batch, columns, rows
+        )
+        return memory, view.swapaxes(-1, -2)
+    size = rows * columns
+    if kind == "every second":
+        memory = np.arange(1.0, 2 * int(np.prod(batch)) * size + 1)
+        return memory, memory.reshape(*batch, rows, 2 * columns)[..., ::2]
+    before, after = (0, 0) if kind == "contiguous" else (3, 2)
+    memory = np.arange(1.0, int(np.prod(batch)) * (before + size + after) + 1)
+    packed = memory.reshape(*batch, before + size + after)[..., before : before + size]
+    return memory, packed.reshape(*batch, rows, columns)
+
+
+def start(memory: Any, view: Any) -> int:
+    """Which entry of the memory is the view's first."""
+    addresses = [each.__array_interface__["data"][0] for each in (memory, view)]
+    return (addresses[1] - addresses[0]) // memory.itemsize
+
+
+def blas(g: Gemm, a: Any, a_start: int, b: Any, b_start: int, out: Any, out_start: int) -> None:
+    """C_i <- op(B_i) op(A_i), each matrix stored by columns; as NVIDIA's reference defines it."""
+    m, n, k = np.arange(g.m), np.arange(g.n), np.arange(g.k)
+    for i in range(g.batch):
+        row, column = (k, m) if g.transpose_b else (m, k)
+        first = b[b_start + i * g.step_b + row[:, None] + column * g.leading_b]
+        row, column = (n, k) if g.transpose_a else (k, n)
+        second = a[a_start + i * g.step_a + row[:, None] + column * g.leading_a]
+        first = first.T if g.transpose_b else first
+        second = second.T if g.transpose_a else second
+        out[out_start + i * g.step_out + m[:, None] + n * g.leading_out] = first @ second
+
+
+@given(
+    batch=st.lists(st.integers(1, 3), max_size=2).map(tuple),
+    sides=st.tuples(*[st.integers(1, 4)] * 3),
+    kinds=st.tuples(*[st.sampled_from(KINDS)] * 2),
+    target=st.sampled_from(KINDS[:1] + KINDS[2:3]),
+)
+@settings(max_examples=300)
+def test_every_layout_that_is_used_gives_the_product(
+    batch: Any, sides: Any, kinds: Any, target: str
+) -> None:
+    n, k, m = sides
+    (a_memory, a), (b_memory, b) = (
+        matrices(kind, batch, *shape) for kind, shape in zip(kinds, ((n, k), (k, m)), strict=True)
+    )
+    out_memory, out = matrices(target, batch, n, m)
+    untouched = out_memory.copy()
+    assert out.shape == product_shape(a.shape, b.shape)
+    assert is_writable(layout_of(out), batch)
+    for kind, each in zip(kinds, (a, b), strict=True):
+        if kind != "every second":
+            assert is_usable(layout_of(each), batch), kind
+    if all(is_usable(layout_of(each), batch) for each in (a, b)):
+        gemm = gemm_arguments(*map(layout_of, (a, b, out)))
+        blas(
+            gemm,
+            *(a_memory, start(a_memory, a), b_memory, start(b_memory, b)),
+            *(out_memory, start(out_memory, out)),
+        )
+        np.testing.assert_array_equal(out, a @ b)
+        inside = start(out_memory, out)
+        np.testing.assert_array_equal(out_memory[:inside], untouched[:inside])
+
+
+def test_one_operand_of_a_network_alone_serves_an_ensemble() -> None:
+    """Inputs (N, d) with weights (E, d, h), and the other way round."""
+    x, weights = np.arange(8.0).reshape(4, 2), np.arange(18.0).reshape(3, 2, 3)
+    for a, b in ((x, weights), (weights.swapaxes(-1, -2).copy(), x.T)):
+        out = np.empty(product_shape(a.shape, b.shape))
+        blas(
+            gemm_arguments(*map(layout_of, (a, b, out))),
+            a.ravel(),
+            0,
+            b.ravel(order="K"),
+            0,
+            out.ravel(),
+            0,
+        )
+        np.testing.assert_array_equal(out, a @ b)
+
+
+def test_layouts_that_need_a_copy() -> None:
+    x = np.zeros((6, 8))
+    assert matrix_layout(layout_of(x[::2])) == (False, 16)
+    assert matrix_layout(layout_of(x[:, ::2])) is None
+    assert matrix_layout(layout_of(x[::-1])) is None
+    assert matrix_layout(layout_of(np.broadcast_to(x[0], (6, 8)))) is None
+    shared_inside = np.broadcast_to(np.zeros((2, 1, 3, 3)), (2, 4, 3, 3))
+    assert batch_step(layout_of(shared_inside), (2, 4)) is None
+    assert not is_writable(layout_of(x.T), ())
+    assert not is_writable(layout_of(np.broadcast_to(x, (2, 6, 8))), (2,))
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [((2, 3), (4, 5)), ((2, 3, 4), (3, 4, 5)), ((3, 2, 2), (2, 2, 2))]
+)
+def test_shapes_that_do_not_fit(a: Any, b: Any) -> None:
+    with pytest.raises(ValueError):
+        product_shape(a, b)

@@ -1,0 +1,107 @@
+"""Movement between host and device, recording, and the table of backends."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from agreement import either_dtype
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from strategies import shapes
+
+from scratchnet.backends import (
+    Backend,
+    InputError,
+    NumpyBackend,
+    available_backends,
+    get_backend,
+)
+from scratchnet.backends.interface import Timer
+
+
+@either_dtype
+@given(values=hnp.arrays(np.float64, shapes(), elements=st.floats(-1e6, 1e6, width=32)))
+@settings(max_examples=15)
+def test_arrays_survive_the_way_to_the_device_and_back(
+    backend: Backend, dtype: str, values: Any
+) -> None:
+    array = backend.asarray(values.T, dtype)
+    assert array.flags.c_contiguous and array.dtype == dtype
+    assert type(backend.to_numpy(array)) is np.ndarray
+    assert np.array_equal(backend.to_numpy(array), values.T)
+    copy = backend.copy(array)
+    assert not backend.xp.shares_memory(copy, array) and backend.asarray(array) is array
+    backend.synchronize()
+
+
+@pytest.mark.parametrize("wanted", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("given", [np.float32, np.float64, np.int16, np.bool_])
+def test_converting_an_array_is_one_call(backend: Backend, given: Any, wanted: str) -> None:
+    """So that a replay converts the batch anew. An array that fits is taken as it is."""
+    x = backend.asarray(np.arange(6).reshape(2, 3), given)
+    for values in (x, x.T):
+        with backend.recording() as calls:
+            array = backend.asarray(values, wanted)
+        fits = array is values
+        assert fits == (values is x and x.dtype == wanted) and len(calls) == (not fits)
+        values[...] = 0
+        for kernel, inputs, out, _ in calls:
+            kernel(*inputs, out=out)
+        assert not backend.to_numpy(array).any() and array.dtype == wanted
+        values[...] = 1
+
+
+def test_recording_notes_each_call_once_and_ends_with_its_block(backend: Backend) -> None:
+    """Also after an exception, and in a block within a block."""
+    x = backend.asarray(np.ones((2, 3)))
+    with backend.recording() as calls:
+        y = backend.add(x, 1.0)
+        with backend.recording() as inner:
+            backend.sigmoid(y)
+        with pytest.raises(ZeroDivisionError), backend.recording():
+            raise ZeroDivisionError
+        assert calls[1:] == inner and len({id(out) for *_, out in inner}) < len(inner)
+        noted = len(calls)
+    backend.add(x, 1.0)
+    assert len(calls) == noted and calls[0][2] is y and calls[0][1] == (x, 1.0)
+
+
+def test_device_info_is_plain_and_the_timer_counts_seconds(backend: Backend) -> None:
+    info = backend.device_info()
+    assert info["backend"] == backend.name
+    assert all(type(value) in (str, int, float) for value in info.values())
+    timer = backend.timer()
+    assert math.isnan(timer.seconds)
+    with timer:
+        backend.ones((2,), "float32")
+    assert timer.seconds >= 0
+
+
+def test_the_timer_waits_for_the_device_at_both_ends() -> None:
+    """Without, it would measure how long it takes to hand the work over."""
+    waits: list[str] = []
+    with Timer(lambda: waits.append("waited")):
+        waits.append("worked")
+    assert waits == ["waited", "worked", "waited"]
+
+
+def test_backends_by_name() -> None:
+    assert get_backend("numpy") is get_backend("numpy")
+    assert get_backend() in map(
+        get_backend, [n for n, why in available_backends().items() if not why]
+    )
+    own = NumpyBackend()
+    assert get_backend(own) is own
+    for name, why_not in available_backends().items():
+        if why_not:
+            assert "\n" not in why_not
+            with pytest.raises(InputError, match=f"backend '{name}' cannot be used: "):
+                get_backend(name)
+
+
+@pytest.mark.parametrize("name", ["Numpy", "cuda", "", None, 3])
+def test_an_unknown_backend_lists_the_known_ones(name: Any) -> None:
+    with pytest.raises(InputError, match=r"^unknown backend .*: known are auto, numpy, cupy.*$"):
+        get_backend(name)
