@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from scratchnet.backends import PRECISIONS
 from scratchnet.demos import options
 from scratchnet.demos.bench.experiment import Result, Row, run, total_cost
 from scratchnet.demos.bench.figures import plot
 from scratchnet.demos.bench.problem import LEARNING_RATE, STEPS_COMPARED, TOLERANCE
 from scratchnet.demos.bench.report import report, sentences
-from scratchnet.demos.bench.settings import PEERS, PRECISIONS, choose_settings, listed_names
+from scratchnet.demos.bench.settings import PEERS, choose_settings, listed_names
 from scratchnet.demos.command_line import INTERRUPTED
 from scratchnet.demos.results import check_writable, deliver
 from scratchnet.demos.terminal import console_for, progress

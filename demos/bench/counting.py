@@ -43,6 +43,8 @@ class StepCount:
 
     product_operations: int
     elementwise_operations: int
+    product_bytes: int
+    """Of the bytes below those that the products move."""
     bytes: int
     working_set: int
     """Bytes of everything that the step touches: data, parameters, gradients, activations."""
@@ -55,21 +57,25 @@ class StepCount:
 def count_step(case: Case) -> StepCount:
     """The formulas above for a step of gradient descent on the case's networks."""
     e, n = case.networks, case.batch
-    products = elementwise = numbers = parameters = activations = 0
+    products = elementwise = product_numbers = other_numbers = activations = 0
     for layer, (i, o) in enumerate(pairwise(case.widths)):
         is_first, is_hidden = layer == 0, layer < case.depth
         # The networks share one batch of inputs.
-        read = n * i * (1 if is_first else e)
-        weight, written = e * i * o, e * n * o
-        products += (2 if is_first else 3) * 2 * e * n * i * o
+        read, weight, written = n * i * (1 if is_first else e), e * i * o, e * n * o
+        per_layer = 2 if is_first else 3
+        products += per_layer * 2 * e * n * i * o
+        product_numbers += per_layer * (read + weight + written)
         elementwise += (2 + 3 * is_hidden) * written
-        numbers += 2 * (read + weight + written) + 2 * e * o + is_hidden * written
-        numbers += 0 if is_first else written + weight + read
-        parameters += weight + e * o
+        other_numbers += 2 * e * o + is_hidden * written
         activations += written
+    parameters = e * case.parameters
     elementwise += LOSS_OPERATIONS * e * n + 2 * parameters
-    numbers += 2 * e * n + n + 3 * parameters
+    other_numbers += 2 * e * n + n + 3 * parameters
     touched = n * (case.widths[0] + 1) + 2 * parameters + 2 * activations
     return StepCount(
-        products, elementwise, BYTES_OF_A_NUMBER * numbers, BYTES_OF_A_NUMBER * touched
+        products,
+        elementwise,
+        BYTES_OF_A_NUMBER * product_numbers,
+        BYTES_OF_A_NUMBER * (product_numbers + other_numbers),
+        BYTES_OF_A_NUMBER * touched,
     )

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from scratchnet.backends import Backend, get_backend
+from scratchnet.backends import Backend, DeviceMemoryError, get_backend
 from scratchnet.demos.bench.counting import StepCount, count_step
 from scratchnet.demos.bench.engine import EAGER, RECORDED, engine_contestants
 from scratchnet.demos.bench.floors import loop_contestant, products_contestant
@@ -82,7 +82,10 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
         try:
             result = Result(settings, all_ceilings(settings, advance), result.environments)
             for case in settings.cases:
-                result.rows.append(time_case(case, settings, result, advance))
+                try:
+                    result.rows.append(time_case(case, settings, result, advance))
+                except (MemoryError, DeviceMemoryError) as error:
+                    result.notes.append(f"{case} on {case.backend} was left out: {error}")
         except KeyboardInterrupt:
             result = Result(
                 settings, result.ceilings, result.environments, result.rows, result.notes, True
@@ -111,9 +114,7 @@ def environments(settings: Settings) -> dict[str, dict[str, Any]]:
 
 def backend_of(case: Case) -> Backend:
     """The case's backend, computing its products in the case's precision."""
-    if case.precision == "fp32":
-        return get_backend(case.backend)
-    return get_backend(case.backend, precision=case.precision)  # type: ignore[call-arg]
+    return get_backend(case.backend, case.precision)
 
 
 def ceiling_sizes(settings: Settings) -> dict[tuple[str, str], set[int]]:

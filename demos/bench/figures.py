@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scratchnet.demos.bench.roofline import Ceilings
 
 GREY = "#666666"
-MARKERS = "os^Dv<>"
+MARKERS = "os^Dv>"
 
 
 @styled
@@ -111,10 +111,9 @@ def time_figure(result: Result) -> Figure:
 
 def time_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
     sizes = np.array([row.count.operations for row in rows]) / 1e6
-    drawn: dict[str, Any] = {"recorded": [RECORDED] * len(rows)}
+    drawn: dict[str, Any] = {RECORDED: [RECORDED] * len(rows)}
     drawn |= {each: [contestant_in(row, each) for row in rows] for each in COLUMNS}
-    styles = ((c, m) for m in MARKERS for c in LINE_COLORS)
-    for (label, names), (color, marker) in zip(drawn.items(), styles, strict=False):
+    for number, (label, names) in enumerate(drawn.items()):
         found = [
             (size, 1e6 * row.seconds[name].median * row.case.networks)
             for size, row, name in zip(sizes, rows, names, strict=True)
@@ -124,8 +123,14 @@ def time_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
             continue
         if label == PRODUCTS:
             label = "matrix products alone"
-        zorder = 4 if label == "recorded" else 3
-        axes.plot(*zip(*found, strict=True), marker, color=color, label=label, zorder=zorder)
+        axes.plot(
+            *zip(*found, strict=True),
+            MARKERS[number % len(MARKERS)],
+            color=LINE_COLORS[number % len(LINE_COLORS)],
+            label=label,
+            zorder=4 if label == RECORDED else 3,
+            alpha=0.85,
+        )
     span = np.array([sizes.min() / 1.5, sizes.max() * 1.5])
     axes.plot(
         span,
@@ -135,4 +140,4 @@ def time_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
         label="at the peak of a matrix product",
     )
     axes.set(xscale="log", yscale="log", xlabel="million operations of one step of all networks")
-    axes.legend(loc="upper left", fontsize=8)
+    axes.legend(loc="lower right", fontsize=8)

@@ -5,7 +5,7 @@ Times are given as multiples of the recorded step's, in the same round; seconds 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from scratchnet.backends import available_backends
@@ -91,7 +91,7 @@ def roofline_table(result: Result) -> Table:
         "of\npeak",
         "of\nmemory",
         "binds",
-        "eager /\nrecorded",
+        "eager /\nrec.",
     )
     for row in result.rows:
         placed = row.placements[RECORDED]
@@ -202,27 +202,32 @@ def comparison_sentence(result: Result, column: str) -> str:
     found = [
         row.ratios[name] for row in result.rows if (name := contestant_in(row, column)) is not None
     ]
-    low, high = min(each.median for each in found), max(each.median for each in found)
-    span = figures(low) if len(found) == 1 else f"{figures(low)} to {figures(high)}"
-    line = f"{column}: {span} times the recorded step's time"
+    line = f"{column}: {span(each.median for each in found)} times the recorded step's time"
     if result.settings.rounds < ROUNDS_FOR_A_CLAIM:
         return f"{line} in {result.settings.rounds} rounds, too few to claim more."
     faster, slower = sum(each.low > 1 for each in found), sum(each.high < 1 for each in found)
-    open_ = len(found) - faster - slower
+    if len(found) == 1:
+        verdict = "faster" if faster else "slower" if slower else "within the spread of it"
+        return f"{line}; the recorded step is {verdict}."
+    within = len(found) - faster - slower
     return (
         f"{line}; the recorded step is faster in {faster} of {len(found)} cases, slower in "
-        f"{slower}" + (f", and within the spread in {open_}." if open_ else ".")
+        f"{slower}" + (f", and within the spread in {within}." if within else ".")
     )
+
+
+def span(values: Iterable[float]) -> str:
+    """The smallest and the largest, such as `1.10 to 2.12`."""
+    found = sorted(values)
+    ends = dict.fromkeys([figures(found[0]), figures(found[-1])])
+    return " to ".join(ends)
 
 
 def floor_sentences(rows: list[Row]) -> Iterator[str]:
     """The recorded step over its own products."""
     over = [1 / row.ratios[PRODUCTS].median for row in rows if PRODUCTS in row.ratios]
     if over:
-        span = (
-            figures(over[0]) if len(over) == 1 else f"{figures(min(over))} to {figures(max(over))}"
-        )
-        yield f"The recorded step takes {span} times as long as its matrix products alone."
+        yield f"The recorded step takes {span(over)} times as long as its matrix products alone."
 
 
 def roof_sentences(rows: list[Row]) -> Iterator[str]:

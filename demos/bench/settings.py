@@ -11,7 +11,6 @@ from scratchnet.backends import InputError, available_backends
 
 INPUTS, OUTPUTS = 2, 1
 
-PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 PEERS = {"torch": "PyTorch", "jax": "JAX"}
 
 
@@ -154,8 +153,8 @@ def sweep_cases(
     """Every combination, the cheap ones first; a CPU takes part in fp32 alone."""
     if "cupy" not in backends and (reduced := [each for each in precisions if each != "fp32"]):
         raise InputError(
-            f"--precision {reduced[0]}: only CUDA computes in it, and the backend here is numpy; "
-            "accepted is fp32"
+            f"--precision {reduced[0]} needs CUDA: NumPy only rounds to it, which is no faster; "
+            "accepted here is fp32"
         )
     shapes = product(sweep["depths"], sweep["widths"], sweep["batches"], sweep["ensembles"])
     cases = [

@@ -119,8 +119,8 @@ def interleaved(
     return Turns(seconds, waiting, everybody / own - 1 if own else float("nan"))
 
 
-def calls_per_turn(contestant: Contestant) -> int:
-    """How many calls fill a turn, found while the contestant warms up."""
+def calls_per_turn(contestant: Contestant, turn: float = SECONDS_PER_TURN) -> int:
+    """How many calls fill a turn of so many seconds, found while the contestant warms up."""
     for _ in range(WARM_UP_CALLS):
         contestant.call()
     count = 1
@@ -128,8 +128,8 @@ def calls_per_turn(contestant: Contestant) -> int:
         with contestant.timer() as timer:
             for _ in range(count):
                 contestant.call()
-        if timer.seconds >= SECONDS_PER_TURN / 4 or count >= MAXIMUM_CALLS:
-            needed = SECONDS_PER_TURN / max(timer.seconds / count, 1e-9)
+        if timer.seconds >= turn / 4 or count >= MAXIMUM_CALLS:
+            needed = turn / max(timer.seconds / count, 1e-9)
             return int(min(max(1, round(needed)), MAXIMUM_CALLS))
         count *= 4
 
