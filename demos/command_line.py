@@ -38,7 +38,7 @@ DEMOS: dict[str, tuple[str, str]] = {
     ),
     "xor-tree": (
         "scratchnet.demos.xor_tree.command",
-        "Parity as a tree of XOR gates: built, drawn, run on all inputs.",
+        "Parity as a tree of XOR gates: drawn, and run on all inputs.",
     ),
     "parity": (
         "scratchnet.demos.parity.command",

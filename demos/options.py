@@ -6,12 +6,13 @@ def command(seed: options.Seed = 0, seeds: options.Seeds = 10, json: options.Jso
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from scratchnet.backends.errors import InputError
+from scratchnet.backends.errors import InputError, choose
 
 Backend: TypeAlias = Annotated[
     Literal["auto", "numpy", "cupy"],
@@ -64,3 +65,16 @@ def positive_integers(option: str, text: str) -> tuple[int, ...]:
     if len(set(numbers)) < len(numbers):
         raise InputError(f"{option} {text!r}: each number can stand in the list once only")
     return numbers
+
+
+def names(option: str, text: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The words of a list such as `relu,tanh`, each of them `known`, in the order given.
+
+    Raises `InputError`, which names the option, for a word that is unknown or given twice.
+    """
+    words = tuple(part.strip() for part in text.split(","))
+    for word in words:
+        choose(f"name in {option}", word, dict.fromkeys(known))
+    if len(set(words)) < len(words):
+        raise InputError(f"{option} {text!r}: each name can stand in the list once only")
+    return words

@@ -22,7 +22,6 @@ from scratchnet.demos.depth_limits.settings import (
     Settings,
     networks,
 )
-from scratchnet.demos.init.settings import names
 from scratchnet.demos.results import check_writable, deliver, environment
 from scratchnet.demos.statistics import mean_interval
 from scratchnet.demos.terminal import console_for, progress
@@ -120,7 +119,7 @@ def command(
         "seeds": seeds,
     }
     settings = Settings(
-        kinds=names("--kinds", kinds, KINDS),
+        kinds=options.names("--kinds", kinds, KINDS),
         width=width,
         clip=None if clip is None else positive("--clip", clip),
         warmup=warmup,

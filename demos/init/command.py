@@ -18,7 +18,6 @@ from scratchnet.demos.init.settings import (
     RULES,
     SHAPES,
     Settings,
-    names,
 )
 from scratchnet.demos.init.variances import Case
 from scratchnet.demos.results import check_writable, deliver, environment
@@ -121,7 +120,7 @@ def command(
 ) -> None:
     """How large first weights must be: signals, gradients, and what training makes of them."""
     given = {
-        "rules": None if rules is None else names("--rules", rules, RULES),
+        "rules": None if rules is None else options.names("--rules", rules, RULES),
         "width": width,
         "depth": depth,
         "networks": networks,

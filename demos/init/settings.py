@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from scratchnet.backends import InputError, choose
 from scratchnet.depth.signal import WEIGHT_VARIANCES, Variance
 from scratchnet.init import INITIALIZERS, Initializer, normal
 
@@ -92,13 +91,3 @@ QUICK: dict[str, Any] = {
     "pairs": 600,
     "quick": True,
 }
-
-
-def names(option: str, text: str, known: Any) -> tuple[str, ...]:
-    """The words of a list such as `he,xavier`; `InputError` for one unknown or given twice."""
-    words = tuple(part.strip() for part in text.split(","))
-    for word in words:
-        choose(f"name in {option}", word, dict.fromkeys(known))
-    if len(set(words)) < len(words):
-        raise InputError(f"{option} {text!r}: each name can stand in the list once only")
-    return words
