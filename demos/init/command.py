@@ -99,7 +99,7 @@ def command(
         int | None, count("--width", "Of the constant shape.", "100, quick 50", 2, 1000)
     ] = None,
     depth: Annotated[
-        int | None, count("--depth", "Layers of the constant shape.", "20", 2, 100)
+        int | None, count("--depth", "Layers of the constant shape.", "20", 2, 50)
     ] = None,
     networks: Annotated[
         int | None,
@@ -128,8 +128,8 @@ def command(
         "seeds": seeds,
     }
     settings = Settings(
-        activations=names("--activations", activations, ACTIVATIONS),
-        shapes=names("--shapes", shapes, SHAPES),
+        activations=options.names("--activations", activations, ACTIVATIONS),
+        shapes=options.names("--shapes", shapes, SHAPES),
         seed=seed,
         backend=backend,
         **{
