@@ -7,6 +7,7 @@ side. Network i of an ensemble with seed s is the network with seed s + i.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -92,6 +93,9 @@ class Model:
         size = sum(map(math.prod, self._single_shapes.values()))
         self.parameter_buffer = self.backend.zeros((*lead, size), self.dtype)
         self.gradient_buffer = self.backend.zeros((*lead, size), self.dtype)
+        self.mask_buffer: Array | None = None
+        """1 for each parameter that is kept and 0 for each that is pruned, or None: see `set_mask`.
+        """
         self._view_buffers()
 
     def _view_buffers(self) -> None:
@@ -236,6 +240,51 @@ class Model:
         new = {name: self.backend.asarray(state[name], a.dtype) for name, a in arrays.items()}
         for name, array in arrays.items():
             self.backend.copy(new[name], out=array)
+
+        self._apply_mask()
+
+    def set_mask(self, mask: Any) -> None:
+        """Prune: each parameter whose place in `mask` is 0 or False is 0 from now on.
+
+        `mask` has the shape of `parameter_buffer`, (P,) or (E, P), and holds 0 and 1, or booleans.
+        An optimizer holds the pruned parameters, their gradients and its own state at 0, and
+        `load_state_dict` does not bring them back. A later mask is written over the first, in
+        place. Raises `InputError` for another shape or other values.
+        """
+        on_device = isinstance(mask, self.backend.xp.ndarray)
+        given = np.asarray(self.backend.to_numpy(mask) if on_device else mask)
+        if given.shape != tuple(self.parameter_buffer.shape):
+            raise InputError(
+                f"mask of shape {given.shape}: needs {tuple(self.parameter_buffer.shape)}, the "
+                "shape of parameter_buffer"
+            )
+        if not ((given == 0) | (given == 1)).all():
+            raise InputError("mask with values other than 0 and 1")
+        if self.mask_buffer is None:
+            self.mask_buffer = self.backend.ones(self.parameter_buffer.shape, self.dtype)
+        self.mask_buffer[...] = self.backend.asarray(given, self.dtype)
+        self._apply_mask()
+
+    def clear_mask(self) -> None:
+        """Let pruned parameters be trained again; they start at 0."""
+        self.mask_buffer = None
+
+    def _apply_mask(self) -> None:
+        if self.mask_buffer is not None:
+            self.parameter_buffer *= self.mask_buffer
+
+    def network(self, number: int) -> Model:
+        """Network `number` of the ensemble as a model of its own, with its seed and its mask."""
+        state = self.state_dict(number)
+        layers = copy.deepcopy(self.layers)
+        for layer in layers:
+            for _, inner in layer.walk():
+                inner.parameters, inner.buffers = {}, {}
+        single = Model(*layers, seed=self.seeds[number], dtype=self.dtype, backend=self.backend)
+        single.load_state_dict(state)
+        if self.mask_buffer is not None:
+            single.set_mask(self.mask_buffer[number])
+        return single
 
     def __repr__(self) -> str:
         networks = "" if self.ensemble is None else f", {self.ensemble} networks"

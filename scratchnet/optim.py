@@ -49,8 +49,25 @@ class Optimizer:
         self.steps += 1
 
     def update(self) -> None:
-        """The part of a step that is computed on the device: it only reads and writes buffers."""
+        """The part of a step that is computed on the device: it only reads and writes buffers.
+
+        Where the model has a mask, what is pruned has no gradient, and neither momentum nor weight
+        decay nor what the state held before brings it back.
+        """
+        model = self.model
+        mask_gradients(model)
+        self._step()
+        if model.mask_buffer is not None:
+            for array in (model.parameter_buffer, *self.state().values()):
+                model.backend.multiply(array, model.mask_buffer, out=array)
+
+    def _step(self) -> None:
+        """One step for every parameter, pruned or not."""
         raise NotImplementedError
+
+    def state(self) -> dict[str, Array]:
+        """The arrays that a later step depends on, by name; each has the parameters' shape."""
+        return {}
 
 
 class SGD(Optimizer):
@@ -75,7 +92,10 @@ class SGD(Optimizer):
         self.nesterov = nesterov
         self.velocity = self._like_parameters() if momentum else None
 
-    def update(self) -> None:
+    def state(self) -> dict[str, Array]:
+        return {} if self.velocity is None else {"velocity": self.velocity}
+
+    def _step(self) -> None:
         self.model.backend.sgd_step(
             self.model.parameter_buffer,
             self.model.gradient_buffer,
@@ -119,7 +139,10 @@ class Adam(Optimizer):
         for correction, beta in zip(self._bias_corrections, self.betas, strict=True):
             correction[...] = 1 - beta**self.steps
 
-    def update(self) -> None:
+    def state(self) -> dict[str, Array]:
+        return {"first_moment": self.first_moment, "second_moment": self.second_moment}
+
+    def _step(self) -> None:
         self.model.backend.adam_step(
             self.model.parameter_buffer,
             self.model.gradient_buffer,
@@ -152,13 +175,22 @@ class AdamW(Adam):
         super().__init__(model, learning_rate, betas, epsilon, weight_decay)
 
 
+def mask_gradients(model: Model) -> None:
+    """g <- 0 where the model's mask is 0; nothing happens without a mask."""
+    if model.mask_buffer is not None:
+        gradients = model.gradient_buffer
+        model.backend.multiply(gradients, model.mask_buffer, out=gradients)
+
+
 def clip_gradients(model: Model, max_norm: float) -> Array:
     """g <- g min(1, max_norm / |g|), for each network the norm over all its gradients.
 
-    Returns the norms from before, of shape () or (E,) (Pascanu et al. 2013).
+    Those of pruned parameters count as 0. Returns the norms from before, of shape () or (E,)
+    (Pascanu et al. 2013).
     """
     if not max_norm > 0:
         raise InputError(f"max_norm is {max_norm}: accepted are numbers above 0")
+    mask_gradients(model)
     k, gradients = model.backend, model.gradient_buffer
     # The smallest normal number keeps 0 / 0 away; min(1, .) then leaves a zero gradient alone.
     smallest = float(k.xp.finfo(model.dtype).tiny)

@@ -75,8 +75,9 @@ class RecordedStep:
             return recording.first_outcome
         return recording(arguments)
 
-    def _buffers(self) -> tuple[Array, ...]:
-        return self._model.parameter_buffer, self._model.gradient_buffer
+    def _buffers(self) -> tuple[Array | None, ...]:
+        model = self._model
+        return model.parameter_buffer, model.gradient_buffer, model.mask_buffer
 
     def _key(self, arguments: Sequence[Array]) -> Any:
         return (

@@ -1,0 +1,109 @@
+"""The dense network that a pruned one amounts to: neurons that do nothing are left out.
+
+A mask makes weights zero, and a dense layer multiplies by zeros as slowly as by anything else. But
+where all weights into a neuron are zero, its output is a constant, which belongs into the next
+bias; and where all weights out of it are zero, nobody hears it. Without such neurons the matrices
+are smaller, and compute the same function.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends import InputError
+from scratchnet.layers import BatchNorm, Dropout, Layer, Linear
+from scratchnet.model import Model
+from scratchnet.pruning import Block, chain
+from scratchnet.tensor import Tensor
+
+
+def compact(model: Model) -> Model:
+    """A model without the neurons that do nothing; in eval mode it computes the same, up to
+    rounding.
+
+    A hidden layer keeps at least one neuron. Sums are made in float64 and rounded to the model's
+    dtype once. Raises `InputError` for an ensemble, whose networks can be taken out one by one with
+    `model.network(i)`, and for models with other layers than `pruning.chain` accepts.
+    """
+    if model.ensemble is not None:
+        raise InputError("compacting an ensemble: take one network out of it, model.network(i)")
+    blocks = chain(model)
+    state = {name: each.astype(np.float64) for name, each in model.state_dict().items()}
+    kept = _fold_constants(model, blocks, state)
+    _drop_unheard(blocks, state, kept)
+    layers: list[Layer] = []
+    smaller_state: dict[str, Any] = {}
+    for block, neurons in zip(blocks, kept, strict=True):
+        smaller_state |= {f"{block.name}.{part}": state[f"{block.name}.{part}"] for part in PARTS}
+        layers.append(Linear(state[f"{block.name}.weight"].shape[0], len(neurons)))
+        for name, layer in block.followers:
+            layers.append(_smaller(layer, len(neurons)))
+            for each in layer.parameters | layer.buffers:
+                if isinstance(layer, BatchNorm):
+                    smaller_state[f"{name}.{each}"] = state[f"{name}.{each}"][neurons]
+    compacted = Model(*layers, seed=model.seeds[0], dtype=model.dtype, backend=model.backend)
+    compacted.load_state_dict(compacted.state_dict() | smaller_state)
+    return compacted.train(model.training)
+
+
+PARTS = ("weight", "bias")
+
+
+def _fold_constants(model: Model, blocks: Sequence[Block], state: dict[str, Any]) -> list[Any]:
+    """Take out neurons without incoming weights, first layer first; which neurons are left of each.
+
+    Each next bias gets what it got from them: b <- b + c W, with c their outputs.
+    """
+    kept = [np.arange(block.linear.fan_out) for block in blocks]
+    for i, (block, following) in enumerate(zip(blocks, blocks[1:], strict=False)):
+        weight, bias = (state[f"{block.name}.{part}"] for part in PARTS)
+        constant = _but_one(~weight.any(axis=0))
+        outputs = _outputs_for_constants(model, block, bias, state)
+        after = state[f"{following.name}.weight"]
+        state[f"{following.name}.bias"] += outputs[constant] @ after[constant]
+        _keep(state, block, following, ~constant)
+        kept[i] = kept[i][~constant]
+    return kept
+
+
+def _drop_unheard(blocks: Sequence[Block], state: dict[str, Any], kept: list[Any]) -> None:
+    """Take out neurons without outgoing weights, last layer first."""
+    for i in reversed(range(len(blocks) - 1)):
+        unheard = _but_one(~state[f"{blocks[i + 1].name}.weight"].any(axis=1))
+        _keep(state, blocks[i], blocks[i + 1], ~unheard)
+        kept[i] = kept[i][~unheard]
+
+
+def _but_one(goes: Any) -> Any:
+    """The neurons that go, or all but the first where no neuron would be left."""
+    return goes if not goes.all() else np.arange(len(goes)) > 0
+
+
+def _keep(state: dict[str, Any], block: Block, following: Block, stays: Any) -> None:
+    for part in PARTS:
+        state[f"{block.name}.{part}"] = state[f"{block.name}.{part}"][..., stays]
+    state[f"{following.name}.weight"] = state[f"{following.name}.weight"][stays]
+
+
+def _outputs_for_constants(model: Model, block: Block, bias: Any, state: Mapping[str, Any]) -> Any:
+    """What the block puts out where its Linear layer puts out its bias, in eval mode."""
+    values = bias
+    for name, layer in block.followers:
+        if isinstance(layer, BatchNorm):
+            scale = np.sqrt(state[f"{name}.running_var"] + layer.epsilon)
+            standard = (values - state[f"{name}.running_mean"]) / scale
+            values = standard * state[f"{name}.weight"] + state[f"{name}.bias"]
+        elif not isinstance(layer, Dropout):
+            values = layer.forward(Tensor(values, "float64", model.backend, False)).numpy()
+    return values
+
+
+def _smaller(layer: Layer, features: int) -> Layer:
+    """A layer that follows a Linear one, without numbers yet, for so many features."""
+    if isinstance(layer, BatchNorm):
+        return BatchNorm(features, layer.momentum, layer.epsilon)
+    return Dropout(layer.rate) if isinstance(layer, Dropout) else copy.deepcopy(layer)
