@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,17 @@ def test_depth_shows_what_the_remedies_are_for() -> None:
     assert norm("batch-norm", 40) > 50 * norm("batch-norm", 4)
     assert 0.2 < norm("bottleneck", 40) / norm("bottleneck", 4) < 5
     assert 0.1 < norm("scaled-residual", 40) / norm("scaled-residual", 4) < 20
+
+
+def test_networks_that_overflow_give_no_warning_no_gradient_and_no_time() -> None:
+    settings = dataclasses.replace(TINY, kinds=("plain", "residual"), layers=(200,), seeds=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = run(dataclasses.replace(settings, width=32))
+    row = result.rows[1]
+    assert row.diverged == {0: 1, 1: 1} and np.isnan(row.first_gradient).all()
+    assert time_ratio(result, row) is None
+    plot(result)
 
 
 # What is said

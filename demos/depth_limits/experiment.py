@@ -48,7 +48,8 @@ class Row:
     diverged: dict[int, int]
     """By number in the ensemble, the epoch (from 1) whose loss was not finite."""
     seconds_per_epoch: float
-    """Of all seeds together: the median over the epochs, which a busy moment does not move."""
+    """Of all seeds together: the median over the epochs, which a busy moment does not move; NaN
+    where all diverged, since a few first epochs are slower than the recorded steps after them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,16 +129,16 @@ def train(settings: Settings, network: Network, data: Data, advance: Advance) ->
         reached,
         final,
         epochs,
-        float(np.median(np.diff(clock))),
+        math.nan if history.stopped == "diverged" else float(np.median(np.diff(clock))),
     )
 
 
 def first_gradient(model: Model, data: Data) -> Any:
     """|dL/dW_1| of each network on the whole training set, in training mode, (seeds,)."""
     compute_loss = get_loss(LOSS)
-    inputs, targets = checked_data(model, data.X, data.y, compute_loss)
     model.train()
     with np.errstate(over="ignore", invalid="ignore"):
+        inputs, targets = checked_data(model, data.X, data.y, compute_loss)
         compute_loss(model(inputs), targets).sum().backward()
     weight = model.parameters()[0]
     gradient = np.array(model.backend.to_numpy(weight.grad), np.float64)

@@ -101,7 +101,7 @@ def geometric_mean(row: Row) -> float:
 def time_ratio(result: Result, row: Row) -> float | None:
     """Seconds for an epoch over those of the plain network of as many layers, in this run."""
     plain = result.find("plain", row.network.layers, row.network.switched)
-    if plain is None or not plain.seconds_per_epoch:
+    if plain is None or not plain.seconds_per_epoch > 0 or math.isnan(row.seconds_per_epoch):
         return None
     return row.seconds_per_epoch / plain.seconds_per_epoch
 

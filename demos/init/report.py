@@ -133,6 +133,11 @@ def case_sentences(result: Result) -> Iterator[str]:
                 f"measured mean in {held:,} of {n:,} layers of all rules and shapes "
                 f"({held / n:.0%}), forward and backward."
             )
+    if result.cases:
+        yield (
+            "Such a share can differ from 95 % by chance: all layers of a network share its "
+            "weights, and mean squares are skewed, which makes intervals too narrow."
+        )
     yield from scatter_sentences(result)
     yield from fan_out_sentences(result)
 
