@@ -7,11 +7,11 @@ read and written by one thread only; so an array may be both input and output.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
-from scratchnet.backends.interface import Array
 
 REALS = {"float32": "float", "float64": "double"}
 
@@ -41,22 +41,26 @@ extern "C" __global__ void relu_backward(const real* dy, const real* y, real* dx
     for_each(i, n) dx[i] = dy[i] * real(y[i] > 0);
 }
 
+#ifndef lanes
+#define lanes 32    // threads of a warp
+#endif
+
 // One warp for each row of x (rows, d).
 extern "C" __global__ void softmax(const real* x, real* y, int take_log, whole rows, whole d)
 {
     const unsigned everyone = 0xffffffffu;
-    whole lane = threadIdx.x % 32, warps = (whole)gridDim.x * blockDim.x / 32;
-    whole warp = (blockIdx.x * (whole)blockDim.x + threadIdx.x) / 32;
+    whole lane = threadIdx.x % lanes, warps = (whole)gridDim.x * blockDim.x / lanes;
+    whole warp = (blockIdx.x * (whole)blockDim.x + threadIdx.x) / lanes;
     for (whole row = warp; row < rows; row += warps) {
         const real* z = x + row * d;
         real largest = z[0], total = 0;
-        for (whole j = lane; j < d; j += 32) largest = fmax(largest, z[j]);
-        for (int far = 16; far; far /= 2)
+        for (whole j = lane; j < d; j += lanes) largest = fmax(largest, z[j]);
+        for (int far = lanes / 2; far; far /= 2)
             largest = fmax(largest, __shfl_xor_sync(everyone, largest, far));
-        for (whole j = lane; j < d; j += 32) total += exp(z[j] - largest);
-        for (int far = 16; far; far /= 2) total += __shfl_xor_sync(everyone, total, far);
+        for (whole j = lane; j < d; j += lanes) total += exp(z[j] - largest);
+        for (int far = lanes / 2; far; far /= 2) total += __shfl_xor_sync(everyone, total, far);
         real log_total = log(total);
-        for (whole j = lane; j < d; j += 32) {
+        for (whole j = lane; j < d; j += lanes) {
             real shifted = z[j] - largest;
             y[row * d + j] = take_log ? shifted - log_total : exp(shifted) / total;
         }
@@ -179,37 +183,41 @@ def sources() -> dict[str, str]:
     return {dtype: f"#define real {real}\n{body}" for dtype, real in REALS.items()}
 
 
-KERNELS = (
-    *("bias_relu", "relu_backward", "softmax", "binary_cross_entropy", "sgd_step", "adam_step"),
-    *("random_bits", "dropout_mask", "to_16_bits"),
-)
 COMPILER_OPTIONS = ("-std=c++17",)
 THREADS = 256
 MOST_BLOCKS = 2**16
+
+TYPES = {"int": np.int32, "whole": np.int64, "word": np.uint64, "double": np.float64}
+"""What the sources call a type, and what NumPy does; all other parameters are pointers."""
+
+
+def parameter_types(source: str) -> dict[str, list[str]]:
+    """For each kernel of a source, the type of each of its parameters, such as `const real*`."""
+    declared = re.findall(r'extern "C" __global__ void (\w+)\(([^)]*)\)', source)
+    return {
+        name: [" ".join(each.split()[:-1]) for each in parameters.split(",")]
+        for name, parameters in declared
+    }
+
+
+def typed(types: Sequence[str], arguments: Sequence[Any]) -> tuple[Any, ...]:
+    """The arguments of a kernel, each number in the type that the source declares for it."""
+    pairs = zip(types, arguments, strict=True)
+    return tuple([TYPES[each](value) if each in TYPES else value for each, value in pairs])
 
 
 class Kernels:
     """The kernels of one dtype, compiled for the current device; CuPy keeps them on disk."""
 
     def __init__(self, xp: Any, dtype: str) -> None:
-        module = xp.RawModule(code=sources()[dtype], options=COMPILER_OPTIONS)
-        self._functions = {name: module.get_function(name) for name in KERNELS}
+        source = sources()[dtype]
+        module = xp.RawModule(code=source, options=COMPILER_OPTIONS)
+        self._types = parameter_types(source)
+        self._functions = {name: module.get_function(name) for name in self._types}
 
     def launch(self, name: str, threads: int, *arguments: Any) -> None:
         """Start a kernel on that many threads, or fewer that then do more each."""
         if threads == 0:
             return
         blocks = min(-(-threads // THREADS), MOST_BLOCKS)
-        self._functions[name]((blocks,), (THREADS,), tuple(map(as_argument, arguments)))
-
-
-def as_argument(value: Any) -> Array | np.generic:
-    """A Python number in the type that the sources declare: int, whole, or double.
-
-    A bool is an int there, an int a whole.
-    """
-    if isinstance(value, bool):
-        return np.int32(value)
-    if isinstance(value, int):
-        return np.int64(value)
-    return np.float64(value) if isinstance(value, float) else value
+        self._functions[name]((blocks,), (THREADS,), typed(self._types[name], arguments))

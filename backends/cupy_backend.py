@@ -232,11 +232,11 @@ class CupyBackend(Backend):
             return self._written(self.xp.matmul(a, b), out)
         shape = product_shape(a.shape, b.shape)
         out = self.empty(shape, a.dtype) if out is ... else out
-        if out.dtype != a.dtype or not is_writable(layout_of(out), shape[:-2]):
-            return self._written(self._matmul(a, b, ...), out)
         if a.shape[-1] == 0:
             out.fill(0)
         elif out.size:
+            if out.dtype != a.dtype or not is_writable(layout_of(out), shape[:-2]):
+                return self._written(self._matmul(a, b, ...), out)
             self._multiply(a, b, out)
         return out
 
@@ -296,7 +296,11 @@ class CupyBackend(Backend):
 
     @elementwise
     def _relu_backward(self, dy: Array, y: Array, out: Out) -> Array:
-        return self._launch("relu_backward", (dy, y), dy.shape, out)
+        target = self._target(out, y.shape, y.dtype)
+        self._kernels[str(y.dtype)].launch(
+            "relu_backward", y.size, self._dense(dy), self._dense(y), target, y.size
+        )
+        return self._delivered(target, out)
 
     def softmax(self, x: Array, axis: int) -> Array:
         if axis not in (-1, x.ndim - 1) or not x.ndim or not self._has_kernel(x):

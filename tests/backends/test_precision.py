@@ -120,10 +120,12 @@ def test_only_products_are_rounded(precise_backend: Backend) -> None:
         np.testing.assert_allclose(precise_backend.to_numpy(found), expected, rtol=3e-7)
 
 
-def test_copies_keep_the_precision(precise_backend: Backend) -> None:
-    model = mlp([2, 3, 1], backend=precise_backend)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_copies_keep_the_precision(precision: str) -> None:
+    k = get_backend("numpy", precision)
+    model = mlp([2, 3, 1], backend=k)
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert other.backend is precise_backend
+        assert other.backend is k
 
 
 @pytest.mark.parametrize("precision", ROUNDED)

@@ -1,0 +1,96 @@
+"""What a user reads where CUDA cannot be used."""
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from networks import refused
+
+import scratchnet.backends as backends
+from scratchnet.backends import DeviceMemoryError, InputError, cuda_check, get_backend
+
+
+def test_a_driver_serves_its_own_major_version_and_those_before() -> None:
+    for driver, runtime in ((13020, 13020), (13000, 13020), (14000, 13020), (13000, 12080)):
+        assert cuda_check.why_driver_is_unfit(driver, runtime) is None
+    assert "driver was found" in str(cuda_check.why_driver_is_unfit(0, 13020))
+    old = str(cuda_check.why_driver_is_unfit(12080, 13020))
+    assert "12.8" in old and "CUDA 13" in old and "gpu-cuda12" in old
+    assert "gpu-cuda12" not in str(cuda_check.why_driver_is_unfit(11080, 12080))
+
+
+@pytest.fixture
+def without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "why_cupy_is_unavailable", lambda: "the reason: what to do")
+    backends._automatic.cache_clear()
+    yield
+    backends._automatic.cache_clear()
+
+
+def test_cupy_that_was_asked_for_is_refused_with_the_reason(without_cuda: None) -> None:
+    for precision in backends.PRECISIONS:
+        with refused("backend 'cupy' cannot be used: the reason: what to do"):
+            get_backend("cupy", precision)
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_auto_says_one_line_once_and_only_where_cupy_is_installed(
+    without_cuda: None,
+    installed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(backends, "cupy_is_installed", lambda: installed)
+    with caplog.at_level(logging.WARNING):
+        assert get_backend("auto") is get_backend("auto") is get_backend("numpy")
+    assert caplog.messages == ["computing with NumPy: the reason: what to do"] * installed
+
+
+FAKE_CUPY = """
+class runtime:
+    runtimeGetVersion = staticmethod(lambda: 13020)
+    driverGetVersion = staticmethod(lambda: {driver})
+    getDeviceCount = staticmethod(lambda: {devices})
+class cuda:
+    runtime = runtime
+{then}
+"""
+
+
+@pytest.mark.parametrize(
+    ("driver", "devices", "then", "expected"),
+    [
+        (0, 0, "", "no NVIDIA driver was found"),
+        (12040, 1, "", "serves CUDA up to 12.4"),
+        (13000, 0, "", "finds no NVIDIA GPU"),
+        (13000, 1, "", "CUDA does not work here"),
+        (0, 0, "raise ImportError('libx.so: cannot open')", "CuPy cannot be imported (libx.so"),
+        (
+            0,
+            0,
+            "raise RuntimeError('two wheels\\nof CuPy')",
+            "CuPy cannot be imported (two wheels)",
+        ),
+    ],
+)
+def test_each_thing_that_can_be_missing(
+    tmp_path: Path, driver: int, devices: int, then: str, expected: str
+) -> None:
+    (tmp_path / "cupy.py").write_text(FAKE_CUPY.format(driver=driver, devices=devices, then=then))
+    ask = "from scratchnet.backends import get_backend; get_backend('cupy')"
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and expected in last and "InputError" in last
+
+
+def test_a_full_device_is_an_input_error_of_its_own() -> None:
+    """So that a sweep can go on with the next size, and a command print one line."""
+    assert issubclass(DeviceMemoryError, InputError)
