@@ -52,6 +52,10 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.regions.command",
         "Linear regions, counted and drawn, before and after training.",
     ),
+    "fractal": (
+        "scratchnet.demos.fractal.command",
+        "Fractals: built exactly, and what depth learns of them.",
+    ),
     "init": (
         "scratchnet.demos.init.command",
         "How large first weights must be, and what else happens.",
@@ -67,6 +71,10 @@ DEMOS: dict[str, tuple[str, str]] = {
     "probes": (
         "scratchnet.demos.probes.command",
         "What each layer of a deep network makes of its inputs.",
+    ),
+    "bench": (
+        "scratchnet.demos.bench.command",
+        "How fast a step is, beside the device's limits and others.",
     ),
 }
 BACKENDS_SENTENCE = "Which array libraries work here, on which device, or why not."

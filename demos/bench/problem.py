@@ -101,7 +101,8 @@ def check_agreement(problem: Problem, contestants: list[Contestant]) -> float:
     worst = 0.0
     for name, losses in runs.items():
         for expected in known:
-            difference = np.abs(losses[:, : expected.shape[1]] / expected - 1).max(axis=1)
+            both = min(losses.shape[1], expected.shape[1])
+            difference = np.abs(losses[:, :both] / expected[:, :both] - 1).max(axis=1)
             wrong = np.flatnonzero(~(difference <= tolerance))
             if wrong.size:
                 step = int(wrong[0])

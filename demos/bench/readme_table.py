@@ -20,6 +20,8 @@ from scratchnet.demos.command_line import complain
 from scratchnet.demos.results import write_atomically
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
+LEFT_OUT = ("torch.compile", "JAX scan")
+"""Columns that stand in the results only: the table has to be narrow enough to be read."""
 START, END = "<!-- bench: generated -->", "<!-- bench: end -->"
 
 
@@ -47,7 +49,7 @@ def table(record: Mapping[str, Any]) -> str:
     columns = {
         title: names
         for title, names in COLUMNS.items()
-        if any(set(names) & set(row) for row in rows)
+        if title not in LEFT_OUT and any(set(names) & set(row) for row in rows)
     }
     lines = [
         f"| network | {' | '.join(columns)} |",
@@ -75,7 +77,8 @@ def cell(ratios: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> str
 
 def committed_records() -> list[dict[str, Any]]:
     """Each `demos/results/bench*.json`, by name."""
-    return [json.loads(path.read_text()) for path in sorted(RESULTS.glob("bench*.json"))]
+    found = sorted(RESULTS.glob("bench*.json"), key=lambda path: path.stem)
+    return [json.loads(path.read_text()) for path in found]
 
 
 def updated(text: str, records: Sequence[Mapping[str, Any]]) -> str:
@@ -84,7 +87,7 @@ def updated(text: str, records: Sequence[Mapping[str, Any]]) -> str:
     _, end, after = rest.partition(END)
     if not start or not end:
         raise InputError(f"the text lacks the lines {START} and {END}, in that order")
-    return f"{before}{START}\n{section(records)}\n{END}{after}"
+    return f"{before}{START}\n\n{section(records)}\n\n{END}{after}"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -49,7 +49,10 @@ def report(result: Result, console: Console) -> None:
         console.print("\nInterrupted before anything was measured.")
         return
     console.print()
-    console.print("The recorded step beside what the device can do", style="bold")
+    console.print(
+        "The recorded step beside what the device can do; the eager step's time over its own",
+        style="bold",
+    )
     console.print(roofline_table(result))
     if result.settings.peers or result.settings.baseline:
         console.print("Time of a step, where the recorded step's is 1", style="bold")
@@ -91,7 +94,7 @@ def roofline_table(result: Result) -> Table:
         "of\npeak",
         "of\nmemory",
         "binds",
-        "eager /\nrec.",
+        "eager",
     )
     for row in result.rows:
         placed = row.placements[RECORDED]
@@ -263,6 +266,11 @@ def core_sentences(rows: list[Row]) -> Iterator[str]:
 
 
 def caution_sentences(result: Result) -> Iterator[str]:
+    if result.settings.threads > 1 and result.settings.peers:
+        yield (
+            "Caution: with several threads each library keeps a pool of its own, whose threads "
+            "wait actively for a while after their turn; compare libraries with --threads 1."
+        )
     waited = [row.other_processes for row in result.rows if row.other_processes > BUSY]
     if waited:
         yield (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -130,11 +131,9 @@ def eager_step(torch: Any, compute_loss: Callable[[], Any], parameters: list[Any
 
 def compiled_step(torch: Any, compute_loss: Callable[[], Any], parameters: list[Any]) -> Any:
     """Forward and backward pass compiled, which happens here; the optimizer is PyTorch's."""
-    import torch._inductor.config as inductor
-
     # No pool of compiling processes beside what is timed; and no memory of earlier cases, after a
     # few of which PyTorch would give up compiling and go on as it is.
-    inductor.compile_threads = 1
+    importlib.import_module("torch._inductor.config").compile_threads = 1
     torch.compiler.reset()
     compiled = torch.compile(compute_loss, fullgraph=True)
     compiled().sum().backward()
