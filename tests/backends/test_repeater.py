@@ -1,0 +1,187 @@
+"""Repeating recorded calls: on each backend the bits of an eager run; on CUDA by one graph."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from agreement import either_dtype
+from strategies import EVERY_OP, positive
+
+from scratchnet import Adam, Model, Tensor, clip_gradients, mlp
+from scratchnet.backends import Backend, DeviceMemoryError
+from scratchnet.losses import binary_cross_entropy
+
+
+def repeated(backend: Backend, calls: Any) -> Any:
+    """The repeater, made without a warning; on CUDA it launches a graph."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        repeat = backend.repeater(calls)
+    if backend.name == "cupy" and "cuda" in vars(backend.xp):
+        from scratchnet.backends.cuda_graph import Launch
+
+        assert isinstance(repeat, Launch)
+    return repeat
+
+
+@either_dtype
+@pytest.mark.parametrize("name", EVERY_OP)
+def test_an_op_and_its_gradient(backend: Backend, name: str, dtype: str) -> None:
+    def run(a: Tensor, b: Tensor) -> list[Any]:
+        y = EVERY_OP[name](a, b).retain_grad()
+        (y * y).backward()
+        return [y.data, *[t.grad for t in (y, a, b) if t.grad is not None]]
+
+    values = [positive(i, (3, 4), 0.02 * (i % 2)) for i in range(4)]
+    a, b = (Tensor(each, dtype, backend) for each in values[:2])
+    found: list[Any] = []
+    with backend.recording() as calls:
+        found.extend(run(a, b))
+    repeat = repeated(backend, calls)
+    for tensor, each in zip((a, b), values[2:], strict=True):
+        backend.copy(backend.asarray(each, dtype), out=tensor.data)
+    repeat()
+    eager = run(*[Tensor(each, dtype, backend) for each in values[2:]])
+    for one, other in zip(found, eager, strict=True):
+        assert backend.to_numpy(one).tobytes() == backend.to_numpy(other).tobytes()
+
+
+class Step:
+    """A training step with all that a step can have, on the rows of a mini-batch."""
+
+    def __init__(self, backend: Backend, ensemble: int | None) -> None:
+        self.backend = backend
+        self.model: Model = mlp(
+            [2, 16, 16, 1], dropout=0.2, batch_norm=False, ensemble=ensemble, backend=backend
+        )
+        self.optimizer = Adam(self.model, 0.01, weight_decay=0.01)
+        rng = np.random.default_rng(0)
+        X = rng.uniform(-1, 1, (20, 2))
+        self.inputs = backend.asarray(X, "float32")
+        self.targets = backend.asarray(X[:, :1] * X[:, 1:] > 0, "float32")
+        self.rows = backend.asarray(np.arange(8))
+
+    def __call__(self) -> None:
+        k = self.backend
+        inputs, targets = k.take(self.inputs, self.rows), k.take(self.targets, self.rows)
+        binary_cross_entropy(self.model(inputs), targets).backward()
+        clip_gradients(self.model, 0.1)
+        self.optimizer.update()
+
+    def state(self) -> dict[str, bytes]:
+        arrays = {
+            **self.model.state_dict(),
+            "gradients": self.backend.to_numpy(self.model.gradient_buffer),
+            "first": self.backend.to_numpy(self.optimizer.first_moment),
+            "second": self.backend.to_numpy(self.optimizer.second_moment),
+        }
+        return {name: array.tobytes() for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize("ensemble", [None, 3])
+def test_a_training_step(precise_backend: Backend, ensemble: int | None) -> None:
+    eager, replayed = Step(precise_backend, ensemble), Step(precise_backend, ensemble)
+    for step in (eager, replayed):
+        step.optimizer.prepare()
+    eager()
+    with precise_backend.recording() as calls:
+        replayed()
+    before = replayed.state()
+    repeat = repeated(precise_backend, calls)
+    assert replayed.state() == before == eager.state()  # to make the repeater changes nothing
+    for number in range(3):
+        rows = precise_backend.asarray(np.random.default_rng(number).integers(0, 20, 8))
+        precise_backend.copy(rows, out=replayed.rows)
+        eager.rows = rows
+        for step in (eager, replayed):
+            step.optimizer.prepare()
+        eager()
+        repeat()
+        assert replayed.state() == eager.state()
+
+
+def test_the_bias_and_the_relu_of_a_layer_are_one_kernel(backend: Backend) -> None:
+    """Of a product's bias and its ReLU, where the sum itself is not needed afterwards."""
+    if backend.name != "cupy":
+        pytest.skip("on NumPy they are two calls")
+    for shape, bias_shape in (((4, 3), (3,)), ((2, 4, 3), (2, 1, 3))):
+        y = backend.asarray(positive(0, shape) - 0.4, "float32")
+        bias = backend.asarray(positive(1, bias_shape) - 0.5, "float32")
+        start = backend.to_numpy(y).copy()
+        with backend.recording() as calls:
+            backend.maximum(backend.add_bias(y, bias), 0.0, out=y)
+        assert len(calls) == 2 and len(backend._with_bias_relu(calls)) == 1
+        expected = backend.to_numpy(y).copy()
+        backend.copy(backend.asarray(start), out=y)
+        repeated(backend, calls)()
+        assert np.array_equal(backend.to_numpy(y), expected) and (expected == 0).any()
+        with backend.recording() as calls:
+            backend.relu(backend.add_bias(y, bias))  # the sum stays: it may be read again
+        assert len(backend._with_bias_relu(calls)) == 2
+
+
+# What only a device can show.
+
+
+def test_what_cannot_be_captured_is_repeated_kernel_by_kernel_and_said_once(cuda: Any) -> None:
+    x = cuda.asarray(np.arange(4.0))
+
+    def with_a_read_by_the_host(x: Any, out: Any) -> Any:
+        return cuda._written(x * float(x.sum()), out)
+
+    with cuda.recording() as calls:
+        y = cuda.run(with_a_read_by_the_host, x, out=...)
+    with pytest.warns(RuntimeWarning, match="kernel by kernel") as caught:
+        repeat = cuda.repeater(calls)
+    assert len(caught) == 1
+    x[...] = cuda.asarray(np.full(4, 2.0))
+    repeat()
+    assert cuda.to_numpy(y).tolist() == [16.0] * 4
+    # The stream is usable again, and so is the next capture.
+    repeated(cuda, calls[:0])()
+
+
+def test_memory_that_a_call_takes_for_itself_is_not_given_to_others(cuda: Any) -> None:
+    """A graph writes to the addresses it was captured with, at every launch."""
+    x = cuda.asarray(np.arange(2.0**20).reshape(2, -1))
+    with cuda.recording() as calls:
+        y = cuda.take(x[:, ::-1], (slice(None), slice(0, 2**18)))
+    repeat = repeated(cuda, calls)
+    others = [cuda.asarray(np.full(2**18, 7.0)) for _ in range(16)]
+    repeat()
+    assert all((cuda.to_numpy(each) == 7).all() for each in others)
+    assert cuda.to_numpy(y)[0, 0] == 2**19 - 1
+
+
+def test_products_on_several_streams(cuda: Any) -> None:
+    a = np.random.default_rng(0).standard_normal((300, 300))
+    for _ in range(3):
+        for stream in (cuda.xp.cuda.Stream(non_blocking=True), cuda.xp.cuda.Stream.null):
+            with stream:
+                x = cuda.asarray(a)
+                y = cuda.matmul(cuda.matmul(x, x.mT), x)
+                stream.synchronize()
+                np.testing.assert_allclose(cuda.to_numpy(y), a @ a.T @ a, rtol=1e-10)
+
+
+def test_a_full_device_is_one_line_that_says_how_much(cuda: Any) -> None:
+    for ask in (
+        lambda: cuda.empty((2**42,), "float32"),
+        lambda: cuda.add(cuda.ones((2**21, 1), "float32"), cuda.ones((2**21,), "float32")),
+    ):
+        with pytest.raises(DeviceMemoryError, match="GiB free") as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+    assert cuda.to_numpy(cuda.ones((2,), "float32")).tolist() == [1, 1]
+
+
+def test_the_timer_counts_the_devices_work(cuda: Any) -> None:
+    x = cuda.ones((4096, 4096), "float32")
+    cuda.matmul(x, x)
+    with cuda.timer() as one:
+        cuda.matmul(x, x)
+    with cuda.timer() as twenty:
+        for _ in range(20):
+            cuda.matmul(x, x)
+    assert twenty.seconds > 5 * one.seconds > 0
