@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import platform
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import numpy as np
 
 from scratchnet.backends import Backend, get_backend
 from scratchnet.backends.errors import InputError
+from scratchnet.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -101,21 +101,6 @@ def to_json(value: Any, ascii_only: bool = False) -> str:
 def print_json(value: Any) -> None:
     """Print one JSON object on stdout, in ASCII, which every terminal and pipe takes."""
     sys.stdout.write(to_json(value, ascii_only=True) + "\n")
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a failure leaves what stood there before.
-
-    The content goes to a temporary file in the same folder, which then takes the file's name in
-    one step. Makes the folder where it is missing.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save(folder: Path, record: Any, figures: Mapping[str, Figure]) -> list[Path]:

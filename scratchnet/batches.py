@@ -107,11 +107,21 @@ class Batches:
         if self.batch_size is None:
             yield (), 1.0
             return
-        orders = np.stack([rng.permutation(self.samples) for rng in self._generators])
+        orders = self._draw_orders()
         for start in range(0, self.samples, self.batch_size):
             rows = orders[:, start : start + self.batch_size]
             index = self.model.backend.asarray(rows if self.model.ensemble else rows[0])
             yield (index,), rows.shape[1] / self.samples
+
+    def skip(self, epochs: int) -> None:
+        """Leave out the orders of so many epochs."""
+        if self.batch_size is not None:
+            for _ in range(epochs):
+                self._draw_orders()
+
+    def _draw_orders(self) -> Any:
+        """The order of the samples in the next epoch, for each network."""
+        return np.stack([rng.permutation(self.samples) for rng in self._generators])
 
     def select(self, *rows: Array) -> tuple[Tensor, Array]:
         """Inputs and targets of a batch: of those rows, or, without any, of the whole set."""

@@ -75,6 +75,7 @@ def fit(
     patience: int | None = None,
     callbacks: Sequence[Callback] = (),
     record: bool = True,
+    first_epoch: int = 0,
 ) -> History:
     """Train `model` on X (N, inputs) and targets y, in place; the loss says which y it takes.
 
@@ -86,8 +87,9 @@ def fit(
     with a warning that names the epoch and the layer; it does not disturb the others, and training
     ends when all have diverged. With `record` a step runs as Python twice and is replayed from then
     on, which gives the same bits faster; a loss or layer that computes outside the backend needs
-    record=False. Ctrl-C ends the training and keeps what was done: see
-    `History.stopped`.
+    record=False. `first_epoch` > 0 goes on with a training that has done so many of the `epochs`,
+    in the order of mini-batches that it would have had: see `checkpoint.load_checkpoint`. Ctrl-C
+    ends the training and keeps what was done: see `History.stopped`.
 
     Raises `InputError`, before anything is changed, for data that is empty, not finite or of a
     shape that does not fit, and for settings outside their range.
@@ -98,9 +100,12 @@ def fit(
         raise InputError("the optimizer belongs to another model than the one to train")
     if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 0:
         raise InputError(f"epochs is {epochs!r}: accepted are whole numbers from 0")
+    if not 0 <= first_epoch <= epochs:
+        raise InputError(f"first_epoch is {first_epoch}: accepted are 0 to {epochs}, the epochs")
     if clip_norm is not None and not clip_norm > 0:
         raise InputError(f"clip_norm is {clip_norm}: accepted are numbers above 0")
     batches = Batches(model, *checked_data(model, X, y, compute_loss), batch_size)
+    batches.skip(first_epoch)
     held_out = _checked_validation(model, validation, compute_loss)
     stopping = EarlyStopping(model, patience, held_out is not None)
 
@@ -113,7 +118,7 @@ def fit(
     # Overflow is no surprise here: every loss is looked at, and reported where it is not finite.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
-            for epoch in range(epochs):
+            for epoch in range(first_epoch, epochs):
                 losses.append(_train_epoch(model, batches, step, history, epoch))
                 if held_out is not None:
                     validation_losses.append(_evaluate(model, *held_out, compute_loss))
