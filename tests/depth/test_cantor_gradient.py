@@ -1,4 +1,4 @@
-"""Integrals of Cantor measures, the population gradient, and the bound that fine curves put on it."""
+"""Integrals of Cantor measures, the population gradient, and the bound of fine curves on it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from scratchnet.losses import hinge
 
 
 def intervals(level: int, hole: bool) -> Any:
-    """(cells, 2): the ends of the cells of K_level, or of the holes that it has and K_{n-1} lacks."""
+    """(cells, 2): the ends of the cells of K_level, or of the holes between them in K_{n-1}."""
     cells = np.array([[0.0, 1.0]])
     for _ in range(level - 1 if hole else level):
         lengths = np.diff(cells, axis=1) / 3

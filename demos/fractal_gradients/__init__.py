@@ -1,0 +1,1 @@
+"""`scratchnet fractal-gradients`: how fine distributions starve gradients at initialisation."""
