@@ -130,7 +130,8 @@ class CupyBackend(Backend):
 
     def shares_memory(self, a: Array, b: Array) -> bool:
         """NumPy's answer for arrays that lie at the same addresses, of which it reads nothing."""
-        return np.shares_memory(*[np.asarray(Place(self.address(each), each)) for each in (a, b)])
+        one, other = (np.asarray(Place(self.address(each), each)) for each in (a, b))
+        return np.shares_memory(one, other)
 
     def synchronize(self) -> None:
         self.xp.cuda.Device().synchronize()

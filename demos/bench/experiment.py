@@ -176,7 +176,8 @@ def all_contestants(
 ) -> tuple[list[Contestant], list[str]]:
     """Those that the settings ask for, and a line for each that cannot take part."""
     case, on_cuda = problem.case, problem.case.backend == "cupy"
-    contestants, missing = engine_contestants(problem, backend), []
+    contestants = engine_contestants(problem, backend)
+    missing: list[str] = []
     if settings.baseline:
         contestants.append(products_contestant(problem, backend))
         if not on_cuda and case.networks <= LARGEST_LOOP:

@@ -133,7 +133,8 @@ def compiled_step(torch: Any, compute_loss: Callable[[], Any], parameters: list[
     """Forward and backward pass compiled, which happens here; the optimizer is PyTorch's."""
     # No pool of compiling processes beside what is timed; and no memory of earlier cases, after a
     # few of which PyTorch would give up compiling and go on as it is.
-    importlib.import_module("torch._inductor.config").compile_threads = 1
+    inductor: Any = importlib.import_module("torch._inductor.config")
+    inductor.compile_threads = 1
     torch.compiler.reset()
     compiled = torch.compile(compute_loss, fullgraph=True)
     compiled().sum().backward()

@@ -66,7 +66,8 @@ def cantor_integrals(x: Any, deepest: int) -> CantorIntegrals:
         raise InputError(f"level {deepest} of the Cantor set: accepted are 1 to {DEEPEST}")
     u = np.clip(np.asarray(x, float), 0, 1)
     mass, moment, start = np.zeros_like(u), np.zeros_like(u), np.zeros_like(u)
-    solid, hole = [], []
+    solid: list[Any] = []
+    hole: list[Any] = []
     size = share = 1.0
     for _ in range(deepest + 1):
         in_hole = np.clip(3 * u - 1, 0, 1)
@@ -146,7 +147,7 @@ def population_gradient(
     if loss not in LOSSES:
         choose("loss", loss, dict.fromkeys(LOSSES))
     ends = network_pieces(model) if ends is None else ends
-    given = [curves] * len(ends) if np.ndim(curves[0]) == 0 else list(curves)  # type: ignore[list-item]
+    given = [curves] * len(ends) if np.ndim(curves[0]) == 0 else list(curves)
     if len(given) != len(ends):
         raise InputError(f"{len(given)} curves for {len(ends)} networks: needs one for each")
     rules = _rules(ends, given)
