@@ -90,6 +90,7 @@ class NumpyBackend(Backend):
             "blas": f"{blas.get('internal_api', 'unknown')} {blas.get('version') or ''}".strip(),
             "threads": int(blas.get("num_threads", 1)),
             "numpy": np.__version__,
+            "precision": self.precision,
         }
 
     def repeater(self, calls: Sequence[Call]) -> Callable[[], None]:

@@ -18,6 +18,12 @@ Backend: TypeAlias = Annotated[
     Literal["auto", "numpy", "cupy"],
     typer.Option("--backend", help="Array library: auto takes the fastest one that works here."),
 ]
+Precision: TypeAlias = Annotated[
+    Literal["fp32", "tf32", "bf16", "fp16"],
+    typer.Option(
+        "--precision", help="Of the operands of products; all else is float32. NumPy only rounds."
+    ),
+]
 Seed: TypeAlias = Annotated[
     int,
     typer.Option(

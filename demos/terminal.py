@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from scratchnet.backends import Backend, get_backend
 from scratchnet.demos.figures import POINT_COLORS, REGION_COLORS, UNDECIDED_COLOR
 
 if TYPE_CHECKING:
@@ -27,6 +28,17 @@ def console_for(json: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=json, highlight=False)
+
+
+def name_device(console: Console, backend: str | Backend) -> None:
+    """Print what computed a report, as its first line."""
+    facts = get_backend(backend).device_info()
+    device = f"Computed by {facts['backend']} on {facts['device']}"
+    if threads := facts.get("threads"):
+        device += f", {threads} thread{'s' * (threads != 1)}"
+    if facts["precision"] != "fp32":
+        device += f"; operands of products in {facts['precision']}"
+    console.print(device, style="dim", markup=False)
 
 
 class Advance(Protocol):

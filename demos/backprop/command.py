@@ -24,7 +24,7 @@ from scratchnet.demos.backprop.graph_drawing import Arrow, Box, Kind, draw, svg
 from scratchnet.demos.backprop.report import number, report
 from scratchnet.demos.figures import styled
 from scratchnet.demos.results import check_writable, deliver, environment, write_atomically
-from scratchnet.demos.terminal import console_for
+from scratchnet.demos.terminal import console_for, name_device
 from scratchnet.graph import nodes_of, operation_name, to_dot
 from scratchnet.losses import binary_cross_entropy
 from scratchnet.model import mlp
@@ -474,6 +474,7 @@ def command(
         sys.stdout.write(result.dot)
         return
     console = console_for(json)
+    name_device(console, backend)
     report(result, console)
     figures = plot(result)
     write_atomically(out / "graph.svg", svg(figures["graph"]))

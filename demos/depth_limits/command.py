@@ -24,7 +24,7 @@ from scratchnet.demos.depth_limits.settings import (
 )
 from scratchnet.demos.results import check_writable, deliver, environment
 from scratchnet.demos.statistics import mean_interval
-from scratchnet.demos.terminal import console_for, progress
+from scratchnet.demos.terminal import console_for, name_device, progress
 
 
 def record(result: Result) -> dict[str, Any]:
@@ -139,6 +139,7 @@ def command(
     console = console_for(json)
     with progress("training", total=sum(cost(settings, each) for each in planned)) as advance:
         result = run(settings, advance)
+    name_device(console, backend)
     report(result, console)
     deliver(out, record(result), plot(result), console, json=json, show=show)
     if result.unfinished:

@@ -25,7 +25,7 @@ from scratchnet.demos.explore.report import (
 from scratchnet.demos.explore.settings import choose_settings, chosen_datasets
 from scratchnet.demos.results import check_writable, deliver, environment
 from scratchnet.demos.statistics import mean_interval
-from scratchnet.demos.terminal import console_for, progress
+from scratchnet.demos.terminal import console_for, name_device, progress
 
 __all__ = ["command", "plot", "record", "report", "run"]
 
@@ -154,6 +154,7 @@ def command(
     total = sum(each.cost for each in (*settings.main(), *settings.variants()))
     with progress("training", total) as advance:
         result = run(settings, advance)
+    name_device(console, backend)
     report(result, console)
     deliver(out, record(result), plot(result), console, json=json, show=show)
     if result.unfinished:

@@ -16,7 +16,7 @@ from scratchnet.demos.fractal.report import report, sentences
 from scratchnet.demos.fractal.settings import choose_settings, curve_names
 from scratchnet.demos.results import check_writable, deliver, environment
 from scratchnet.demos.statistics import mean_interval
-from scratchnet.demos.terminal import console_for, progress
+from scratchnet.demos.terminal import console_for, name_device, progress
 
 __all__ = ["command", "plot", "record", "report", "run"]
 
@@ -177,6 +177,7 @@ def command(
         )
     with progress("training", total_cost(settings)) as advance:
         result = run(settings, advance)
+    name_device(console, backend)
     report(result, console)
     deliver(out, record(result), plot(result), console, json=json, show=show)
     if result.interrupted:

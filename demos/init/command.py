@@ -22,7 +22,7 @@ from scratchnet.demos.init.settings import (
 from scratchnet.demos.init.variances import Case
 from scratchnet.demos.results import check_writable, deliver, environment
 from scratchnet.demos.statistics import mean_interval
-from scratchnet.demos.terminal import console_for, progress
+from scratchnet.demos.terminal import console_for, name_device, progress
 
 
 def record(result: Result) -> dict[str, Any]:
@@ -141,6 +141,7 @@ def command(
     console = console_for(json)
     with progress("measuring", total=1.0) as advance:
         result = run(settings, advance)
+    name_device(console, backend)
     report(result, console)
     deliver(out, record(result), plot(result), console, json=json, show=show)
     if result.interrupted:

@@ -21,7 +21,7 @@ from scratchnet.demos.parity.formulas import FORMULAS, QUANTITIES
 from scratchnet.demos.parity.learning import LARGEST_TABLE, Training
 from scratchnet.demos.parity.report import report, sentences
 from scratchnet.demos.results import check_writable, deliver
-from scratchnet.demos.terminal import console_for, progress
+from scratchnet.demos.terminal import console_for, name_device, progress
 from scratchnet.depth.circuits import MOST_INPUTS
 
 __all__ = ["command", "plot", "record", "report", "run"]
@@ -143,6 +143,7 @@ def command(
     console = console_for(json)
     with progress("working on", total=total_cost(inputs, quick, sizes, steps)) as advance:
         result = run(inputs, quick, sizes, steps, seed, seeds, backend, advance)
+    name_device(console, backend)
     report(result, console)
     deliver(out, record(result), plot(result), console, json=json, show=show)
     if result.interrupted:

@@ -15,7 +15,7 @@ from scratchnet.demos.probes.settings import DEEPEST, choose_settings
 from scratchnet.demos.representation import Representation
 from scratchnet.demos.results import check_writable, deliver, environment
 from scratchnet.demos.statistics import mean_interval
-from scratchnet.demos.terminal import console_for, progress
+from scratchnet.demos.terminal import console_for, name_device, progress
 from scratchnet.depth.probes import GRADIENT_TOLERANCE, PENALTY
 
 __all__ = ["command", "plot", "record", "report", "run"]
@@ -159,5 +159,6 @@ def command(
     console = console_for(json)
     with progress("training", settings.training.cost) as advance:
         result = run(settings, advance)
+    name_device(console, backend)
     report(result, console)
     deliver(out, record(result), plot(result), console, json=json, show=show)

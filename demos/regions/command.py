@@ -37,7 +37,7 @@ from scratchnet.demos.regions.settings import (
 )
 from scratchnet.demos.results import check_writable, deliver
 from scratchnet.demos.statistics import mean_interval
-from scratchnet.demos.terminal import console_for, progress
+from scratchnet.demos.terminal import console_for, name_device, progress
 
 __all__ = ["command", "plot", "record", "report", "run"]
 
@@ -248,6 +248,7 @@ def train_networks(settings: Settings, out: Path, json: bool, show: bool) -> Non
     console = console_for(json)
     with progress("training", experiment.steps(settings)) as advance:
         result = run(settings, advance)
+    name_device(console, settings.backend)
     report(result, console)
     deliver(out, record(result), plot(result), console, json=json, show=show)
     if result.interrupted:

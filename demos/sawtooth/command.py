@@ -21,7 +21,7 @@ from scratchnet.demos.sawtooth.experiment import DEEPEST, Result, run, steps
 from scratchnet.demos.sawtooth.figures import plot
 from scratchnet.demos.sawtooth.report import report, sentences
 from scratchnet.demos.statistics import mean_interval
-from scratchnet.demos.terminal import console_for, progress
+from scratchnet.demos.terminal import console_for, name_device, progress
 
 __all__ = ["command", "plot", "record", "report", "run"]
 
@@ -89,6 +89,7 @@ def command(
         result = run(depth, seed, seeds, backend, advance)
     if not result.folds:
         raise KeyboardInterrupt
+    name_device(console, backend)
     report(result, console)
     deliver(out, record(result), plot(result), console, json=json, show=show)
     if result.interrupted:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from scratchnet.backends import InputError
+from scratchnet.backends import InputError, get_backend
 from scratchnet.demos import options
 from scratchnet.demos.command_line import INTERRUPTED
 from scratchnet.demos.results import check_writable, deliver, environment
@@ -15,7 +15,7 @@ from scratchnet.demos.spiral.experiment import Result, Row, run, step_cost
 from scratchnet.demos.spiral.figures import plot
 from scratchnet.demos.spiral.report import differences, report, sentences
 from scratchnet.demos.spiral.settings import choose_settings, trainings
-from scratchnet.demos.terminal import console_for, progress
+from scratchnet.demos.terminal import console_for, name_device, progress
 
 DEEPEST = 1000
 
@@ -48,7 +48,7 @@ def record(result: Result) -> dict[str, Any]:
 
     return {
         "settings": settings,
-        "environment": environment(s.backend),
+        "environment": environment(get_backend(s.backend, s.precision)),
         "rows": [row(each) for each in result.rows],
         "summary": {
             "sentences": sentences(result),
@@ -143,6 +143,7 @@ def command(
         ),
     ] = None,
     backend: options.Backend = "auto",
+    precision: options.Precision = "fp32",
     seed: Annotated[
         int | None,
         typer.Option(
@@ -182,6 +183,7 @@ def command(
         "seed": seed,
         "seeds": seeds,
         "quick": quick or None,
+        "precision": precision if precision != "fp32" else None,
     }
     given = {name: value for name, value in given.items() if value is not None}
     settings = choose_settings(protocol, given, backend)
@@ -190,6 +192,7 @@ def command(
     total = sum(each.epochs * step_cost(each) for plan in trainings(settings) for each in plan)
     with progress("training", total) as advance:
         result = run(settings, advance)
+    name_device(console, get_backend(backend, precision))
     report(result, console)
     deliver(out, record(result), plot(result), console, json=json, show=show)
     if result.unfinished:

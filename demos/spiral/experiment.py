@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.backends import get_backend
 from scratchnet.datasets import chapter_spirals, spirals
 from scratchnet.demos.figures import grid_points, window
 from scratchnet.demos.spiral.settings import (
@@ -131,7 +132,8 @@ def build(settings: Settings, training: Training, ensemble: int | None) -> Model
     """
     widths = [2, *[training.width] * training.depth, 1]
     if settings.protocol == "standard":
-        return mlp(widths, seed=settings.seed, ensemble=ensemble, backend=settings.backend)
+        backend = get_backend(settings.backend, settings.precision)
+        return mlp(widths, seed=settings.seed, ensemble=ensemble, backend=backend)
     legacy = np.random.RandomState(CHAPTER_SEED)
 
     def he_normal(_: np.random.Generator, fan_in: int, fan_out: int) -> Any:

@@ -47,6 +47,7 @@ class Settings:
     seeds: int = FULL_SEEDS
     quick: bool = False
     backend: str = "auto"
+    precision: str = "fp32"
 
     @property
     def dtype(self) -> str:

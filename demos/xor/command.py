@@ -18,7 +18,7 @@ from scratchnet.backends import InputError, choose
 from scratchnet.demos import options
 from scratchnet.demos.command_line import INTERRUPTED
 from scratchnet.demos.results import check_writable, deliver
-from scratchnet.demos.terminal import console_for, progress
+from scratchnet.demos.terminal import console_for, name_device, progress
 from scratchnet.demos.xor.experiment import Result, kinds, run
 from scratchnet.demos.xor.figures import plot
 from scratchnet.demos.xor.report import report, sentences
@@ -127,6 +127,7 @@ def command(
     console = console_for(json)
     with progress("training", total=len(kinds(activations, widths)) * epochs) as advance:
         result = run(activations, widths, epochs, seed, seeds, backend, advance)
+    name_device(console, backend)
     report(result, console)
     deliver(out, record(result), plot(result), console, json=json, show=show)
     if result.interrupted:

@@ -21,7 +21,7 @@ from scratchnet.demos import options
 from scratchnet.demos.command_line import INTERRUPTED
 from scratchnet.demos.parity.formulas import FORMULAS, QUANTITIES, ZEROS, measured
 from scratchnet.demos.results import check_writable, deliver, environment
-from scratchnet.demos.terminal import Advance, console_for, no_progress, progress
+from scratchnet.demos.terminal import Advance, console_for, name_device, no_progress, progress
 from scratchnet.demos.xor_tree.figures import plot_tree
 from scratchnet.demos.xor_tree.terminal import draw_tree
 from scratchnet.depth.circuits import MOST_INPUTS, Circuit, Verification, verify
@@ -289,6 +289,7 @@ def command(
     console = console_for(json)
     with progress("verifying", total=2**number) as advance:
         result = run(number, bits, backend, advance)
+    name_device(console, backend)
     report(result, console)
     deliver(out, record(result), plot(result), console, json=json, show=show)
     if result.verification is None:
