@@ -260,6 +260,7 @@ def compare_architectures(settings: CompareSettings, out: Path, json: bool, show
     console = console_for(json)
     with progress("counting", compare.steps(settings)) as advance:
         comparison = compare.run(settings, advance)
+    name_device(console, settings.backend)
     report_comparison(comparison, console)
     figures = plot_comparison(comparison)
     deliver(out, record_comparison(comparison), figures, console, json=json, show=show)
