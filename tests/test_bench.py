@@ -386,6 +386,25 @@ def test_a_time_is_that_of_one_step_of_one_network() -> None:
     assert found.seconds["scan"].tolist() == [1.0, 1.0]
 
 
+def test_processor_time_counts_until_an_asynchronous_library_has_finished(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A call takes no processor time here, the wait for its result 3 s: they are the step's."""
+    clock, turns = Clock(), []
+    monkeypatch.setattr(timing.time, "process_time", lambda: clock.now)
+
+    class Waiting(Timer):
+        def __exit__(self, *_: object) -> None:
+            clock.now += 3.0
+            self.seconds = 100.0
+
+    contestant = clock.contestant("jax", 0.0, turns)
+    contestant = dataclasses.replace(contestant, timer=lambda: Waiting(lambda: None))
+    found = interleaved([contestant], 2, lambda: None, by_processor=True)
+    assert found.seconds["jax"].tolist() == [3.0, 3.0]
+    assert interleaved([contestant], 2, lambda: None).seconds["jax"].tolist() == [100.0, 100.0]
+
+
 @pytest.mark.parametrize(("cost", "calls"), [(1.0, 1), (0.004, 5), (0.0099, 2), (1e-9, 2000)])
 def test_a_turn_is_filled_with_calls(cost: float, calls: int) -> None:
     assert calls_per_turn(Clock().contestant("a", cost, []), 0.02) == calls
@@ -709,6 +728,7 @@ def test_only_what_stands_between_the_markers_is_replaced() -> None:
         (["--rounds", "1"], ["--rounds", "'1'", "2"]),
         (["--threads", "0"], ["--threads", "'0'"]),
         (["--threads", "4096"], ["--threads 4096", "of the cores"]),
+        (["--clock", "processor", "--threads", "2"], ["--clock processor", "one thread"]),
         (["--figures", "--depths", "2"], ["--depths with --figures"]),
         (["--figures", "--precision", "fp32"], ["--precision with --figures"]),
         (["--backend", "cuda"], ["--backend", "numpy, cupy"]),

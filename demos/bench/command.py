@@ -30,6 +30,7 @@ def record(result: Result) -> dict[str, Any]:
             "figures": s.figures,
             "rounds": s.rounds,
             "threads": s.threads,
+            "clock": s.clock,
             "peers": s.peers,
             "baseline": s.baseline,
             "seed": s.seed,
@@ -48,7 +49,7 @@ def record(result: Result) -> dict[str, Any]:
                     "backend": name,
                     "precision": precision,
                     "product_operations_per_second": each.product_rate,
-                    "copy_bytes_per_second": each.bandwidths,
+                    "bytes_per_second": each.bandwidths,
                 }
                 for (name, precision), each in result.ceilings.items()
             ],
@@ -127,6 +128,12 @@ def command(
         int,
         typer.Option("--threads", metavar="N", min=1, help="Cores and threads, for everybody."),
     ] = 1,
+    clock: Annotated[
+        Literal["wall", "processor"],
+        typer.Option(
+            "--clock", help="processor leaves out what other processes took on a busy machine."
+        ),
+    ] = "wall",
     backend: Annotated[
         Literal["all", "numpy", "cupy"],
         typer.Option("--backend", help="Array library: all takes every one that works here."),
@@ -152,7 +159,8 @@ def command(
         given["baseline"] = True
     if rounds is not None:
         given["rounds"] = rounds
-    given |= {"figures": figures, "threads": threads, "backend": backend, "seed": seed}
+    given |= {"figures": figures, "threads": threads, "clock": clock, "backend": backend}
+    given["seed"] = seed
     settings = choose_settings({**given, "quick": quick})
     check_writable(out)
     console = console_for(json)

@@ -150,7 +150,13 @@ def time_case(case: Case, settings: Settings, result: Result, advance: Advance) 
     difference = check_agreement(problem, contestants)
     share = 1 / (settings.rounds * len(contestants))
     watched = RECORDED if case.backend == "numpy" and settings.threads == 1 else ""
-    turns = interleaved(contestants, settings.rounds, lambda: advance(share), watched)
+    turns = interleaved(
+        contestants,
+        settings.rounds,
+        lambda: advance(share),
+        watched,
+        by_processor=settings.clock == "processor",
+    )
     seconds = {name: spread(each) for name, each in turns.seconds.items()}
     count, ceilings = count_step(case), result.ceilings[case.backend, case.precision]
     bandwidth = ceilings.bandwidth(count.working_set, case.backend)

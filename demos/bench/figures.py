@@ -54,7 +54,7 @@ def roofline_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
     intensities = np.array([row.count.operations / row.count.bytes for row in rows])
     span = np.geomspace(min(0.5, intensities.min() / 2), intensities.max() * 4, 200)
     fast, slow = max(ceilings.bandwidths.values()), min(ceilings.bandwidths.values())
-    slopes = {"fastest copy": (fast, "-"), "slowest copy": (slow, "--")}
+    slopes = {"fastest addition": (fast, "-"), "slowest addition": (slow, "--")}
     for label, (bandwidth, style) in slopes.items():
         roof = np.minimum(span * bandwidth, ceilings.product_rate) / 1e9
         label = f"{label}, {bandwidth / 1e9:,.0f} GB/s"

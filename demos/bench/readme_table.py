@@ -35,10 +35,12 @@ def about(record: Mapping[str, Any]) -> str:
     facts, settings = record["environment"], record["settings"]
     cores = f"{settings['threads']} core{'s' * (settings['threads'] > 1)}"
     on = "" if facts.get("backend") == "cupy" else f", {cores}"
+    clock = ", processor time" if settings["clock"] == "processor" else ""
     libraries = {"numpy": "NumPy", "cupy": "CuPy", "PyTorch": "PyTorch", "JAX": "JAX"}
     versions = [f"{title} {facts[name]}" for name, title in libraries.items() if name in facts]
     return (
-        f"**{facts['device']}{on}**, float32, {settings['rounds']} rounds, {facts['date'][:10]}; "
+        f"**{facts['device']}{on}**, float32, {settings['rounds']} rounds{clock}, "
+        f"{facts['date'][:10]}; "
         f"{', '.join(versions)}."
     )
 

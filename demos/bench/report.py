@@ -50,7 +50,7 @@ def report(result: Result, console: Console) -> None:
         return
     console.print()
     console.print(
-        "The recorded step beside what the device can do; the eager step's time over its own",
+        "The recorded step beside the device's limits; the eager step's time over it",
         style="bold",
     )
     console.print(roofline_table(result))
@@ -74,12 +74,13 @@ def description(result: Result) -> Iterator[str]:
         slow, fast = min(ceilings.bandwidths.values()), max(ceilings.bandwidths.values())
         yield (
             f"Measured limits of {name} in {precision}: {ceilings.product_rate / 1e9:,.0f} GFLOP/s "
-            f"in a matrix product; a copy moves {slow / 1e9:,.1f} to {fast / 1e9:,.1f} GB/s, by "
-            "its size."
+            f"in a matrix product; an addition moves {slow / 1e9:,.0f} to {fast / 1e9:,.0f} GB/s, "
+            "by its size."
         )
     yield (
         "Each step is gradient descent on binary cross-entropy over all points. One process, "
-        f"{s.rounds} rounds, the contestants in turns; medians, with the 10th to 90th percentile."
+        f"{s.rounds} rounds, the contestants in turns; medians, with the 10th to 90th percentile"
+        + (", of the processor time of this process." if s.clock == "processor" else ".")
     )
 
 
@@ -275,7 +276,12 @@ def caution_sentences(result: Result) -> Iterator[str]:
     if waited:
         yield (
             f"Caution: other processes took up to {max(waited):.0%} of the time in "
-            f"{len(waited)} of {len(result.rows)} cases; repeat this on a quiet machine."
+            f"{len(waited)} of {len(result.rows)} cases; "
+            + (
+                "they are not counted, but disturb the caches."
+                if result.settings.clock == "processor"
+                else "repeat this on a quiet machine, or with --clock processor."
+            )
         )
     disturbed = [row.other_threads for row in result.rows if row.other_threads > BUSY]
     if disturbed:

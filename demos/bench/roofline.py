@@ -19,7 +19,8 @@ from scratchnet.demos.bench.counting import BYTES_OF_A_NUMBER, StepCount
 from scratchnet.demos.bench.timing import Contestant, calls_per_turn
 
 PRODUCT_SIZES = {"numpy": (256, 512, 1024), "cupy": (4096, 8192)}
-SMALLEST_SET, LARGEST_SET = 2**15, {"numpy": 2**28, "cupy": 2**32}
+# On a GPU no smaller sets than its cache: there the launch of a kernel takes the time.
+SET_SIZES = {"numpy": (2**15, 2**28), "cupy": (2**26, 2**32)}
 TRIES, SECONDS_PER_TRY = 30, 0.002
 
 
@@ -30,10 +31,10 @@ class Ceilings:
     product_rate: float
     """Operations per second of the fastest square matrix product."""
     bandwidths: Mapping[int, float] = field(default_factory=dict)
-    """Bytes per second of a copy, those read and those written, by the size of its two arrays."""
+    """Bytes per second of b <- a + b, those read and those written, by the size of both arrays."""
 
     def bandwidth(self, working_set: int, backend: str) -> float:
-        """That of a copy as large as the working set."""
+        """That of arrays as large as the working set."""
         return self.bandwidths[measured_size(working_set, backend)]
 
 
@@ -65,16 +66,19 @@ def place(count: StepCount, seconds: float, product_rate: float, bandwidth: floa
 
 def measured_size(working_set: int, backend: str) -> int:
     """The next power of two, within what is measured for that backend."""
+    smallest, largest = SET_SIZES[backend]
     size = 1 << max(0, int(working_set) - 1).bit_length()
-    return min(max(size, SMALLEST_SET), LARGEST_SET[backend])
+    return min(max(size, smallest), largest)
 
 
 def measure_ceilings(
     backend: Backend, working_sets: Iterable[int], advance: Callable[..., None]
 ) -> Ceilings:
-    """Time square products, and a copy for each size that the working sets need.
+    """Time square products, and an addition for each size that the working sets need.
 
-    Noise only ever slows down, so a limit is the best of several tries.
+    An addition, as in STREAM (McCalpin 1995), because a copy of small arrays can be slower than
+    arithmetic on them, by where they lie. Noise only ever slows down, so a limit is the best of
+    many tries.
     """
     rate = 0.0
     for n in PRODUCT_SIZES[backend.name]:
@@ -85,8 +89,9 @@ def measure_ceilings(
     bandwidths = {}
     for size in sorted({measured_size(each, backend.name) for each in working_sets}):
         numbers = size // (2 * BYTES_OF_A_NUMBER)
-        source, target = (random_array(backend, (numbers,), seed) for seed in range(2))
-        bandwidths[size] = size / best_seconds(backend, partial(backend.xp.copyto, target, source))
+        a, b = (random_array(backend, (numbers,), seed) for seed in range(2))
+        moved = 3 * numbers * BYTES_OF_A_NUMBER
+        bandwidths[size] = moved / best_seconds(backend, partial(backend.add, a, b, out=b))
         advance(note="memory")
     return Ceilings(rate, bandwidths)
 

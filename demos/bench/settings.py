@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import Any
+from typing import Any, Literal
 
 from scratchnet.backends import InputError, available_backends
 
@@ -91,6 +91,7 @@ class Settings:
     baseline: bool = False
     seed: int = 0
     quick: bool = False
+    clock: Literal["wall", "processor"] = "wall"
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -117,16 +118,20 @@ def choose_settings(given: Mapping[str, Any]) -> Settings:
             given.get("precisions", ("fp32",)),
             backends,
         )
+    clock, threads = given.get("clock", "wall"), given.get("threads", 1)
+    if clock == "processor" and (threads > 1 or "cupy" in backends):
+        raise InputError("--clock processor: only one thread on the CPU computes in its own time")
     rounds = QUICK_ROUNDS if quick else FIGURES_ROUNDS if figures else ROUNDS
     return Settings(
         cases,
         figures,
         given.get("rounds", rounds),
-        given.get("threads", 1),
+        threads,
         given.get("peers", ()),
         given.get("baseline", figures),
         given.get("seed", 0),
         quick,
+        clock,
     )
 
 

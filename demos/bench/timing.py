@@ -88,13 +88,19 @@ class Turns:
 
 
 def interleaved(
-    contestants: Sequence[Contestant], rounds: int, advance: Callable[..., None], watched: str = ""
+    contestants: Sequence[Contestant],
+    rounds: int,
+    advance: Callable[..., None],
+    watched: str = "",
+    by_processor: bool = False,
 ) -> Turns:
     """Each contestant once a round, first all in order, then from the second on, and so forth.
 
     A turn is at least `SECONDS_PER_TURN` long, or one call. Before it, one call that does not
     count brings the contestant's arrays back into the caches. `watched` names the contestant
     that computes in the calling thread alone; only there it can be told what other threads do.
+    With `by_processor` the time is that of the processor in all threads of this process, which on
+    one core is the time of the turn without what other processes took of it.
     """
     calls = {each.name: calls_per_turn(each) for each in contestants}
     seconds = {each.name: np.empty(rounds) for each in contestants}
@@ -107,10 +113,10 @@ def interleaved(
                 process, thread = time.process_time(), time.thread_time()
                 for _ in range(calls[each.name]):
                     each.call()
-                process, thread = time.process_time() - process, time.thread_time() - thread
-            seconds[each.name][number] = timer.seconds / (
-                calls[each.name] * each.steps * each.networks
-            )
+            # Read when the timer has waited: an asynchronous library computes until then.
+            process, thread = time.process_time() - process, time.thread_time() - thread
+            taken = process if by_processor else timer.seconds
+            seconds[each.name][number] = taken / (calls[each.name] * each.steps * each.networks)
             if each.name == watched:
                 wall, busy = wall + timer.seconds, busy + min(process, timer.seconds)
                 own, everybody = own + thread, everybody + process
