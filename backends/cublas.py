@@ -152,16 +152,19 @@ OPERANDS = {
 """Of each precision, and of float64 arrays. All sums of float32 products are taken in float32."""
 
 _int, _long, _pointer = ctypes.c_int, ctypes.c_longlong, ctypes.c_void_p
-_OPERAND = (_pointer, _int, _int, _long)
+_MATRIX = (_pointer, _int, _int)
+_MATRICES = (*_MATRIX, _long)
 SIGNATURES: dict[str, tuple[Any, ...]] = {
     "cublasCreate_v2": (ctypes.POINTER(_pointer),),
     "cublasSetStream_v2": (_pointer, _pointer),
     "cublasSetWorkspace_v2": (_pointer, _pointer, ctypes.c_size_t),
+    "cublasGemmEx": (
+        *(_pointer, _int, _int, _int, _int, _int),
+        *(_pointer, *_MATRIX, *_MATRIX, _pointer, *_MATRIX, _int, _int),
+    ),
     "cublasGemmStridedBatchedEx": (
         *(_pointer, _int, _int, _int, _int, _int),
-        *(_pointer, *_OPERAND, *_OPERAND),
-        *(_pointer, *_OPERAND),
-        *(_int, _int, _int),
+        *(_pointer, *_MATRICES, *_MATRICES, _pointer, *_MATRICES, _int, _int, _int),
     ),
 }
 """The functions of cuBLAS that are used, with the types of their arguments."""
@@ -213,12 +216,21 @@ class Cublas:
         self._follow_current_stream()
         number = ctypes.c_double if operands.computed == _COMPUTE_64 else ctypes.c_float
         one, zero = number(1), number(0)
+        shape = gemm.transpose_b, gemm.transpose_a, gemm.m, gemm.n, gemm.k
+        first = b.data.ptr, operands.stored, gemm.leading_b
+        second = a.data.ptr, operands.stored, gemm.leading_a
+        target = out.data.ptr, operands.result, gemm.leading_out
+        scales = ctypes.byref(one), ctypes.byref(zero)
+        how = operands.computed, _DEFAULT_ALGORITHM
+        if gemm.batch == 1:
+            # It may share a long sum among the whole GPU, which the other does not.
+            self._call(
+                "cublasGemmEx",
+                *(self._handle, *shape, scales[0], *first, *second, scales[1], *target, *how),
+            )
+            return
         self._call(
             "cublasGemmStridedBatchedEx",
-            self._handle,
-            *(gemm.transpose_b, gemm.transpose_a, gemm.m, gemm.n, gemm.k, ctypes.byref(one)),
-            *(b.data.ptr, operands.stored, gemm.leading_b, gemm.step_b),
-            *(a.data.ptr, operands.stored, gemm.leading_a, gemm.step_a, ctypes.byref(zero)),
-            *(out.data.ptr, operands.result, gemm.leading_out, gemm.step_out),
-            *(gemm.batch, operands.computed, _DEFAULT_ALGORITHM),
+            *(self._handle, *shape, scales[0], *first, gemm.step_b, *second, gemm.step_a),
+            *(scales[1], *target, gemm.step_out, gemm.batch, *how),
         )

@@ -4,6 +4,8 @@ import logging
 import os
 import subprocess
 import sys
+from functools import cache
+from inspect import unwrap
 from pathlib import Path
 
 import pytest
@@ -25,9 +27,7 @@ def test_a_driver_serves_its_own_major_version_and_those_before() -> None:
 @pytest.fixture
 def without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "why_cupy_is_unavailable", lambda: "the reason: what to do")
-    backends._automatic.cache_clear()
-    yield
-    backends._automatic.cache_clear()
+    monkeypatch.setattr(backends, "_automatic", cache(unwrap(backends._automatic)))
 
 
 def test_cupy_that_was_asked_for_is_refused_with_the_reason(without_cuda: None) -> None:

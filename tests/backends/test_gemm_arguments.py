@@ -1,5 +1,7 @@
 """What cuBLAS is asked for, carried out by its definition: columns first, with given gaps."""
 
+import ctypes
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchnet.backends.cublas import (
+    OPERANDS,
+    SIGNATURES,
+    Cublas,
     Gemm,
     batch_step,
     gemm_arguments,
@@ -135,3 +140,48 @@ def test_layouts_that_need_a_copy() -> None:
 def test_shapes_that_do_not_fit(a: Any, b: Any) -> None:
     with pytest.raises(ValueError):
         product_shape(a, b)
+
+
+HEADER_ARGUMENTS = {
+    "cublasCreate_v2": 1,
+    "cublasSetStream_v2": 2,
+    "cublasSetWorkspace_v2": 3,
+    "cublasGemmEx": 19,
+    "cublasGemmStridedBatchedEx": 23,
+}
+"""How many each function has in cublas_api.h of CUDA 13."""
+
+
+def test_the_bindings_have_as_many_arguments_as_nvidias_header() -> None:
+    assert {name: len(types) for name, types in SIGNATURES.items()} == HEADER_ARGUMENTS
+
+
+@pytest.mark.parametrize("batch", [(), (3,)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_call_of_cublas(batch: Any, dtype: str) -> None:
+    """Each argument in its place, and read back from it: nothing is computed."""
+    a, b = np.ones((*batch, 2, 3), dtype), np.ones((*batch, 3, 4), dtype)
+    out = np.ones((*batch, 2, 4), dtype)
+    calls: list[Any] = []
+    cublas = Cublas.__new__(Cublas)
+    cublas._call = lambda *arguments: calls.append(arguments)  # type: ignore[method-assign]
+    cublas._follow_current_stream = lambda: None  # type: ignore[method-assign]
+    cublas._handle = ctypes.c_void_p(1)
+    operands = OPERANDS["float64" if dtype == "float64" else "tf32"]
+    placed = [SimpleNamespace(data=SimpleNamespace(ptr=100 * i)) for i in (1, 2, 3)]
+    cublas.multiply(gemm_arguments(*map(layout_of, (a, b, out))), *placed, operands)
+    ((name, _, *given),) = calls
+    for value, kind in zip(given, SIGNATURES[name][1:], strict=True):
+        kind.from_param(value)
+    numbers = [each for each in given if isinstance(each, int)]
+    steps = [(12,), (6,), (8,)] if batch else [(), (), ()]
+    assert name == ("cublasGemmStridedBatchedEx" if batch else "cublasGemmEx")
+    kind_of = {"float64": (1, 70), "float32": (0, 77)}[dtype]
+    assert numbers == [
+        *(0, 0, 4, 2, 3),
+        *(200, kind_of[0], 4, *steps[0]),
+        *(100, kind_of[0], 3, *steps[1]),
+        *(300, kind_of[0], 4, *steps[2]),
+        *((3,) if batch else ()),
+        *(kind_of[1], -1),
+    ]

@@ -36,6 +36,17 @@ def test_arrays_survive_the_way_to_the_device_and_back(
     backend.synchronize()
 
 
+def test_whether_two_views_share_an_entry(backend: Backend) -> None:
+    """Exactly, for parts that lie between each other, as the layers of an ensemble do."""
+    buffer = backend.zeros((3, 10), "float32")
+    first, second, both = buffer[:, :4], buffer[:, 4:], buffer[:, 3:5]
+    assert not backend.shares_memory(first, second)
+    assert backend.shares_memory(first, both) and backend.shares_memory(both, second)
+    assert not backend.shares_memory(buffer[::2], buffer[1:2])
+    assert not backend.shares_memory(first, backend.copy(first))
+    assert not backend.shares_memory(first, first[:0])
+
+
 @pytest.mark.parametrize("wanted", ["float32", "float64", "int64"])
 @pytest.mark.parametrize("given", [np.float32, np.float64, np.int16, np.bool_])
 def test_converting_an_array_is_one_call(backend: Backend, given: Any, wanted: str) -> None:
