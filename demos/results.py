@@ -47,7 +47,7 @@ def installed_version(distribution: str) -> str:
         return "not installed"
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, option: str = "--out") -> None:
     """Raise `InputError` where `folder` cannot be written or made; call it before long work.
 
     It tries a nameless temporary file in the folder, or in the nearest parent that exists, and
@@ -57,13 +57,13 @@ def check_writable(folder: Path) -> None:
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
     if not existing.is_dir():
-        raise InputError(f"--out {folder}: {existing} is a file; give a folder")
+        raise InputError(f"{option} {folder}: {existing} is a file; give a folder")
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         raise InputError(
-            f"--out {folder}: cannot write in {existing} ({error.strerror}); "
+            f"{option} {folder}: cannot write in {existing} ({error.strerror}); "
             "give a folder that can be written"
         ) from None
 
@@ -103,14 +103,20 @@ def print_json(value: Any) -> None:
     sys.stdout.write(to_json(value, ascii_only=True) + "\n")
 
 
-def save(folder: Path, record: Any, figures: Mapping[str, Figure]) -> list[Path]:
-    """Write `NAME.png` for each named figure and `result.json`; returns the paths.
+def save(
+    folder: Path,
+    record: Any,
+    figures: Mapping[str, Figure],
+    others: Mapping[str, bytes] | None = None,
+) -> list[Path]:
+    """Write `NAME.png` for each figure, `others` by their names, and `result.json`; the paths.
 
     Everything is drawn and converted before the first file is written.
     """
     from scratchnet.demos.figures import png
 
     contents = {f"{name}.png": png(figure) for name, figure in figures.items()}
+    contents |= others or {}
     contents[RECORD_NAME] = to_json(record).encode() + b"\n"
     for name, content in contents.items():
         write_atomically(folder / name, content)
@@ -124,12 +130,13 @@ def deliver(
     console: Console,
     json: bool = False,
     show: bool = False,
+    others: Mapping[str, bytes] | None = None,
 ) -> None:
     """The end of every demo: save, say where, print the record under --json, open windows.
 
     `record` is `{"settings": …, "environment": …, "rows": […], "summary": …}`.
     """
-    paths = save(folder, record, figures)
+    paths = save(folder, record, figures, others)
     names = ", ".join(path.name for path in paths)
     console.print(f"Wrote {names} in {folder}", markup=False, soft_wrap=True)
     if json:

@@ -1,0 +1,266 @@
+"""What a run of `scratchnet lottery` showed: a table, and sentences from its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scratchnet.demos.changes import TEST_NAME, Change, change
+from scratchnet.demos.lottery.settings import METHODS, VARIANTS
+from scratchnet.demos.seeded_data import DESCRIPTIONS
+from scratchnet.demos.statistics import Estimate, mean_interval
+from scratchnet.demos.tables import bullets, new_table
+from scratchnet.lottery import CONTROLS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from scratchnet.demos.lottery.experiment import Result
+
+HEADINGS = (
+    "ticket",
+    "random\nmask",
+    "shuffled\nmask",
+    "new\nweights",
+    "scaled\nweights",
+    "same\nsigns",
+)
+AGAINST = {
+    "random mask": "a random mask",
+    "shuffled mask": "a mask shuffled within the layers",
+    "new weights": "new weights",
+    "scaled weights": "new weights, scaled for the density",
+    "same signs": "new magnitudes with the old signs",
+}
+FEW_ROUNDS = 3
+
+
+def report(result: Result, console: Console) -> None:
+    """Print what was asked, the table, and what the run showed."""
+    for line in description(result):
+        console.print(line, markup=False)
+    console.print()
+    console.print("Test accuracy in %, against the weights that are left", style="bold")
+    console.print(table(result))
+    console.print("What this run showed", style="bold")
+    console.print(bullets(sentences(result)))
+    console.print()
+
+
+def description(result: Result) -> Iterator[str]:
+    """The experiment in a few lines."""
+    s, t = result.settings, result.settings.training
+    seeds = f"seeds {s.seed} to {s.seed + s.seeds - 1}" if s.seeds > 1 else f"seed {s.seed}"
+    own = "first weights" if s.dataset == "digits" else "data and first weights"
+    yield f"Data: {DESCRIPTIONS[t.dataset]}; {result.test_samples} samples to test on."
+    yield (
+        f"{s.depth} hidden layers of {s.width} ReLUs, {result.weights:,} weights; Adam on the "
+        f"whole set, learning rate {s.learning_rate:g}, {s.steps:,} steps; {seeds}, each with its own "
+        f"{own}."
+    )
+    back = "the first weights" if not s.rewind_step else f"the weights of step {s.rewind_step}"
+    yield (
+        f"Rounds of {s.fraction:.0%} of what remains: {METHODS[s.method]}; the ticket is set back "
+        f"to {back} and trained again."
+    )
+    if s.rewind_step:
+        yield (
+            f"Every network then trains for the other {s.steps - s.rewind_step} steps, also those "
+            "with weights drawn anew."
+        )
+    if s.quick:
+        yield ("A quick run. Without --quick there are 10 seeds, and 10 rounds of 30 %.")
+    if s.seeds > 1:
+        yield f"Means ± 95 % intervals; differences are claimed by a {TEST_NAME}."
+
+
+def table(result: Result) -> Table:
+    shown = new_table("left", *HEADINGS)
+    for each in result.rounds:
+        cells = [percent(mean_interval(values)) for values in each.test_accuracy]
+        shown.add_row(f"{left(result, each.number):.1%}", *cells)
+    return shown
+
+
+def percent(estimate: Estimate) -> str:
+    """Such as `97.3±1.4`."""
+    if estimate.n == 0:
+        return "diverged"
+    half = "" if estimate.half_width is None else f"±{100 * estimate.half_width:.1f}"
+    return f"{100 * estimate.mean:.1f}{half}"
+
+
+def left(result: Result, number: int) -> float:
+    """The share of weights that remain in this round."""
+    return result.rounds[number].remaining / result.weights
+
+
+def advantages(result: Result, control: str) -> list[Change]:
+    """What the ticket has over the control, for each round from the first."""
+    place = VARIANTS.index(control)
+    return [
+        change(each.test_accuracy[place], each.test_accuracy[0], result.test_samples)
+        for each in result.rounds[1:]
+    ]
+
+
+def visible_from(changes: Sequence[Change]) -> int | None:
+    """The first round, from 1, with a difference that the next round shows as well.
+
+    The last round has no next one. Two in a row, because of twenty tests one errs.
+    """
+    signs = [each.sign for each in changes]
+    for i, sign in enumerate(signs):
+        if sign == 1 and (i + 1 == len(signs) or signs[i + 1] == 1):
+            return i + 1
+    return None
+
+
+def sentences(result: Result) -> list[str]:
+    """What the run showed, in words."""
+    r = result
+    lines = [*divergence_sentences(r)]
+    dense = mean_interval(r.rounds[0].test_accuracy[0])
+    lines.append(f"The dense networks get {dense:.1%} of the test samples right (n = {dense.n}).")
+    if r.settings.seeds == 1:
+        lines.append("One seed gives no interval, so no difference is claimed.")
+    else:
+        lines += [ticket_sentence(r), *few_rounds_sentences(r)]
+        lines += [control_sentence(r, control) for control in CONTROLS]
+        lines += better_sentences(r)
+        lines += magic_sentences(r)
+    if r.interrupted:
+        lines.append(
+            f"The run was interrupted: {len(r.rounds) - 1} of {r.settings.rounds} rounds are done."
+        )
+    return lines
+
+
+def divergence_sentences(result: Result) -> Iterator[str]:
+    lost = [
+        (each.number, VARIANTS[variant], result.settings.seed + int(seed))
+        for each in result.rounds
+        for variant, seed in np.argwhere(np.isnan(each.test_accuracy))
+    ]
+    if lost:
+        number, variant, seed = lost[0]
+        yield (
+            f"{len(lost)} trainings diverged and are left out of the means (the first: {variant}, "
+            f"seed {seed}, round {number})."
+        )
+
+
+def ticket_sentence(result: Result) -> str:
+    """From which sparsity on the ticket is worse than the dense network."""
+    dense = result.rounds[0].test_accuracy[0]
+    losses = [
+        change(each.test_accuracy[0], dense, result.test_samples) for each in result.rounds[1:]
+    ]
+    first = visible_from(losses)
+    smallest = f"{left(result, len(result.rounds) - 1):.1%}"
+    if first is None:
+        return f"The ticket was not seen to be worse than the dense network, down to {smallest}."
+    last = change(dense, result.rounds[-1].test_accuracy[0], result.test_samples)
+    return (
+        f"The ticket is worse than the dense network from {left(result, first):.1%} of the weights "
+        f"on; at {smallest} by {last}."
+    )
+
+
+def few_rounds_sentences(result: Result) -> Iterator[str]:
+    """What can be seen in the first few rounds, which is where many demonstrations stop."""
+    finished = len(result.rounds) - 1
+    signs = {control: [each.sign for each in advantages(result, control)] for control in CONTROLS}
+    rounds = min(FEW_ROUNDS, finished)
+    share = f"{left(result, rounds):.1%}"
+    seen = [control for control in CONTROLS if any(signs[control][:rounds])]
+    words = f"The first {rounds} rounds" if rounds > 1 else "The first round"
+    kept = f"of {result.settings.fraction:.0%}, down to {share},"
+    if not seen:
+        verb = "show" if rounds > 1 else "shows"
+        yield f"{words} {kept} {verb} nothing: the ticket differs from none of its controls."
+    else:
+        yield f"Within the first {rounds} rounds {kept} the ticket differs from: {', '.join(seen)}."
+
+
+def control_sentence(result: Result, control: str) -> str:
+    """From which sparsity on the ticket is better than one control."""
+    changes = advantages(result, control)
+    first = visible_from(changes)
+    if first is None:
+        return f"Against {AGAINST[control]} no lasting advantage of the ticket was seen."
+    largest = max(range(first - 1, len(changes)), key=lambda i: changes[i].estimate.mean)
+    further = (
+        ""
+        if largest == first - 1
+        else f"; it is largest at {left(result, largest + 1):.1%}, {changes[largest]}"
+    )
+    return (
+        f"Against {AGAINST[control]} the ticket's advantage is visible from "
+        f"{left(result, first):.1%} of the weights on: {changes[first - 1]}{further}."
+    )
+
+
+def better_sentences(result: Result) -> Iterator[str]:
+    """Where a control did better than the ticket."""
+    for control in CONTROLS:
+        rounds = [i for i, each in enumerate(advantages(result, control), 1) if each.sign == -1]
+        if rounds:
+            shares = ", ".join(f"{left(result, i):.1%}" for i in rounds)
+            yield f"The ticket is worse than {AGAINST[control]} at {shares}."
+
+
+def magic_sentences(result: Result) -> Iterator[str]:
+    """How much of the ticket's advantage over new weights their scale and their signs explain."""
+    gaps = advantages(result, "new weights")
+    number = max(range(len(gaps)), key=lambda i: gaps[i].estimate.mean)
+    if gaps[number].sign != 1:
+        return
+    accuracy = dict(zip(VARIANTS, result.rounds[number + 1].test_accuracy, strict=True))
+    n = result.test_samples
+    gains = {
+        name: change(accuracy["new weights"], accuracy[name], n)
+        for name in ("scaled weights", "same signs")
+    }
+    share = f"{left(result, number + 1):.1%}"
+    parts = [
+        f"{words} {gain_words(gains[name])}"
+        for name, words in (
+            ("scaled weights", "scaling them for the density"),
+            ("same signs", "giving them the signs of the ticket's"),
+        )
+    ]
+    yield (
+        f"At {share}, where the ticket is furthest ahead of new weights ({gaps[number]}), "
+        f"{parts[0]}, and {parts[1]}."
+    )
+
+
+def gain_words(gain: Change) -> str:
+    if gain.sign == 1:
+        return f"brings {gain}"
+    if gain.sign == -1:
+        return f"costs {str(gain).removeprefix('-')}"
+    return f"was not seen to change anything ({gain})"
+
+
+def summary(result: Result) -> dict[str, Any]:
+    """The differences and where they begin to show, for `result.json`."""
+    return {
+        "sentences": sentences(result),
+        "test": TEST_NAME,
+        "visible_from": {
+            control: None
+            if (first := visible_from(advantages(result, control))) is None
+            else left(result, first)
+            for control in CONTROLS
+        },
+        "ticket_minus_control": {
+            control: [each.estimate for each in advantages(result, control)] for control in CONTROLS
+        },
+        "interrupted": result.interrupted,
+        "seconds": result.seconds,
+    }
