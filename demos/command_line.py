@@ -56,6 +56,10 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.fractal.command",
         "Fractals: built exactly, and what depth learns of them.",
     ),
+    "fractal-gradients": (
+        "scratchnet.demos.fractal_gradients.command",
+        "Why fine fractals are not learned: gradients at the start.",
+    ),
     "init": (
         "scratchnet.demos.init.command",
         "How large first weights must be, and what else happens.",
@@ -71,6 +75,10 @@ DEMOS: dict[str, tuple[str, str]] = {
     "probes": (
         "scratchnet.demos.probes.command",
         "What each layer of a deep network makes of its inputs.",
+    ),
+    "lottery": (
+        "scratchnet.demos.lottery.command",
+        "Sparse networks that learn: lottery tickets and controls.",
     ),
     "bench": (
         "scratchnet.demos.bench.command",

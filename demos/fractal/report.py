@@ -270,7 +270,7 @@ def curve_sentence(result: Result, name: str) -> str:
             "more than chance."
         )
     said = f"{curve}: at depth {shallow} {means[shallow].mean:.1%}, "
-    said += "above chance" if shallow in learned else "no more than chance"
+    said += "above chance" if shallow in learned else "not clearly above chance"
     if shallow == deep:
         return said + "."
     difference = gain(result, name)

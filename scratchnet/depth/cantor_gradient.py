@@ -42,7 +42,7 @@ LOSSES = ("hinge", "linear")
 
 @dataclass(frozen=True, eq=False)
 class CantorIntegrals:
-    """Mass and first moment of [0, x], F(x) and the integral of u dF(u), at N places x in [0, 1].
+    """Mass and first moment of [0, x], F(x) and the integral of u dF(u), at places x in [0, 1].
 
     In `solid`, F is the uniform distribution on K_n of the Cantor set, n = 0 to `deepest`. In
     `hole` it is that of the negatives of level j, uniform on the middle thirds that K_j lacks of
@@ -50,9 +50,9 @@ class CantorIntegrals:
     """
 
     solid: Points
-    """(2, deepest + 1, N): mass, and moment."""
+    """(2, deepest + 1, ...): mass, and moment."""
     hole: Points
-    """(2, deepest, N): mass, and moment, of level j at j - 1."""
+    """(2, deepest, ...): mass, and moment, of level j at j - 1."""
 
 
 def cantor_integrals(x: Any, deepest: int) -> CantorIntegrals:
@@ -90,9 +90,9 @@ class Quadrature:
     """
 
     points: Points
-    """(2, R): of the negatives, then of the positives, in each of R pieces."""
+    """(2, ..., R): of the negatives, then of the positives, in each of R pieces."""
     weights: Points
-    """(2, R): their mass."""
+    """(2, ..., R): their mass."""
 
 
 def pieces(regions: LineRegions) -> Points:
@@ -105,20 +105,21 @@ def pieces(regions: LineRegions) -> Points:
     return np.sort(np.concatenate([regions.ends, crossings[inside]]))
 
 
-def quadrature(ends: Points, curve: Curve, integrals: CantorIntegrals | None = None) -> Quadrature:
+def quadrature(ends: Points, curve: Curve) -> Quadrature:
     """Centres of mass of the Cantor distribution with this curve, between the ends of pieces.
 
-    `integrals` are those at the ends, to at least the curve's level, where they are known.
+    `ends` (..., R + 1) go upwards; an end may be repeated, the piece between then has no mass.
     """
     shares = level_shares(curve)
     level = len(shares)
-    known = cantor_integrals(ends, level) if integrals is None else integrals
-    negatives = np.tensordot(known.hole[:, :level], shares, axes=(1, 0))
-    mass, moment = np.diff(np.stack([negatives, known.solid[:, level]], axis=1), axis=-1)
-    middle = (ends[:-1] + ends[1:]) / 2
-    centre = np.divide(moment, mass, out=np.tile(middle, (2, 1)), where=mass > 0)
+    integrals = cantor_integrals(ends, level)
+    negatives = np.tensordot(integrals.hole, shares, axes=(1, 0))
+    mass, moment = np.diff(np.stack([negatives, integrals.solid[:, level]], axis=1), axis=-1)
+    low, high = ends[..., :-1], ends[..., 1:]
+    middle = np.broadcast_to((low + high) / 2, mass.shape)
+    centre = np.divide(moment, mass, out=middle.copy(), where=mass > 0)
     # A mass near rounding says little about its centre, but that lies within its piece.
-    return Quadrature(np.clip(centre, ends[:-1], ends[1:]), np.maximum(mass, 0) / 2)
+    return Quadrature(np.clip(centre, low, high), np.maximum(mass, 0) / 2)
 
 
 def network_pieces(model: Model) -> list[Points]:
@@ -150,15 +151,18 @@ def population_gradient(
     given = [curves] * len(ends) if np.ndim(curves[0]) == 0 else list(curves)
     if len(given) != len(ends):
         raise InputError(f"{len(given)} curves for {len(ends)} networks: needs one for each")
-    rules = _rules(ends, given)
-    most = max(rule.points.shape[1] for rule in rules)
-    # Networks with fewer pieces get points without weight.
-    points, weights = np.zeros((2, len(rules), 2, most))
-    for row, rule in enumerate(rules):
-        count = rule.points.shape[1]
-        points[row, :, :count], weights[row, :, :count] = rule.points, rule.weights
-    signs = np.repeat([-1.0, 1.0], most)[:, None]
-    X, masses = points.reshape(len(rules), -1, 1), weights.reshape(len(rules), -1, 1)
+    most = max(map(len, ends))
+    # Networks with fewer pieces get some without mass.
+    padded = np.stack([np.pad(each, (0, most - len(each)), mode="edge") for each in ends])
+    if all(curve is given[0] for curve in given):
+        rule = quadrature(padded, given[0])
+        points, weights = rule.points.swapaxes(0, 1), rule.weights.swapaxes(0, 1)
+    else:
+        rules = [quadrature(*pair) for pair in zip(padded, given, strict=True)]
+        points = np.stack([rule.points for rule in rules])
+        weights = np.stack([rule.weights for rule in rules])
+    signs = np.repeat([-1.0, 1.0], most - 1)[:, None]
+    X, masses = points.reshape(len(ends), -1, 1), weights.reshape(len(ends), -1, 1)
     if model.ensemble is None:
         X, masses = X[0], masses[0]
     with evaluating(model):
@@ -169,18 +173,6 @@ def population_gradient(
     pull = model.as_input(-signs * masses * active)
     ops.sum(ops.multiply(model(X), pull)).backward()
     return expected, np.array(model.backend.to_numpy(model.gradient_buffer))
-
-
-def _rules(ends: Sequence[Points], curves: Sequence[Any]) -> list[Quadrature]:
-    """A quadrature for each network, with the integrals at all their ends computed at once."""
-    table = cantor_integrals(np.concatenate(ends), max(len(curve) for curve in curves))
-    starts = np.cumsum([0, *map(len, ends)])
-    rules = []
-    for each, curve, start in zip(ends, curves, starts, strict=False):
-        places = slice(start, start + len(each))
-        known = CantorIntegrals(table.solid[..., places], table.hole[..., places])
-        rules.append(quadrature(each, curve, known))
-    return rules
 
 
 def gradient_bound(curve: Curve, level: int) -> float:
