@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from scratchnet import InputError, Linear, Model, get_backend
+from scratchnet.backends import NumpyBackend
 from scratchnet.backends.interface import Timer
 from scratchnet.demos.bench import engine, experiment, floors, jax_peer, problem, timing, torch_peer
 from scratchnet.demos.bench.command import plot, record, report
@@ -62,7 +63,7 @@ def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing.calls_per_turn, "__defaults__", (1e-5,))
     monkeypatch.setattr("scratchnet.demos.bench.roofline.TRIES", 1)
     monkeypatch.setattr("scratchnet.demos.bench.roofline.SECONDS_PER_TRY", 1e-5)
-    sizes = {"numpy": (8, 16)}
+    sizes = {"numpy": (8, 16), "cupy": (8,)}
     monkeypatch.setattr("scratchnet.demos.bench.roofline.PRODUCT_SIZES", sizes)
     monkeypatch.setattr(experiment, "PRODUCT_SIZES", sizes)
 
@@ -556,6 +557,62 @@ def test_a_gpu_is_measured_beside_a_core_of_the_cpu(monkeypatch: pytest.MonkeyPa
         experiment.ONE_CORE: experiment.NETWORKS_ON_A_CORE,
     }
     check_agreement(new_problem(case), [contestants[0], contestants[-1]])
+
+
+class StandIn(NumpyBackend):
+    """NumPy under CUDA's name."""
+
+    name = "cupy"
+
+
+def test_both_backends_are_measured_set_side_by_side_and_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    backends = {"numpy": BACKEND, "cupy": StandIn()}
+    monkeypatch.setattr(experiment, "get_backend", lambda name, precision="fp32": backends[name])
+    monkeypatch.setattr(experiment, "environment", lambda name: backends[name].device_info())
+    monkeypatch.setattr(
+        "scratchnet.demos.bench.settings.available_backends", lambda: dict.fromkeys(backends)
+    )
+    monkeypatch.setattr("scratchnet.demos.bench.report.available_backends", dict)
+    sizes = {"numpy": (2**15, 2**28), "cupy": (2**15, 2**32)}
+    monkeypatch.setattr("scratchnet.demos.bench.roofline.SET_SIZES", sizes)
+    result = run(
+        choose_settings(
+            {
+                "depths": (1, 2),
+                "widths": (4, 8),
+                "batches": (5,),
+                "ensembles": (1,),
+                "precisions": ("fp32", "tf32"),
+                "rounds": 2,
+                "baseline": True,
+            }
+        )
+    )
+    devices = [(row.case.backend, row.case.precision) for row in result.rows]
+    assert sorted(set(devices)) == [("cupy", "fp32"), ("cupy", "tf32"), ("numpy", "fp32")]
+    assert len(devices) == 12 and set(result.ceilings) == set(devices)
+    assert any("GPU" in line and "MFLOP a step" in line for line in sentences(result))
+    assert record(result)["environment"]["backend"] == "cupy"
+    assert len(plot(result)["time"].axes) == 3
+    loops = {row.case.backend for row in result.rows if floors.LOOP in row.ratios}
+    assert loops == {"numpy"}
+
+
+def test_the_figures_of_a_gpu_hold_a_thousand_networks_and_large_matrices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "scratchnet.demos.bench.settings.available_backends", lambda: {"numpy": None, "cupy": None}
+    )
+    chosen = choose_settings({"figures": True}).cases
+    assert {case.backend for case in chosen} == {"cupy"}
+    assert [str(case) for case in chosen[-2:]] == [
+        "1,000 x 2-[32]*8-1, 400 points",
+        "2-[8192]*4-1, 8,192 points",
+    ]
+    assert chosen[-1].precision == "tf32"
 
 
 # What is said
