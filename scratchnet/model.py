@@ -271,7 +271,8 @@ class Model:
 
     def _apply_mask(self) -> None:
         if self.mask_buffer is not None:
-            self.parameter_buffer *= self.mask_buffer
+            # A product would leave -0.0 of a negative parameter.
+            self.parameter_buffer[self.mask_buffer == 0] = 0
 
     def network(self, number: int) -> Model:
         """Network `number` of the ensemble as a model of its own, with its seed and its mask."""

@@ -15,7 +15,7 @@ from scratchnet.demos.lottery.figures import plot
 from scratchnet.demos.lottery.report import left, report, summary
 from scratchnet.demos.lottery.settings import VARIANTS, choose_settings
 from scratchnet.demos.results import check_writable, deliver, environment
-from scratchnet.demos.terminal import console_for, progress
+from scratchnet.demos.terminal import console_for, name_device, progress
 
 MOST_ROUNDS = 100
 
@@ -169,6 +169,7 @@ def command(
     console = console_for(json)
     with progress("training", settings.total_steps) as advance:
         result = run(settings, advance)
+    name_device(console, backend)
     report(result, console)
     others = {"mask.gif": animated(result)} if animate else {}
     deliver(out, record(result), plot(result), console, json=json, show=show, others=others)

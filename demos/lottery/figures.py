@@ -39,7 +39,8 @@ def plot(result: Result) -> dict[str, Figure]:
 def lottery_figure(result: Result) -> Figure:
     """Accuracy of ticket and controls, and the ticket's advantage, against remaining weights."""
     figure, (above, beside) = new_figure(1, 2, width=11.4, height=4.5)
-    shares = [left(result, each.number) for each in result.rounds]
+    # Nothing left has no place on a log axis: it is drawn as half a weight.
+    shares = [max(each.remaining, 0.5) / result.weights for each in result.rounds]
     accuracy = np.array([each.test_accuracy for each in result.rounds])
     for place, variant in enumerate(VARIANTS):
         style = {"marker": MARKERS[variant], "markersize": 4, "color": COLORS[variant]}
@@ -52,14 +53,20 @@ def lottery_figure(result: Result) -> Figure:
     draw_axes(above, shares)
     draw_axes(beside, shares)
     # The intervals of a few seeds reach beyond what an accuracy can be.
-    above.set(ylabel="test accuracy", ylim=(float(np.nanmin(accuracy)) - 0.03, 1.02))
+    above.set(ylabel="test accuracy", ylim=(ends(accuracy)[0] - 0.03, 1.02))
     above.yaxis.set_major_formatter("{x:.0%}")
-    low, high = (float(f(accuracy[:, :1] - accuracy[:, 1:])) for f in (np.nanmin, np.nanmax))
+    low, high = ends(accuracy[:, :1] - accuracy[:, 1:])
     beside.set(ylabel="ticket minus control, points", ylim=(100 * low - 4, 100 * high + 4))
     above.set_title(f"Ticket and controls: {describe(result)}", fontsize=10)
     beside.set_title("What the ticket has over each control", fontsize=10)
     above.legend(loc="lower left")
     return figure
+
+
+def ends(values: Any) -> tuple[float, float]:
+    """The smallest and the largest of those that are numbers, with 0 where none is."""
+    known = values[np.isfinite(values)]
+    return (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
 
 
 def describe(result: Result) -> str:

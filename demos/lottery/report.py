@@ -58,8 +58,8 @@ def description(result: Result) -> Iterator[str]:
     yield f"Data: {DESCRIPTIONS[t.dataset]}; {result.test_samples} samples to test on."
     yield (
         f"{s.depth} hidden layers of {s.width} ReLUs, {result.weights:,} weights; Adam on the "
-        f"whole set, learning rate {s.learning_rate:g}, {s.steps:,} steps; {seeds}, each with its own "
-        f"{own}."
+        f"whole set, learning rate {s.learning_rate:g}, {s.steps:,} steps; {seeds}, each with "
+        f"its own {own}."
     )
     back = "the first weights" if not s.rewind_step else f"the weights of step {s.rewind_step}"
     yield (
@@ -193,14 +193,16 @@ def control_sentence(result: Result, control: str) -> str:
     if first is None:
         return f"Against {AGAINST[control]} no lasting advantage of the ticket was seen."
     largest = max(range(first - 1, len(changes)), key=lambda i: changes[i].estimate.mean)
+    share = f"{left(result, first):.1%} of the weights"
+    where = f"from {share} on" if first < len(changes) else f"at {share}, in the last round only"
     further = (
         ""
         if largest == first - 1
-        else f"; it is largest at {left(result, largest + 1):.1%}, {changes[largest]}"
+        else f"; largest at {left(result, largest + 1):.1%}, {points(changes[largest])}"
     )
     return (
-        f"Against {AGAINST[control]} the ticket's advantage is visible from "
-        f"{left(result, first):.1%} of the weights on: {changes[first - 1]}{further}."
+        f"Against {AGAINST[control]} the ticket's advantage is visible {where}: "
+        f"{points(changes[first - 1])}{further} (n = {changes[first - 1].estimate.n})."
     )
 
 
@@ -225,26 +227,25 @@ def magic_sentences(result: Result) -> Iterator[str]:
         name: change(accuracy["new weights"], accuracy[name], n)
         for name in ("scaled weights", "same signs")
     }
-    share = f"{left(result, number + 1):.1%}"
-    parts = [
-        f"{words} {gain_words(gains[name])}"
-        for name, words in (
-            ("scaled weights", "scaling them for the density"),
-            ("same signs", "giving them the signs of the ticket's"),
-        )
-    ]
+    scaled, signs = (gain_words(gains[name]) for name in ("scaled weights", "same signs"))
     yield (
-        f"At {share}, where the ticket is furthest ahead of new weights ({gaps[number]}), "
-        f"{parts[0]}, and {parts[1]}."
+        f"At {left(result, number + 1):.1%} the ticket is furthest ahead of new weights, by "
+        f"{points(gaps[number])}. Scaling them for the density {scaled}; giving them the signs of "
+        f"the ticket's {signs} (n = {gaps[number].estimate.n})."
     )
 
 
 def gain_words(gain: Change) -> str:
     if gain.sign == 1:
-        return f"brings {gain}"
+        return f"brings {points(gain)}"
     if gain.sign == -1:
-        return f"costs {str(gain).removeprefix('-')}"
-    return f"was not seen to change anything ({gain})"
+        return f"changes accuracy by {points(gain)}"
+    return f"was not seen to change that ({points(gain)})"
+
+
+def points(change: Change) -> str:
+    """Such as `+38.9 ± 3.4 points`."""
+    return str(change).partition(" (")[0]
 
 
 def summary(result: Result) -> dict[str, Any]:
