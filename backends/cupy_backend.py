@@ -193,10 +193,14 @@ class CupyBackend(Backend):
 
     def _concatenate(self, axis: int, *parts: Array, out: Out) -> Array:
         """Part by part: CuPy would send a table of the parts' addresses from the host."""
-        axis %= parts[0].ndim
+        axis = np.lib.array_utils.normalize_axis_index(axis, parts[0].ndim)
+        around = {(part.shape[:axis], part.shape[axis + 1 :]) for part in parts}
+        if len(around) > 1:
+            raise ValueError("all axes but the one along which the parts are joined must agree")
         if out is ...:
-            shapes = [np.broadcast_to(0, part.shape) for part in parts]
-            out = self.empty(np.concatenate(shapes, axis).shape, parts[0].dtype)
+            ((before, after),) = around
+            length = sum(part.shape[axis] for part in parts)
+            out = self.empty((*before, length, *after), parts[0].dtype)
         start = 0
         for part in parts:
             stop = start + part.shape[axis]

@@ -234,7 +234,7 @@ def write_directly(calls: Sequence[Call], outcome: Array, backend: Backend) -> l
             backend.xp.may_share_memory(target, copy.out)
             and target.dtype == source.dtype
             and not any(
-                backend.xp.shares_memory(target, array)
+                backend.shares_memory(target, array)
                 for array in (*arrays_in(calls[made].inputs), *touched)
             )
         ):
