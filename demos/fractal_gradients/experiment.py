@@ -16,10 +16,8 @@ import numpy as np
 
 from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.depth.cantor_gradient import (
-    DEEPEST,
-    Points,
     gradient_bound,
-    linear_level,
+    linear_levels,
     network_pieces,
     population_gradient,
     theorem_level,
@@ -127,24 +125,22 @@ class Result:
     def bounds(self) -> Any:
         """(levels, curves, 1): 5 (P(j) - 1/2) with the theorem's j, NaN where the level is not
         deeper than that and the theorem says nothing."""
-        s = self.settings
-        return np.array(
-            [[[bound(name, level, s.theorem_level)] for name in s.curves] for level in s.levels]
-        )
+        return self._bounds(np.array([self.settings.theorem_level]))
 
     def own_bounds(self, row: Row) -> Any:
         """(levels, curves, seeds): the same with each network's own level."""
+        return self._bounds(row.own_level)
+
+    def _bounds(self, own: Any) -> Any:
         s = self.settings
-        return np.array(
-            [
-                [[bound(name, level, int(own)) for own in row.own_level] for name in s.curves]
-                for level in s.levels
-            ]
-        )
+        return np.array([[bounds(name, level, own) for name in s.curves] for level in s.levels])
 
 
-def bound(name: str, level: int, own: int) -> float:
-    return gradient_bound(named_curve(name, level), own) if level > own else math.nan
+def bounds(name: str, level: int, own: Any) -> Any:
+    """The bounds with the levels j in `own`, NaN where the distribution's is not deeper."""
+    curve = named_curve(name, level)
+    of_level = np.array([gradient_bound(curve, j) for j in range(level)])
+    return np.where(own < level, of_level[np.minimum(own, level - 1)], np.nan)
 
 
 def run(settings: Settings, advance: Advance = no_progress) -> Result:
@@ -180,8 +176,9 @@ def measure(settings: Settings, name: str, advance: Advance = no_progress) -> Ro
                 _, gradient = population_gradient(model, named_curve(curve, level), loss, ends)
                 values[row, column] = np.abs(gradient).max(axis=1)
             advance()
-    own = np.array([min(linear_level(each), DEEPEST + 1) for each in ends])
-    return Row(name, both["hinge"], both["linear"], own, largest_outputs(model, ends))
+    # The largest |output| is at the end of a piece.
+    output = np.abs(model.predict(ends[..., None])).max(axis=(1, 2))
+    return Row(name, both["hinge"], both["linear"], linear_levels(ends), output)
 
 
 def networks(settings: Settings, initialiser: Initialiser) -> Model:
@@ -204,10 +201,3 @@ def networks(settings: Settings, initialiser: Initialiser) -> Model:
         state[name] = np.stack([draw(rng, fan_in, values.shape[1:]) for rng in generators])
     model.load_state_dict(state)
     return model
-
-
-def largest_outputs(model: Model, ends: list[Points]) -> Any:
-    """(seeds,): the largest |output| on [0, 1], which is at the end of a piece."""
-    most = max(map(len, ends))
-    padded = np.stack([np.pad(each, (0, most - len(each)), mode="edge") for each in ends])
-    return np.abs(model.predict(padded[..., None])).max(axis=(1, 2))

@@ -10,7 +10,6 @@ from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
 from scratchnet.demos.fractal.report import curve_name
 from scratchnet.demos.fractal_gradients.experiment import Result, Row
 from scratchnet.demos.fractal_gradients.report import share
-from scratchnet.demos.statistics import wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +37,7 @@ def gradient_figure(result: Result) -> Figure:
     for axes, row in zip(panels[1], rows, strict=True):
         draw_own(axes, result, row)
     panels[0, 0].set_ylabel("largest gradient entry")
-    panels[1, 0].set_ylabel("largest gradient entry")
+    panels[1, 0].set_ylabel(f"largest entry at level {result.settings.levels[-1]}")
     panels[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5), title="curve")
     return figure
 
@@ -84,7 +83,7 @@ def draw_own(axes: Axes, result: Result, row: Row) -> None:
             np.maximum(row.largest[-1, number], FLOOR),
             MARKERS[number % len(MARKERS)],
             color=LINE_COLORS[number % len(LINE_COLORS)],
-            markersize=2.5,
+            markersize=3,
             alpha=0.5,
             markeredgewidth=0,
         )
@@ -93,5 +92,4 @@ def draw_own(axes: Axes, result: Result, row: Row) -> None:
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="bound of the own level")
     broken, n = share(row.violations(result.own_bounds(row)))
     if n:
-        low, high = wilson_interval(broken, n)
-        axes.set_title(f"{broken / n:.1%} above ({low:.1%} to {high:.1%})", fontsize=10)
+        axes.set_title(f"{broken / n:.1%} above their own bound", fontsize=10)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scratchnet.demos.fractal.report import curve_name, listed
-from scratchnet.demos.fractal_gradients.experiment import INITIALISERS, Result, Row
+from scratchnet.demos.fractal_gradients.experiment import INITIALISERS, ROUNDING, Result, Row
 from scratchnet.demos.statistics import wilson_interval
 from scratchnet.demos.tables import bullets, new_table
 
@@ -79,7 +79,9 @@ def fall_sentence(result: Result, medians: Any) -> str:
         if first <= 0:
             continue
         change = (
-            f"to {max(last, 1e-17) / first:.2g} of itself"
+            "to rounding"
+            if last < ROUNDING
+            else f"to {last / first:.2g} of itself"
             if last < 0.9 * first
             else "hardly"
             if last < 1.1 * first

@@ -29,7 +29,8 @@ from scratchnet.depth.fractals import Points, cantor
 from scratchnet.depth.regions import Line, LineRegions, line_regions
 from scratchnet.model import Model, evaluating
 
-DEEPEST = cantor().deepest_level()
+CANTOR = cantor()
+DEEPEST = CANTOR.deepest_level()
 
 UNIT_INTERVAL = Line([0.0], [1.0])
 
@@ -122,17 +123,24 @@ def quadrature(ends: Points, curve: Curve) -> Quadrature:
     return Quadrature(np.clip(centre, low, high), np.maximum(mass, 0) / 2)
 
 
-def network_pieces(model: Model) -> list[Points]:
-    """For each network of a model with one input and one output, the ends of its pieces."""
+def network_pieces(model: Model) -> Points:
+    """(E, R + 1): the ends of the pieces of each network, with one input and one output, on [0, 1].
+
+    The last end, which is 1, is repeated for networks of fewer pieces. E is 1 for a single network.
+    """
     networks = [None] if model.ensemble is None else list(range(model.ensemble))
-    return [pieces(line_regions(model, UNIT_INTERVAL, network)) for network in networks]
+    ends = [pieces(line_regions(model, UNIT_INTERVAL, network)) for network in networks]
+    padded = np.ones((len(ends), max(map(len, ends))))
+    for row, each in zip(padded, ends, strict=True):
+        row[: len(each)] = each
+    return padded
 
 
 def population_gradient(
     model: Model,
     curves: Curve | Sequence[Curve],
     loss: Literal["hinge", "linear"] = "hinge",
-    ends: Sequence[Points] | None = None,
+    ends: Points | None = None,
 ) -> tuple[Any, Any]:
     """The expected loss, () or (E,), and its gradient by all parameters, (P,) or (E, P).
 
@@ -151,17 +159,14 @@ def population_gradient(
     given = [curves] * len(ends) if np.ndim(curves[0]) == 0 else list(curves)
     if len(given) != len(ends):
         raise InputError(f"{len(given)} curves for {len(ends)} networks: needs one for each")
-    most = max(map(len, ends))
-    # Networks with fewer pieces get some without mass.
-    padded = np.stack([np.pad(each, (0, most - len(each)), mode="edge") for each in ends])
     if all(curve is given[0] for curve in given):
-        rule = quadrature(padded, given[0])
+        rule = quadrature(ends, given[0])
         points, weights = rule.points.swapaxes(0, 1), rule.weights.swapaxes(0, 1)
     else:
-        rules = [quadrature(*pair) for pair in zip(padded, given, strict=True)]
+        rules = [quadrature(*pair) for pair in zip(ends, given, strict=True)]
         points = np.stack([rule.points for rule in rules])
         weights = np.stack([rule.weights for rule in rules])
-    signs = np.repeat([-1.0, 1.0], most - 1)[:, None]
+    signs = np.repeat([-1.0, 1.0], ends.shape[1] - 1)[:, None]
     X, masses = points.reshape(len(ends), -1, 1), weights.reshape(len(ends), -1, 1)
     if model.ensemble is None:
         X, masses = X[0], masses[0]
@@ -200,12 +205,12 @@ def theorem_level(layers: int, width: int, delta: float) -> int:
     return math.ceil(math.log(4 * layers * width**2 / delta) / math.log(1.5))
 
 
-def linear_level(ends: Points) -> int:
-    """The least j such that none of the ends inside (0, 1) is in K_j: no bend in any of its cells.
+def linear_levels(ends: Points) -> Any:
+    """(...,) from ends (..., R + 1): the least j with none of those inside (0, 1) in K_j.
 
-    At most one above the deepest level that float64 can tell apart.
+    So no bend lies in any cell of K_j. At most one above the deepest level that float64 can tell
+    apart.
     """
-    inner = ends[(ends > 0) & (ends < 1)]
-    if len(inner) == 0:
-        return 0
-    return int(cantor().levels_inside(inner[:, None], DEEPEST).max()) + 1
+    inner = (ends > 0) & (ends < 1)
+    inside = CANTOR.levels_inside(ends.reshape(-1, 1), DEEPEST).reshape(ends.shape)
+    return np.where(inner, inside + 1, 0).max(axis=-1)

@@ -17,7 +17,7 @@ from scratchnet.depth.cantor_gradient import (
     DEEPEST,
     cantor_integrals,
     gradient_bound,
-    linear_level,
+    linear_levels,
     network_pieces,
     population_gradient,
     theorem_level,
@@ -143,11 +143,10 @@ def test_the_bound_and_its_level() -> None:
 
 
 def test_the_level_where_no_bend_is_left() -> None:
-    assert linear_level(np.array([0.0, 1.0])) == 0
-    assert linear_level(np.array([0.0, 0.5, 1.0])) == 1
     # 1/6 = 0.0111..., in the first hole of the second level; 1/4 = 0.0202... is in the Cantor set.
-    assert linear_level(np.array([0.0, 1 / 6, 0.5, 1.0])) == 2
-    assert linear_level(np.array([0.0, 0.25, 1.0])) > 20
+    ends = [[0.0, 1.0, 1.0, 1.0], [0.0, 0.5, 1.0, 1.0], [0.0, 1 / 6, 0.5, 1.0], [0, 0.25, 1, 1]]
+    assert linear_levels(np.array(ends)).tolist()[:3] == [0, 1, 2]
+    assert linear_levels(np.array(ends[3])) > 20
 
 
 def test_small_weights_keep_the_bound_of_their_own_level() -> None:
@@ -158,8 +157,7 @@ def test_small_weights_keep_the_bound_of_their_own_level() -> None:
     for name in ("coarse", "linear", "fine"):
         curve = named_curve(name, 25)
         _, gradient = population_gradient(model, curve, ends=ends)
-        for row, each in zip(gradient, ends, strict=True):
-            level = linear_level(each)
+        for row, level in zip(gradient, linear_levels(ends), strict=True):
             if level <= 25:
                 assert abs(row).max() <= gradient_bound(curve, level) * 2 / 5 + 1e-12
 
