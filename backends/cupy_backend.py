@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from scratchnet.backends.cublas import (
     OPERANDS,
     Cublas,
-    Layout,
     batch_step,
     gemm_arguments,
     is_usable,
@@ -26,20 +25,13 @@ from scratchnet.backends.cublas import (
 )
 from scratchnet.backends.cuda_graph import as_graph
 from scratchnet.backends.cuda_kernels import REALS, Kernels
+from scratchnet.backends.cupy_fused import FusedSteps
 from scratchnet.backends.errors import DeviceMemoryError
-from scratchnet.backends.interface import Array, Axis, Backend, Call, Kernel, Out, Timer
+from scratchnet.backends.interface import Array, Axis, Call, Kernel, Out, Timer
 from scratchnet.backends.rounding import check_operands, check_precise_dtype
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 
-
-def elementwise(kernel: Function) -> Function:
-    """Mark a kernel each of whose outputs depends only on the inputs at its place."""
-    kernel.is_elementwise = True  # type: ignore[attr-defined]
-    return kernel
-
-
-class CupyBackend(Backend):
+class CupyBackend(FusedSteps):
     """CuPy arrays on the current device."""
 
     name = "cupy"
@@ -63,52 +55,11 @@ class CupyBackend(Backend):
 
     def repeater(self, calls: Sequence[Call]) -> Callable[[], None]:
         """Launches one CUDA graph, or repeats kernel by kernel where the calls make none."""
-        calls = self._with_bias_relu(calls)
+        calls = self.with_bias_relu(calls)
         try:
             return as_graph(self.xp, calls, super().repeater(calls))
         except MemoryError as error:
             raise self._out_of_memory(error) from None
-
-    def _with_bias_relu(self, calls: Sequence[Call]) -> list[Call]:
-        """Each addition of a bias, with the ReLU that is written onto its sum, as one kernel."""
-        fused: list[Call] = []
-        for call in calls:
-            if fused and self._makes_bias_relu(fused[-1], call):
-                fused[-1] = fused[-1]._replace(kernel=self._bias_relu)
-            else:
-                fused.append(call)
-        return fused
-
-    def _makes_bias_relu(self, first: Call, second: Call) -> bool:
-        if first.kernel is not self.xp.add or second.kernel is not self.xp.maximum:
-            return False
-        (y, bias), (sums, zero) = first.inputs, second.inputs
-        return (
-            all(
-                isinstance(each, self.xp.ndarray) and each.dtype == first.out.dtype
-                for each in (y, bias, sums)
-            )
-            and isinstance(zero, float)
-            and zero == 0
-            and self._has_kernel(y)
-            and y.flags.c_contiguous
-            and all(
-                self.address(each) == self.address(y) and each.shape == y.shape
-                for each in (first.out, sums, second.out)
-            )
-            and bias_step(layout_of(bias), y.shape) is not None
-        )
-
-    @elementwise
-    def _bias_relu(self, y: Array, bias: Array, out: Array) -> Array:
-        """max(0, y + b), written onto y."""
-        *_, rows, d = y.shape
-        step = bias_step(layout_of(bias), y.shape)
-        self._kernels[str(y.dtype)].launch("bias_relu", y.size, y, bias, step, rows * d, d, y.size)
-        return out
-
-    def is_elementwise(self, kernel: Kernel) -> bool:
-        return hasattr(kernel, "is_elementwise") or super().is_elementwise(kernel)
 
     # Movement between the host and the device.
 
@@ -217,13 +168,19 @@ class CupyBackend(Backend):
         return super().scatter_add(values, self._on_device(index), shape, out=out)
 
     def _on_device(self, index: Any) -> Any:
-        """An index with its lists and host arrays moved: a kernel that is captured cannot do it."""
-        if isinstance(index, tuple):
-            return tuple([self._on_device(each) for each in index])
-        if not isinstance(index, (list, np.ndarray)):
-            return index
-        host = np.asarray(index)
-        return self.xp.asarray(host if host.size else host.astype(np.intp))
+        """An index with its lists and host arrays moved: a kernel that is captured cannot do it.
+
+        Booleans become the places where they are true, which only the host can count beforehand.
+        """
+        moved: list[Any] = []
+        for each in index if isinstance(index, tuple) else (index,):
+            if not isinstance(each, (list, np.ndarray)):
+                moved.append(each)
+                continue
+            host = np.asarray(each, np.intp if isinstance(each, list) and not each else None)
+            places = np.nonzero(host) if host.dtype == bool and host.ndim else (host,)
+            moved += [self.xp.asarray(place) for place in places]
+        return tuple(moved) if isinstance(index, tuple) or len(moved) > 1 else moved[0]
 
     # Matrix products.
 
@@ -246,7 +203,7 @@ class CupyBackend(Backend):
         return out
 
     def _multiply(self, a: Array, b: Array, out: Array) -> None:
-        """out = a b where cuBLAS can read, or gets a copy that it can read, and is not asked for 0.
+        """out = a b, none of them empty; an operand that cuBLAS cannot read is copied.
 
         What is read twice in a training step is converted twice: to keep the 16 bits would take a
         rule for when they are stale.
@@ -291,169 +248,6 @@ class CupyBackend(Backend):
         )
         return y
 
-    # Fused steps, each as one kernel. Operands that broadcast in a way that a kernel does not know
-    # take the way of the interface.
-
-    def relu_backward(self, dy: Array, y: Array) -> Array:
-        if dy.shape != y.shape or not self._has_kernel(dy, y):
-            return super().relu_backward(dy, y)
-        return self.run(self._relu_backward, dy, y, out=...)
-
-    @elementwise
-    def _relu_backward(self, dy: Array, y: Array, out: Out) -> Array:
-        target = self._target(out, y.shape, y.dtype)
-        self._kernels[str(y.dtype)].launch(
-            "relu_backward", y.size, self._dense(dy), self._dense(y), target, y.size
-        )
-        return self._delivered(target, out)
-
-    def softmax(self, x: Array, axis: int) -> Array:
-        if axis not in (-1, x.ndim - 1) or not x.ndim or not self._has_kernel(x):
-            return super().softmax(x, axis)
-        return self.run(self._softmax, x, False, out=...)
-
-    def log_softmax(self, x: Array, axis: int) -> Array:
-        if axis not in (-1, x.ndim - 1) or not x.ndim or not self._has_kernel(x):
-            return super().log_softmax(x, axis)
-        return self.run(self._softmax, x, True, out=...)
-
-    def _softmax(self, x: Array, take_log: bool, out: Out) -> Array:
-        target = self._target(out, x.shape, x.dtype)
-        rows = x.size // max(1, x.shape[-1])
-        self._kernels[str(x.dtype)].launch(
-            "softmax", 32 * rows * bool(x.size), self._dense(x), target, take_log, rows, x.shape[-1]
-        )
-        return self._delivered(target, out)
-
-    def binary_cross_entropy(self, logits: Array, targets: Array) -> tuple[Array, Array]:
-        shared = targets.shape == logits.shape[logits.ndim - targets.ndim :]
-        if not shared or not self._has_kernel(logits, targets):
-            return super().binary_cross_entropy(logits, targets)
-        both = self.run(self._binary_cross_entropy, logits, targets, out=...)
-        return both[0], both[1]
-
-    def _binary_cross_entropy(self, logits: Array, targets: Array, out: Out) -> Array:
-        """The losses and their derivatives in one array (2, ...)."""
-        target = self._target(out, (2, *logits.shape), logits.dtype)
-        self._kernels[str(logits.dtype)].launch(
-            "binary_cross_entropy",
-            logits.size,
-            *(self._dense(logits), self._dense(targets), targets.size, target, logits.size),
-        )
-        return self._delivered(target, out)
-
-    def sgd_step(
-        self,
-        parameters: Array,
-        gradients: Array,
-        velocity: Array | None,
-        scratch: Array,
-        learning_rate: Array,
-        momentum: float,
-        nesterov: bool,
-        weight_decay: float,
-    ) -> None:
-        self._also_written(velocity)
-        rules = (velocity is not None, nesterov, float(momentum), float(weight_decay))
-        self.run(
-            self._sgd_step,
-            *(parameters, gradients, parameters if velocity is None else velocity),
-            *(learning_rate, *rules),
-            out=parameters,
-        )
-
-    def _sgd_step(self, parameters: Array, *arguments: Any, out: Out) -> Array:
-        return self._update("sgd_step", parameters, arguments, out)
-
-    def adam_step(
-        self,
-        parameters: Array,
-        gradients: Array,
-        first_moment: Array,
-        second_moment: Array,
-        scratch: Array,
-        learning_rate: Array,
-        bias_corrections: tuple[Array, Array],
-        betas: tuple[float, float],
-        epsilon: float,
-        weight_decay: float,
-        decoupled: bool,
-    ) -> None:
-        self._also_written(first_moment, second_moment)
-        self.run(
-            self._adam_step,
-            *(parameters, gradients, first_moment, second_moment),
-            *(learning_rate, *bias_corrections),
-            *(float(betas[0]), float(betas[1]), float(epsilon), float(weight_decay), decoupled),
-            out=parameters,
-        )
-
-    def _adam_step(self, parameters: Array, *arguments: Any, out: Out) -> Array:
-        return self._update("adam_step", parameters, arguments, out)
-
-    def _update(self, name: str, parameters: Array, arguments: Sequence[Any], out: Array) -> Array:
-        """A step that writes onto its arrays, all of them contiguous buffers of one size."""
-        size = parameters.size
-        self._kernels[str(parameters.dtype)].launch(name, size, parameters, *arguments, size)
-        return out
-
-    def _also_written(self, *arrays: Array | None) -> None:
-        """Let a recorder know that the next kernel writes these too, besides its `out`."""
-        for array in arrays:
-            if array is not None:
-                self.run(unchanged, out=array)
-
-    def random_bits(self, counters: Array, keys: Array) -> Array:
-        if not follows_networks(counters, keys):
-            return super().random_bits(counters, keys)
-        return self.run(self._random_bits, counters, keys, out=...)
-
-    @elementwise
-    def _random_bits(self, counters: Array, keys: Array, out: Out) -> Array:
-        target = self._target(out, counters.shape, counters.dtype)
-        of_each = counters.size // keys.size
-        self._kernels["float32"].launch(
-            "random_bits",
-            counters.size,
-            *(self._dense(counters), self._dense(keys), of_each, target, counters.size),
-        )
-        return self._delivered(target, out)
-
-    def dropout_mask(self, counters: Array, keys: Array, rate: float, dtype: Any) -> Array:
-        if not follows_networks(counters, keys) or str(dtype) not in REALS:
-            return super().dropout_mask(counters, keys, rate, dtype)
-        return self.run(self._dropout_mask, counters, keys, float(rate), str(dtype), out=...)
-
-    def _dropout_mask(
-        self, counters: Array, keys: Array, rate: float, dtype: str, out: Out
-    ) -> Array:
-        target = self._target(out, counters.shape, dtype)
-        of_each = counters.size // keys.size
-        self._kernels[dtype].launch(
-            "dropout_mask",
-            counters.size,
-            *(self._dense(counters), self._dense(keys), of_each),
-            *(round(rate * 2.0**32), 1 / (1 - rate), target, counters.size),
-        )
-        return self._delivered(target, out)
-
-    # What the kernels need: operands of one float dtype, without gaps.
-
-    def _has_kernel(self, *arrays: Array) -> bool:
-        return str(arrays[0].dtype) in REALS and all(x.dtype == arrays[0].dtype for x in arrays)
-
-    def _dense(self, x: Array) -> Array:
-        return self.xp.ascontiguousarray(x) if x.ndim else x
-
-    def _target(self, out: Out, shape: tuple[int, ...], dtype: Any) -> Array:
-        """`out` where a kernel can write to it, else a new array."""
-        fits = out is not ... and out.flags.c_contiguous and out.dtype == dtype
-        return out if fits else self.empty(shape, dtype)
-
-    def _delivered(self, target: Array, out: Out) -> Array:
-        """`target`, or its numbers in an `out` that the kernel could not write to."""
-        return target if target is out else self._written(target, out)
-
 
 class Place:
     """Tells NumPy where an array lies; for questions about addresses alone."""
@@ -484,30 +278,6 @@ class DeviceTimer(Timer):
         last.record()
         last.synchronize()
         self.seconds = self._cuda.get_elapsed_time(self._first, last) / 1000
-
-
-def bias_step(bias: Layout, y: tuple[int, ...]) -> int | None:
-    """Entries from one network's bias to the next one's, 0 for a bias that all share.
-
-    y (N, d) or (E, N, d) and a bias (d,) or (E, 1, d); None for anything else.
-    """
-    if len(y) < 2 or not bias.shape or bias.shape[-1] != y[-1] or bias.strides[-1] != 1:
-        return None
-    if len(bias.shape) == 1:
-        return 0
-    return bias.strides[0] if len(y) == 3 and bias.shape == (y[0], 1, y[2]) else None
-
-
-def unchanged(out: Array) -> Array:
-    """The kernel that does nothing."""
-    return out
-
-
-def follows_networks(counters: Array, keys: Array) -> bool:
-    """Whether there is one key for all counters, or one for each entry of their first axis."""
-    one = keys.size == 1 and keys.ndim <= counters.ndim
-    of_each = counters.ndim > 0 and keys.shape == (len(counters), *[1] * (counters.ndim - 1))
-    return bool(counters.size) and (one or of_each)
 
 
 def cuda_version(number: int) -> str:

@@ -124,4 +124,4 @@ class HostCupyBackend(CupyBackend):
         return {"backend": self.name}
 
     def repeater(self, calls: Any) -> Any:
-        return Backend.repeater(self, self._with_bias_relu(calls))
+        return Backend.repeater(self, self.with_bias_relu(calls))

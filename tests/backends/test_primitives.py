@@ -149,3 +149,26 @@ def test_reshape_is_a_view_or_one_call_that_copies_in_row_major_order(backend: B
         copy = backend.reshape(x.T, (6,))
     assert len(calls) == 1 and backend.xp.shares_memory(copy, calls[0][2])
     assert backend.to_numpy(copy).tolist() == [0, 3, 1, 4, 2, 5]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        [2, 0, 2],
+        [],
+        np.array([True, False, True]),
+        np.arange(12).reshape(3, 4) % 5 == 0,
+        (slice(None), [1, 3]),
+        (np.array([[0], [2]]), np.array([[1, 2], [0, 3]])),
+        (..., None, 2),
+        (np.array([True, False, True]), slice(1, 3)),
+    ],
+)
+def test_everything_that_numpy_indexes_with(backend: Backend, index: Any) -> None:
+    x = np.arange(12.0).reshape(3, 4)
+    taken = backend.take(backend.asarray(x), index)
+    same(backend, taken, x[index], "float64")
+    expected = np.zeros_like(x)
+    np.add.at(expected, index, x[index])
+    back = backend.scatter_add(taken, index, (3, 4))
+    same(backend, back, expected, "float64")

@@ -111,14 +111,14 @@ def test_the_bias_and_the_relu_of_a_layer_are_one_kernel(backend: Backend) -> No
         start = backend.to_numpy(y).copy()
         with backend.recording() as calls:
             backend.maximum(backend.add_bias(y, bias), 0.0, out=y)
-        assert len(calls) == 2 and len(backend._with_bias_relu(calls)) == 1
+        assert len(calls) == 2 and len(backend.with_bias_relu(calls)) == 1
         expected = backend.to_numpy(y).copy()
         backend.copy(backend.asarray(start), out=y)
         repeated(backend, calls)()
         assert np.array_equal(backend.to_numpy(y), expected) and (expected == 0).any()
         with backend.recording() as calls:
             backend.relu(backend.add_bias(y, bias))  # the sum stays: it may be read again
-        assert len(backend._with_bias_relu(calls)) == 2
+        assert len(backend.with_bias_relu(calls)) == 2
 
 
 # What only a device can show.

@@ -1,0 +1,254 @@
+"""The fused steps on CUDA: one kernel of `cuda_kernels.py` each, where the interface has several.
+
+Operands that broadcast in a way that a kernel does not know take the interface's way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from scratchnet.backends.cublas import Layout, layout_of
+from scratchnet.backends.cuda_kernels import REALS, Kernels
+from scratchnet.backends.interface import Array, Backend, Call, Kernel, Out
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def elementwise(kernel: Function) -> Function:
+    """Mark a kernel each of whose outputs depends only on the inputs at its place."""
+    kernel.is_elementwise = True  # type: ignore[attr-defined]
+    return kernel
+
+
+class FusedSteps(Backend):
+    """The part of the CUDA backend that runs our own kernels, of which it has some per dtype."""
+
+    _kernels: dict[str, Kernels]
+
+    def is_elementwise(self, kernel: Kernel) -> bool:
+        return hasattr(kernel, "is_elementwise") or super().is_elementwise(kernel)
+
+    def relu_backward(self, dy: Array, y: Array) -> Array:
+        if dy.shape != y.shape or not self._has_kernel(dy, y):
+            return super().relu_backward(dy, y)
+        return self.run(self._relu_backward, dy, y, out=...)
+
+    @elementwise
+    def _relu_backward(self, dy: Array, y: Array, out: Out) -> Array:
+        target = self._target(out, y.shape, y.dtype)
+        self._kernels[str(y.dtype)].launch(
+            "relu_backward", y.size, self._dense(dy), self._dense(y), target, y.size
+        )
+        return self._delivered(target, out)
+
+    def softmax(self, x: Array, axis: int) -> Array:
+        if axis not in (-1, x.ndim - 1) or not x.ndim or not self._has_kernel(x):
+            return super().softmax(x, axis)
+        return self.run(self._softmax, x, False, out=...)
+
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        if axis not in (-1, x.ndim - 1) or not x.ndim or not self._has_kernel(x):
+            return super().log_softmax(x, axis)
+        return self.run(self._softmax, x, True, out=...)
+
+    def _softmax(self, x: Array, take_log: bool, out: Out) -> Array:
+        target = self._target(out, x.shape, x.dtype)
+        rows = x.size // max(1, x.shape[-1])
+        self._kernels[str(x.dtype)].launch(
+            "softmax", 32 * rows * bool(x.size), self._dense(x), target, take_log, rows, x.shape[-1]
+        )
+        return self._delivered(target, out)
+
+    def binary_cross_entropy(self, logits: Array, targets: Array) -> tuple[Array, Array]:
+        shared = targets.shape == logits.shape[logits.ndim - targets.ndim :]
+        if not shared or not self._has_kernel(logits, targets):
+            return super().binary_cross_entropy(logits, targets)
+        both = self.run(self._binary_cross_entropy, logits, targets, out=...)
+        return both[0], both[1]
+
+    def _binary_cross_entropy(self, logits: Array, targets: Array, out: Out) -> Array:
+        """The losses and their derivatives in one array (2, ...)."""
+        target = self._target(out, (2, *logits.shape), logits.dtype)
+        self._kernels[str(logits.dtype)].launch(
+            "binary_cross_entropy",
+            logits.size,
+            *(self._dense(logits), self._dense(targets), targets.size, target, logits.size),
+        )
+        return self._delivered(target, out)
+
+    def sgd_step(
+        self,
+        parameters: Array,
+        gradients: Array,
+        velocity: Array | None,
+        scratch: Array,
+        learning_rate: Array,
+        momentum: float,
+        nesterov: bool,
+        weight_decay: float,
+    ) -> None:
+        self._also_written(velocity)
+        rules = (velocity is not None, nesterov, float(momentum), float(weight_decay))
+        self.run(
+            self._sgd_step,
+            *(parameters, gradients, parameters if velocity is None else velocity),
+            *(learning_rate, *rules),
+            out=parameters,
+        )
+
+    def _sgd_step(self, parameters: Array, *arguments: Any, out: Out) -> Array:
+        return self._update("sgd_step", parameters, arguments, out)
+
+    def adam_step(
+        self,
+        parameters: Array,
+        gradients: Array,
+        first_moment: Array,
+        second_moment: Array,
+        scratch: Array,
+        learning_rate: Array,
+        bias_corrections: tuple[Array, Array],
+        betas: tuple[float, float],
+        epsilon: float,
+        weight_decay: float,
+        decoupled: bool,
+    ) -> None:
+        self._also_written(first_moment, second_moment)
+        self.run(
+            self._adam_step,
+            *(parameters, gradients, first_moment, second_moment),
+            *(learning_rate, *bias_corrections),
+            *(float(betas[0]), float(betas[1]), float(epsilon), float(weight_decay), decoupled),
+            out=parameters,
+        )
+
+    def _adam_step(self, parameters: Array, *arguments: Any, out: Out) -> Array:
+        return self._update("adam_step", parameters, arguments, out)
+
+    def _update(self, name: str, parameters: Array, arguments: Sequence[Any], out: Array) -> Array:
+        """A step that writes onto its arrays, all of them contiguous buffers of one size."""
+        size = parameters.size
+        self._kernels[str(parameters.dtype)].launch(name, size, parameters, *arguments, size)
+        return out
+
+    def _also_written(self, *arrays: Array | None) -> None:
+        """Let a recorder know that the next kernel writes these too, besides its `out`."""
+        for array in arrays:
+            if array is not None:
+                self.run(unchanged, out=array)
+
+    def random_bits(self, counters: Array, keys: Array) -> Array:
+        if not follows_networks(counters, keys):
+            return super().random_bits(counters, keys)
+        return self.run(self._random_bits, counters, keys, out=...)
+
+    @elementwise
+    def _random_bits(self, counters: Array, keys: Array, out: Out) -> Array:
+        target = self._target(out, counters.shape, counters.dtype)
+        of_each = counters.size // keys.size
+        self._kernels["float32"].launch(
+            "random_bits",
+            counters.size,
+            *(self._dense(counters), self._dense(keys), of_each, target, counters.size),
+        )
+        return self._delivered(target, out)
+
+    def dropout_mask(self, counters: Array, keys: Array, rate: float, dtype: Any) -> Array:
+        if not follows_networks(counters, keys) or str(dtype) not in REALS:
+            return super().dropout_mask(counters, keys, rate, dtype)
+        return self.run(self._dropout_mask, counters, keys, float(rate), str(dtype), out=...)
+
+    def _dropout_mask(
+        self, counters: Array, keys: Array, rate: float, dtype: str, out: Out
+    ) -> Array:
+        target = self._target(out, counters.shape, dtype)
+        of_each = counters.size // keys.size
+        self._kernels[dtype].launch(
+            "dropout_mask",
+            counters.size,
+            *(self._dense(counters), self._dense(keys), of_each),
+            *(round(rate * 2.0**32), 1 / (1 - rate), target, counters.size),
+        )
+        return self._delivered(target, out)
+
+    # A layer's bias and ReLU are two steps of the interface, and one kernel of a recording.
+
+    def with_bias_relu(self, calls: Sequence[Call]) -> list[Call]:
+        """Each addition of a bias, with the ReLU that is written onto its sum, as one kernel."""
+        fused: list[Call] = []
+        for call in calls:
+            if fused and self._makes_bias_relu(fused[-1], call):
+                fused[-1] = fused[-1]._replace(kernel=self._bias_relu)
+            else:
+                fused.append(call)
+        return fused
+
+    def _makes_bias_relu(self, first: Call, second: Call) -> bool:
+        if first.kernel is not self.xp.add or second.kernel is not self.xp.maximum:
+            return False
+        (y, bias), (sums, zero) = first.inputs, second.inputs
+        return (
+            all(
+                isinstance(each, self.xp.ndarray) and each.dtype == first.out.dtype
+                for each in (y, bias, sums)
+            )
+            and isinstance(zero, float)
+            and zero == 0
+            and self._has_kernel(y)
+            and y.flags.c_contiguous
+            and all(
+                self.address(each) == self.address(y) and each.shape == y.shape
+                for each in (first.out, sums, second.out)
+            )
+            and bias_step(layout_of(bias), y.shape) is not None
+        )
+
+    @elementwise
+    def _bias_relu(self, y: Array, bias: Array, out: Array) -> Array:
+        """max(0, y + b), written onto y."""
+        *_, rows, d = y.shape
+        step = bias_step(layout_of(bias), y.shape)
+        self._kernels[str(y.dtype)].launch("bias_relu", y.size, y, bias, step, rows * d, d, y.size)
+        return out
+
+    # What the kernels need: operands of one float dtype, without gaps.
+
+    def _has_kernel(self, *arrays: Array) -> bool:
+        return str(arrays[0].dtype) in REALS and all(x.dtype == arrays[0].dtype for x in arrays)
+
+    def _dense(self, x: Array) -> Array:
+        return self.xp.ascontiguousarray(x) if x.ndim else x
+
+    def _target(self, out: Out, shape: tuple[int, ...], dtype: Any) -> Array:
+        """`out` where a kernel can write to it, else a new array."""
+        fits = out is not ... and out.flags.c_contiguous and out.dtype == dtype
+        return out if fits else self.empty(shape, dtype)
+
+    def _delivered(self, target: Array, out: Out) -> Array:
+        """`target`, or its numbers in an `out` that the kernel could not write to."""
+        return target if target is out else self._written(target, out)
+
+
+def bias_step(bias: Layout, y: tuple[int, ...]) -> int | None:
+    """Entries from one network's bias to the next one's, 0 for a bias that all share.
+
+    y (N, d) or (E, N, d) and a bias (d,) or (E, 1, d); None for anything else.
+    """
+    if len(y) < 2 or not bias.shape or bias.shape[-1] != y[-1] or bias.strides[-1] != 1:
+        return None
+    if len(bias.shape) == 1:
+        return 0
+    return bias.strides[0] if len(y) == 3 and bias.shape == (y[0], 1, y[2]) else None
+
+
+def unchanged(out: Array) -> Array:
+    """The kernel that does nothing."""
+    return out
+
+
+def follows_networks(counters: Array, keys: Array) -> bool:
+    """Whether there is one key for all counters, or one for each entry of their first axis."""
+    one = keys.size == 1 and keys.ndim <= counters.ndim
+    of_each = counters.ndim > 0 and keys.shape == (len(counters), *[1] * (counters.ndim - 1))
+    return bool(counters.size) and (one or of_each)
