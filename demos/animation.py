@@ -45,6 +45,11 @@ def gif(figure: Figure, draw: Callable[[int], None], frames: int, milliseconds: 
 
 
 def frame_epochs(epochs: int, frames: int) -> list[int]:
-    """The epochs after which to take a picture: close together at first, when most changes."""
+    """So many epochs, from 0, to take a picture after: close together at first, when most changes.
+
+    Fewer where there are fewer epochs; the last epoch is the last picture.
+    """
+    if not frames:
+        return []
     spread = np.linspace(0, 1, frames) ** 2 * (epochs - 1)
     return [int(epoch) for epoch in np.unique(np.round(spread))]

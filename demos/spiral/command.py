@@ -8,16 +8,19 @@ from typing import Annotated, Any, Literal
 import typer
 
 from scratchnet.backends import InputError, get_backend
+from scratchnet.checkpoint import save_model
 from scratchnet.demos import options
 from scratchnet.demos.command_line import INTERRUPTED
 from scratchnet.demos.results import check_writable, deliver, environment
 from scratchnet.demos.spiral.experiment import Result, Row, run, step_cost
+from scratchnet.demos.spiral.figures import animate as animated
 from scratchnet.demos.spiral.figures import plot
 from scratchnet.demos.spiral.report import differences, report, sentences
-from scratchnet.demos.spiral.settings import choose_settings, trainings
+from scratchnet.demos.spiral.settings import TASK, choose_settings, task, trainings
 from scratchnet.demos.terminal import console_for, name_device, progress
 
 DEEPEST = 1000
+FRAMES = 60
 
 
 def record(result: Result) -> dict[str, Any]:
@@ -164,6 +167,17 @@ def command(
             help="How many seeds; results are means over them.",
         ),
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save",
+            metavar="FILE",
+            help="Save the first seed's network with the most layers, for scratchnet prune.",
+        ),
+    ] = None,
+    animate: Annotated[
+        bool, typer.Option("--animate", help="Also write a GIF of the boundary during training.")
+    ] = False,
     quick: options.Quick = False,
     out: options.Out = Path("runs/spiral"),
     json: options.Json = False,
@@ -188,15 +202,34 @@ def command(
     given = {name: value for name, value in given.items() if value is not None}
     settings = choose_settings(protocol, given, backend)
     check_writable(out)
+    if save is not None:
+        check_file(save)
     console = console_for(json)
     total = sum(each.epochs * step_cost(each) for plan in trainings(settings) for each in plan)
     with progress("training", total) as advance:
-        result = run(settings, advance)
+        result = run(settings, advance, FRAMES if animate else 0)
     name_device(console, get_backend(backend, precision))
     report(result, console)
-    deliver(out, record(result), plot(result), console, json=json, show=show)
+    others = {"training.gif": animated(result)} if animate else {}
+    deliver(out, record(result), plot(result), console, json=json, show=show, others=others)
+    if save is not None:
+        console.print(save_deepest(save, result), markup=False, soft_wrap=True)
     if result.unfinished:
         raise typer.Exit(INTERRUPTED)
+
+
+def check_file(path: Path) -> None:
+    """Raise `InputError` where the file cannot be written; called before long work."""
+    if path.is_dir():
+        raise InputError(f"--save {path}: is a folder; give a file, such as {path / 'model'}")
+    check_writable(path.absolute().parent, "--save")
+
+
+def save_deepest(path: Path, result: Result) -> str:
+    """Save the first seed's network with the most layers, and its task; returns what was done."""
+    deepest = max(result.rows, key=lambda row: row.training.depth)
+    save_model(path, deepest.network, task={TASK: task(result.settings)})
+    return f"Saved seed {result.settings.seed} of {deepest.training} to {path}"
 
 
 def numbers_of_layers(text: str) -> tuple[int, ...]:

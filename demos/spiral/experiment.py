@@ -22,6 +22,7 @@ import numpy as np
 
 from scratchnet.backends import get_backend
 from scratchnet.datasets import chapter_spirals, spirals
+from scratchnet.demos.animation import frame_epochs
 from scratchnet.demos.figures import grid_points, window
 from scratchnet.demos.spiral.settings import (
     CHAPTER_SEED,
@@ -39,6 +40,7 @@ from scratchnet.training import History, accuracy, evaluate_loss, fit
 OPTIMIZERS: dict[str, Callable[[Model, float], Optimizer]] = {"sgd": SGD, "adam": Adam}
 
 GRID = 150
+FRAME_GRID = 100
 
 # A seed's data come from streams of their own, beside those that its network draws from.
 TRAINING_DATA, TEST_DATA = 3, 4
@@ -61,6 +63,10 @@ class Row:
     diverged: dict[int, str]
     """By number in the ensemble, when and where the loss stopped being finite."""
     seconds: float
+    network: Model
+    """The first seed's, trained."""
+    frames: list[tuple[int, Any]]
+    """Epochs and P(class 1) after them, as `probabilities` but (FRAME_GRID, FRAME_GRID)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +83,10 @@ class Result:
     extent: tuple[float, float, float, float]
 
 
-def run(settings: Settings, advance: Advance = no_progress) -> Result:
+def run(settings: Settings, advance: Advance = no_progress, frames: int = 0) -> Result:
     """Train every depth and the controls. Ctrl-C ends the training and keeps what was finished.
+
+    So many `frames` of each depth's training are kept, for a moving picture.
 
     Raises `KeyboardInterrupt` where that is nothing, `InputError` for settings out of range.
     """
@@ -89,7 +97,8 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
     rows: list[Row] = []
     try:
         for training in (*main, *controls):
-            rows.append(train(settings, training, data, extent, advance))
+            kept = frames if training in main else 0
+            rows.append(train(settings, training, data, extent, advance, kept))
     except KeyboardInterrupt:
         if not rows:
             raise
@@ -150,11 +159,21 @@ def train(
     data: tuple[Any, Any, Any, Any],
     extent: tuple[float, float, float, float],
     advance: Advance,
+    frames: int = 0,
 ) -> Row:
     """Train one ensemble, full batch, on binary cross-entropy. Raises `KeyboardInterrupt`."""
     X, y, X_test, y_test = data
     X, X_test = X[: training.seeds], X_test[: training.seeds]
     model = build(settings, training, training.seeds)
+    first = build(settings, training, None)
+    film: list[tuple[int, Any]] = []
+    epochs_to_keep = set(frame_epochs(training.epochs, frames))
+
+    def keep_frame(epoch: int, *_: Any) -> None:
+        if epoch in epochs_to_keep:
+            first.load_state_dict(model.state_dict(network=0))
+            film.append((epoch + 1, class_probabilities(first, extent, FRAME_GRID)))
+
     advance(0, note=str(training))
     with warnings.catch_warnings():
         # The report names each network that diverged, with its depth.
@@ -165,7 +184,7 @@ def train(
             y,
             optimizer=OPTIMIZERS[training.optimizer](model, training.learning_rate),
             epochs=training.epochs,
-            callbacks=[lambda *_: advance(step_cost(training))],
+            callbacks=[lambda *_: advance(step_cost(training)), keep_frame],
         )
         if history.stopped == "interrupted":
             raise KeyboardInterrupt
@@ -173,7 +192,8 @@ def train(
         with np.errstate(over="ignore", invalid="ignore"):
             final_loss = evaluate_loss(model, X, y, "binary_cross_entropy").astype(np.float64)
             train_accuracy, test_accuracy = accuracy(model, X, y), accuracy(model, X_test, y_test)
-            probabilities = class_probabilities(settings, training, model, extent)
+            first.load_state_dict(model.state_dict(network=0))
+            probabilities = class_probabilities(first, extent, GRID)
     diverged = divergences(history, final_loss)
     for values in (train_accuracy, test_accuracy, final_loss):
         values[list(diverged)] = math.nan
@@ -187,6 +207,8 @@ def train(
         probabilities,
         diverged,
         history.seconds,
+        first,
+        film,
     )
 
 
@@ -196,17 +218,12 @@ def step_cost(training: Training) -> float:
 
 
 def class_probabilities(
-    settings: Settings,
-    training: Training,
-    model: Model,
-    extent: tuple[float, float, float, float],
+    network: Model, extent: tuple[float, float, float, float], grid: int
 ) -> Any:
-    """P(class 1) over the window by the first network of the ensemble, (GRID, GRID)."""
-    first = build(settings, training, None)
-    first.load_state_dict(model.state_dict(network=0))
-    rows = np.array_split(grid_points(extent, GRID), GRID)
-    logits = np.concatenate([first.predict(row)[:, 0] for row in rows]).astype(np.float64)
-    return np.exp(-np.logaddexp(0, -logits)).reshape(GRID, GRID)
+    """P(class 1) over the window, (grid, grid)."""
+    rows = np.array_split(grid_points(extent, grid), grid)
+    logits = np.concatenate([network.predict(row)[:, 0] for row in rows]).astype(np.float64)
+    return np.exp(-np.logaddexp(0, -logits)).reshape(grid, grid)
 
 
 def divergences(history: History, final_loss: Any) -> dict[int, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scratchnet.demos.animation import gif
 from scratchnet.demos.figures import LINE_COLORS, decision_panel, new_figure, styled
 from scratchnet.demos.spiral.report import depth, first_accuracy, mean_test_accuracy
 from scratchnet.demos.spiral.settings import OPTIMIZER_NAMES
@@ -304,3 +305,28 @@ def parameter_figure(result: Result) -> Figure:
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(axis="x", visible=False)
     return figure
+
+
+@styled
+def animate(result: Result) -> bytes:
+    """A GIF of the decision boundaries during training, a panel for each depth."""
+    rows = at_most(curves(result)[0], PANELS_IN_OVERVIEW)
+    figure, axes = new_figure(
+        1, len(rows), width=2.75 * max(len(rows), 2), height=3.3, squeeze=False
+    )
+    add_space_above(figure)
+    name = OPTIMIZER_NAMES[result.settings.optimizer]
+    longest = max((row.frames for row in rows), key=len)
+
+    def draw(i: int) -> None:
+        for panel, row in zip(axes[0], rows, strict=True):
+            # A network that diverged stopped early, and stays as it was.
+            _, probabilities = row.frames[min(i, len(row.frames) - 1)]
+            panel.clear()
+            decision_panel(
+                panel, result.extent, probabilities, result.X, result.y, depth_words(row), 5
+            )
+        epoch, epochs = longest[i][0], rows[0].training.epochs
+        figure.suptitle(f"{name}, epoch {epoch:,} of {epochs:,}", fontsize=11)
+
+    return gif(figure, draw, len(longest))

@@ -118,6 +118,29 @@ def choose_settings(protocol: str, given: Mapping[str, Any], backend: str = "aut
     return Settings(backend=backend, **{**usual, **given})
 
 
+TASK = "spirals"
+"""Under this name a saved model says what it was trained on."""
+
+TASK_SETTINGS = ("protocol", "points", "turns", "noise", "seed")
+
+
+def task(settings: Settings) -> dict[str, Any]:
+    """What the data of the first seed follow from; the chapter's protocol fixes all of it."""
+    if settings.protocol == "chapter":
+        return {"protocol": "chapter"}
+    return {name: getattr(settings, name) for name in TASK_SETTINGS}
+
+
+def settings_of_task(task: Mapping[str, Any]) -> Settings:
+    """Settings with the same data for one seed. Raises `InputError` where `task` is no task."""
+    if task.get("protocol") == "chapter":
+        return chapter_settings()
+    try:
+        return Settings(**{name: task[name] for name in TASK_SETTINGS}, seeds=1)
+    except (KeyError, TypeError) as error:
+        raise InputError(f"its description of the spirals lacks {error}") from None
+
+
 def equal_width(depth: int, parameters: int, inputs: int = 2, outputs: int = 1) -> int:
     """The width that gives `depth` hidden layers about so many parameters, at least 1.
 
