@@ -277,15 +277,43 @@ class Model:
     def network(self, number: int) -> Model:
         """Network `number` of the ensemble as a model of its own, with its seed and its mask."""
         state = self.state_dict(number)
-        layers = copy.deepcopy(self.layers)
-        for layer in layers:
-            for _, inner in layer.walk():
-                inner.parameters, inner.buffers = {}, {}
-        single = Model(*layers, seed=self.seeds[number], dtype=self.dtype, backend=self.backend)
+        single = Model(
+            *self._fresh_layers(), seed=self.seeds[number], dtype=self.dtype, backend=self.backend
+        )
         single.load_state_dict(state)
         if self.mask_buffer is not None:
             single.set_mask(self.mask_buffer[number])
         return single
+
+    def repeated(self, copies: int) -> Model:
+        """An ensemble of so many copies of this network, without its mask.
+
+        Its seeds follow this model's, so that what training draws differs from copy to copy.
+        Raises `InputError` for an ensemble.
+        """
+        if self.ensemble is not None:
+            raise InputError("copies of an ensemble: take one network out of it, model.network(i)")
+        several = Model(
+            *self._fresh_layers(),
+            seed=self.seeds[0],
+            ensemble=copies,
+            dtype=self.dtype,
+            backend=self.backend,
+        )
+        state = {
+            name: np.stack([array] * copies).reshape(several._own_shape(array.shape))
+            for name, array in self.state_dict().items()
+        }
+        several.load_state_dict(state)
+        return several
+
+    def _fresh_layers(self) -> list[Layer]:
+        """Copies of the layers without numbers."""
+        layers = list(copy.deepcopy(self.layers))
+        for layer in layers:
+            for _, inner in layer.walk():
+                inner.parameters, inner.buffers = {}, {}
+        return layers
 
     def __repr__(self) -> str:
         networks = "" if self.ensemble is None else f", {self.ensemble} networks"

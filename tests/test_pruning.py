@@ -282,6 +282,24 @@ def test_a_network_taken_out_of_an_ensemble_keeps_its_mask() -> None:
     assert_views(model)
 
 
+def test_copies_of_a_network_compute_what_it_does_and_are_pruned_alone() -> None:
+    X, y = two_classes(20)
+    model = small(batch_norm=True, dropout=0.2)
+    fit(model, X, y, epochs=3)
+    prune(model, fraction=0.2)
+    copies = model.repeated(2)
+    assert copies.mask_buffer is None
+    for network in range(2):
+        assert_same_bits(copies.predict(X)[network], model.predict(X))
+    mask = np.ones(copies.parameter_buffer.shape)
+    mask[1] = 0
+    copies.set_mask(mask)
+    assert_same_bits(copies.predict(X)[0], model.predict(X))
+    fit(copies, X, y, epochs=2)
+    assert_views(copies)
+    assert_views(model)
+
+
 def test_masks_and_counts_of_layers() -> None:
     model = small(2)
     prune(model, sparsity=0.5, scope="layer")
@@ -453,6 +471,8 @@ def test_other_bad_input_is_refused() -> None:
         model.set_mask(np.full((2, 43), 0.5))
     with refused("ensemble", "model.network(i)"):
         compact(model)
+    with refused("copies of an ensemble"):
+        model.repeated(2)
     with refused("network 2 of an ensemble of 2"):
         model.network(2)
     with refused("without Linear layers"):
