@@ -27,7 +27,14 @@ from scratchnet.demos.bench.experiment import Result, Row, run, total_cost
 from scratchnet.demos.bench.floors import loop_contestant, product_calls, products_contestant
 from scratchnet.demos.bench.numpy_loop import numpy_loop
 from scratchnet.demos.bench.problem import Problem, check_agreement, new_problem
-from scratchnet.demos.bench.readme_table import END, START, committed_records, section, updated
+from scratchnet.demos.bench.readme_table import (
+    END,
+    NO_GPU,
+    START,
+    committed_records,
+    section,
+    updated,
+)
 from scratchnet.demos.bench.report import sentences
 from scratchnet.demos.bench.roofline import Ceilings, measured_size, place
 from scratchnet.demos.bench.settings import Case, Settings, choose_settings
@@ -624,7 +631,7 @@ def made_up(
     """One case with these ratios to the recorded step."""
     times = {name: Spread(seconds * each.median, 0, 0) for name, each in ratios.items()}
     count = count_step(case)
-    placed = place(count, seconds, 1e9, 1e9)
+    placed = place(count, seconds, 1e11, 1e11)
     one = Spread(1.0, 1.0, 1.0)
     row = Row(
         case,
@@ -721,13 +728,26 @@ def test_the_crossover_names_the_sizes_around_it() -> None:
     assert "by up to 4.00 times" in line
 
 
-def test_the_report_fits_a_terminal_of_eighty_columns(small: Result) -> None:
-    out = io.StringIO()
+def test_the_report_fits_a_terminal_of_eighty_columns() -> None:
+    """The sweep's longest names, with all peers and floors, and the longest on two devices."""
+    everybody = dict.fromkeys(
+        [
+            *(torch_peer.BATCHED, torch_peer.COMPILED, jax_peer.MAPPED, jax_peer.SCANNED),
+            *(floors.PRODUCTS, floors.LOOP),
+        ],
+        Spread(12.25, 11.5, 123.0),
+    )
     big = Case(8, 256, 512, networks=10)
-    wide = dataclasses.replace(small, rows=[dataclasses.replace(small.rows[0], case=big)] * 2)
-    report(wide, Console(file=out, width=80, highlight=False))
-    assert "…" not in out.getvalue()
-    assert "10 x 2-[256]*8-1" in out.getvalue() and "What this run showed" in out.getvalue()
+    one = made_up(everybody, case=big)
+    on_cuda = made_up(everybody, case=dataclasses.replace(big, precision="tf32", backend="cupy"))
+    settings = dataclasses.replace(one.settings, peers=("torch", "jax"), baseline=True)
+    for rows in (one.rows * 2, one.rows, [*one.rows, *on_cuda.rows]):
+        out = io.StringIO()
+        result = dataclasses.replace(one, rows=rows, settings=settings)
+        report(result, Console(file=out, width=80, highlight=False))
+        text = out.getvalue()
+        assert "…" not in text
+        assert "10 x 2-[256]*8-1" in text and "What this run showed" in text
 
 
 # The README
@@ -749,7 +769,8 @@ def test_the_table_has_a_row_for_each_network_and_a_column_for_each_who_took_par
     many = made_up({torch_peer.BATCHED: Spread(1.25, 1.1, 1.3)}, case=Case(8, 32, 400, 10))
     joined = dataclasses.replace(single, rows=[*single.rows, *many.rows])
     text = section([json.loads(to_json(record(joined)))])
-    assert text.splitlines() == [
+    assert text.endswith(NO_GPU)
+    assert text.removesuffix(NO_GPU).rstrip().splitlines() == [
         "**a processor, 1 core**, float32, 20 rounds, 2026-01-02; NumPy 2.",
         "",
         "| network | PyTorch eager | matrix products | eager |",
@@ -764,6 +785,9 @@ def test_only_what_stands_between_the_markers_is_replaced() -> None:
     new = updated(text, [])
     assert new.startswith("before\n") and new.endswith("\nafter") and "old" not in new
     assert updated(new, []) == new
+    on_gpu = record(made_up({}, case=dataclasses.replace(TINY, backend="cupy")))
+    on_gpu["environment"] = {**on_gpu["environment"], "backend": "cupy"}
+    assert "No GPU" in new and "No GPU" not in section([json.loads(to_json(on_gpu))])
     with pytest.raises(InputError, match="lacks the lines"):
         updated("no markers", [])
 

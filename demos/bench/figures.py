@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scratchnet.demos.bench.engine import EAGER, RECORDED
-from scratchnet.demos.bench.floors import PRODUCTS
-from scratchnet.demos.bench.report import COLUMNS, contestant_in, device_name
+from scratchnet.demos.bench.floors import LOOP, PRODUCTS
+from scratchnet.demos.bench.report import COLUMNS, by_device, contestant_in
 from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
 
 if TYPE_CHECKING:
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 GREY = "#666666"
 MARKERS = "os^Dv>"
+OWN_STYLES = {
+    RECORDED: ("o", LINE_COLORS[0], None),
+    EAGER: ("o", LINE_COLORS[0], "white"),
+    PRODUCTS: ("_", "black", None),
+    LOOP: ("s", "black", "white"),
+}
+"""Marker, colour and face of the engine and its floors in the figure of times."""
 
 
 @styled
@@ -30,16 +37,9 @@ def plot(result: Result) -> dict[str, Figure]:
     return {"roofline": roofline_figure(result), "time": time_figure(result)}
 
 
-def by_device(result: Result) -> dict[str, list[Row]]:
-    rows: dict[str, list[Row]] = {}
-    for row in result.rows:
-        rows.setdefault(device_name(row), []).append(row)
-    return rows
-
-
 def roofline_figure(result: Result) -> Figure:
     """Operations per second against operations per byte, a panel for each device."""
-    devices = by_device(result)
+    devices = by_device(result.rows)
     figure, panels = new_figure(
         1, len(devices), width=1.6 + 5.4 * len(devices), height=4.8, squeeze=False
     )
@@ -96,7 +96,7 @@ def roofline_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
 
 def time_figure(result: Result) -> Figure:
     """Time of a step of one network against its arithmetic, a panel for each device."""
-    devices = by_device(result)
+    devices = by_device(result.rows)
     figure, panels = new_figure(
         1, len(devices), width=1.6 + 5.4 * len(devices), height=4.8, squeeze=False, sharey=True
     )
@@ -113,7 +113,8 @@ def time_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
     sizes = np.array([row.count.operations for row in rows]) / 1e6
     drawn: dict[str, Any] = {RECORDED: [RECORDED] * len(rows)}
     drawn |= {each: [contestant_in(row, each) for row in rows] for each in COLUMNS}
-    for number, (label, names) in enumerate(drawn.items()):
+    others = zip(MARKERS[1:] * 2, LINE_COLORS[1:-1] * 2, strict=False)
+    for label, names in drawn.items():
         found = [
             (size, 1e6 * row.seconds[name].median * row.case.networks)
             for size, row, name in zip(sizes, rows, names, strict=True)
@@ -121,15 +122,14 @@ def time_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
         ]
         if not found:
             continue
-        if label == PRODUCTS:
-            label = "matrix products alone"
+        marker, color, face = OWN_STYLES.get(label) or (*next(others), None)
         axes.plot(
             *zip(*found, strict=True),
-            MARKERS[number % len(MARKERS)],
-            color=LINE_COLORS[number % len(LINE_COLORS)],
-            label=label,
+            marker,
+            color=color,
+            markerfacecolor=face or color,
+            label="matrix products alone" if label == PRODUCTS else label,
             zorder=4 if label == RECORDED else 3,
-            alpha=0.85,
         )
     span = np.array([sizes.min() / 1.5, sizes.max() * 1.5])
     axes.plot(

@@ -22,12 +22,21 @@ from scratchnet.demos.results import write_atomically
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 LEFT_OUT = ("torch.compile", "JAX scan")
 """Columns that stand in the results only: the table has to be narrow enough to be read."""
+NO_GPU = """No GPU has been measured yet; on one,
+`scratchnet bench --figures --peers torch,jax --backend cupy` times these networks, a thousand of them
+at once, and matrices large enough for its peak."""
 START, END = "<!-- bench: generated -->", "<!-- bench: end -->"
 
 
 def section(records: Sequence[Mapping[str, Any]]) -> str:
-    """What stands between the markers: for each record a line about the run, and its table."""
-    return "\n\n".join(f"{about(record)}\n\n{table(record)}" for record in records)
+    """What stands between the markers: for each record a line about the run, and its table.
+
+    Where no record is of a GPU, it says so.
+    """
+    parts = [f"{about(record)}\n\n{table(record)}" for record in records]
+    if not any(record["environment"].get("backend") == "cupy" for record in records):
+        parts.append(NO_GPU)
+    return "\n\n".join(parts)
 
 
 def about(record: Mapping[str, Any]) -> str:

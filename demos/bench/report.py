@@ -5,6 +5,7 @@ Times are given as multiples of the recorded step's, in the same round; seconds 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -54,10 +55,17 @@ def report(result: Result, console: Console) -> None:
         style="bold",
     )
     console.print(roofline_table(result))
+    console.print()
     if result.settings.peers or result.settings.baseline:
-        console.print("Time of a step, where the recorded step's is 1", style="bold")
-        detailed = result.settings.figures or len(result.rows) == 1
-        console.print(detailed_table(result) if detailed else compact_table(result))
+        title = "Time of a step, where the recorded step's is 1"
+        if result.settings.figures or len(result.rows) == 1:
+            console.print(title, style="bold")
+            console.print(detailed_table(result))
+        else:
+            for device, rows in by_device(result.rows).items():
+                console.print(f"{title}, {device}", style="bold")
+                console.print(compact_table(rows))
+        console.print()
     console.print("What this run showed", style="bold")
     console.print(bullets(sentences(result)))
     console.print()
@@ -87,22 +95,23 @@ def description(result: Result) -> Iterator[str]:
 
 def roofline_table(result: Result) -> Table:
     """A row for each case; how eager and recorded compare is the last column."""
+    on = on_heading(result)
     table = new_table(
         "network",
         "points",
-        *on_heading(result),
-        "MFLOP",
+        *(on or ["MFLOP"]),
         "GFLOP/s",
         "of\npeak",
         "of\nmemory",
         "binds",
         "eager",
     )
+    table.show_edge = False
     for row in result.rows:
         placed = row.placements[RECORDED]
         table.add_row(
-            *label_cells(result, row),
-            figures(row.count.operations / 1e6),
+            *label_cells(row),
+            short_device_name(row) if on else figures(row.count.operations / 1e6),
             figures(placed.rate / 1e9),
             f"{placed.of_product_rate:.0%}",
             f"{placed.of_bandwidth:.0%}",
@@ -117,10 +126,14 @@ def on_heading(result: Result) -> list[str]:
     return ["on"] if len({device_name(row) for row in result.rows}) > 1 else []
 
 
-def label_cells(result: Result, row: Row) -> list[str]:
+def label_cells(row: Row) -> list[str]:
     many = f"{row.case.networks:,} x " if row.case.networks > 1 else ""
-    device = [device_name(row)] if on_heading(result) else []
-    return [many + row.case.network, f"{row.case.batch:,}", *device]
+    return [many + row.case.network, f"{row.case.batch:,}"]
+
+
+def short_device_name(row: Row) -> str:
+    """The backend, or the precision that only CUDA has."""
+    return row.case.backend if row.case.precision == "fp32" else row.case.precision
 
 
 def device_name(row: Row) -> str:
@@ -129,13 +142,21 @@ def device_name(row: Row) -> str:
     return row.case.backend + precision
 
 
+def by_device(rows: list[Row]) -> dict[str, list[Row]]:
+    """The rows of each backend and precision."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(device_name(row), []).append(row)
+    return found
+
+
 def detailed_table(result: Result) -> Table:
     """A line for each contestant of each case, the fastest first."""
     table = new_table("network", *on_heading(result), "contestant", "median", "10 % to 90 %")
     for column in table.columns[:-2]:
         column.justify = "left"
     for row in result.rows:
-        label = [str(row.case), *[device_name(row)] * len(on_heading(result))]
+        label = [str(row.case), *[short_device_name(row)] * len(on_heading(result))]
         for name, each in sorted(row.ratios.items(), key=lambda pair: pair[1].median):
             style = "bold" if name == RECORDED else ""
             spread = "" if name == RECORDED else f"{figures(each.low)} to {figures(each.high)}"
@@ -145,23 +166,24 @@ def detailed_table(result: Result) -> Table:
     return table
 
 
-def compact_table(result: Result) -> Table:
-    """A line for each case, medians alone."""
-    present = columns(result)
-    headings = (each.replace(" ", "\n") for each in present)
-    table = new_table("network", "points", *on_heading(result), *headings)
-    for row in result.rows:
+def compact_table(rows: list[Row]) -> Table:
+    """A line for each case of one device, medians alone."""
+    present = columns(rows)
+    headings = (re.sub(r"(?<=[-.])| ", "\n", each) for each in present)
+    table = new_table("network", "points", *headings)
+    table.padding, table.show_edge = (0, 1, 0, 0), False
+    for row in rows:
         cells = [
             figures(row.ratios[name].median) if (name := contestant_in(row, each)) else ""
             for each in present
         ]
-        table.add_row(*label_cells(result, row), *cells)
+        table.add_row(*label_cells(row), *cells)
     return table
 
 
-def columns(result: Result) -> list[str]:
+def columns(rows: list[Row]) -> list[str]:
     """The columns in which somebody took part, in the order of `COLUMNS`."""
-    return [each for each in COLUMNS if any(contestant_in(row, each) for row in result.rows)]
+    return [each for each in COLUMNS if any(contestant_in(row, each) for row in rows)]
 
 
 def contestant_in(row: Row, column: str) -> str | None:
@@ -175,11 +197,11 @@ def sentences(result: Result) -> list[str]:
     if not rows:
         return []
     lines = [agreement_sentence(rows)]
-    for column in columns(result):
-        if column in ("matrix products", "one CPU core"):
-            continue
-        lines.append(comparison_sentence(result, column))
-    lines += [*floor_sentences(rows), *roof_sentences(rows), *core_sentences(rows)]
+    backends = dict.fromkeys(row.case.backend for row in rows)
+    for name in backends:
+        on_it = [row for row in rows if row.case.backend == name]
+        prefix = f"{name}: " if len(backends) > 1 else ""
+        lines += [prefix + line for line in device_sentences(on_it, result.settings.rounds)]
     lines += crossover_sentences(rows)
     if "cupy" not in result.settings.backends:
         reason = available_backends().get("cupy")
@@ -193,6 +215,16 @@ def sentences(result: Result) -> list[str]:
     return lines
 
 
+def device_sentences(rows: list[Row], rounds: int) -> Iterator[str]:
+    """What the rows of one backend showed."""
+    for column in columns(rows):
+        if column not in ("matrix products", "one CPU core"):
+            yield comparison_sentence(rows, column, rounds)
+    yield from floor_sentences(rows)
+    yield from roof_sentences(rows)
+    yield from core_sentences(rows)
+
+
 def agreement_sentence(rows: list[Row]) -> str:
     worst = max(rows, key=lambda row: row.largest_difference / TOLERANCE[row.case.precision])
     return (
@@ -202,14 +234,12 @@ def agreement_sentence(rows: list[Row]) -> str:
     )
 
 
-def comparison_sentence(result: Result, column: str) -> str:
+def comparison_sentence(rows: list[Row], column: str, rounds: int) -> str:
     """How often the recorded step was faster, by the percentiles, and by how much."""
-    found = [
-        row.ratios[name] for row in result.rows if (name := contestant_in(row, column)) is not None
-    ]
+    found = [row.ratios[name] for row in rows if (name := contestant_in(row, column)) is not None]
     line = f"{column}: {span(each.median for each in found)} times the recorded step's time"
-    if result.settings.rounds < ROUNDS_FOR_A_CLAIM:
-        return f"{line} in {result.settings.rounds} rounds, too few to claim more."
+    if rounds < ROUNDS_FOR_A_CLAIM:
+        return f"{line} in {rounds} rounds, too few to claim more."
     faster, slower = sum(each.low > 1 for each in found), sum(each.high < 1 for each in found)
     if len(found) == 1:
         verdict = "faster" if faster else "slower" if slower else "within the spread of it"
@@ -245,8 +275,8 @@ def roof_sentences(rows: list[Row]) -> Iterator[str]:
         yield f"The step reaches {most.of_roof:.0%} of its roof, which is {most.binds}."
     else:
         yield (
-            f"Arithmetic is the nearer limit in {len(rows) - by_memory} cases and memory in "
-            f"{by_memory}; the recorded step reaches from {least.of_roof:.0%} ({low.case}) to "
+            f"Of the two limits, arithmetic is nearer in {len(rows) - by_memory} cases and memory "
+            f"in {by_memory}; the recorded step reaches from {least.of_roof:.0%} ({low.case}) to "
             f"{most.of_roof:.0%} ({high.case}) of what that limit allows."
         )
     far = sum(each.of_roof < NEAR_THE_ROOF for each, _ in placed)
