@@ -5,7 +5,11 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 
+from scratchnet.backends.errors import DeviceMemoryError
+
 INSTALL = "pip install -e '.[gpu]' (CUDA 13) or pip install -e '.[gpu-cuda12]' (CUDA 12)"
+
+NO_GPU = "the driver finds no NVIDIA GPU"
 
 
 def cupy_is_installed() -> bool:
@@ -33,7 +37,7 @@ def why_cupy_is_unavailable() -> str | None:
         return reason
     try:
         if cupy.cuda.runtime.getDeviceCount() == 0:
-            return "the driver finds no NVIDIA GPU"
+            return NO_GPU
         from scratchnet.backends.cupy_backend import CupyBackend
 
         backend = CupyBackend()
@@ -41,9 +45,20 @@ def why_cupy_is_unavailable() -> str | None:
         if backend.to_numpy(backend.matmul(ones, ones)).tolist() != [[2, 2], [2, 2]]:
             return "a product of two small matrices came out wrong on the GPU"
     except Exception as error:
-        # A library that is missing, a GPU that is too old, a device that another process holds.
-        return f"CUDA does not work here ({first_line(error)}): {INSTALL}"
+        return why_it_failed(error)
     return None
+
+
+def why_it_failed(error: Exception) -> str:
+    """What went wrong in the small product, and what to do about it."""
+    said = first_line(error)
+    if isinstance(error, (MemoryError, DeviceMemoryError)):
+        return f"the GPU's memory is full ({said}): end what else computes on it"
+    if "cudaErrorNoDevice" in said:
+        return NO_GPU
+    if isinstance(error, (OSError, ImportError)) or "DynamicLib" in type(error).__name__:
+        return f"a library of CUDA is missing ({said}): {INSTALL}"
+    return f"CUDA does not work here: {said}"
 
 
 def why_driver_is_unfit(driver: int, runtime: int) -> str | None:

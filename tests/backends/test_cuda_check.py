@@ -24,6 +24,22 @@ def test_a_driver_serves_its_own_major_version_and_those_before() -> None:
     assert "gpu-cuda12" not in str(cuda_check.why_driver_is_unfit(11080, 12080))
 
 
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError("Out of memory allocating 9 bytes"), "memory is full (Out of memory"),
+        (DeviceMemoryError("it is full"), "memory is full (it is full)"),
+        (RuntimeError("cudaErrorNoDevice: no CUDA-capable device"), "finds no NVIDIA GPU"),
+        (OSError("libcublas.so.13: cannot open"), "missing (libcublas.so.13: cannot open): pip"),
+        (RuntimeError("invalid device function\nmore"), "not work here: invalid device function"),
+        (ZeroDivisionError(), "not work here: ZeroDivisionError"),
+    ],
+)
+def test_what_the_small_product_says_when_it_fails(error: Exception, expected: str) -> None:
+    reason = cuda_check.why_it_failed(error)
+    assert expected in reason and "\n" not in reason
+
+
 @pytest.fixture
 def without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backends, "why_cupy_is_unavailable", lambda: "the reason: what to do")
@@ -66,7 +82,7 @@ class cuda:
         (0, 0, "", "no NVIDIA driver was found"),
         (12040, 1, "", "serves CUDA up to 12.4"),
         (13000, 0, "", "finds no NVIDIA GPU"),
-        (13000, 1, "", "CUDA does not work here"),
+        (13000, 1, "", "cannot be used: "),
         (0, 0, "raise ImportError('libx.so: cannot open')", "CuPy cannot be imported (libx.so"),
         (
             0,
