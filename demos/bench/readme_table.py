@@ -23,8 +23,8 @@ RESULTS = Path(__file__).resolve().parent.parent / "results"
 LEFT_OUT = ("torch.compile", "JAX scan")
 """Columns that stand in the results only: the table has to be narrow enough to be read."""
 NO_GPU = """No GPU has been measured yet; on one,
-`scratchnet bench --figures --peers torch,jax --backend cupy` times these networks, a thousand of them
-at once, and matrices large enough for its peak."""
+`scratchnet bench --figures --peers torch,jax --backend cupy` times these networks, a thousand of
+them at once, and matrices large enough for its peak."""
 START, END = "<!-- bench: generated -->", "<!-- bench: end -->"
 
 
