@@ -78,7 +78,7 @@ def blas(g: Gemm, a: Any, a_start: int, b: Any, b_start: int, out: Any, out_star
     kinds=st.tuples(*[st.sampled_from(KINDS)] * 2),
     target=st.sampled_from(KINDS[:1] + KINDS[2:3]),
 )
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_every_layout_that_is_used_gives_the_product(
     batch: Any, sides: Any, kinds: Any, target: str
 ) -> None:
