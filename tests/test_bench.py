@@ -294,6 +294,18 @@ def test_every_network_of_an_ensemble_is_compared() -> None:
         check_agreement(drawn, [eager, wrong])
 
 
+def test_nothing_is_timed_before_the_losses_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a hand-written loop whose learning rate is another one."""
+
+    def timed(*_: Any, **__: Any) -> None:
+        raise AssertionError("was timed")
+
+    monkeypatch.setattr(floors, "LEARNING_RATE", 0.5)
+    monkeypatch.setattr(experiment, "interleaved", timed)
+    with pytest.raises(InputError, match="losses of hand-written loop differ at step 2"):
+        run(Settings((Case(1, 8, 9),), rounds=2, baseline=True))
+
+
 # The peers
 
 

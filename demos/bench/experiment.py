@@ -102,7 +102,7 @@ def prepare_peers(settings: Settings, stack: ExitStack) -> None:
     if "jax" in settings.peers:
         from scratchnet.demos.bench.jax_peer import import_jax, jax_devices
 
-        jax = import_jax(settings.threads)
+        jax = import_jax(settings.threads == 1 and "numpy" in settings.backends)
         for name in settings.backends:
             jax_devices(jax, name == "cupy")
 
@@ -197,7 +197,7 @@ def all_contestants(
         if "jax" in settings.peers:
             from scratchnet.demos.bench.jax_peer import jax_contestants
 
-            contestants += jax_contestants(problem, on_cuda, settings.threads)
+            contestants += jax_contestants(problem, on_cuda)
     elif settings.peers:
         missing = [f"{case.precision}: the peers take part in fp32 and tf32 only"]
     if on_cuda and settings.figures and case.networks > NETWORKS_ON_A_CORE:

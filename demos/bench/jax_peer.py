@@ -21,19 +21,19 @@ STEPS_IN_A_SCAN = 20
 PRECISIONS = {"fp32": "highest", "tf32": "tensorfloat32"}
 
 
-def import_jax(threads: int) -> Any:
-    """JAX, told before its first import to stay on `threads` threads and to share the GPU."""
+def import_jax(one_thread: bool) -> Any:
+    """JAX, told before its first import to compute in one thread on the CPU, and to share a GPU."""
     if "jax" not in sys.modules:
         flags = os.environ.get("XLA_FLAGS", "")
-        if threads == 1 and "xla_cpu_multi_thread_eigen" not in flags:
+        if one_thread and "xla_cpu_multi_thread_eigen" not in flags:
             os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     return require("jax", "JAX", "bench", "--peers jax")
 
 
-def jax_contestants(problem: Problem, on_cuda: bool, threads: int = 1) -> list[Contestant]:
+def jax_contestants(problem: Problem, on_cuda: bool) -> list[Contestant]:
     """One step a call; for an ensemble also a scan of several."""
-    jax = import_jax(threads)
+    jax = require("jax", "JAX", "bench", "--peers jax")
     devices = jax_devices(jax, on_cuda)
     names = (MAPPED, SCANNED) if problem.case.ensemble else (JIT,)
     return [

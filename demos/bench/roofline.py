@@ -20,7 +20,7 @@ from scratchnet.demos.bench.timing import Contestant, calls_per_turn
 
 PRODUCT_SIZES = {"numpy": (256, 512, 1024), "cupy": (4096, 8192)}
 # On a GPU no smaller sets than its cache: there the launch of a kernel takes the time.
-SET_SIZES = {"numpy": (2**15, 2**28), "cupy": (2**26, 2**32)}
+SET_SIZES = {"numpy": (2**15, 2**28), "cupy": (2**26, 2**30)}
 TRIES, SECONDS_PER_TRY = 30, 0.002
 
 

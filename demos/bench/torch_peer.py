@@ -1,4 +1,8 @@
-"""The same step in PyTorch: eager, compiled, as a CUDA graph, and batched for an ensemble."""
+"""The same step in PyTorch: eager, compiled, as a CUDA graph, and batched for an ensemble.
+
+What the NumPy backend asks of glibc's allocator, to keep freed memory for the next step, holds for
+the whole process, so PyTorch has it too.
+"""
 
 from __future__ import annotations
 
