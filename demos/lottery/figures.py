@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 GREY = "#666666"
 COLORS = dict(zip(VARIANTS, ("#000000", *LINE_COLORS), strict=False))
 MARKERS = dict(zip(VARIANTS, "os^Dv<", strict=True))
-KEPT_AND_PRUNED = ("#F2F2F2", "#0C528F")
+PRUNED_AND_KEPT = ("#F2F2F2", "#0C528F")
 ROUNDS_WITH_MASKS = 5
 
 
@@ -132,7 +132,7 @@ def draw_masks(line: Sequence[Axes], each: Round) -> None:
     for axes, mask in zip(line, each.masks, strict=True):
         axes.clear()
         axes.imshow(
-            mask, cmap=ListedColormap(KEPT_AND_PRUNED), vmin=0, vmax=1, interpolation="nearest"
+            mask, cmap=ListedColormap(PRUNED_AND_KEPT), vmin=0, vmax=1, interpolation="nearest"
         )
         axes.set(xticks=[], yticks=[])
         axes.grid(False)
@@ -142,7 +142,7 @@ def draw_masks(line: Sequence[Axes], each: Round) -> None:
 
 def name_layers(line: Sequence[Axes]) -> None:
     for number, axes in enumerate(line, 1):
-        axes.set_title("output" if number == len(line) else f"layer {number}", fontsize=9)
+        axes.set_title("out" if number == len(line) else f"layer {number}", fontsize=9)
 
 
 def layer_figure(result: Result) -> Figure:
