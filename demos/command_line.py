@@ -26,23 +26,23 @@ from scratchnet.demos import options
 DEMOS: dict[str, tuple[str, str]] = {
     "backprop": (
         "scratchnet.demos.backprop.command",
-        "A forward and a backward pass through a tiny network, printed.",
+        "A pass through a tiny network and back, node by node.",
     ),
     "xor": (
         "scratchnet.demos.xor.command",
-        "What one neuron cannot compute, and a hidden layer learns.",
+        "What one neuron cannot compute and a hidden layer learns.",
     ),
     "spiral": (
         "scratchnet.demos.spiral.command",
-        "Networks of several depths on two spirals: where depth helps.",
+        "Networks of several depths on spirals: where depth helps.",
     ),
     "xor-tree": (
         "scratchnet.demos.xor_tree.command",
-        "Parity as a tree of XOR gates: drawn, and run on all inputs.",
+        "Parity as a tree of XOR gates: drawn, run on all inputs.",
     ),
     "parity": (
         "scratchnet.demos.parity.command",
-        "Five circuits for parity side by side, and what learns it.",
+        "Five circuits for parity side by side; what learns it.",
     ),
     "sawtooth": (
         "scratchnet.demos.sawtooth.command",
@@ -50,7 +50,7 @@ DEMOS: dict[str, tuple[str, str]] = {
     ),
     "regions": (
         "scratchnet.demos.regions.command",
-        "Linear regions, counted and drawn, before and after training.",
+        "Linear regions, counted and drawn while networks train.",
     ),
     "fractal": (
         "scratchnet.demos.fractal.command",
@@ -58,7 +58,7 @@ DEMOS: dict[str, tuple[str, str]] = {
     ),
     "fractal-gradients": (
         "scratchnet.demos.fractal_gradients.command",
-        "Why fine fractals are not learned: gradients at the start.",
+        "Why fine fractals are not learned: the first gradients.",
     ),
     "init": (
         "scratchnet.demos.init.command",
@@ -70,7 +70,7 @@ DEMOS: dict[str, tuple[str, str]] = {
     ),
     "explore": (
         "scratchnet.demos.explore.command",
-        "Depths 1 to 16 on data from easy to hard, and their layers.",
+        "Depths 1 to 16 on data from easy to hard; their layers.",
     ),
     "probes": (
         "scratchnet.demos.probes.command",
@@ -86,7 +86,7 @@ DEMOS: dict[str, tuple[str, str]] = {
     ),
     "bench": (
         "scratchnet.demos.bench.command",
-        "How fast a step is, beside the device's limits and others.",
+        "How fast a step is, beside the device's limit and others.",
     ),
 }
 BACKENDS_SENTENCE = "Which array libraries work here, on which device, or why not."
