@@ -22,7 +22,7 @@ from scratchnet.demos.fractal_gradients.experiment import (
 from scratchnet.demos.fractal_gradients.figures import plot
 from scratchnet.demos.fractal_gradients.report import report, sentences, share
 from scratchnet.demos.results import check_writable, deliver, environment
-from scratchnet.demos.terminal import console_for, progress
+from scratchnet.demos.terminal import console_for, name_device, progress
 from scratchnet.depth.cantor_gradient import DEEPEST
 
 __all__ = ["command", "plot", "record", "report", "run"]
@@ -143,6 +143,7 @@ def command(
     _ = settings.theorem_level  # refuses a delta out of range before anything is computed
     check_writable(out)
     console = console_for(json)
+    name_device(console, backend)
     with progress("measuring", steps(settings)) as advance:
         result = run(settings, advance)
     report(result, console)
