@@ -79,7 +79,7 @@ class Turns:
     seconds: Mapping[str, NDArray[Any]]
     """Of one step of one network, for each contestant and round."""
     other_processes: float
-    """The share of all turns in which this process had to wait for a processor."""
+    """The share of the NumPy engine's turns in which it had to wait for its core."""
     other_threads: float
     """The processor time of other threads in the turns of the NumPy engine, as a share of it.
 
