@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from scratchnet import InputError, Linear, Model, get_backend
-from scratchnet.backends import NumpyBackend
+from scratchnet.backends import DeviceMemoryError, NumpyBackend
 from scratchnet.backends.interface import Timer
 from scratchnet.demos.bench import engine, experiment, floors, jax_peer, problem, timing, torch_peer
 from scratchnet.demos.bench.command import plot, record, report
@@ -546,19 +546,38 @@ def test_an_interruption_keeps_the_cases_that_are_finished() -> None:
     assert sentences(result)[-1].startswith("Interrupted")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("8 GiB asked for, 2 free"),
+        DeviceMemoryError("8 GiB asked for, 2 free"),
+        RuntimeError("CUDA out of memory. 8 GiB asked for, 2 free\nand more lines"),
+        RuntimeError("RESOURCE_EXHAUSTED: 8 GiB asked for, 2 free"),
+    ],
+)
 def test_a_case_that_does_not_fit_into_memory_leaves_the_others(
-    monkeypatch: pytest.MonkeyPatch,
+    error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def time_case(case: Case, *rest: Any) -> Row:
         if case == SMALL.cases[0]:
-            raise MemoryError("8 GiB asked for, 2 free")
-        return true_time_case(case, *rest)
+            raise error
+        return made_up({}, case=case).rows[0]
 
-    true_time_case = experiment.time_case
     monkeypatch.setattr(experiment, "time_case", time_case)
     result = run(SMALL)
     assert [row.case for row in result.rows] == [SMALL.cases[1]]
-    assert "2-[4]-1, 5 points on numpy was left out: 8 GiB asked for, 2 free" in result.notes
+    (note,) = result.notes
+    assert note.startswith("2-[4]-1, 5 points on numpy was left out: ")
+    assert note.endswith("8 GiB asked for, 2 free")
+
+
+def test_another_mistake_of_a_library_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def time_case(*_: Any) -> Row:
+        raise RuntimeError("an illegal instruction")
+
+    monkeypatch.setattr(experiment, "time_case", time_case)
+    with pytest.raises(RuntimeError, match="illegal"):
+        run(SMALL)
 
 
 def test_a_gpu_is_measured_beside_a_core_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:

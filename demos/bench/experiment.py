@@ -84,13 +84,23 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
             for case in settings.cases:
                 try:
                     result.rows.append(time_case(case, settings, result, advance))
-                except (MemoryError, DeviceMemoryError) as error:
-                    result.notes.append(f"{case} on {case.backend} was left out: {error}")
+                except (MemoryError, DeviceMemoryError, RuntimeError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    reason = str(error).splitlines()[0]
+                    result.notes.append(f"{case} on {case.backend} was left out: {reason}")
         except KeyboardInterrupt:
             result = Result(
                 settings, result.ceilings, result.environments, result.rows, result.notes, True
             )
     return result
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether that is what the error says, which the peers raise as a `RuntimeError`."""
+    words = ("out of memory", "RESOURCE_EXHAUSTED")
+    is_our_own = isinstance(error, MemoryError | DeviceMemoryError)
+    return is_our_own or any(each in str(error) for each in words)
 
 
 def prepare_peers(settings: Settings, stack: ExitStack) -> None:
