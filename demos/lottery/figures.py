@@ -43,7 +43,11 @@ def lottery_figure(result: Result) -> Figure:
     shares = [max(each.remaining, 0.5) / result.weights for each in result.rounds]
     accuracy = np.array([each.test_accuracy for each in result.rounds])
     for place, variant in enumerate(VARIANTS):
-        style = {"marker": MARKERS[variant], "markersize": 4, "color": COLORS[variant]}
+        style: dict[str, Any] = {
+            "marker": MARKERS[variant],
+            "markersize": 4,
+            "color": COLORS[variant],
+        }
         mean_with_band(above, shares, accuracy[:, place].T, label=variant, **style)
     for place, control in enumerate(CONTROLS, 1):
         style = {"marker": MARKERS[control], "markersize": 4, "color": COLORS[control]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def plot(result: Result) -> dict[str, Figure]:
     for (method, words), color in zip(METHODS.items(), LINE_COLORS, strict=False):
         rows = of_method(result, method)
         left = [100 * max(row.weights, 0.5) / result.weights for row in rows]
-        style = {"marker": MARKERS[method], "markersize": 4, "color": color}
+        style: dict[str, Any] = {"marker": MARKERS[method], "markersize": 4, "color": color}
         for axes, stage in ((before, "pruned"), (after, "retrained")):
             accuracy = np.array([getattr(row, stage).mean(axis=1) for row in rows])
             mean_with_band(axes, left, accuracy.T, label=method, **style)
