@@ -172,8 +172,18 @@ def test_a_curriculum_that_wins_says_what_was_the_obstacle() -> None:
     base = made_up({("coarse", 1): GOOD, ("extreme", 1): CHANCE})
     lines = list(course_sentences(replace(base, courses=courses)))
     assert "Depth 5: the curriculum reached 91.3% on extreme, 41.3" in lines[1]
-    assert "gained nothing" in lines[2]
+    assert "not clearly different from extreme alone (0.0 ± 0.0 points" in lines[2]
     assert lines[3].startswith("At depth 5 the same networks learn")
+    worse = Course(1, np.array([CHANCE, GOOD]), np.array([BETTER, BETTER]))
+    assert (
+        "worse than extreme alone (-20.3"
+        in list(course_sentences(replace(base, courses=(worse,))))[1]
+    )
+
+
+def test_depth_that_hurts_is_said_to_hurt() -> None:
+    (line, *_) = learning_sentences(made_up({("coarse", 1): BETTER, ("coarse", 5): GOOD}))
+    assert "depth hurt: at depth 5 the difference is -20.3" in line
 
 
 def test_report_fits_80_columns_and_figures_are_drawn(result: Result) -> None:

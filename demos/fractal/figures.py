@@ -324,6 +324,7 @@ def course_figure(result: Result) -> Figure:
         axes.axhline(0.5, color=GREY, linewidth=0.9, linestyle=":")
         axes.set(xticks=x, title=f"depth {course.depth}", xlim=(0.6, len(names) + 0.4))
         axes.set_xticklabels([curve_name(name) for name in names], rotation=60, fontsize=8)
+    panels[0, 0].set_ylim(0.43, 1.03)
     panels[0, 0].set_ylabel(f"accuracy on {curve_name(names[-1])}")
     panels[0, 0].yaxis.set_major_formatter("{x:.0%}")
     panels[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5))

@@ -215,6 +215,13 @@ def depth_helped(difference: Estimate) -> bool:
     )
 
 
+def depth_hurt(difference: Estimate) -> bool:
+    """The same rule the other way round."""
+    return difference.interval is not None and (
+        difference.mean <= -LEAST_GAIN and difference.interval[1] < 0
+    )
+
+
 def points(estimate: Estimate) -> str:
     """In percentage points, such as `16.4 ± 1.2`."""
     half = None if estimate.half_width is None else 100 * estimate.half_width
@@ -276,6 +283,8 @@ def curve_sentence(result: Result, name: str) -> str:
     difference = gain(result, name)
     if depth_helped(difference):
         said += f"; depth helped, by {points(difference)} points at depth {deep}"
+    elif depth_hurt(difference):
+        said += f"; depth hurt: at depth {deep} the difference is {points(difference)} points"
     else:
         said += f"; at depth {deep} the difference is {points(difference)} points: no help seen"
     if best not in (shallow, deep):
@@ -399,7 +408,8 @@ def course_sentence(course: Course, name: str) -> str:
             f"Depth {course.depth}: the curriculum reached {reached:.1%} on {name}, "
             f"{points(difference)} points more than {name} alone (n = {difference.n})."
         )
+    seen = "worse than" if depth_hurt(difference) else "not clearly different from"
     return (
-        f"Depth {course.depth}: the curriculum reached {reached:.1%} on {name}; it gained nothing "
-        f"that was seen ({points(difference)} points, n = {difference.n})."
+        f"Depth {course.depth}: the curriculum reached {reached:.1%} on {name}, {seen} {name} "
+        f"alone ({points(difference)} points, n = {difference.n})."
     )
