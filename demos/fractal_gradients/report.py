@@ -143,7 +143,8 @@ def violation_sentences(result: Result) -> Iterator[str]:
         "needs no luck with the bends."
     )
     if max(s.levels) > s.theorem_level:
-        kept, not_kept = [], []
+        kept: list[str] = []
+        not_kept: list[str] = []
         for row in result.rows:
             violations = row.violations(result.bounds)
             said = f"{row.initialiser} {interval(violations)}"

@@ -99,6 +99,8 @@ class Quadrature:
 def pieces(regions: LineRegions) -> Points:
     """The ends of the pieces on which the hinge loss too is linear: those of the regions, and
     where the output is 1 or -1."""
+    if regions.offsets.shape[1] != 1:
+        raise InputError(f"a network of {regions.offsets.shape[1]} outputs: accepted is one")
     with np.errstate(divide="ignore", invalid="ignore"):
         crossings = (np.array([1.0, -1.0]) - regions.offsets) / regions.slopes
     low, high = regions.ends[:-1, None], regions.ends[1:, None]
@@ -156,7 +158,8 @@ def population_gradient(
     if loss not in LOSSES:
         choose("loss", loss, dict.fromkeys(LOSSES))
     ends = network_pieces(model) if ends is None else ends
-    given = [curves] * len(ends) if np.ndim(curves[0]) == 0 else list(curves)
+    single = len(curves) == 0 or np.ndim(curves[0]) == 0
+    given: list[Any] = [curves] * len(ends) if single else list(curves)
     if len(given) != len(ends):
         raise InputError(f"{len(given)} curves for {len(ends)} networks: needs one for each")
     if all(curve is given[0] for curve in given):
