@@ -95,7 +95,7 @@ def load_model(path: str | Path, backend: str | Backend = "auto") -> Model:
     try:
         layers = [_layer(each) for each in header["layers"]]
         model = Model(*layers, dtype=header["dtype"], backend=backend)
-    except (KeyError, TypeError, AttributeError, InputError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, MemoryError) as error:
         raise InputError(f"{path}: its description of the model cannot be used: {error}") from None
     _fill(path, model, arrays)
     return model.eval()
@@ -363,5 +363,5 @@ READABLE = (*STORED_DTYPES.values(), "U64", "I64")
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -241,7 +241,7 @@ class Model:
         for name, array in arrays.items():
             self.backend.copy(new[name], out=array)
 
-        self._apply_mask()
+        self.apply_mask()
 
     def set_mask(self, mask: Any) -> None:
         """Prune: each parameter whose place in `mask` is 0 or False is 0 from now on.
@@ -263,13 +263,14 @@ class Model:
         if self.mask_buffer is None:
             self.mask_buffer = self.backend.ones(self.parameter_buffer.shape, self.dtype)
         self.mask_buffer[...] = self.backend.asarray(given, self.dtype)
-        self._apply_mask()
+        self.apply_mask()
 
     def clear_mask(self) -> None:
         """Let pruned parameters be trained again; they start at 0."""
         self.mask_buffer = None
 
-    def _apply_mask(self) -> None:
+    def apply_mask(self) -> None:
+        """Set to 0 what the mask prunes, after parameters were written past it."""
         if self.mask_buffer is not None:
             # A product would leave -0.0 of a negative parameter.
             self.parameter_buffer[self.mask_buffer == 0] = 0

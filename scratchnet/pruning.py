@@ -171,7 +171,8 @@ def remaining_weights(model: Model, biases: bool = False) -> list[RemainingWeigh
 
 
 def magnitudes(model: Model) -> Any:
-    """|w|, also of an untrained network (Frankle et al. 2021, "Pruning at initialization")."""
+    """|w|; of an untrained network too (Frankle et al. 2021, "Pruning Neural Networks at
+    Initialization: Why Are We Missing the Mark?")."""
     return np.abs(model.backend.to_numpy(model.parameter_buffer))
 
 

@@ -287,6 +287,7 @@ class EarlyStopping:
             return None
         for best, array in zip(self._best, self._arrays, strict=True):
             array[...] = best.reshape(array.shape)
+        self.model.apply_mask()
         return self.best_epoch if self.model.ensemble else int(self.best_epoch[0])
 
 

@@ -296,6 +296,11 @@ def test_other_dtypes_are_refused(tmp_path: Path) -> None:
         ({"layers": [{"type": "ReLU"}], "dtype": "float16"}, ["dtype float16"]),
         ({"layers": 3, "dtype": "float32"}, ["cannot be used"]),
         (
+            {"layers": [{"type": "Linear", "fan_in": 9, "fan_out": 10**15}], "dtype": "float32"},
+            ["cannot be used"],
+        ),
+        ("[" * 100_000, ["does not say which layers"]),
+        (
             {"layers": [{"type": "Linear", "fan_in": 0, "fan_out": 1}], "dtype": "float32"},
             ["fan_in"],
         ),

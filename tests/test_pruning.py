@@ -254,6 +254,21 @@ def test_a_first_mask_is_noticed_by_a_step_that_is_recorded_already() -> None:
     assert counts(model) == [9]
 
 
+def test_early_stopping_does_not_bring_pruned_weights_back() -> None:
+    """The best epoch may have been before the pruning."""
+    X, y = two_classes(20)
+    model = small()
+
+    def prune_late(epoch: int, *_: Any) -> None:
+        if epoch == 5:
+            prune(model, sparsity=0.9)
+
+    data: dict[str, Any] = {"validation": (X, y), "patience": 3, "callbacks": [prune_late]}
+    history = fit(model, X, y, optimizer=Adam(model, 0.05), epochs=20, **data)
+    assert history.best_epoch <= 5 and history.stopped == "early stopping"
+    assert not model.parameter_buffer[~alive_parameters(model)[0]].any()
+
+
 def test_loading_does_not_bring_pruned_weights_back() -> None:
     model = small()
     state = model.state_dict()
