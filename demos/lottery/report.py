@@ -172,18 +172,20 @@ def ticket_sentence(result: Result) -> str:
 
 def few_rounds_sentences(result: Result) -> Iterator[str]:
     """What can be seen in the first few rounds, which is where many demonstrations stop."""
-    finished = len(result.rounds) - 1
-    signs = {control: [each.sign for each in advantages(result, control)] for control in CONTROLS}
-    rounds = min(FEW_ROUNDS, finished)
-    share = f"{left(result, rounds):.1%}"
-    seen = [control for control in CONTROLS if any(signs[control][:rounds])]
+    rounds = min(FEW_ROUNDS, len(result.rounds) - 1)
+    early = {control: advantages(result, control)[:rounds] for control in CONTROLS}
+    seen = [control for control, changes in early.items() if any(each.sign for each in changes)]
     words = f"The first {rounds} rounds" if rounds > 1 else "The first round"
-    kept = f"of {result.settings.fraction:.0%}, down to {share},"
-    if not seen:
-        verb = "show" if rounds > 1 else "shows"
-        yield f"{words} {kept} {verb} nothing: the ticket differs from none of its controls."
-    else:
-        yield f"Within the first {rounds} rounds {kept} the ticket differs from: {', '.join(seen)}."
+    kept = f"of {result.settings.fraction:.0%}, down to {left(result, rounds):.1%},"
+    if seen:
+        within = words[0].lower() + words[1:]
+        yield f"Within {within} {kept} the ticket differs from: {', '.join(seen)}."
+        return
+    widest = max(each.estimate.half_width or 0 for changes in early.values() for each in changes)
+    yield (
+        f"{words} {kept} {'show' if rounds > 1 else 'shows'} nothing: no control was seen to "
+        f"differ from the ticket (intervals of up to ± {100 * widest:.1f} points)."
+    )
 
 
 def control_sentence(result: Result, control: str) -> str:
@@ -191,7 +193,14 @@ def control_sentence(result: Result, control: str) -> str:
     changes = advantages(result, control)
     first = visible_from(changes)
     if first is None:
-        return f"Against {AGAINST[control]} no lasting advantage of the ticket was seen."
+        once = [i for i, each in enumerate(changes) if each.sign == 1]
+        if not once:
+            return f"Against {AGAINST[control]} no advantage of the ticket was seen."
+        places = ", ".join(f"{left(result, i + 1):.1%} ({points(changes[i])})" for i in once)
+        return (
+            f"Against {AGAINST[control]} an advantage of the ticket was seen at {places}, but not "
+            f"in two rounds in a row (n = {changes[once[0]].estimate.n})."
+        )
     largest = max(range(first - 1, len(changes)), key=lambda i: changes[i].estimate.mean)
     share = f"{left(result, first):.1%} of the weights"
     where = f"from {share} on" if first < len(changes) else f"at {share}, in the last round only"
