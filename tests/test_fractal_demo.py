@@ -214,6 +214,18 @@ def test_other_fractals_run_and_are_drawn(name: str) -> None:
     assert (other.rows[0].lower_bound is not None) == (name == "cantor")
 
 
+def test_a_deep_distribution_and_many_depths_fit_80_columns() -> None:
+    """Levels whose regions are too many to count, and more columns than there is room for."""
+    deep = replace(SMALL, level=7, curves=("3",), depths=tuple(range(1, 9)), steps=1, points=200)
+    console = Console(file=io.StringIO(), width=80)
+    result = run(deep)
+    report(result, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in text and max(map(len, text.splitlines())) <= 80
+    assert "More than 50,000 regions were not counted" in text
+    assert "boundaries" in plot(result)
+
+
 def test_interruption_keeps_the_depths_that_were_finished() -> None:
     def stop(steps: float = 1, note: str = "") -> None:
         if note == "depth 2":

@@ -8,11 +8,18 @@ shallowest by at least 2 points, and the interval of the paired difference lies 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.fractal.experiment import CHECKED_POINTS, Course, Result, Row, stage_names
+from scratchnet.demos.fractal.experiment import (
+    CHECKED_POINTS,
+    MOST_REGIONS,
+    Course,
+    Result,
+    Row,
+    stage_names,
+)
 from scratchnet.demos.fractal.settings import Settings
 from scratchnet.demos.statistics import Estimate, mean_interval, paired_difference
 from scratchnet.demos.tables import bullets, new_table
@@ -23,6 +30,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 ABOVE_CHANCE, LEAST_GAIN = 0.52, 0.02
+# What fits in 80 columns: levels, and a number with its interval with the space around it.
+MOST_LEVELS, CELL_WIDTH, LINE = 6, 14, 80
 
 
 def report(result: Result, console: Console) -> None:
@@ -38,14 +47,16 @@ def report(result: Result, console: Console) -> None:
     console.print(bullets(list(shape_sentences(result))))
     if result.rows:
         console.print(
-            "\n[bold]3. Networks that learn: test accuracy, 95 % interval over seeds[/]\n"
+            "\n[bold]3. Networks that learn: test accuracy in %, 95 % interval over seeds[/]\n"
         )
-        console.print(accuracy_table(result))
+        for table in accuracy_tables(result):
+            console.print(table)
         console.print(bullets(learning_sentences(result)))
     if result.courses:
         last = stage_names(s)[-1]
         console.print(f"\n[bold]4. A curriculum towards the curve {last}[/]\n")
-        console.print(course_table(result))
+        for table in course_tables(result):
+            console.print(table)
         console.print(bullets(list(course_sentences(result))))
     console.print()
 
@@ -79,16 +90,16 @@ def curve_name(name: str) -> str:
 
 
 def curve_table(result: Result) -> Table:
+    """P(j) as requested, of at most six levels, and how far a sample is off at worst."""
     s = result.settings
-    table = new_table(
-        "curve", "beta", *(f"P({level})" for level in range(1, s.level + 1)), "sample's\nworst"
-    )
+    shown = np.unique(np.linspace(1, s.level, min(s.level, MOST_LEVELS)).round().astype(int))
+    table = new_table("curve", "beta", *(f"P({level})" for level in shown), "sample's\nworst")
     for name in s.curves:
         requested = s.curve(name)
         table.add_row(
             curve_name(name),
             f"{CURVES[name] if name in CURVES else float(name):g}",
-            *(f"{value:.3f}" for value in requested),
+            *(f"{value:.3f}" for value in requested[shown - 1]),
             f"{abs(result.empirical[name] - requested).max():.4f}",
         )
     return table
@@ -145,6 +156,8 @@ def shape_sentences(result: Result) -> Iterator[str]:
         f"margin of {margin:g}, and among as many that keep none. Regions are those in the box "
         "around K_0."
     )
+    if any(each.linear_regions is None for each in result.shapes):
+        yield f"More than {MOST_REGIONS:,} regions were not counted: many."
     if wrong := [each for each in result.shapes if each.own_errors]:
         names = ", ".join(f"{each.construction} {each.level}" for each in wrong)
         yield f"With the margin these networks err, which they should not: {names}."
@@ -185,13 +198,27 @@ def depths(result: Result) -> list[int]:
     return sorted({row.depth for row in result.rows})
 
 
-def accuracy_table(result: Result) -> Table:
+def accuracy_tables(result: Result) -> Iterator[Table]:
+    """A line for each curve, a column for each depth, as many beside each other as fit."""
     rows, finished = by_place(result), depths(result)
-    table = new_table("curve", *(f"depth {depth}" for depth in finished))
-    for name in result.settings.curves:
-        cells = [f"{mean_interval(rows[name, depth].test_accuracy):.1%}" for depth in finished]
-        table.add_row(curve_name(name), *(cell.replace("%", "") for cell in cells))
-    return table
+    for part in beside_each_other(finished, [curve_name(name) for name in result.settings.curves]):
+        table = new_table("curve", *(f"depth {depth}" for depth in part))
+        for name in result.settings.curves:
+            values = (rows[name, depth].test_accuracy for depth in part)
+            table.add_row(curve_name(name), *map(in_percent, values))
+        yield table
+
+
+def beside_each_other(columns: Sequence[Any], labels: Sequence[str]) -> Iterator[Sequence[Any]]:
+    """The columns in parts that fit behind the labels."""
+    most = max(1, (LINE - max(map(len, labels))) // CELL_WIDTH)
+    for start in range(0, len(columns), most):
+        yield columns[start : start + most]
+
+
+def in_percent(values: Any) -> str:
+    """Mean and interval of accuracies, such as `96.4 ± 0.4`."""
+    return points(mean_interval(values))
 
 
 def above_chance(values: Sequence[float]) -> bool:
@@ -358,17 +385,16 @@ def bound_sentences(result: Result) -> Iterator[str]:
     )
 
 
-def course_table(result: Result) -> Table:
-    names = stage_names(result.settings)
-    stages = "after the\n"
-    table = new_table(
-        "depth", *(stages + curve_name(name) for name in names), f"{names[-1]} alone,\nas long"
-    )
-    for course in result.courses:
-        cells = [f"{mean_interval(values):.1%}" for values in course.curriculum]
-        cells.append(f"{mean_interval(course.direct[-1]):.1%}")
-        table.add_row(str(course.depth), *(cell.replace("%", "") for cell in cells))
-    return table
+def course_tables(result: Result) -> Iterator[Table]:
+    """A line for each stage, a column for each depth, as many beside each other as fit."""
+    names = [curve_name(name) for name in stage_names(result.settings)]
+    for part in beside_each_other(result.courses, [f"{name} alone" for name in names]):
+        table = new_table("trained on", *(f"depth {course.depth}" for course in part))
+        for stage, name in enumerate(names):
+            cells = [in_percent(course.curriculum[stage]) for course in part]
+            table.add_row(name if stage == 0 else f"then {name}", *cells)
+        table.add_row(f"{names[-1]} alone", *(in_percent(course.direct[-1]) for course in part))
+        yield table
 
 
 def course_sentences(result: Result) -> Iterator[str]:
@@ -379,7 +405,7 @@ def course_sentences(result: Result) -> Iterator[str]:
     name = curve_name(stage_names(s)[-1])
     yield (
         f"Test accuracy on the curve {name}, in %. Each stage is {s.epochs * s.steps_per_epoch:,} "
-        f"steps; the last column is {name} alone, for as many steps as all stages together, from "
+        f"steps; the last line is {name} alone, for as many steps as all stages together, from "
         "the same first weights."
     )
     if s.seeds == 1:
