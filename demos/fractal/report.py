@@ -23,7 +23,8 @@ from scratchnet.demos.fractal.experiment import (
 from scratchnet.demos.fractal.settings import Settings
 from scratchnet.demos.statistics import Estimate, mean_interval, paired_difference
 from scratchnet.demos.tables import bullets, new_table
-from scratchnet.depth.fractal_distributions import CURVES, width_lower_bound
+from scratchnet.depth.fractal_distributions import CURVES, error_upper_bound, width_lower_bound
+from scratchnet.depth.fractal_networks import general_width
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -373,16 +374,34 @@ def listed(names: Sequence[str]) -> str:
 
 
 def bound_sentences(result: Result) -> Iterator[str]:
-    """In one dimension: what no network of a shape can reach, beside what these reached."""
+    """What hand-set weights reach at the deepest depth, and in one dimension what nothing can."""
+    s = result.settings
+    rows, deep = by_place(result), depths(result)[-1]
+    folds = s.geometry.fold_ratio is not None
+    width = 2 * s.geometry.dimensions if folds else general_width(s.geometry)
+    reached = {
+        name: error_upper_bound(s.curve(name), deep, fold=folds)
+        for name in s.curves
+        if width <= s.width
+    }
+    left = {name: 1 - mean_interval(rows[name, deep].test_accuracy).mean for name in reached}
+    if reached:
+        name = max(reached, key=lambda name: left[name] - reached[name])
+        if left[name] - reached[name] >= LEAST_GAIN:
+            yield (
+                f"Representing is not learning: with {deep} hidden layers of {width}, hand-set "
+                f"weights err on {reached[name]:.1%} of the curve {curve_name(name)}; training "
+                f"{deep} layers of {s.width} left an error of {left[name]:.1%}."
+            )
     known = [row for row in result.rows if row.lower_bound]
-    if not known:
-        return
-    tight = max(known, key=lambda row: row.lower_bound or 0.0)
-    error = 1 - mean_interval(tight.test_accuracy).mean
-    yield (
-        f"No network of width {result.settings.width} and depth {tight.depth} errs on less than "
-        f"{tight.lower_bound:.1%} of the curve {curve_name(tight.curve)}; these err on {error:.1%}."
-    )
+    if known:
+        tight = max(known, key=lambda row: row.lower_bound or 0.0)
+        error = 1 - mean_interval(tight.test_accuracy).mean
+        yield (
+            f"No network of width {s.width} and depth {tight.depth} errs on less than "
+            f"{tight.lower_bound:.1%} of the curve {curve_name(tight.curve)}; these err on "
+            f"{error:.1%}."
+        )
 
 
 def course_tables(result: Result) -> Iterator[Table]:
