@@ -76,6 +76,14 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.probes.command",
         "What each layer of a deep network makes of its inputs.",
     ),
+    "width": (
+        "scratchnet.demos.width.command",
+        "One budget of parameters: deep, or wide? Target by target.",
+    ),
+    "scaling": (
+        "scratchnet.demos.scaling.command",
+        "Loss against size, data and compute; published laws.",
+    ),
     "lottery": (
         "scratchnet.demos.lottery.command",
         "Sparse networks that learn: lottery tickets and controls.",

@@ -54,10 +54,10 @@ def width_for_budget(
     parameters, depth = positive_whole("parameters", parameters), positive_whole("depth", depth)
     smallest = parameter_count(depth, 1, inputs, outputs, batch_norm)
     if parameters < smallest:
-        layers = "hidden layer" if depth == 1 else "hidden layers"
+        layers = f"{depth} hidden layer{'s' * (depth > 1)}"
         raise InputError(
-            f"a budget of {parameters:,} parameters is too small for {depth} {layers} on "
-            f"{inputs:,} inputs: accepted are numbers from {smallest:,}"
+            f"a budget of {parameters:,} parameters is too small for {layers} on "
+            f"{inputs:,} input{'s' * (inputs > 1)}: accepted are numbers from {smallest:,}"
         )
     b, left = _per_neuron(depth, inputs, outputs, batch_norm), parameters - outputs
     return round(2 * left / (b + math.sqrt(b**2 + 4 * (depth - 1) * left)))

@@ -228,7 +228,7 @@ def _least_squares(x: Any, log_losses: Any) -> PowerLaw:
     best = min(starts, key=lambda start: float(np.sum(errors(start) ** 2)))
     with np.errstate(over="ignore"):
         c, log_a, log_E = least_squares(errors, best, jac=slopes, method="lm").x
-    a = math.exp(log_a)
+    a = max(math.exp(log_a), SMALLEST_EXPONENT)
     log_scale = c / a + float(np.log(x).mean())
     return PowerLaw(math.exp(min(log_scale, LARGEST_LOG)), a, math.exp(log_E))
 

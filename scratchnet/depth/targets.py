@@ -11,7 +11,7 @@ Each is a `Target`: a function of its inputs, and the distribution that the inpu
 | oscillating | sin(8 sin(3 sin 2x)) | nested, with many turns |
 | radial | a sign for each shell of the radius | where two hidden layers beat one: `RadialShells` |
 | parity | the parity of ten signs | a tree of XORs, or one layer that counts |
-| sparse | a sum over 10,000 rare features | linear in the features |
+| sparse | a sum over some of 10,000 rare features | linear in the features |
 """
 
 from __future__ import annotations
@@ -164,17 +164,19 @@ class SparseFeatures:
     """y = w.x over features that are mostly 0, as words are in texts.
 
     Feature j = 1, 2, ... is 1 with probability min(1/2, `scale` / j), Zipf's law, independently of
-    the others; w is drawn once from a normal distribution. With scale 6 and 10,000 features about
-    50 of them are 1 in a sample.
+    the others; the first `informative` weights are drawn once from a normal distribution, and the
+    others are 0. With scale 6 and 10,000 features about 50 of them are 1 in a sample.
     """
 
     features: int = 10_000
     scale: float = 6.0
+    informative: int = 100
     weights: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         positive_whole("features", self.features)
         weights = np.random.default_rng(0).standard_normal(self.features)
+        weights[self.informative :] = 0.0
         object.__setattr__(self, "weights", weights)
 
     @property

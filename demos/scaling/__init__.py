@@ -1,0 +1,1 @@
+"""`scratchnet scaling`: how test loss falls with parameters, data and compute."""

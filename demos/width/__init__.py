@@ -1,0 +1,1 @@
+"""`scratchnet width`: one budget of parameters, spent on depth or on width."""
