@@ -78,7 +78,7 @@ DEMOS: dict[str, tuple[str, str]] = {
     ),
     "width": (
         "scratchnet.demos.width.command",
-        "One budget of parameters: deep, or wide? Target by target.",
+        "The same parameters, deep or wide: where depth wins.",
     ),
     "scaling": (
         "scratchnet.demos.scaling.command",
