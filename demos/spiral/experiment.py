@@ -41,6 +41,7 @@ OPTIMIZERS: dict[str, Callable[[Model, float], Optimizer]] = {"sgd": SGD, "adam"
 
 GRID = 150
 FRAME_GRID = 100
+POINTS_AT_ONCE = 2500
 
 # A seed's data come from streams of their own, beside those that its network draws from.
 TRAINING_DATA, TEST_DATA = 3, 4
@@ -221,8 +222,8 @@ def class_probabilities(
     network: Model, extent: tuple[float, float, float, float], grid: int
 ) -> Any:
     """P(class 1) over the window, (grid, grid)."""
-    rows = np.array_split(grid_points(extent, grid), grid)
-    logits = np.concatenate([network.predict(row)[:, 0] for row in rows]).astype(np.float64)
+    parts = np.array_split(grid_points(extent, grid), -(-(grid**2) // POINTS_AT_ONCE))
+    logits = np.concatenate([network.predict(part)[:, 0] for part in parts]).astype(np.float64)
     return np.exp(-np.logaddexp(0, -logits)).reshape(grid, grid)
 
 

@@ -322,7 +322,9 @@ def animate(result: Result) -> bytes:
         for panel, row in zip(axes[0], rows, strict=True):
             # A network that diverged stopped early, and stays as it was.
             _, probabilities = row.frames[min(i, len(row.frames) - 1)]
-            panel.clear()
+            # Clearing the axes, ticks and all, would take as long as drawing them.
+            for artist in (*panel.images, *panel.collections):
+                artist.remove()
             decision_panel(
                 panel, result.extent, probabilities, result.X, result.y, depth_words(row), 5
             )
