@@ -18,7 +18,7 @@ seed s, 0 being the ticket.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,18 +64,9 @@ def iterative_pruning(
     all tickets. The seeds are those of the model's first networks, so a ticket of an ensemble is,
     bit for bit, the ticket of its seed alone, where training is. Raises `InputError`.
     """
+    _check(model, steps, rewind_step, controls)
     groups = 1 + len(controls)
-    for control in controls:
-        choose("control", control, dict.fromkeys(CONTROLS))
-    if len(model.seeds) % groups:
-        raise InputError(
-            f"an ensemble of {len(model.seeds)}: needs a multiple of {groups}, a ticket and "
-            f"{len(controls)} controls for each seed"
-        )
-    if not 0 <= rewind_step < steps:
-        raise InputError(f"rewind_step is {rewind_step}: accepted are 0 to {steps - 1} of {steps}")
     seeds = model.seeds[: len(model.seeds) // groups]
-    places = weight_places(model)
     begin_alike(model, groups)
     if rewind_step:
         train(model, rewind_step)
@@ -83,13 +74,14 @@ def iterative_pruning(
     start_rows = rows(model)
     fixed_scores = scores(model) if at_start else None
     tickets = alive_parameters(model)[: len(seeds)]
+    places = list(weight_places(model).values())
     for number, fraction in enumerate([0.0, *fractions]):
         if number:
             found = scores(model) if fixed_scores is None else fixed_scores
             score_rows = np.reshape(found, start_rows.shape)
             tickets = np.stack(
                 [
-                    without_lowest(ticket, score, list(places.values()), fraction, None, scope)
+                    without_lowest(ticket, score, places, fraction, None, scope)
                     for ticket, score in zip(tickets, score_rows, strict=False)
                 ]
             )
@@ -101,13 +93,31 @@ def iterative_pruning(
                 mask, drawn = control_of(control, model, ticket, first, generator)
                 masks.append(mask)
                 weights.append(drawn)
-        shape = model.parameter_buffer.shape
-        model.set_mask(np.stack(masks).reshape(shape))
-        model.load_state_dict(start)
-        kept = np.where(np.stack(masks), np.stack(weights), 0.0).reshape(shape)
-        model.parameter_buffer[...] = model.backend.asarray(kept, model.dtype)
+        rewind(model, start, np.stack(masks), np.stack(weights))
         train(model, steps - rewind_step)
         yield number
+
+
+def _check(model: Model, steps: int, rewind_step: int, controls: Sequence[str]) -> None:
+    groups = 1 + len(controls)
+    for control in controls:
+        choose("control", control, dict.fromkeys(CONTROLS))
+    if len(model.seeds) % groups:
+        raise InputError(
+            f"an ensemble of {len(model.seeds)}: needs a multiple of {groups}, a ticket and "
+            f"{len(controls)} controls for each seed"
+        )
+    if not 0 <= rewind_step < steps:
+        raise InputError(f"rewind_step is {rewind_step}: accepted are 0 to {steps - 1} of {steps}")
+
+
+def rewind(model: Model, start: Mapping[str, Any], masks: Any, weights: Any) -> None:
+    """Set the model back to `start`, with these masks and parameters, both (networks, P)."""
+    shape = model.parameter_buffer.shape
+    model.set_mask(masks.reshape(shape))
+    model.load_state_dict(start)
+    model.parameter_buffer[...] = model.backend.asarray(weights.reshape(shape), model.dtype)
+    model.apply_mask()
 
 
 def rows(model: Model) -> Any:
