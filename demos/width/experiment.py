@@ -116,10 +116,10 @@ def datasets(settings: Settings, targets: tuple[str, ...], task: str) -> tuple[S
         X, y = (np.stack(arrays) for arrays in zip(*drawn, strict=True))
         return Split(X, y[..., None])
 
+    learn = split(TRAINING_DATA, size.train)
     if get_target(targets[0]).complete:
-        return (split(TRAINING_DATA, size.train),) * 3
-    held_out = (split(use, size.held_out) for use in (VALIDATION_DATA, TEST_DATA))
-    return split(TRAINING_DATA, size.train), *held_out
+        return learn, learn, learn
+    return learn, split(VALIDATION_DATA, size.held_out), split(TEST_DATA, size.held_out)
 
 
 def samples_of(name: str, task: str, samples: int, seed: int, use: int) -> tuple[Any, Any]:
@@ -199,10 +199,11 @@ def train(
             t.width,
             model.parameter_count,
             t.rate,
-            *of_target,
+            chosen_by,
+            measured,
             history.seconds / len(t.targets),
         )
-        for name, *of_target in zip(
+        for name, chosen_by, measured in zip(
             t.targets, validation.reshape(by_target), tested.reshape(by_target), strict=True
         )
     ]
