@@ -9,7 +9,7 @@ from scratchnet.backends.cuda_check import cupy_is_installed, why_cupy_is_unavai
 from scratchnet.backends.errors import DeviceMemoryError, InputError, choose
 from scratchnet.backends.interface import Array, Backend
 from scratchnet.backends.numpy_backend import NumpyBackend
-from scratchnet.backends.rounding import PRECISIONS, numpy_backend
+from scratchnet.backends.rounding import PRECISIONS, on_numpy
 
 __all__ = [
     "PRECISIONS",
@@ -26,7 +26,7 @@ __all__ = [
 @cache
 def _backend(name: str, precision: str) -> Backend:
     if name == "numpy":
-        return numpy_backend(precision)
+        return on_numpy(precision)
     from scratchnet.backends.cupy_backend import CupyBackend
 
     return CupyBackend(precision)

@@ -8,7 +8,7 @@ import operator
 import os
 import platform
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from scratchnet.backends.interface import Array, Axis, Backend, Call, Out
 
 _LARGEST_CACHED_CONSTANT = 2**20
-_ROW_WORTH_A_LOOP = 256
+_SHORT_ROW, _LONG_ROW, _MANY_NUMBERS = 32, 256, 2**14
 
 
 def keep_freed_memory() -> None:
@@ -49,10 +49,26 @@ def _repeated(bias: Array, rows: int, out: Out) -> Array:
     return out
 
 
+def _column_times_row(a: Array, b: Array, out: Out) -> Array:
+    return np.dot(a, b, out=None if out is ... else out)
+
+
 def _is_positive(y: Array, out: Out) -> Array:
     """1.0 where y > 0, else 0.0, in y's dtype."""
     out = np.empty(y.shape, y.dtype) if out is ... else out
-    return np.greater(y, 0.0, out=out, casting="unsafe")
+    np.copyto(out, y > 0.0)
+    return out
+
+
+def _bound(call: Call) -> Callable[[], Array]:
+    """The call without arguments. A ufunc reads a positional `out` faster than one by its name.
+
+    NumPy 2.4 deprecates that for maximum and minimum.
+    """
+    kernel, inputs, out, _ = call
+    if isinstance(kernel, np.ufunc) and kernel not in (np.maximum, np.minimum):
+        return partial(kernel, *inputs, out)
+    return partial(kernel, *inputs, out=out)
 
 
 class NumpyBackend(Backend):
@@ -94,8 +110,18 @@ class NumpyBackend(Backend):
         }
 
     def repeater(self, calls: Sequence[Call]) -> Callable[[], None]:
-        """As the interface's, but a number is made an array once instead of in every call."""
-        return super().repeater([self._with_arrays(call) for call in calls])
+        """As the interface's, but what does not change from one replay to the next is done once.
+
+        A number is made an array, and the arguments are bound in the order in which a ufunc takes
+        them fastest.
+        """
+        bound = [_bound(self._with_arrays(call)) for call in calls]
+
+        def repeat() -> None:
+            for call in bound:
+                call()
+
+        return repeat
 
     def _with_arrays(self, call: Call) -> Call:
         """The call with its Python floats as arrays of the dtype that NumPy computes them in."""
@@ -120,6 +146,12 @@ class NumpyBackend(Backend):
     def _min(self, x: Array, axis: Axis, keepdims: bool, out: Out) -> Array:
         return np.minimum.reduce(x, axis=axis, keepdims=keepdims, out=out)
 
+    def matmul(self, a: Array, b: Array, out: Out = ...) -> Array:
+        """As the interface's; a column times a row by np.dot, five times as fast as np.matmul."""
+        if a.shape[-1] == 1 and a.ndim == b.ndim == 2 and (out is ... or out.flags.c_contiguous):
+            return self.run(_column_times_row, a, b, out=out)
+        return self.run(np.matmul, a, b, out=out)
+
     def sum_rows(self, x: Array, out: Out = ...) -> Array:
         """1^T x: BLAS adds the rows five times as fast as a reduction over that axis."""
         return self.run(np.matmul, _constant(1.0, x.shape[-2:-1], x.dtype), x, out=out)
@@ -128,11 +160,12 @@ class NumpyBackend(Backend):
         """Several rows at a time: to start NumPy's loop over a short row costs more than its sums.
 
         The bias is repeated to the length of those rows, and y is seen with rows of that length.
+        That takes a call more, so a small array, or one of long rows, is added to as it is.
         """
         n, d = y.shape[-2:]
-        rows = math.gcd(n, max(1, _ROW_WORTH_A_LOOP // d)) if n * d > 2048 else 1
-        if rows == 1 or not y.flags.c_contiguous:
+        if y.size < _MANY_NUMBERS or d > _SHORT_ROW or not y.flags.c_contiguous:
             return self.add(y, bias, out=y)
+        rows = math.gcd(n, _LONG_ROW // d)
         long_rows = y.reshape(*y.shape[:-2], n // rows, rows * d)
         self.add(long_rows, self.run(_repeated, bias, rows, out=...), out=long_rows)
         return y

@@ -102,6 +102,6 @@ class RoundedNumpyBackend(NumpyBackend):
         return kernel is self._rounding or super().is_elementwise(kernel)
 
 
-def numpy_backend(precision: str) -> Backend:
+def on_numpy(precision: str) -> Backend:
     """NumPy in that precision; in fp32 without any detour."""
     return NumpyBackend() if precision == "fp32" else RoundedNumpyBackend(precision)

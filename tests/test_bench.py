@@ -89,17 +89,18 @@ def recorded_calls(case: Case) -> list[Any]:
 
 def products_of(calls: list[Any]) -> list[Any]:
     """The products of matrices; sums of rows, which NumPy does as a product too, are none."""
-    return [
-        call
-        for call in calls
-        if call.kernel is np.matmul and min(each.ndim for each in call.inputs) > 1
-    ]
+    return [call for call in calls if is_product(call)]
+
+
+def is_product(call: Any) -> bool:
+    name = getattr(call.kernel, "__name__", "")
+    return name == "_column_times_row" or (name == "matmul" and call.inputs[0].ndim > 1)
 
 
 def operations(call: Any) -> int:
     """Of one call, by what the kernel is; a copy is none."""
     name = getattr(call.kernel, "__name__", "")
-    if name == "matmul" and call.inputs[0].ndim > 1:
+    if is_product(call):
         return 2 * int(call.out.size) * call.inputs[0].shape[-1]
     if name == "matmul":
         return int(call.inputs[1].size)

@@ -14,6 +14,7 @@ from strategies import seeds
 
 from scratchnet import Tensor, mlp, ops
 from scratchnet.backends import PRECISIONS, Backend, get_backend
+from scratchnet.backends.numpy_backend import NumpyBackend
 from scratchnet.backends.rounding import ROUNDINGS, UNIT_ROUNDOFF
 
 ROUNDED = [each for each in PRECISIONS if each != "fp32"]
@@ -159,4 +160,7 @@ def test_precisions_by_name() -> None:
 def test_fp32_on_numpy_takes_no_detour() -> None:
     """Its speed is the point of a backend that is one call of NumPy deep."""
     k = get_backend("numpy")
-    assert type(k).matmul is Backend.matmul and "built-in" in repr(k.run)
+    assert type(k) is NumpyBackend and "built-in" in repr(k.run)
+    with k.recording() as calls:
+        k.matmul(np.ones((2, 3)), np.ones((3, 2)))
+    assert [call.kernel for call in calls] == [np.matmul]
