@@ -1,5 +1,6 @@
 """The README's code runs, and what it points at exists."""
 
+import configparser
 import re
 from pathlib import Path
 
@@ -50,3 +51,15 @@ def test_every_command_of_the_readme_is_a_demo():
 
     commands = set(re.findall(r"scratchnet ([a-z][a-z-]*)`", README))
     assert commands - {"backends"} == set(DEMOS)
+
+
+def test_every_extra_that_a_text_or_a_message_advises_can_be_installed():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    folders = (ROOT / name for name in ("backends", "scratchnet", "demos"))
+    files = [ROOT / "README.md", *(file for folder in folders for file in folder.rglob("*.py"))]
+    advised = {
+        extra for file in files for extra in re.findall(r"'\.\[([\w-]+)\]'", file.read_text())
+    }
+    assert {"gpu", "gpu-cuda12", "bench", "data", "test"} <= advised
+    assert advised <= set(setup["options.extras_require"])
