@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scratchnet.demos.changes import TEST_NAME, Change, change
+from scratchnet.demos.representation import PROBE_WORDS, UNCONVERGED
 from scratchnet.demos.seeded_data import DESCRIPTIONS
 from scratchnet.demos.statistics import Estimate, mean_interval
 from scratchnet.demos.tables import bullets, new_table
@@ -57,6 +58,8 @@ def description(result: Result) -> Iterator[str]:
             f"{name}: {OPTIMIZER_NAMES[t.optimizer]}, learning rate {t.learning_rate:g}, "
             f"{t.epochs:,} epochs."
         )
+    if s.inside_depth is not None:
+        yield PROBE_WORDS
     if s.seeds > 1:
         yield (
             f"Means ± 95 % intervals. The same seeds at every depth: differences are claimed by a "
@@ -279,3 +282,5 @@ def inside_sentences(inside: Inside, test_samples: int) -> Iterator[str]:
             f"{int((rising > 0).all(axis=0).sum())} of {runs} runs, and never falls in "
             f"{int((rising >= 0).all(axis=0).sum())}."
         )
+    if not (inside.before.converged and inside.after.converged and inside.inputs.converged.all()):
+        yield UNCONVERGED
