@@ -47,11 +47,15 @@ def report(result: Result, console: Console) -> None:
 def description(result: Result) -> Iterator[str]:
     """The experiment in a few lines."""
     s = result.settings
-    seeds = f"seeds {s.seed} to {s.seed + s.seeds - 1}" if s.seeds > 1 else f"seed {s.seed}"
-    yield (
-        f"Layers of {s.width} ReLUs, full batch; {seeds}, each with its own first weights and, but "
-        f"for digits, its own {s.points} points to train on and {s.points} to test on."
-    )
+    seeds = f"seed {s.seed}"
+    if s.seeds > 1:
+        seeds = (
+            f"seeds {s.seed} to {s.seed + s.seeds - 1}, each with its own first weights and, but "
+            "for digits, its own points"
+        )
+    yield f"Layers of {s.width} ReLUs, full batch; {seeds}."
+    if set(s.datasets) != {"digits"}:
+        yield f"There are {s.points} points to train on, and {s.points} others to test on."
     for name in s.datasets:
         t = s.training(name, 1)
         yield (

@@ -39,13 +39,15 @@ def report(result: Result, console: Console) -> None:
 def description(result: Result) -> Iterator[str]:
     """The experiment in a few lines."""
     s, t = result.settings, result.settings.training
-    seeds = f"seeds {s.seed} to {s.seed + s.seeds - 1}" if s.seeds > 1 else f"seed {s.seed}"
     own = "first weights" if s.dataset == "digits" else "data and first weights"
+    seeds = f"seed {s.seed}"
+    if s.seeds > 1:
+        seeds = f"seeds {s.seed} to {s.seed + s.seeds - 1}, each with its own {own}"
     variant = "" if t.variant == "plain" else f" with {t.variant}"
     yield f"Data: {DESCRIPTIONS[t.dataset]}; {result.test_samples} samples to test on."
     yield (
         f"{s.depth} hidden layers of {s.width} ReLUs{variant}, {OPTIMIZER_NAMES[s.optimizer]} with "
-        f"learning rate {s.learning_rate:g}, {s.epochs:,} epochs; {seeds}, each with its own {own}."
+        f"learning rate {s.learning_rate:g}, {s.epochs:,} epochs; {seeds}."
     )
     yield PROBE_WORDS
     if s.seeds > 1:
