@@ -220,7 +220,7 @@ def time_sentence(result: Result) -> Iterator[str]:
         )
         yield (
             f"To train depth {groups[0][-1].depth} took this many times as long as depth "
-            f"{groups[0][0].depth}: {ratios}."
+            f"{groups[0][0].depth}, each timed once: {ratios}."
         )
 
 
