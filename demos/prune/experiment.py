@@ -101,7 +101,8 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
     if history.stopped == "interrupted":
         raise KeyboardInterrupt
     retrained = correct(copies, X_test, y_test)
-    neurons, parameters, difference = compacted_sizes(copies, X_test)
+    with np.errstate(over="ignore", invalid="ignore"):
+        neurons, parameters, difference = compacted_sizes(copies, X_test)
     return Result(
         s,
         task,
