@@ -10,7 +10,13 @@ import numpy as np
 
 from scratchnet.demos.figures import LINE_COLORS, POINT_COLORS, mean_with_band, new_figure
 from scratchnet.demos.seeded_data import Data
-from scratchnet.depth.probes import ProbeAccuracy, principal_components, probe_accuracy, t_sne
+from scratchnet.depth.probes import (
+    PENALTY,
+    ProbeAccuracy,
+    principal_components,
+    probe_accuracy,
+    t_sne,
+)
 from scratchnet.layer_statistics import hidden_layers, hidden_outputs, summarize
 from scratchnet.model import Model
 
@@ -19,6 +25,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STATISTICS = ("zero_share", "dead_share", "effective_rank")
+
+PROBE_WORDS = (
+    "Each probe is a softmax regression, trained to convergence on standardised outputs with an L2 "
+    f"penalty of {PENALTY:g} / 2 times the squared weights."
+)
+UNCONVERGED = (
+    "Some probes did not converge: where training stopped is not the accuracy of the best probe."
+)
 
 # Points of each panel: more would hide one another.
 MOST_POINTS = 400

@@ -68,11 +68,11 @@ def iterative_pruning(
     groups = 1 + len(controls)
     seeds = model.seeds[: len(model.seeds) // groups]
     begin_alike(model, groups)
+    fixed_scores = scores(model) if at_start else None
     if rewind_step:
         train(model, rewind_step)
     start = model.state_dict()
     start_rows = rows(model)
-    fixed_scores = scores(model) if at_start else None
     tickets = alive_parameters(model)[: len(seeds)]
     places = list(weight_places(model).values())
     for number, fraction in enumerate([0.0, *fractions]):

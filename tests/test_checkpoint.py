@@ -219,8 +219,9 @@ def test_a_failed_save_leaves_the_old_file_whole(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", no_space)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as raised:
         save_model(path, trained(seed=1))
+    assert raised.value.filename == str(path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["model"]
 

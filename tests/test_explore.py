@@ -20,9 +20,10 @@ from scratchnet.demos.command_line import main
 from scratchnet.demos.explore import command as command_module
 from scratchnet.demos.explore.command import plot, record, report, run
 from scratchnet.demos.explore.experiment import GRID, Result, Row
-from scratchnet.demos.explore.report import between, sentences
+from scratchnet.demos.explore.report import between, description, sentences
 from scratchnet.demos.explore.settings import Settings, choose_settings, chosen_datasets
 from scratchnet.demos.figures import grid_points
+from scratchnet.demos.representation import UNCONVERGED
 from scratchnet.demos.results import to_json
 from scratchnet.demos.seeded_data import load
 from scratchnet.demos.trained_ensembles import Training, build, train
@@ -181,6 +182,15 @@ def test_no_difference_is_claimed_where_none_was_seen(tiny: Result) -> None:
     assert "better" not in text and "worse" not in text and "--optimizer adam" not in text
     equal = with_accuracies(tiny, dict.fromkeys((1, 2, 3), [1.0, 1.0, 1.0]))
     assert any("mean test accuracy is 100.0% at each" in each for each in sentences(equal))
+
+
+def test_probes_that_did_not_converge_are_said(tiny: Result) -> None:
+    assert tiny.inside
+    stopped = dataclasses.replace(tiny.inside.after, converged=False)
+    inside = dataclasses.replace(tiny.inside, after=stopped)
+    assert UNCONVERGED in sentences(dataclasses.replace(tiny, inside=inside))
+    assert UNCONVERGED not in sentences(tiny)
+    assert any("an L2 penalty of 0.001 / 2" in each for each in description(tiny))
 
 
 def test_one_seed_claims_nothing() -> None:

@@ -101,10 +101,12 @@ def test_a_ticket_of_an_ensemble_with_controls_is_the_ticket_alone(options: Any)
         assert_same_bits(a["0.bias"][1, 0], b["0.bias"])
 
 
-def test_one_shot_methods_look_at_the_untrained_network() -> None:
+@pytest.mark.parametrize("rewind_step", [0, 3])
+def test_one_shot_methods_look_at_the_untrained_network(rewind_step: int) -> None:
     scores = connection_sensitivity(network(seed=2), X, Y)
     model = network(seed=2)
-    found = states(model, scores=lambda each: connection_sensitivity(each, X, Y), at_start=True)
+    options: dict[str, Any] = {"at_start": True, "rewind_step": rewind_step}
+    found = states(model, scores=lambda each: connection_sensitivity(each, X, Y), **options)
     expected = network(seed=2)
     prune(expected, fraction=0.5, scores=scores)
     assert_same_bits(found[1]["alive"], alive_parameters(expected))
@@ -247,10 +249,11 @@ def test_where_an_advantage_begins_is_said_and_three_rounds_of_nothing(tiny: Res
     last = [0.9, 0.5, 0.6, 0.6, 0.85, 0.9]
     text = " ".join(sentences(made_up(longer, [ALIKE, ALIKE, ALIKE, ALIKE, last])))
     assert "The first 3 rounds of 50%, down to 13.0%, show nothing" in text
-    assert "(intervals of up to ± " in text
+    assert re.search(r"the differences reach \d\.\d points", text)
     assert "Against a random mask the ticket's advantage is visible at 5.6% of the weights" in text
-    assert "Against new magnitudes with the old signs no advantage" in text
-    assert "The ticket was not seen to be worse than the dense network" in text
+    assert "with the old signs no advantage of the ticket was seen; the largest difference" in text
+    assert "The ticket was not seen to be worse than the dense network, down to 5.6%" in text
+    assert re.search(r"where it differs by \S+ ± \S+ points \(n = 3\)", text)
     assert re.search(r"Scaling them for the density brings \+25\.0 ± \S+ points", text)
     assert re.search(r"the signs of the ticket's brings \+30\.0 ± \S+ points", text)
 
@@ -266,9 +269,22 @@ def test_an_early_advantage_contradicts_the_textbook_and_is_said(tiny: Result) -
 def test_a_control_that_is_better_is_said(tiny: Result) -> None:
     worse = [0.5, 0.9, 0.9, 0.9, 0.9, 0.9]
     text = " ".join(sentences(made_up(tiny, [ALIKE, ALIKE, ALIKE, worse])))
-    assert "The ticket is worse than a random mask at 13.0%." in text
+    assert "The ticket is worse than a random mask at 13.0% (-40.0 ± " in text
+    assert "but not in two rounds in a row" not in text
     assert "advantage is visible" not in text
     assert "The ticket is worse than the dense network from 13.0% of the weights on" in text
+
+
+def test_wide_intervals_leave_open_what_three_rounds_show(tiny: Result) -> None:
+    """A few seeds that disagree show no difference, and not that there is none."""
+    result = made_up(tiny, [ALIKE] * 4)
+    accuracy = result.rounds[2].test_accuracy.copy()
+    accuracy[1] += [-0.4, 0.05, 0.0]
+    rounds = list(result.rounds)
+    rounds[2] = dataclasses.replace(rounds[2], test_accuracy=accuracy)
+    text = " ".join(sentences(dataclasses.replace(result, rounds=tuple(rounds))))
+    assert "leave it open: no control was seen to differ from the ticket; with their" in text
+    assert "nothing" not in text
 
 
 def test_one_seed_claims_nothing(tiny: Result) -> None:
@@ -284,6 +300,15 @@ def test_one_difference_between_rounds_without_is_no_visible_effect(tiny: Result
     assert "Against a random mask an advantage of the ticket was seen at 24.1% (+45.0" in text
     assert "but not in two rounds in a row (n = 3)" in text
     assert "advantage is visible" not in text
+    assert "leave it open: no control was seen to differ from the ticket in two rounds" in text
+    assert "in one only: random mask at 24.1% (+45.0 ± " in text
+    once = [0.9, 0.88, 0.9, 0.9, 0.9, 0.9]
+    text = " ".join(sentences(made_up(tiny, [ALIKE, ALIKE, once, ALIKE])))
+    assert "show nothing: no control was seen to differ from the ticket in two rounds" in text
+    lost = [0.5, 0.9, 0.5, 0.5, 0.5, 0.5]
+    text = " ".join(sentences(made_up(tiny, [ALIKE, ALIKE, lost, ALIKE])))
+    assert re.search(r"worse than a random mask at 24.1% \(\S+ ± \S+ points\), but not in", text)
+    assert re.search(r"worse than the dense network at 24.1% \(\S+ ± \S+ points\), but not", text)
     assert visible_from([]) is None
 
 

@@ -17,7 +17,7 @@ from scratchnet.demos.command_line import main
 from scratchnet.demos.prune.command import record
 from scratchnet.demos.prune.experiment import Result, Row, run
 from scratchnet.demos.prune.figures import plot
-from scratchnet.demos.prune.report import first_loss, mcnemar, report, sentences
+from scratchnet.demos.prune.report import losses, mcnemar, report, sentences
 from scratchnet.demos.prune.settings import METHODS, Settings, shares
 from scratchnet.demos.results import to_json
 from scratchnet.demos.spiral.experiment import datasets
@@ -130,23 +130,30 @@ def made_up(found: Result, correct: dict[tuple[str, float], int], draws: int = 1
 def test_a_loss_is_claimed_from_where_it_is_seen(found: Result) -> None:
     result = made_up(found, {("magnitude", 0.9): 50, ("magnitude", 0.5): 58})
     rows = [row for row in result.rows if row.method == "magnitude"]
-    assert first_loss(rows, "pruned", result.dense) == 0.9
+    assert losses(rows, "pruned", result.dense) == [0.9]
     text = " ".join(sentences(result))
-    assert "Pruning by magnitude: a loss from 90.0% on as pruned" in text
+    assert "Pruning by magnitude: a loss at 90.0% as pruned" in text
     assert "Pruning at random: no loss was seen as pruned" in text
     assert "is dense with 100 parameters instead of 337" in text
+
+
+def test_a_loss_is_said_of_sparser_networks_only_where_they_have_it(found: Result) -> None:
+    steady = made_up(found, {("magnitude", 0.5): 50, ("magnitude", 0.9): 40})
+    assert any("by magnitude: a loss from 50.0% on as pruned" in each for each in sentences(steady))
+    once = made_up(found, {("magnitude", 0.5): 50})
+    assert any("by magnitude: a loss at 50.0% as pruned" in each for each in sentences(once))
 
 
 def test_a_network_that_is_better_is_no_loss(found: Result) -> None:
     result = made_up(found, {})
     worse = dataclasses.replace(result, dense=np.arange(60) < 30)
-    assert first_loss(list(worse.rows[:3]), "pruned", worse.dense) is None
+    assert losses(list(worse.rows[:3]), "pruned", worse.dense) == []
 
 
 def test_several_draws_are_judged_by_their_interval(found: Result) -> None:
     result = made_up(found, {("random", 0.9): 40}, draws=3)
     text = " ".join(sentences(result))
-    assert "Pruning at random: a loss from 90.0% on as pruned" in text
+    assert "Pruning at random: a loss at 90.0% as pruned" in text
     assert "95 % interval of 3 draws" in text
 
 
@@ -157,6 +164,10 @@ def test_where_every_smaller_network_loses_that_is_said(found: Result) -> None:
 
 def test_a_diverging_network_is_reported(file: Path) -> None:
     result = run(dataclasses.replace(small(file), learning_rate=1e30))
+    text = " ".join(sentences(result))
+    # Also what is not pruned has lost, so no network is praised for its size.
+    assert text.count("and a loss from 0.0% on after the further training") == len(METHODS)
+    assert "makes none of the networks that show no loss smaller" in text
     plot(result)
     report(result, Console(file=io.StringIO()))
     json.loads(to_json(record(result)))
@@ -211,6 +222,18 @@ def test_bad_files_are_one_line(file: Path, tmp_path: Path, capsys: Any) -> None
     assert "scratchnet spiral --save" in error
     save_model(path, mlp([2, 3, 1]), task={TASK: {"protocol": "standard"}})
     assert "lacks 'points'" in refusal(path, capsys)
+    for changed, part in (
+        ({"protocol": "chapters"}, "unknown protocol of the spirals 'chapters'"),
+        ({"seed": -1}, "its seed is -1: accepted are whole numbers from 0"),
+        ({"noise": -1}, "noise is -1"),
+        ({"points": 2.5}, "points is 2.5"),
+    ):
+        save_model(path, mlp([2, 3, 1]), task={TASK: task(SPIRAL) | changed})
+        assert f"{path}: {part}" in refusal(path, capsys)
+    diverged = mlp([2, 3, 1])
+    diverged.parameter_buffer[0] = np.nan
+    save_model(path, diverged, task={TASK: task(SPIRAL)})
+    assert f"{path}: its network has diverged" in refusal(path, capsys)
     save_model(path, mlp([3, 3, 2]), task={TASK: task(SPIRAL)})
     assert "3 inputs and 2 outputs" in refusal(path, capsys)
     save_model(path, mlp([2, 3, 3, 1], residual=True), task={TASK: task(SPIRAL)})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scratchnet.demos.changes import TEST_NAME, Change, change
+from scratchnet.demos.representation import PROBE_WORDS, UNCONVERGED
 from scratchnet.demos.seeded_data import DESCRIPTIONS
 from scratchnet.demos.statistics import Estimate, mean_interval
 from scratchnet.demos.tables import bullets, new_table
@@ -46,17 +47,23 @@ def report(result: Result, console: Console) -> None:
 def description(result: Result) -> Iterator[str]:
     """The experiment in a few lines."""
     s = result.settings
-    seeds = f"seeds {s.seed} to {s.seed + s.seeds - 1}" if s.seeds > 1 else f"seed {s.seed}"
-    yield (
-        f"Layers of {s.width} ReLUs, full batch; {seeds}, each with its own first weights and, but "
-        f"for digits, its own {s.points} points to train on and {s.points} to test on."
-    )
+    seeds = f"seed {s.seed}"
+    if s.seeds > 1:
+        seeds = (
+            f"seeds {s.seed} to {s.seed + s.seeds - 1}, each with its own first weights and, but "
+            "for digits, its own points"
+        )
+    yield f"Layers of {s.width} ReLUs, full batch; {seeds}."
+    if set(s.datasets) != {"digits"}:
+        yield f"There are {s.points} points to train on, and {s.points} others to test on."
     for name in s.datasets:
         t = s.training(name, 1)
         yield (
             f"{name}: {OPTIMIZER_NAMES[t.optimizer]}, learning rate {t.learning_rate:g}, "
             f"{t.epochs:,} epochs."
         )
+    if s.inside_depth is not None:
+        yield PROBE_WORDS
     if s.seeds > 1:
         yield (
             f"Means ± 95 % intervals. The same seeds at every depth: differences are claimed by a "
@@ -213,7 +220,7 @@ def time_sentence(result: Result) -> Iterator[str]:
         )
         yield (
             f"To train depth {groups[0][-1].depth} took this many times as long as depth "
-            f"{groups[0][0].depth}: {ratios}."
+            f"{groups[0][0].depth}, each timed once: {ratios}."
         )
 
 
@@ -279,3 +286,5 @@ def inside_sentences(inside: Inside, test_samples: int) -> Iterator[str]:
             f"{int((rising > 0).all(axis=0).sum())} of {runs} runs, and never falls in "
             f"{int((rising >= 0).all(axis=0).sum())}."
         )
+    if not (inside.before.converged and inside.after.converged and inside.inputs.converged.all()):
+        yield UNCONVERGED

@@ -36,6 +36,9 @@ AGAINST = {
     "same signs": "new magnitudes with the old signs",
 }
 FEW_ROUNDS = 3
+# Differences that stay below this with their intervals are nothing: of two classes it is a tenth of
+# the way from chance to perfect.
+NOTHING = 0.05
 
 
 def report(result: Result, console: Console) -> None:
@@ -53,13 +56,14 @@ def report(result: Result, console: Console) -> None:
 def description(result: Result) -> Iterator[str]:
     """The experiment in a few lines."""
     s, t = result.settings, result.settings.training
-    seeds = f"seeds {s.seed} to {s.seed + s.seeds - 1}" if s.seeds > 1 else f"seed {s.seed}"
     own = "first weights" if s.dataset == "digits" else "data and first weights"
+    seeds = f"seed {s.seed}"
+    if s.seeds > 1:
+        seeds = f"seeds {s.seed} to {s.seed + s.seeds - 1}, each with its own {own}"
     yield f"Data: {DESCRIPTIONS[t.dataset]}; {result.test_samples} samples to test on."
     yield (
         f"{s.depth} hidden layers of {s.width} ReLUs, {result.weights:,} weights; Adam on the "
-        f"whole set, learning rate {s.learning_rate:g}, {s.steps:,} steps; {seeds}, each with "
-        f"its own {own}."
+        f"whole set, learning rate {s.learning_rate:g}, {s.steps:,} steps; {seeds}."
     )
     back = "the first weights" if not s.rewind_step else f"the weights of step {s.rewind_step}"
     yield (
@@ -74,7 +78,10 @@ def description(result: Result) -> Iterator[str]:
     if s.quick:
         yield ("A quick run. Without --quick there are 10 seeds, and 10 rounds of 30 %.")
     if s.seeds > 1:
-        yield f"Means ± 95 % intervals; differences are claimed by a {TEST_NAME}."
+        yield (
+            f"Means ± 95 % intervals; differences are claimed by a {TEST_NAME}, and called visible "
+            "where the next round has them too, for about one in twenty such tests errs."
+        )
 
 
 def table(result: Result) -> Table:
@@ -107,16 +114,30 @@ def advantages(result: Result, control: str) -> list[Change]:
     ]
 
 
-def visible_from(changes: Sequence[Change]) -> int | None:
-    """The first round, from 1, with a difference that the next round shows as well.
+def visible_from(changes: Sequence[Change], sign: int = 1) -> int | None:
+    """The first round, from 1, with a difference of this sign that the next round shows as well.
 
     The last round has no next one. Two in a row, because of twenty tests one errs.
     """
     signs = [each.sign for each in changes]
-    for i, sign in enumerate(signs):
-        if sign == 1 and (i + 1 == len(signs) or signs[i + 1] == 1):
+    for i, each in enumerate(signs):
+        if each == sign and (i + 1 == len(signs) or signs[i + 1] == sign):
             return i + 1
     return None
+
+
+def places(result: Result, changes: Sequence[Change], sign: int) -> str:
+    """The rounds with a difference of this sign, such as `24.0% (+1.2 ± 0.7 points)`."""
+    return ", ".join(
+        f"{left(result, i):.1%} ({points(each)})"
+        for i, each in enumerate(changes, 1)
+        if each.sign == sign
+    )
+
+
+def furthest(changes: Sequence[Change]) -> int:
+    """Where the difference is largest, from 0; rounds without a value, as all diverged, last."""
+    return max(range(len(changes)), key=lambda i: np.nan_to_num(changes[i].estimate.mean, nan=-2))
 
 
 def sentences(result: Result) -> list[str]:
@@ -156,36 +177,62 @@ def divergence_sentences(result: Result) -> Iterator[str]:
 def ticket_sentence(result: Result) -> str:
     """From which sparsity on the ticket is worse than the dense network."""
     dense = result.rounds[0].test_accuracy[0]
-    losses = [
-        change(each.test_accuracy[0], dense, result.test_samples) for each in result.rounds[1:]
+    changes = [
+        change(dense, each.test_accuracy[0], result.test_samples) for each in result.rounds[1:]
     ]
-    first = visible_from(losses)
-    smallest = f"{left(result, len(result.rounds) - 1):.1%}"
-    if first is None:
-        return f"The ticket was not seen to be worse than the dense network, down to {smallest}."
-    last = change(dense, result.rounds[-1].test_accuracy[0], result.test_samples)
-    return (
-        f"The ticket is worse than the dense network from {left(result, first):.1%} of the weights "
-        f"on; at {smallest} by {last}."
-    )
+    first, last = visible_from(changes, -1), changes[-1]
+    smallest = f"{left(result, len(changes)):.1%}"
+    if first is not None:
+        return (
+            f"The ticket is worse than the dense network from {left(result, first):.1%} of the "
+            f"weights on; at {smallest} by {last}."
+        )
+    if once := places(result, changes, -1):
+        return (
+            f"The ticket is worse than the dense network at {once}, but not in two rounds in a row "
+            f"(n = {last.estimate.n})."
+        )
+    there = f", where it differs by {last}" if last.estimate.n else ""
+    return f"The ticket was not seen to be worse than the dense network, down to {smallest}{there}."
 
 
 def few_rounds_sentences(result: Result) -> Iterator[str]:
     """What can be seen in the first few rounds, which is where many demonstrations stop."""
     rounds = min(FEW_ROUNDS, len(result.rounds) - 1)
-    early = {control: advantages(result, control)[:rounds] for control in CONTROLS}
-    seen = [control for control, changes in early.items() if any(each.sign for each in changes)]
+    changes = {control: advantages(result, control) for control in CONTROLS}
+    seen = [
+        control
+        for control, each in changes.items()
+        if any((visible_from(each, sign) or len(each) + 1) <= rounds for sign in (1, -1))
+    ]
     words = f"The first {rounds} rounds" if rounds > 1 else "The first round"
     kept = f"of {result.settings.fraction:.0%}, down to {left(result, rounds):.1%},"
     if seen:
         within = words[0].lower() + words[1:]
         yield f"Within {within} {kept} the ticket differs from: {', '.join(seen)}."
         return
-    widest = max(each.estimate.half_width or 0 for changes in early.values() for each in changes)
+    early = {control: each[:rounds] for control, each in changes.items()}
+    once = [
+        f"{control} at {found}"
+        for control, each in early.items()
+        for sign in (1, -1)
+        if (found := places(result, each, sign))
+    ]
+    reach = max(reaches(each) for found in early.values() for each in found)
+    verdict = ("show" if rounds > 1 else "shows") + " nothing"
+    if reach > NOTHING:
+        verdict = ("leave" if rounds > 1 else "leaves") + " it open"
+    twice = f" in two rounds in a row, in one only: {', '.join(once)}" if once else ""
     yield (
-        f"{words} {kept} {'show' if rounds > 1 else 'shows'} nothing: no control was seen to "
-        f"differ from the ticket (intervals of up to ± {100 * widest:.1f} points)."
+        f"{words} {kept} {verdict}: no control was seen to differ from the ticket{twice}; with "
+        f"their intervals, the differences reach {100 * reach:.1f} points."
     )
+
+
+def reaches(change: Change) -> float:
+    """How far from 0 the difference may be: the outer end of its interval."""
+    interval = change.estimate.interval
+    return max(map(abs, interval)) if interval else 1.0
 
 
 def control_sentence(result: Result, control: str) -> str:
@@ -193,15 +240,19 @@ def control_sentence(result: Result, control: str) -> str:
     changes = advantages(result, control)
     first = visible_from(changes)
     if first is None:
-        once = [i for i, each in enumerate(changes) if each.sign == 1]
-        if not once:
-            return f"Against {AGAINST[control]} no advantage of the ticket was seen."
-        places = ", ".join(f"{left(result, i + 1):.1%} ({points(changes[i])})" for i in once)
+        n = changes[-1].estimate.n
+        if once := places(result, changes, 1):
+            return (
+                f"Against {AGAINST[control]} an advantage of the ticket was seen at {once}, but "
+                f"not in two rounds in a row (n = {n})."
+            )
+        number = furthest(changes)
         return (
-            f"Against {AGAINST[control]} an advantage of the ticket was seen at {places}, but not "
-            f"in two rounds in a row (n = {changes[once[0]].estimate.n})."
+            f"Against {AGAINST[control]} no advantage of the ticket was seen; the largest "
+            f"difference is {points(changes[number])}, at {left(result, number + 1):.1%} "
+            f"(n = {changes[number].estimate.n})."
         )
-    largest = max(range(first - 1, len(changes)), key=lambda i: changes[i].estimate.mean)
+    largest = first - 1 + furthest(changes[first - 1 :])
     share = f"{left(result, first):.1%} of the weights"
     where = f"from {share} on" if first < len(changes) else f"at {share}, in the last round only"
     further = (
@@ -218,16 +269,19 @@ def control_sentence(result: Result, control: str) -> str:
 def better_sentences(result: Result) -> Iterator[str]:
     """Where a control did better than the ticket."""
     for control in CONTROLS:
-        rounds = [i for i, each in enumerate(advantages(result, control), 1) if each.sign == -1]
-        if rounds:
-            shares = ", ".join(f"{left(result, i):.1%}" for i in rounds)
-            yield f"The ticket is worse than {AGAINST[control]} at {shares}."
+        changes = advantages(result, control)
+        if worse := places(result, changes, -1):
+            alone = ", but not in two rounds in a row" if visible_from(changes, -1) is None else ""
+            yield (
+                f"The ticket is worse than {AGAINST[control]} at {worse}{alone} "
+                f"(n = {changes[-1].estimate.n})."
+            )
 
 
 def magic_sentences(result: Result) -> Iterator[str]:
     """How much of the ticket's advantage over new weights their scale and their signs explain."""
     gaps = advantages(result, "new weights")
-    number = max(range(len(gaps)), key=lambda i: gaps[i].estimate.mean)
+    number = furthest(gaps)
     if gaps[number].sign != 1:
         return
     accuracy = dict(zip(VARIANTS, result.rounds[number + 1].test_accuracy, strict=True))

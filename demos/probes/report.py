@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scratchnet.demos.changes import TEST_NAME, Change, change
+from scratchnet.demos.representation import PROBE_WORDS, UNCONVERGED
 from scratchnet.demos.seeded_data import DESCRIPTIONS
 from scratchnet.demos.statistics import Estimate, mean_interval
 from scratchnet.demos.tables import bullets, new_table
@@ -38,18 +39,17 @@ def report(result: Result, console: Console) -> None:
 def description(result: Result) -> Iterator[str]:
     """The experiment in a few lines."""
     s, t = result.settings, result.settings.training
-    seeds = f"seeds {s.seed} to {s.seed + s.seeds - 1}" if s.seeds > 1 else f"seed {s.seed}"
     own = "first weights" if s.dataset == "digits" else "data and first weights"
+    seeds = f"seed {s.seed}"
+    if s.seeds > 1:
+        seeds = f"seeds {s.seed} to {s.seed + s.seeds - 1}, each with its own {own}"
     variant = "" if t.variant == "plain" else f" with {t.variant}"
     yield f"Data: {DESCRIPTIONS[t.dataset]}; {result.test_samples} samples to test on."
     yield (
         f"{s.depth} hidden layers of {s.width} ReLUs{variant}, {OPTIMIZER_NAMES[s.optimizer]} with "
-        f"learning rate {s.learning_rate:g}, {s.epochs:,} epochs; {seeds}, each with its own {own}."
+        f"learning rate {s.learning_rate:g}, {s.epochs:,} epochs; {seeds}."
     )
-    yield (
-        "Each probe is a softmax regression, trained to convergence on standardised outputs with "
-        "an L2 penalty."
-    )
+    yield PROBE_WORDS
     if s.seeds > 1:
         yield f"Means ± 95 % intervals; differences are claimed by a {TEST_NAME}."
 
@@ -111,7 +111,7 @@ def sentences(result: Result) -> list[str]:
     if own.n:
         lines += [*rise_sentences(r), *untrained_sentences(r), *statistics_sentences(r)]
     if not (r.after.converged and r.before.converged and np.all(r.inputs.converged)):
-        lines.append("Some probes did not converge: their accuracy is a lower bound.")
+        lines.append(UNCONVERGED)
     if n == 1:
         lines.append("One seed gives no interval, so no difference is claimed.")
     return lines

@@ -6,6 +6,7 @@ trained again, side by side.
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ class Result:
     rows: tuple[Row, ...]
     difference: float
     """The largest between a logit of a masked network and of its compacted one, on the test data,
-    over the largest logit."""
+    over the largest logit; NaN where no network has outputs that are finite."""
     seconds: float
 
     @property
@@ -82,8 +83,7 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
     s = settings
     start = time.perf_counter()
     model = load_model(s.file, s.backend)
-    task = task_of(s, model)
-    X, y, X_test, y_test = (each[0] if each.ndim == 3 else each for each in datasets(task))
+    task, (X, y, X_test, y_test) = task_of(s, model)
     copies = pruned_copies(settings, model)
     pruned = correct(copies, X_test, y_test)
     advance(0, note=f"{len(s.networks)} networks")
@@ -101,7 +101,8 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
     if history.stopped == "interrupted":
         raise KeyboardInterrupt
     retrained = correct(copies, X_test, y_test)
-    neurons, parameters, difference = compacted_sizes(copies, X_test)
+    with np.errstate(over="ignore", invalid="ignore"):
+        neurons, parameters, difference = compacted_sizes(copies, X_test)
     return Result(
         s,
         task,
@@ -116,8 +117,8 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
     )
 
 
-def task_of(settings: Settings, model: Model) -> SpiralSettings:
-    """What the network was trained on, from its file."""
+def task_of(settings: Settings, model: Model) -> tuple[SpiralSettings, list[Any]]:
+    """What the network was trained on, from its file: the settings, and X, y, X_test, y_test."""
     found = load_task(settings.file).get(TASK)
     if not isinstance(found, dict):
         raise InputError(
@@ -126,6 +127,7 @@ def task_of(settings: Settings, model: Model) -> SpiralSettings:
         )
     try:
         task = settings_of_task(found)
+        data = [each[0] if each.ndim == 3 else each for each in datasets(task)]
     except InputError as error:
         raise InputError(f"{settings.file}: {error}") from None
     first, last = chain(model)[0].linear, chain(model)[-1].linear
@@ -134,7 +136,9 @@ def task_of(settings: Settings, model: Model) -> SpiralSettings:
             f"{settings.file}: its network has {first.fan_in} inputs and {last.fan_out} outputs; "
             "the spirals need 2 and 1"
         )
-    return task
+    if not np.isfinite(model.predict(data[0])).all():
+        raise InputError(f"{settings.file}: its network has diverged, its outputs are not finite")
+    return task, data
 
 
 def pruned_copies(settings: Settings, model: Model) -> Model:
@@ -172,7 +176,7 @@ def hidden_neurons(model: Model) -> int:
 
 def compacted_sizes(copies: Model, X: Any) -> tuple[Any, Any, float]:
     """Neurons and parameters of each network when compacted; how far outputs are off at most."""
-    neurons, parameters, differences = [], [], [0.0]
+    neurons, parameters, differences = [], [], []
     outputs = copies.predict(X)
     for number, expected in enumerate(outputs):
         smaller = compact(copies.network(number))
@@ -181,7 +185,7 @@ def compacted_sizes(copies: Model, X: Any) -> tuple[Any, Any, float]:
         if np.isfinite(expected).all():
             scale = max(float(np.abs(expected).max()), 1.0)
             differences.append(float(np.abs(smaller.predict(X) - expected).max()) / scale)
-    return np.array(neurons), np.array(parameters), max(differences)
+    return np.array(neurons), np.array(parameters), max(differences, default=math.nan)
 
 
 def rows(

@@ -23,8 +23,8 @@ MARKERS = dict(zip(METHODS, "os^D", strict=True))
 @styled
 def plot(result: Result) -> dict[str, Figure]:
     """Accuracy and size against what remains, a line for each method."""
-    figure, (before, after, size) = new_figure(1, 3, width=12.6, height=4.3)
-    for (method, words), color in zip(METHODS.items(), LINE_COLORS, strict=False):
+    figure, (before, after, size) = new_figure(1, 3, width=12.6, height=4.5)
+    for method, color in zip(METHODS, LINE_COLORS, strict=False):
         rows = of_method(result, method)
         left = [100 * max(row.weights, 0.5) / result.weights for row in rows]
         style: dict[str, Any] = {"marker": MARKERS[method], "markersize": 4, "color": color}
@@ -32,7 +32,7 @@ def plot(result: Result) -> dict[str, Figure]:
             accuracy = np.array([getattr(row, stage).mean(axis=1) for row in rows])
             mean_with_band(axes, left, accuracy.T, label=method, **style)
         parameters = np.array([row.parameters for row in rows])
-        mean_with_band(size, left, parameters.T, label=words.partition(",")[0], **style)
+        mean_with_band(size, left, parameters.T, **style)
     for axes in (before, after):
         axes.axhline(result.dense.mean(), color=GREY, linestyle=":", label="before pruning")
         axes.set_ylabel("test accuracy")
@@ -48,7 +48,7 @@ def plot(result: Result) -> dict[str, Figure]:
     for axes in (before, after, size):
         draw_remaining(axes)
     size.yaxis.set_major_formatter("{x:,.0f}")
-    size.legend(loc="lower left")
+    figure.legend(*before.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     if result.settings.draws > 1:
         figure.suptitle(
             f"Random masks: mean and 95 % interval of {result.settings.draws} draws", fontsize=10

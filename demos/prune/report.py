@@ -120,7 +120,7 @@ def sentences(result: Result) -> list[str]:
 def method_sentences(result: Result, method: str) -> Iterator[str]:
     """From which sparsity on a loss is seen, as pruned and after further training."""
     rows = of_method(result, method)
-    now, later = (loss_words(first_loss(rows, stage, result.dense)) for stage in STAGES)
+    now, later = (loss_words(rows, losses(rows, stage, result.dense)) for stage in STAGES)
     yield (
         f"Pruning {NAMES[method]}: {now} as pruned, and {later} after the further training "
         f"({test_of(rows)})."
@@ -130,8 +130,13 @@ def method_sentences(result: Result, method: str) -> Iterator[str]:
 STAGES = ("pruned", "retrained")
 
 
-def loss_words(first: float | None) -> str:
-    return "no loss was seen" if first is None else f"a loss from {first:.1%} on"
+def loss_words(rows: list[Row], lost: list[float]) -> str:
+    """Where networks are worse, and that sparser ones are too only where all of them are."""
+    if not lost:
+        return "no loss was seen"
+    if 1 < len(lost) == sum(row.sparsity >= lost[0] for row in rows):
+        return f"a loss from {lost[0]:.1%} on"
+    return f"a loss at {', '.join(f'{each:.1%}' for each in lost)}"
 
 
 def test_of(rows: list[Row]) -> str:
@@ -140,18 +145,18 @@ def test_of(rows: list[Row]) -> str:
     return TEST_NAME if draws == 1 else f"95 % interval of {draws} draws"
 
 
-def first_loss(rows: list[Row], stage: str, dense: Any) -> float | None:
-    """The first sparsity at which networks are worse than the dense one."""
-    lost = [row.sparsity for row in rows if is_worse(getattr(row, stage), dense)]
-    return min(lost, default=None)
+def losses(rows: list[Row], stage: str, dense: Any) -> list[float]:
+    """The sparsities at which networks are worse than the dense one."""
+    return [row.sparsity for row in rows if is_worse(getattr(row, stage), dense)]
 
 
 def is_worse(correct: Any, dense: Any) -> bool:
     """Whether networks (draws, samples) get fewer samples right than the dense one does."""
     if len(correct) == 1:
         return bool(correct[0].sum() < dense.sum() and mcnemar(correct[0], dense) < SIGNIFICANT)
-    interval = mean_interval(correct.mean(axis=1) - dense.mean()).interval
-    return interval is not None and interval[1] < 0
+    lost = mean_interval(dense.mean() - correct.mean(axis=1))
+    # The interval of a few draws can be narrow by chance: less than a sample is no loss.
+    return lost.half_width is not None and lost.mean > max(lost.half_width, 1 / len(dense))
 
 
 def mcnemar(first: Any, second: Any) -> float:
@@ -173,21 +178,24 @@ def size_sentence(result: Result) -> str:
         for rows in [of_method(result, method)]
         for row in rows
         if len(row.parameters) == 1
-        and row.sparsity < (first_loss(rows, "retrained", result.dense) or math.inf)
+        and row.sparsity < min(losses(rows, "retrained", result.dense), default=math.inf)
     ]
     before = result.model.parameter_count
     smallest = min(unhurt, key=lambda row: int(row.parameters[0]), default=None)
-    same = f"outputs agree within {result.difference:.0e} of the largest"
+    same = (
+        "all outputs diverged"
+        if math.isnan(result.difference)
+        else f"masked and compacted outputs agree within {result.difference:.0e} of the largest"
+    )
     if smallest is None or smallest.parameters[0] == before:
         return (
             "Leaving out dead neurons makes none of the networks that show no loss smaller than "
-            f"its {before:,} parameters; masked and compacted {same}."
+            f"its {before:,} parameters; {same}."
         )
     return (
         f"Without its dead neurons the smallest network that shows no loss after further training "
         f"({smallest.sparsity:.1%} pruned {NAMES[smallest.method]}) is dense with "
-        f"{int(smallest.parameters[0]):,} parameters instead of {before:,}; masked and compacted "
-        f"{same}."
+        f"{int(smallest.parameters[0]):,} parameters instead of {before:,}; {same}."
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from scratchnet.backends import InputError
+from scratchnet.backends import InputError, choose
 
 OPTIMIZER_NAMES = {"sgd": "gradient descent", "adam": "Adam"}
 
@@ -122,6 +122,7 @@ TASK = "spirals"
 """Under this name a saved model says what it was trained on."""
 
 TASK_SETTINGS = ("protocol", "points", "turns", "noise", "seed")
+PROTOCOLS = ("standard", "chapter")
 
 
 def task(settings: Settings) -> dict[str, Any]:
@@ -133,12 +134,16 @@ def task(settings: Settings) -> dict[str, Any]:
 
 def settings_of_task(task: Mapping[str, Any]) -> Settings:
     """Settings with the same data for one seed. Raises `InputError` where `task` is no task."""
-    if task.get("protocol") == "chapter":
+    choose("protocol of the spirals", task.get("protocol", ""), dict.fromkeys(PROTOCOLS))
+    if task["protocol"] == "chapter":
         return chapter_settings()
     try:
-        return Settings(**{name: task[name] for name in TASK_SETTINGS}, seeds=1)
-    except (KeyError, TypeError) as error:
+        settings = Settings(**{name: task[name] for name in TASK_SETTINGS}, seeds=1)
+    except KeyError as error:
         raise InputError(f"its description of the spirals lacks {error}") from None
+    if not isinstance(settings.seed, int) or settings.seed < 0:
+        raise InputError(f"its seed is {settings.seed!r}: accepted are whole numbers from 0")
+    return settings
 
 
 def equal_width(depth: int, parameters: int, inputs: int = 2, outputs: int = 1) -> int:
