@@ -75,6 +75,12 @@ def choose_settings(given: Mapping[str, Any]) -> Settings:
             )
         if max(sizes) > most:
             raise InputError(f"--{name} {max(sizes)}: expected at most {most:,}")
+    least = -(-settings.most_samples // BATCH)
+    if settings.steps < least:
+        raise InputError(
+            f"--steps {settings.steps}: one pass over {settings.most_samples:,} samples in batches "
+            f"of {BATCH} takes {least} steps; accepted are numbers from that"
+        )
     for size in settings.parameters:
         width_for_budget(size, DEPTH, INPUTS)
     return settings

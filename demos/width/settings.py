@@ -43,11 +43,11 @@ class Size:
 
 
 SIZES = {
-    "radial": Size(1000, 600, 600, 600, 150),
-    "parity": Size(1000, 1024, 1024, 600, 150),
+    "radial": Size(1000, 600, 600, 600, 120),
+    "parity": Size(1000, 1024, 1024, 600, 120),
     "sparse": Size(80_060, 256, 256, 60, 15),
 }
-USUAL_SIZE = Size(1000, 200, 400, 600, 150)
+USUAL_SIZE = Size(1000, 200, 400, 600, 120)
 
 
 @dataclass(frozen=True)
