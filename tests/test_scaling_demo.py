@@ -222,6 +222,7 @@ def test_the_calculator_predicts_and_allocates_and_trains_nothing(
         ("1e8", "numbers belong to --predict"),
         ("--parameters 30,100,300", "--parameters with 3 sizes"),
         ("--samples 8", "--samples with 1 sizes"),
+        ("--parameters 30,31,32,3000", "networks of 2 different widths"),
         ("--parameters 5,30,300,3000", "a budget of 5 parameters is too small"),
         ("--parameters 30,300,3000,30000000", "at most 1,000,000"),
         ("--steps 0", "--steps '0'"),
