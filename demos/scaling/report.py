@@ -36,7 +36,8 @@ def report(result: Result, console: Console) -> None:
     console.print()
     for curve in result.curves:
         if len(curve.sizes):
-            title = f"Test loss against {NAMES[curve.quantity]}, geometric means over seeds"
+            means = ", geometric means over seeds" if result.settings.seeds > 1 else ""
+            title = f"Test loss against {NAMES[curve.quantity]}{means}"
             console.print(title, style="bold")
             console.print(table(result, curve))
     console.print("What this run showed", style="bold")
@@ -140,10 +141,14 @@ def curve_sentences(curve: Curve) -> Iterator[str]:
         )
     ratio = float(np.exp(fit.residual))
     if fit.residual > POOR_FIT:
+        interval = (
+            ", and the interval does not say by how much the exponent would change over other sizes"
+            if fit.interval
+            else ""
+        )
         yield (
             f"Means miss the fitted curve by a factor of {ratio:.2f} (root mean square), so a "
-            f"power law describes the losses against {name} roughly at best, and the interval "
-            "does not say by how much the exponent would change over other sizes."
+            f"power law describes the losses against {name} roughly at best{interval}."
         )
     if fit.interval and fit.interval[1] - fit.interval[0] > law.exponent:
         yield f"The exponent against {name} is hardly determined: its interval is wider than it."
