@@ -195,12 +195,17 @@ def test_an_interrupted_run_keeps_what_it_has() -> None:
     def advance(steps: float = 1, note: str = "") -> None:
         nonlocal calls
         calls += steps > 0
-        if calls == 200:
+        if calls == stop:
             raise KeyboardInterrupt
 
+    # In the second depth's second training: its first learning rate alone would be no choice.
+    stop = 450
     result = run(TINY, advance)
-    assert result.rows and result.unfinished == 7
-    assert any("interrupted with 7 trainings" in each for each in sentences(result))
+    assert {row.depth for row in result.rows} == {1} and result.unfinished == 5
+    assert any("interrupted with 5 trainings" in each for each in sentences(result))
+    calls, stop = 0, 50
+    with pytest.raises(KeyboardInterrupt):
+        run(TINY, advance)
     plot(result)
 
 

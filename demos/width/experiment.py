@@ -20,6 +20,7 @@ import numpy as np
 from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.demos.width.settings import (
     LOSSES,
+    RATES,
     Settings,
     Training,
     is_curve,
@@ -75,7 +76,7 @@ class Result:
 
 
 def run(settings: Settings, advance: Advance = no_progress) -> Result:
-    """Train everything. Ctrl-C ends the training and keeps the depths that were finished.
+    """Train everything. Ctrl-C ends the training and keeps the depths that had all their rates.
 
     Raises `KeyboardInterrupt` where that is nothing, `InputError` for settings out of range.
     """
@@ -93,6 +94,11 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
                 tried.setdefault(name, []).append(row)
             done += 1
     except KeyboardInterrupt:
+        tried = {
+            name: rows
+            for name, rows in tried.items()
+            if len(rows) == len(RATES[rows[0].task, rows[0].optimizer])
+        }
         if not tried:
             raise
     return Result(settings, tuple(map(best_rate, tried.values())), len(plan) - done)
