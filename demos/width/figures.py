@@ -158,10 +158,10 @@ def draw_errors(axes: Axes, result: Result, target: str, task: str) -> None:
     if seen:
         values = np.concatenate(seen)
         axes.set_ylim(values.min() / 1.6, values.max() * 1.6)
-        # Within a decade some ticks between powers of ten need labels too.
+        # Within a decade or so some ticks between powers of ten need labels too.
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")
-        if values.max() < 10 * values.min():
+        if values.max() < 30 * values.min():
             axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
             axes.yaxis.set_minor_formatter("{x:g}")
         axes.tick_params(axis="y", which="both", labelsize=8)
