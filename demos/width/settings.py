@@ -21,7 +21,7 @@ RADIAL_DEPTHS = (1, 2)
 
 OPTIMIZER_NAMES = {"sgd": "gradient descent", "adam": "Adam"}
 RATES = {
-    ("regression", "sgd"): (0.1, 0.02, 0.003),
+    ("regression", "sgd"): (0.1, 0.03, 0.005, 0.001),
     ("classification", "sgd"): (0.3, 0.05),
     ("regression", "adam"): (0.01, 0.002),
     ("classification", "adam"): (0.01, 0.002),
