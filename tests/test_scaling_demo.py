@@ -95,6 +95,18 @@ def test_the_frontier_never_rises_and_costs_no_more_than_its_budget() -> None:
         assert loss.mean() == min(value for c, value in moments if c <= cost)
 
 
+def test_networks_that_diverged_are_neither_on_the_frontier_nor_in_a_fit() -> None:
+    trained = made_up(PowerLaw(50, 0.5), np.geomspace(30, 3000, 6))
+    gone = np.full_like(trained[0].test, np.nan)
+    first = dataclasses.replace(trained[0], validation=gone, test=gone)
+    points = frontier([first, *trained[1:]])
+    assert len(points) > 4 and all(np.isfinite(loss).all() for _, loss in points)
+    lost = [dataclasses.replace(each, validation=gone, test=gone) for each in trained]
+    by_parameters, _, by_compute = curves(lost, [])
+    assert by_parameters.why_none == "networks of every seed diverged"
+    assert by_compute.why_none == "no training was finished with finite losses"
+
+
 @pytest.mark.parametrize("exponent", [0.3, 0.8])
 def test_planted_exponents_are_found_against_parameters_and_samples(exponent: float) -> None:
     law, sizes = PowerLaw(40, exponent), np.geomspace(30, 30_000, 8)
@@ -132,7 +144,7 @@ def test_exponents_offsets_and_bad_fits_are_told() -> None:
     text = said(straight, floor)
     assert "Against parameters, over 3.0 decades" in text and "exponent 0.5" in text
     assert "4 seeds" in text
-    assert "at the end something else than training samples limits it" in text
+    assert "by the fit something else than training samples limits it" in text
     assert "roughly at best" not in text.split("Against compute")[0]
 
 
@@ -210,9 +222,11 @@ def test_the_calculator_predicts_and_allocates_and_trains_nothing(
         ("1e8", "numbers belong to --predict"),
         ("--parameters 30,100,300", "--parameters with 3 sizes"),
         ("--samples 8", "--samples with 1 sizes"),
+        ("--parameters 30,31,32,3000", "networks of 2 different widths"),
         ("--parameters 5,30,300,3000", "a budget of 5 parameters is too small"),
         ("--parameters 30,300,3000,30000000", "at most 1,000,000"),
         ("--steps 0", "--steps '0'"),
+        ("--steps 63", "one pass over 16,384 samples in batches of 256 takes 64 steps"),
     ],
 )
 def test_bad_input_is_one_line(

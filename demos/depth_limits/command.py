@@ -41,7 +41,6 @@ def record(result: Result) -> dict[str, Any]:
             "first_gradient": row.first_gradient,
             "final_loss": row.final_loss,
             "epoch_of_nan": {first + each: epoch for each, epoch in row.diverged.items()},
-            "seconds_per_epoch": row.seconds_per_epoch,
             "time_relative_to_plain": time_ratio(result, row),
         }
 

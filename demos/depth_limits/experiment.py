@@ -8,9 +8,8 @@ blame: this is the degradation that He et al. (2016) found and cured with residu
 from __future__ import annotations
 
 import math
-import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from scratchnet.demos.depth_limits.settings import (
     build,
     networks,
 )
+from scratchnet.demos.depth_limits.times import Times, measure_times
 from scratchnet.demos.seeded_data import Data, load
 from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.losses import get_loss
@@ -47,9 +47,10 @@ class Row:
     final_loss: Any
     diverged: dict[int, int]
     """By number in the ensemble, the epoch (from 1) whose loss was not finite."""
-    seconds_per_epoch: float
-    """Of all seeds together: the median over the epochs, which a busy moment does not move; NaN
-    where all diverged, since a few first epochs are slower than the recorded steps after them."""
+
+    @property
+    def all_diverged(self) -> bool:
+        return len(self.diverged) == len(self.accuracy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,7 @@ class Result:
     settings: Settings
     rows: list[Row]
     unfinished: list[Network]
+    times: Times = field(default_factory=Times)
 
     def find(self, kind: str, layers: int, switched: bool = False) -> Row | None:
         for row in self.rows:
@@ -66,9 +68,13 @@ class Result:
 
 
 def run(settings: Settings, advance: Advance = no_progress) -> Result:
-    """Train all networks; Ctrl-C keeps what was finished, and is raised where that is nothing."""
+    """Time and train all networks.
+
+    Ctrl-C keeps what was trained, and is raised where that is nothing.
+    """
     planned = networks(settings)
     data = load("spirals", settings.points, settings.seed, settings.seeds)
+    times = measure_times(settings, data, advance)
     rows: list[Row] = []
     try:
         for network in planned:
@@ -76,7 +82,7 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
     except KeyboardInterrupt:
         if not rows:
             raise
-    return Result(settings, rows, planned[len(rows) :])
+    return Result(settings, rows, planned[len(rows) :], times)
 
 
 def cost(settings: Settings, network: Network) -> float:
@@ -94,12 +100,6 @@ def train(settings: Settings, network: Network, data: Data, advance: Advance) ->
     if network.switched and s.warmup is not None:
         rate = linear_warmup(constant(s.learning_rate), s.warmup)
     step = cost(s, network) / s.epochs
-    clock = [time.perf_counter()]
-
-    def after_epoch(*_: Any) -> None:
-        clock.append(time.perf_counter())
-        advance(step)
-
     with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
         # The report names what diverged.
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -111,7 +111,7 @@ def train(settings: Settings, network: Network, data: Data, advance: Advance) ->
             optimizer=Adam(model, rate),
             epochs=s.epochs,
             clip_norm=s.clip if network.switched else None,
-            callbacks=[after_epoch],
+            callbacks=[lambda *_: advance(step)],
         )
         if history.stopped == "interrupted":
             raise KeyboardInterrupt
@@ -129,7 +129,6 @@ def train(settings: Settings, network: Network, data: Data, advance: Advance) ->
         reached,
         final,
         epochs,
-        math.nan if history.stopped == "diverged" else float(np.median(np.diff(clock))),
     )
 
 

@@ -47,7 +47,7 @@ def overview(result: Result) -> Figure:
     gradients.yaxis.set_major_formatter(lambda value, _: f"$10^{{{value:g}}}$")
     gradients.yaxis.get_major_locator().set_params(integer=True)
     times.axhline(1, color=COLORS["plain"], linewidth=1.2)
-    times.set(title="time of an epoch / that of plain", ylim=(0, None))
+    times.set(title="time of a step / that of plain", ylim=(0, None))
     for panel in (accuracies, gradients, times):
         layers = sorted(result.settings.layers)
         panel.set_xscale("log", base=2)
@@ -82,8 +82,18 @@ def draw(axes: Axes, rows: list[Row], values: Callable[[Row], Any], label: str) 
 
 
 def draw_times(axes: Axes, result: Result, rows: list[Row]) -> None:
+    """The medians over rounds, with the 10th and 90th percentile."""
     kind = rows[0].network.kind
     known = [(row.network.layers, time_ratio(result, row)) for row in rows]
     kept = [(layers, ratio) for layers, ratio in known if ratio is not None]
     if kept:
-        axes.plot(*zip(*kept, strict=True), color=COLORS[kind], marker=MARKERS[kind])
+        middle = np.array([ratio.median for _, ratio in kept])
+        ends = np.array([(ratio.low, ratio.high) for _, ratio in kept]).T
+        axes.errorbar(
+            [layers for layers, _ in kept],
+            middle,
+            yerr=abs(ends - middle),
+            color=COLORS[kind],
+            marker=MARKERS[kind],
+            capsize=2.5,
+        )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scratchnet.demos.bench.timing import Spread, ratio
 from scratchnet.demos.changes import TEST_NAME, Change, change
 from scratchnet.demos.depth_limits.settings import DESCRIPTIONS
 from scratchnet.demos.statistics import mean_interval
@@ -39,10 +40,11 @@ def report(result: Result, console: Console) -> None:
         ):
             console.print(f"{title}{suffix}", style="bold", markup=False)
             console.print(table(result, switched, cell))
-    console.print(
-        "Time of an epoch, relative to the plain network (medians of one run)", style="bold"
-    )
-    console.print(table(result, False, lambda row: time_cell(result, row)))
+    if result.times:
+        rounds = len(next(iter(result.times.values())))
+        title = f"Time of a training step, relative to the plain network's (medians of {rounds})"
+        console.print(title, style="bold")
+        console.print(table(result, False, lambda row: time_cell(result, row)))
     console.print("What this run showed", style="bold")
     console.print(bullets(sentences(result)))
     console.print()
@@ -57,6 +59,10 @@ def description(result: Result) -> Iterator[str]:
     yield (
         f"two spirals of two turns, {s.points} points; {s.width} ReLUs in each layer; Adam, "
         f"learning rate {s.learning_rate:g}, {s.epochs} epochs on the whole set; {seeds}"
+    )
+    yield (
+        "He et al. (2016) saw plain convolutional networks train worse with 56 layers than with "
+        "20, and with 34 than with 18, and residual ones not, all of them batch-normalised"
     )
     if s.switch:
         yield f"every network is trained a second time, with {s.switch}"
@@ -89,8 +95,8 @@ def gradient_cell(row: Row) -> str:
 
 
 def time_cell(result: Result, row: Row) -> str:
-    ratio = time_ratio(result, row)
-    return "" if ratio is None else f"{ratio:.2f}"
+    found = time_ratio(result, row)
+    return "" if found is None else f"{found.median:.2f}"
 
 
 def geometric_mean(row: Row) -> float:
@@ -98,12 +104,15 @@ def geometric_mean(row: Row) -> float:
     return float(np.exp(np.log(kept).mean())) if len(kept) else math.nan
 
 
-def time_ratio(result: Result, row: Row) -> float | None:
-    """Seconds for an epoch over those of the plain network of as many layers, in this run."""
-    plain = result.find("plain", row.network.layers, row.network.switched)
-    if plain is None or not plain.seconds_per_epoch > 0 or math.isnan(row.seconds_per_epoch):
+def time_ratio(result: Result, row: Row) -> Spread | None:
+    """Seconds of a step over those of the plain network of as many layers, round by round.
+
+    None with the switches on, which were not timed, and where no network stayed finite.
+    """
+    kind, layers = row.network.kind, row.network.layers
+    if row.network.switched or (kind, layers) not in result.times or row.all_diverged:
         return None
-    return row.seconds_per_epoch / plain.seconds_per_epoch
+    return ratio(result.times[kind, layers], result.times["plain", layers])
 
 
 def sentences(result: Result) -> list[str]:
@@ -208,13 +217,14 @@ def gradient_growth(result: Result, kind: str) -> Iterator[str]:
     more = last.network.own_layers - first.network.own_layers
     if not more:
         return
-    ratio = geometric_mean(last) / geometric_mean(first)
+    growth = geometric_mean(last) / geometric_mean(first)
     theory = ""
     if kind == "batch-norm":
         theory = f" Theory for wide layers says {math.sqrt(BATCH_NORM_RELU_GROWTH):.3f}."
     yield (
         f"{kind}: from {first.network.own_layers} to {last.network.own_layers} layers the first "
-        f"gradient changes by a factor of {ratio:.2g}, which is {ratio ** (1 / more):.3f} a layer."
+        f"gradient changes by a factor of {growth:.2g}, which is {growth ** (1 / more):.3f} a "
+        f"layer."
         f"{theory}"
     )
 

@@ -130,16 +130,7 @@ def training_figure(result: Result) -> Figure:
             )
         panel.axhline(CONSTANT_GUESS, color=GREY, linewidth=0.9, linestyle=":")
         panel.set(yscale="log", xlabel="epoch", title=ACTIVATION_NAMES[activation])
-    axes[0, 0].set_ylabel("training loss, median over seeds")
-    axes[0, -1].annotate(
-        "constant guess",
-        (1, CONSTANT_GUESS),
-        xycoords=("axes fraction", "data"),
-        ha="right",
-        va="bottom",
-        color=GREY,
-        fontsize=9,
-    )
+    axes[0, 0].set_ylabel("training loss, median over seeds\n(dotted: a constant guess)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", title="initial weights")
     return figure

@@ -134,9 +134,11 @@ def case_sentences(result: Result) -> Iterator[str]:
                 f"({held / n:.0%}), forward and backward."
             )
     if result.cases:
+        limits = [ACTIVATION_NAMES[each] for each in result.settings.activations if each != "relu"]
         yield (
             "Such a share can differ from 95 % by chance: all layers of a network share its "
             "weights, and mean squares are skewed, which makes intervals too narrow."
+            + (f" For {' and '.join(limits)} the formula is a limit of wide layers." * bool(limits))
         )
     yield from scatter_sentences(result)
     yield from fan_out_sentences(result)
@@ -173,9 +175,9 @@ def fan_out_sentences(result: Result) -> Iterator[str]:
         parts.append(f"{growth:.3g} with {shape} widths (formula {formula:.3g})")
     if parts:
         yield (
-            "Fan-out instead of fan-in: behind the last ReLU the signal's mean square is, as a "
-            f"multiple of the inputs', {'; '.join(parts)}. The formula is the first width over the "
-            "last one, whatever the depth."
+            "Fan-out instead of fan-in: half of the last layer's mean square, which is what a ReLU "
+            f"leaves of it on average, is, as a multiple of the inputs', {'; '.join(parts)}. The "
+            "formula is the first width over the last one, whatever the depth."
         )
 
 

@@ -97,7 +97,9 @@ def constants() -> dict[str, Any]:
 def report(sizes: Sequence[float], budgets: Sequence[float], console: Console) -> None:
     """Print the tables that were asked for, the laws with their constants, and their sources."""
     if sizes:
-        console.print("Test loss of a language model, nats per token", style="bold")
+        console.print(
+            "Test loss of a language model, nats per token, with D tokens of data", style="bold"
+        )
         console.print(prediction_table(sizes))
     if budgets:
         console.print("How to spend a compute budget, C = 6 N D", style="bold")
@@ -108,8 +110,8 @@ def report(sizes: Sequence[float], budgets: Sequence[float], console: Console) -
 
 def prediction_table(sizes: Sequence[float]) -> Table:
     shown = new_table(
-        "parameters", "Kaplan\n ", "Hoffmann\nall data", "20 tokens\nper N", "Besiroglu\nall data",
-        "20 tokens\nper N",
+        "parameters\nN", "Kaplan\nD = inf", "Hoffmann\nD = inf", "Hoffmann\nD = 20 N",
+        "Besiroglu\nD = inf", "Besiroglu\nD = 20 N",
     )  # fmt: skip
     for row in predictions(sizes):
         size, kaplan, *others = row.values()

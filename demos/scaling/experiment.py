@@ -226,13 +226,14 @@ def curves(by_parameters: Sequence[Trained], by_samples: Sequence[Trained]) -> l
 def frontier(trained: Sequence[Trained]) -> list[tuple[float, Any]]:
     """(compute, test losses): the best moment among those that cost no more, at growing budgets.
 
-    The best has the smallest geometric mean of the validation losses. A budget at which the best
-    moment is that of the last one is left out.
+    The best has the smallest geometric mean of the validation losses; all of them are finite. A
+    budget at which the best moment is that of the last one is left out.
     """
     moments = [
         (compute, float(np.log(validation).mean()), test)
         for each in trained
         for compute, validation, test in zip(each.compute, each.validation, each.test, strict=True)
+        if np.isfinite(validation).all()
     ]
     if not moments:
         return []
@@ -251,8 +252,10 @@ def fitted(quantity: str, points: Sequence[tuple[float, Any]]) -> Curve:
     sizes = np.array([size for size, _ in points], np.float64)
     losses = np.array([loss for _, loss in points], np.float64)
     if not points:
-        return Curve(quantity, sizes, losses, None, "nothing was trained")
+        return Curve(quantity, sizes, losses, None, "no training was finished with finite losses")
     finite = np.isfinite(losses).all(axis=0)
+    if not finite.any():
+        return Curve(quantity, sizes, losses, None, "networks of every seed diverged")
     try:
         return Curve(quantity, sizes, losses, fit_power_law(sizes, losses[:, finite]))
     except InputError as error:

@@ -36,7 +36,9 @@ def report(result: Result, console: Console) -> None:
     console.print()
     for curve in result.curves:
         if len(curve.sizes):
-            console.print(f"Test loss against {NAMES[curve.quantity]}", style="bold")
+            means = ", geometric means over seeds" if result.settings.seeds > 1 else ""
+            title = f"Test loss against {NAMES[curve.quantity]}{means}"
+            console.print(title, style="bold")
             console.print(table(result, curve))
     console.print("What this run showed", style="bold")
     console.print(bullets(sentences(result)))
@@ -66,19 +68,19 @@ def description(result: Result) -> Iterator[str]:
 
 
 def table(result: Result, curve: Curve) -> Table:
-    """A line for each size: measured and fitted."""
-    shown = new_table(NAMES[curve.quantity], "width", "test loss", "fitted", "n")
-    widths = {float(each.parameters): each.width for each in result.by_parameters}
-    for size, losses in zip(curve.sizes, curve.losses, strict=True):
-        estimate = mean_interval(losses)
-        width = {
-            "parameters": str(widths.get(size, "")),
-            "samples": str(result.by_samples[0].width) if result.by_samples else "",
-        }.get(curve.quantity, "")
+    """A line for each size: the geometric mean over seeds, which is what is fitted, and the fit."""
+    series = {"parameters": result.by_parameters, "samples": result.by_samples}
+    widths = [[str(each.width)] for each in series.get(curve.quantity, ())]
+    headings = ["width"] if widths else []
+    shown = new_table(NAMES[curve.quantity], *headings, "test loss", "95 % interval", "fitted", "n")
+    for i, (size, losses) in enumerate(zip(curve.sizes, curve.losses, strict=True)):
+        estimate = mean_interval(np.log(losses))
+        ends = [f"{end:.4f}" for end in np.exp(estimate.interval or ())]
         shown.add_row(
             f"{size:,.0f}" if size < 1e6 else f"{size:.3g}",
-            width,
-            f"{estimate:.4f}",
+            *(widths[i] if widths else []),
+            f"{np.exp(estimate.mean):.4f}" if estimate.n else "diverged",
+            " to ".join(ends),
             f"{curve.law.law(size):.4f}" if curve.law else "-",
             str(estimate.n),
         )
@@ -132,17 +134,21 @@ def curve_sentences(curve: Curve) -> Iterator[str]:
     )
     ends = [float(np.exp(np.log(curve.losses[i]).mean())) for i in (0, -1)]
     share = law.offset / ends[1]
-    if share > 0.5:
+    if share > 0.5 and fit.residual <= POOR_FIT:
         yield (
-            f"The offset is {share:.0%} of the smallest loss: at the end something else than "
-            f"{name} limits it."
+            f"The offset is {share:.0%} of the smallest loss: by the fit something else than "
+            f"{name} limits it at the end."
         )
     ratio = float(np.exp(fit.residual))
     if fit.residual > POOR_FIT:
+        interval = (
+            ", and the interval does not say by how much the exponent would change over other sizes"
+            if fit.interval
+            else ""
+        )
         yield (
             f"Means miss the fitted curve by a factor of {ratio:.2f} (root mean square), so a "
-            f"power law describes the losses against {name} roughly at best, and the interval "
-            "does not say by how much the exponent would change over other sizes."
+            f"power law describes the losses against {name} roughly at best{interval}."
         )
     if fit.interval and fit.interval[1] - fit.interval[0] > law.exponent:
         yield f"The exponent against {name} is hardly determined: its interval is wider than it."

@@ -75,6 +75,17 @@ def choose_settings(given: Mapping[str, Any]) -> Settings:
             )
         if max(sizes) > most:
             raise InputError(f"--{name} {max(sizes)}: expected at most {most:,}")
-    for size in settings.parameters:
-        width_for_budget(size, DEPTH, INPUTS)
+    least = -(-settings.most_samples // BATCH)
+    if settings.steps < least:
+        raise InputError(
+            f"--steps {settings.steps}: one pass over {settings.most_samples:,} samples in batches "
+            f"of {BATCH} takes {least} steps; accepted are numbers from that"
+        )
+    widths = {width_for_budget(size, DEPTH, INPUTS) for size in settings.parameters}
+    if len(widths) < FEWEST_SIZES:
+        raise InputError(
+            f"--parameters {','.join(map(str, settings.parameters))}: these are networks of "
+            f"{len(widths)} different widths; a power law with an offset needs at least "
+            f"{FEWEST_SIZES}"
+        )
     return settings

@@ -12,6 +12,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.demos.width.settings import (
     LOSSES,
+    RATES,
     Settings,
     Training,
     is_curve,
@@ -33,8 +35,8 @@ from scratchnet.training import fit
 
 OPTIMIZERS: dict[str, Callable[[Model, Any], Optimizer]] = {"sgd": SGD, "adam": Adam}
 
-# A seed's data come from streams of their own, beside those that its network draws from.
-TRAINING_DATA, TEST_DATA, VALIDATION_DATA = 3, 4, 6
+# A seed's data and biases come from streams of their own, beside that of its network's weights.
+TRAINING_DATA, TEST_DATA, BIASES, VALIDATION_DATA = 3, 4, 5, 6
 REFERENCE_SAMPLES = 1024
 
 
@@ -74,7 +76,7 @@ class Result:
 
 
 def run(settings: Settings, advance: Advance = no_progress) -> Result:
-    """Train everything. Ctrl-C ends the training and keeps the depths that were finished.
+    """Train everything. Ctrl-C ends the training and keeps the depths that had all their rates.
 
     Raises `KeyboardInterrupt` where that is nothing, `InputError` for settings out of range.
     """
@@ -92,6 +94,11 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
                 tried.setdefault(name, []).append(row)
             done += 1
     except KeyboardInterrupt:
+        tried = {
+            name: rows
+            for name, rows in tried.items()
+            if len(rows) == len(RATES[rows[0].task, rows[0].optimizer])
+        }
         if not tried:
             raise
     return Result(settings, tuple(map(best_rate, tried.values())), len(plan) - done)
@@ -131,8 +138,7 @@ def samples_of(name: str, task: str, samples: int, seed: int, use: int) -> tuple
     target = get_target(name)
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(use,)))
     X = target.sample(samples, generator)
-    f = target.function(X)
-    reference = target.function(target.sample(REFERENCE_SAMPLES, np.random.default_rng(0)))
+    f, reference = target.function(X), reference_values(name)
     mean, deviation = reference.mean(), reference.std()
     if task == "regression":
         return X.astype(np.float32), ((f - mean) / deviation).astype(np.float32)
@@ -143,18 +149,40 @@ def samples_of(name: str, task: str, samples: int, seed: int, use: int) -> tuple
     return plane.astype(np.float32), (height < f).astype(np.float32)
 
 
+@cache
+def reference_values(name: str) -> Any:
+    """The target at inputs that are the same for all seeds: its mean, variance and range."""
+    target = get_target(name)
+    return target.function(target.sample(REFERENCE_SAMPLES, np.random.default_rng(0)))
+
+
 def build(settings: Settings, training: Training) -> Model:
-    """The networks before training: those of each target are the same, with the run's seeds."""
+    """The networks before training: those of each target are the same, with the run's seeds.
+
+    Weights are He's; biases are uniform within 1 / sqrt(fan_in). If all biases were 0, all ReLUs
+    of a single input would bend at 0. One wide layer, whose weights move little, would then learn
+    slowly, which tells of that start and not of its capacity.
+    """
     t, s = training, settings
     widths = [t.inputs, *[t.width] * t.depth, 1]
     first = mlp(widths, seed=s.seed, ensemble=t.seeds, backend=s.backend)
-    if len(t.targets) == 1:
-        return first
+    state, fan_ins = first.state_dict(), iter(widths)
+    generators = [
+        np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(BIASES,)))
+        for seed in first.seeds
+    ]
+    for name, values in state.items():
+        if name.endswith("bias"):
+            limit = 1 / math.sqrt(next(fan_ins))
+            state[name] = np.stack(
+                [rng.uniform(-limit, limit, values.shape[1:]) for rng in generators]
+            )
     model = mlp(widths, seed=s.seed, ensemble=t.networks, backend=s.backend)
+    copies = len(t.targets)
     model.load_state_dict(
         {
-            name: np.tile(values, (len(t.targets), *[1] * (values.ndim - 1)))
-            for name, values in first.state_dict().items()
+            name: np.tile(values, (copies, *[1] * (values.ndim - 1)))
+            for name, values in state.items()
         }
     )
     return model

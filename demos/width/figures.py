@@ -58,7 +58,7 @@ def verdict_figure(result: Result) -> Figure:
             ]
             draw_ratios(panel, mine, place, 0.14 - 0.28 * i, optimizer)
         panel.set(xscale="log", title=task, ylim=(-0.6, len(targets) - 0.4))
-        panel.set_xlabel("test error, deep / one layer")
+        panel.set_xlabel("test error, deep / one layer (filled: told apart)")
         panel.xaxis.set_major_formatter("{x:g}")
         panel.tick_params(axis="x", which="minor", labelbottom=False)
         panel.annotate("depth better", (0.03, 1.0), xycoords="axes fraction", color=GREY, va="top")
@@ -71,7 +71,11 @@ def verdict_figure(result: Result) -> Figure:
     several = result.settings.seeds > 1
     figure.suptitle(
         "The same parameters in several layers, or in one"
-        + (f": mean and 95 % interval of {result.settings.seeds} seeds" if several else ""),
+        + (
+            f": geometric mean and 95 % interval of {result.settings.seeds} seeds"
+            if several
+            else ""
+        ),
         fontsize=11,
     )
     return figure
@@ -112,13 +116,21 @@ def error_figure(result: Result, task: str) -> Figure:
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     figure.suptitle(
-        f"Test error at equal parameters, {task}: geometric mean over seeds, and each seed",
+        f"Test error at equal parameters, {task}: geometric mean over seeds, and each seed "
+        f"(errors below {smallest(task):g} are shown there)",
         fontsize=11,
     )
     return figure
 
 
+def smallest(task: str) -> float:
+    """Where an error of 0 is drawn, which has no place on a logarithmic axis."""
+    return SOLVED[task] / 100
+
+
 def draw_errors(axes: Axes, result: Result, target: str, task: str) -> None:
+    from matplotlib.ticker import LogLocator
+
     depths = sorted({row.depth for row in result.rows if row.target == target})
     widths = {
         row.depth: row.width for row in result.rows if (row.target, row.task) == (target, task)
@@ -128,8 +140,7 @@ def draw_errors(axes: Axes, result: Result, target: str, task: str) -> None:
         rows = [
             row for row in rows_of(result, target, task, optimizer) if np.isfinite(row.test).any()
         ]
-        # An error of 0 has no place on a logarithmic axis.
-        errors = [np.maximum(row.test[np.isfinite(row.test)], SOLVED[task] / 100) for row in rows]
+        errors = [np.maximum(row.test[np.isfinite(row.test)], smallest(task)) for row in rows]
         x = [depths.index(row.depth) for row in rows]
         means = [math.exp(float(np.log(each).mean())) for each in errors]
         axes.plot(x, means, "o-", color=COLORS[optimizer], label=name)
@@ -147,8 +158,10 @@ def draw_errors(axes: Axes, result: Result, target: str, task: str) -> None:
     if seen:
         values = np.concatenate(seen)
         axes.set_ylim(values.min() / 1.6, values.max() * 1.6)
-        # Within a decade the ticks between powers of ten need labels too.
-        narrow = values.max() < 10 * values.min()
+        # Within a decade or so some ticks between powers of ten need labels too.
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}" if narrow else "")
+        axes.yaxis.set_minor_formatter("")
+        if values.max() < 30 * values.min():
+            axes.yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
+            axes.yaxis.set_minor_formatter("{x:g}")
         axes.tick_params(axis="y", which="both", labelsize=8)

@@ -16,7 +16,9 @@ from scratchnet.demos.width.settings import (
     RATES,
     TASKS,
     budget_of,
+    depths_of,
     groups,
+    inputs_of,
     size_of,
 )
 from scratchnet.depth.targets import TARGETS, get_target
@@ -44,11 +46,17 @@ class Comparison:
     """The depth with the smallest mean error on validation data, among the deeper ones."""
 
     @property
-    def log_ratio(self) -> Estimate:
-        """ln of deep error / shallow error, paired by seed; negative where depth is better."""
+    def log_ratios(self) -> Any:
+        """ln of deep error / shallow error of each seed, NaN or infinite where one diverged."""
         floor = SOLVED[self.shallow.task]
-        logs = [np.log(np.maximum(row.test, floor)) for row in (self.deep, self.shallow)]
-        return paired_difference(*logs)
+        deep, shallow = (np.log(np.maximum(row.test, floor)) for row in (self.deep, self.shallow))
+        with np.errstate(invalid="ignore"):
+            return deep - shallow
+
+    @property
+    def log_ratio(self) -> Estimate:
+        """Their mean, paired by seed; negative where depth is better."""
+        return mean_interval(self.log_ratios)
 
     @property
     def sign(self) -> int | None:
@@ -114,8 +122,10 @@ def report(result: Result, console: Console) -> None:
         console.print(line, markup=False)
     console.print()
     for task in result.settings.tasks:
-        console.print(f"Test error, {task}: one layer against several", style="bold")
-        console.print(table(result, task))
+        for optimizer in result.settings.optimizers:
+            name = OPTIMIZER_NAMES[optimizer]
+            console.print(f"Test error, {task} with {name}: one layer or several", style="bold")
+            console.print(table(result, task, optimizer))
     console.print("Did depth win here?", style="bold")
     console.print(bullets(sentences(result)))
     console.print()
@@ -141,27 +151,29 @@ def description(settings: Settings) -> Iterator[str]:
     )
     seeds = f"seeds {s.seed} to {s.seed + s.seeds - 1}" if s.seeds > 1 else f"seed {s.seed}"
     yield f"{names[0].upper()}{names[1:]}; {seeds}, each with its own data and first weights."
+    yield "Weights are He's at first, biases uniform within 1 / sqrt(fan_in)."
     yield (
         "Errors are mean squared errors in units of the target's variance, or shares of wrong "
-        "classes; a curve's classes are below it and above it. Learning rate and depth are chosen "
-        "on validation data, for parity on its table."
+        "classes; a curve's classes are below it and above it. In ratios, errors below "
+        + " or ".join(f"{SOLVED[task]:g} ({task})" for task in s.tasks)
+        + " count as so much. Learning rate and depth are chosen on validation data"
+        + (", for parity on its table." if "parity" in s.targets else ".")
     )
     if s.quick:
         yield "A quick run: fewer steps, seeds and depths, so depth may lack the time to show."
 
 
-def table(result: Result, task: str) -> Table:
-    """A line for each comparison of a task."""
+def table(result: Result, task: str, optimizer: str) -> Table:
+    """A line for each comparison of a task and an optimizer."""
     shown = new_table(
-        "target", "by", "one\nlayer", "best\ndeeper", "its\nerror",
+        "target", "one\nlayer", "best\ndeeper", "its\nerror",
         "ratio of errors\n(95 % interval)", "depth",
     )  # fmt: skip
     for each in comparisons(result):
         shallow, deep = each.shallow, each.deep
-        if shallow.task == task:
+        if (shallow.task, shallow.optimizer) == (task, optimizer):
             shown.add_row(
                 shallow.target,
-                {"sgd": "SGD", "adam": "Adam"}[shallow.optimizer],
                 error(shallow),
                 f"{deep.depth} x {deep.width}",
                 error(deep),
@@ -187,26 +199,40 @@ def sentences(result: Result) -> list[str]:
         if (mine := [each for each in found if each.shallow.target == target])
     ]
     lines += optimisation_sentences(found)
-    diverged = [row for row in result.rows if not np.isfinite(row.test).all()]
-    if diverged:
-        networks = sum(int((~np.isfinite(row.test)).sum()) for row in diverged)
-        lines.append(
-            f"{networks} networks diverged with every learning rate and are left out (first: "
-            f"{diverged[0].target}, {diverged[0].task}, depth {diverged[0].depth}, "
-            f"{OPTIMIZER_NAMES[diverged[0].optimizer]})."
-        )
+    lines += divergence_sentence(result)
     if result.settings.seeds == 1:
         lines.append("One seed gives no interval, so no difference is claimed.")
-    elif len(found) > 1:
-        lines.append(
-            f"Each verdict is a paired t-test over {result.settings.seeds} seeds at 5 %, and a "
-            "difference of at least 5 %: of "
-            f"{len(found)} verdicts about {0.05 * len(found):.1f} would claim a difference where "
-            "there is none."
-        )
+    elif found:
+        lines.append(verdict_sentence(result, found))
     if result.unfinished:
         lines.append(f"The run was interrupted with {result.unfinished} trainings left to do.")
     return lines
+
+
+def divergence_sentence(result: Result) -> Iterator[str]:
+    diverged = [row for row in result.rows if not np.isfinite(row.test).all()]
+    if diverged:
+        first = diverged[0]
+        networks = sum(int((~np.isfinite(row.test)).sum()) for row in diverged)
+        yield (
+            f"{networks} network{'s' * (networks > 1)} left out, diverged where no learning rate "
+            f"kept all seeds finite (first: {first.target}, {first.task}, depth {first.depth}, "
+            f"{OPTIMIZER_NAMES[first.optimizer]})."
+        )
+
+
+def verdict_sentence(result: Result, found: list[Comparison]) -> str:
+    """What a verdict is, and why not to trust each of many."""
+    deeper = max(len(depths_of(result.settings, each.shallow.target)) for each in found) - 1
+    rule = (
+        f"Each verdict is a paired t-test over {result.settings.seeds} seeds at 5 %, and a "
+        "difference of at least 5 %."
+    )
+    doubts = [
+        *([f"there are {len(found)} of them"] if len(found) > 1 else []),
+        *([f"each takes the best of up to {deeper} deeper networks"] if deeper > 1 else []),
+    ]
+    return f"{rule} Since {' and '.join(doubts)}, some may be chance." if doubts else rule
 
 
 def lost_at_depth(result: Result, target: str) -> list[Comparison]:
@@ -239,7 +265,20 @@ def target_sentence(target: str, found: list[Comparison], deepest: list[Comparis
     known = [(each.shallow, each.deep) for each in found]
     if more := [each for each in deepest if (each.shallow, each.deep) not in known]:
         parts.append(f"The deepest networks lost in {'; '.join(map(words, more))}.")
+    parts += equal_width_sentence(found)
     return f"{target} ({get_target(target).formula}): {answer}. {' '.join(parts)}"
+
+
+def equal_width_sentence(found: list[Comparison]) -> Iterator[str]:
+    """Where so many weights come from the inputs that depth takes nothing from the width."""
+    rows = [row for each in found for row in (each.shallow, each.deep)]
+    shares = [inputs_of(row.target, row.task) * row.width / row.parameters for row in rows]
+    if len({row.width for row in rows}) == 1 and min(shares) > 0.9:
+        yield (
+            f"All these networks are {rows[0].width} wide: weights from the inputs are "
+            f"{math.floor(100 * min(shares))} % of the parameters or more, so that further layers "
+            "cost almost nothing."
+        )
 
 
 VERDICT_WORDS = {
@@ -247,7 +286,7 @@ VERDICT_WORDS = {
     "lost": "Depth lost in {}.",
     "not seen": "No difference was seen in {}.",
     "solved": "One layer and several solve {}.",
-    "not told": "One seed does not tell in {}.",
+    "not told": "Fewer than two seeds do not tell in {}.",
 }
 
 
@@ -262,23 +301,29 @@ def words(comparison: Comparison) -> str:
 
 
 def optimisation_sentences(found: list[Comparison]) -> Iterator[str]:
-    """Where depth won under one optimizer and not under the other."""
+    """Where depth won under one optimizer, and by more than under the other, paired by seed."""
     by_name: dict[tuple[str, str], dict[str, Comparison]] = {}
     for each in found:
         name = each.shallow.target, each.shallow.task
         by_name.setdefault(name, {})[each.shallow.optimizer] = each
     for one, other in (("sgd", "adam"), ("adam", "sgd")):
-        only = [
+        more = [
             f"{target} ({task})"
             for (target, task), pair in by_name.items()
-            if len(pair) == 2 and pair[one].sign == 1 and verdict(pair[other]) != "won"
+            if len(pair) == 2 and verdict(pair[one]) == "won" and gains_more(pair[one], pair[other])
         ]
-        if only:
+        if more:
             yield (
-                f"Depth won under {OPTIMIZER_NAMES[one]} but was not seen to under "
+                f"Depth won under {OPTIMIZER_NAMES[one]}, and by more than under "
                 f"{OPTIMIZER_NAMES[other]}, so that optimisation has a part in it: "
-                f"{', '.join(only)}."
+                f"{', '.join(more)}."
             )
+
+
+def gains_more(one: Comparison, other: Comparison) -> bool:
+    """Whether depth divides the error by more in `one`: the interval of the difference tells."""
+    interval = paired_difference(one.log_ratios, other.log_ratios).interval
+    return interval is not None and interval[1] < 0
 
 
 def summary(result: Result) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ RADIAL_DEPTHS = (1, 2)
 
 OPTIMIZER_NAMES = {"sgd": "gradient descent", "adam": "Adam"}
 RATES = {
-    ("regression", "sgd"): (0.1, 0.02, 0.003),
+    ("regression", "sgd"): (0.1, 0.03, 0.005, 0.001),
     ("classification", "sgd"): (0.3, 0.05),
     ("regression", "adam"): (0.01, 0.002),
     ("classification", "adam"): (0.01, 0.002),
@@ -43,11 +43,11 @@ class Size:
 
 
 SIZES = {
-    "radial": Size(1000, 600, 600, 600, 150),
-    "parity": Size(1000, 1024, 1024, 600, 150),
+    "radial": Size(1000, 600, 600, 600, 120),
+    "parity": Size(1000, 1024, 1024, 600, 120),
     "sparse": Size(80_060, 256, 256, 60, 15),
 }
-USUAL_SIZE = Size(1000, 200, 400, 600, 150)
+USUAL_SIZE = Size(1000, 200, 400, 600, 120)
 
 
 @dataclass(frozen=True)

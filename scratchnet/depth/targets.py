@@ -185,7 +185,9 @@ class SparseFeatures:
         return found
 
     def __call__(self, X: Any) -> Floats:
-        found: Floats = np.asarray(X) @ self.weights - self.probability @ self.weights
+        some = slice(self.informative)
+        weights = self.weights[some]
+        found: Floats = np.asarray(X)[:, some] @ weights - self.probability[some] @ weights
         return found
 
     def sample(self, samples: int, generator: np.random.Generator) -> NDArray[np.float32]:
