@@ -14,20 +14,16 @@ from scratchnet.demos.figures import (
     new_figure,
     styled,
 )
-from scratchnet.demos.fractal.experiment import (
-    PICTURE,
+from scratchnet.demos.fractal.exact_networks import Shape, built
+from scratchnet.demos.fractal.experiment import Result, Row, stage_names
+from scratchnet.demos.fractal.samples import (
     TRAINING_DATA,
-    Result,
-    Row,
-    Shape,
     as_picture,
-    built,
     drawn,
     extent,
     picture_points,
-    stage_names,
 )
-from scratchnet.demos.fractal.report import by_place, curve_name, depths
+from scratchnet.demos.fractal.verdict import by_place, curve_name, depths
 from scratchnet.demos.regions.figures import draw_mosaic
 from scratchnet.demos.statistics import mean_interval
 
@@ -37,6 +33,7 @@ if TYPE_CHECKING:
 
 GREY = "#666666"
 SHOWN_POINTS = 1200
+PICTURE = 405
 MOST_MOSAICS, MOST_COLUMNS = 3, 6
 MARKERS = "os^Dv"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
-from scratchnet.demos.fractal.report import curve_name
+from scratchnet.demos.fractal.verdict import curve_name
 from scratchnet.demos.fractal_gradients.experiment import Result, Row
 from scratchnet.demos.fractal_gradients.report import share
 
