@@ -18,6 +18,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -319,7 +320,7 @@ def _hull(name: str, corners: Points) -> tuple[Points, Points, Points]:
 
 def similarities(name: str, corners: Any, ratio: float, shifts: Any, **options: Any) -> Fractal:
     """The fractal of the maps x -> ratio x + b_i, for shifts b (r, d)."""
-    shifts = np.asarray(shifts, float)
+    shifts = _array(f"{name}: shifts", shifts, 2)
     matrices = np.tile(ratio * np.eye(shifts.shape[1]), (len(shifts), 1, 1))
     return Fractal(name, corners, matrices, shifts, **options)
 
@@ -382,6 +383,6 @@ def get_fractal(name: str, ratio: float | None = None) -> Fractal:
 
 
 def _ratio(ratio: float) -> float:
-    if not 0 < ratio < 1:
-        raise InputError(f"ratio is {ratio}: accepted are numbers above 0 and below 1")
+    if not isinstance(ratio, Real) or not 0 < ratio < 1:
+        raise InputError(f"ratio is {ratio!r}: accepted are numbers above 0 and below 1")
     return float(ratio)
