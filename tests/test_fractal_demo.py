@@ -142,6 +142,9 @@ def test_the_verdict_follows_from_the_table() -> None:
     # Above chance at depth 5, and no clear gain: neither for the saying nor against it.
     unclear = verdict(made_up(learned | {("fine", 1): [0.4, 0.5, 0.6], ("fine", 5): GOOD}))
     assert "on fine some depth was above chance" in unclear and "leaves open" in unclear
+    # The same where depth 3 alone learned, which is neither the shallowest nor the deepest.
+    between = verdict(made_up(learned | {("coarse", 3): GOOD, ("fine", 3): GOOD} | lucky))
+    assert "on fine some depth was above chance" in between and "leaves open" in between
     said = " ".join(learning_sentences(made_up(learned | failed)))
     assert "5 hidden layers of 4, hand-set weights err on 0.0% of the curve extreme" in said
     assert "training 5 layers of 32 left an error of 50.0%" in said
