@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from scratchnet.backends import InputError
+from scratchnet.depth.convex import Points
 from scratchnet.depth.fractal_distributions import (
     CURVES,
-    Points,
     check_room,
     checked_curve,
     named_curve,
