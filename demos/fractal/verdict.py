@@ -92,9 +92,9 @@ def verdict(result: Result) -> str:
         "good, helped": f"depth helped on {{}}, where {of_depth} were above chance already",
         "good, no help": f"on {{}} {of_depth} were above chance, and no help of depth was seen",
         "nothing": "on {} no depth was clearly above chance",
-        "bad, helped": f"on {{}} depth helped though {of_depth} were not clearly above chance",
-        "bad, unclear": f"on {{}} some depth was above chance and {of_depth} not clearly, but no "
-        "clear gain from the shallowest to the deepest was seen",
+        "bad, helped": f"on {{}} depth helped though {of_depth} stayed below {ABOVE_CHANCE:.0%}",
+        "unclear": f"on {{}} some depth was above chance, but it is not clear whether {of_depth} "
+        "were, or whether depth helped",
     }
     said = "; ".join(
         phrase.format(listed(kinds[each])) for each, phrase in phrases.items() if each in kinds
@@ -103,7 +103,7 @@ def verdict(result: Result) -> str:
         judged = "A quick run judges no more; for that, run it without --quick."
     elif "bad, helped" in kinds:
         judged = f"That contradicts {SAYING}, for this setting."
-    elif "bad, unclear" in kinds:
+    elif "unclear" in kinds:
         judged = f"That leaves open whether {SAYING}."
     elif "good, helped" in kinds and "nothing" in kinds:
         judged = f"That agrees with {SAYING}, in this setting."
@@ -118,11 +118,13 @@ def verdict(result: Result) -> str:
 def kind(result: Result, name: str) -> str:
     """Whether shallow networks were good on a curve, and whether depth helped; see `verdict`."""
     learned, helped = learned_at(result, name), depth_helped(result, name)
+    shallow = depths(result)[0]
     if not learned:
         return "nothing"
-    if depths(result)[0] in learned:
+    if shallow in learned:
         return "good, helped" if helped else "good, no help"
-    return "bad, helped" if helped else "bad, unclear"
+    low = mean_interval(by_place(result)[name, shallow].test_accuracy).mean < ABOVE_CHANCE
+    return "bad, helped" if helped and low else "unclear"
 
 
 def bound_sentences(result: Result) -> Iterator[str]:

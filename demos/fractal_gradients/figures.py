@@ -39,7 +39,7 @@ def gradient_figure(result: Result) -> Figure:
         draw_levels(axes, result, row)
     for axes, row in zip(panels[1], rows, strict=True):
         draw_own(axes, result, row)
-    panels[0, 0].set_ylabel("largest gradient entry (bottom: 1e-16 or less)")
+    panels[0, 0].set_ylabel("largest gradient entry\n(bottom: 1e-16 or less)")
     panels[1, 0].set_ylabel(f"largest entry at level {result.settings.levels[-1]}")
     panels[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5), title="curve")
     return figure
