@@ -19,21 +19,21 @@ from scratchnet.demos.fractal.experiment import (
     Course,
     Result,
     Row,
-    drawn,
     expected_seconds,
     learn,
     learn_in_turn,
     networks,
     total_cost,
 )
-from scratchnet.demos.fractal.report import (
+from scratchnet.demos.fractal.report import sentences
+from scratchnet.demos.fractal.samples import drawn
+from scratchnet.demos.fractal.settings import PAPER, Settings, choose_settings, curve_names
+from scratchnet.demos.fractal.verdict import (
     above_chance,
     course_sentences,
     learning_sentences,
-    sentences,
     verdict,
 )
-from scratchnet.demos.fractal.settings import PAPER, Settings, choose_settings, curve_names
 from scratchnet.demos.results import to_json
 
 SMALL = Settings(
@@ -130,10 +130,24 @@ def test_the_verdict_follows_from_the_table() -> None:
     assert agrees.startswith("Depth helped on coarse, where networks of depth 1 were above chance")
     assert 'agrees with "deeper is better only when shallow is good"' in agrees
     against = verdict(made_up(learned | {("extreme", 1): CHANCE, ("extreme", 5): GOOD}))
-    assert "on extreme depth helped though networks of depth 1 were at chance" in against
+    assert "on extreme depth helped though networks of depth 1 stayed below 52%" in against
     assert "contradicts" in against and "agrees" not in against
     for one in (learned, failed, {("fine", 1): GOOD, ("fine", 5): GOOD}):
         assert "does not test" in verdict(made_up(one))
+    # Above depth 1, seed by seed, and yet no better than guessing.
+    lucky = {("fine", 1): [0.44, 0.46, 0.50], ("fine", 5): [0.49, 0.52, 0.55]}
+    assert "on fine no depth was clearly above chance. That agrees" in verdict(
+        made_up(learned | lucky)
+    )
+    # Above chance at depth 5, and no clear gain: neither for the saying nor against it.
+    unclear = verdict(made_up(learned | {("fine", 1): [0.4, 0.5, 0.6], ("fine", 5): GOOD}))
+    assert "on fine some depth was above chance" in unclear and "leaves open" in unclear
+    # A gain over networks of which nobody knows whether they are above chance.
+    wide = verdict(made_up(learned | {("fine", 1): [0.5, 0.55, 0.6], ("fine", 5): BETTER}))
+    assert "on fine some depth was above chance" in wide and "leaves open" in wide
+    # The same where depth 3 alone learned, which is neither the shallowest nor the deepest.
+    between = verdict(made_up(learned | {("coarse", 3): GOOD, ("fine", 3): GOOD} | lucky))
+    assert "on fine some depth was above chance" in between and "leaves open" in between
     said = " ".join(learning_sentences(made_up(learned | failed)))
     assert "5 hidden layers of 4, hand-set weights err on 0.0% of the curve extreme" in said
     assert "training 5 layers of 32 left an error of 50.0%" in said
@@ -154,9 +168,10 @@ def test_each_curve_has_a_sentence_about_its_own_numbers() -> None:
             }
         )
     )
-    assert lines[0].startswith("Coarse: at depth 1 71.0%, above chance; depth helped, by 20.3 ±")
-    assert "no help seen" in lines[1]
-    assert lines[2].startswith("Extreme: nothing was learned; at best 50.0%")
+    assert lines[0].startswith("Above chance: a mean of at least 52%")
+    assert lines[1].startswith("Coarse: at depth 1 71.0%, above chance; depth helped, by 20.3 ±")
+    assert "no help seen" in lines[2]
+    assert lines[3].startswith("Extreme: nothing learned that is clearly above chance; the best")
 
 
 def test_one_seed_claims_nothing() -> None:
@@ -185,7 +200,7 @@ def test_a_curriculum_that_wins_says_what_was_the_obstacle() -> None:
 
 
 def test_depth_that_hurts_is_said_to_hurt() -> None:
-    (line, *_) = learning_sentences(made_up({("coarse", 1): BETTER, ("coarse", 5): GOOD}))
+    (_, line, *_) = learning_sentences(made_up({("coarse", 1): BETTER, ("coarse", 5): GOOD}))
     assert "depth hurt: at depth 5 the difference is -20.3" in line
 
 
@@ -230,15 +245,19 @@ def test_a_deep_distribution_and_many_depths_fit_80_columns() -> None:
 
 
 def test_interruption_keeps_the_depths_that_were_finished() -> None:
-    def stop(steps: float = 1, note: str = "") -> None:
-        if note == "depth 2":
-            raise KeyboardInterrupt
+    for depth, kept in ((1, set()), (2, {1})):
 
-    stopped = run(SMALL, stop)
-    assert stopped.interrupted and {row.depth for row in stopped.rows} == {1}
-    assert "interrupted before depth 2" in " ".join(sentences(stopped))
-    report(stopped, Console(file=io.StringIO()))
-    assert "boundaries" in plot(stopped)
+        def stop(steps: float = 1, note: str = "", at: str = f"depth {depth}") -> None:
+            if note == at:
+                raise KeyboardInterrupt
+
+        stopped = run(SMALL, stop)
+        assert stopped.interrupted and {row.depth for row in stopped.rows} == kept
+        console = Console(file=io.StringIO(), width=200)
+        report(stopped, console)
+        text = console.file.getvalue()  # type: ignore[attr-defined]
+        assert ("interrupted before depth 1, 2." if depth == 1 else "before depth 2.") in text
+        assert ("boundaries" in plot(stopped)) == bool(kept)
 
 
 def test_progress_adds_up_to_its_total() -> None:
@@ -297,6 +316,7 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("--curve fine,fine", "--curve 'fine,fine': each curve can stand in the list once only"),
         ("--depths 51", "--depths 51: expected at most 50 layers"),
         ("--paper --level 3", "--level with --paper"),
+        ("--curriculum --curve fine", "--curriculum with --curve fine: expected two curves"),
     ],
 )
 def test_bad_input_is_one_line(

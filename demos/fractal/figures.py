@@ -14,20 +14,16 @@ from scratchnet.demos.figures import (
     new_figure,
     styled,
 )
-from scratchnet.demos.fractal.experiment import (
-    PICTURE,
+from scratchnet.demos.fractal.exact_networks import Shape, built
+from scratchnet.demos.fractal.experiment import Result, Row, stage_names
+from scratchnet.demos.fractal.samples import (
     TRAINING_DATA,
-    Result,
-    Row,
-    Shape,
     as_picture,
-    built,
     drawn,
     extent,
     picture_points,
-    stage_names,
 )
-from scratchnet.demos.fractal.report import by_place, curve_name, depths
+from scratchnet.demos.fractal.verdict import by_place, curve_name, depths
 from scratchnet.demos.regions.figures import draw_mosaic
 from scratchnet.demos.statistics import mean_interval
 
@@ -37,6 +33,7 @@ if TYPE_CHECKING:
 
 GREY = "#666666"
 SHOWN_POINTS = 1200
+PICTURE = 405
 MOST_MOSAICS, MOST_COLUMNS = 3, 6
 MARKERS = "os^Dv"
 
@@ -62,7 +59,7 @@ def fractal_figure(result: Result) -> Figure:
     figure, panels = new_figure(
         1,
         len(names) + 2,
-        width=3.1 * (len(names) + 2) + 0.6,
+        width=3.1 * (len(names) + 2) + 1.5,
         height=3.3,
         width_ratios=[1.0] * (len(names) + 1) + [1.15],
     )
@@ -142,7 +139,7 @@ def draw_curves(axes: Axes, result: Result) -> None:
         ylim=(0.47, 1.02),
     )
     axes.yaxis.set_major_formatter("{x:.0%}")
-    axes.legend()
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def network_figure(result: Result) -> Figure:
@@ -151,7 +148,7 @@ def network_figure(result: Result) -> Figure:
         return output_figure(result)
     chosen = drawn_shapes(result)
     figure, panels = new_figure(
-        1, max(1, len(chosen)), width=3.6 * max(1, len(chosen)), height=4.0, squeeze=False
+        1, max(1, len(chosen)), width=3.6 * max(1, len(chosen)), height=4.3, squeeze=False
     )
     engine: Any = figure.get_layout_engine()
     engine.set(h_pad=0.08)  # keeps the titles off the edge

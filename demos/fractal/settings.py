@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from scratchnet.backends import InputError
+from scratchnet.depth.convex import Points
 from scratchnet.depth.fractal_distributions import (
     CURVES,
-    Points,
     check_room,
     checked_curve,
     named_curve,
@@ -113,6 +113,11 @@ def check(settings: Settings) -> None:
         checked_curve(s.curve(name))
     if max(s.depths) > DEEPEST_NETWORK:
         raise InputError(f"--depths {max(s.depths)}: expected at most {DEEPEST_NETWORK} layers")
+    if s.curriculum and len(s.curves) < 2:
+        raise InputError(
+            f"--curriculum with --curve {s.curves[0]}: expected two curves or more, to learn "
+            "in turn"
+        )
     check_room(fractal, s.margin, s.within)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
-from scratchnet.demos.fractal.report import curve_name
+from scratchnet.demos.fractal.verdict import curve_name
 from scratchnet.demos.fractal_gradients.experiment import Result, Row
 from scratchnet.demos.fractal_gradients.report import share
 
@@ -27,7 +27,10 @@ def plot(result: Result) -> dict[str, Figure]:
 
 
 def gradient_figure(result: Result) -> Figure:
-    """Entries against the level for each initialiser; below, each network beside its own bound."""
+    """Entries against the level for each initialiser; below, each network beside its own bound.
+
+    What is smaller than 1e-16 is drawn there.
+    """
     rows = result.rows
     figure, panels = new_figure(
         2, len(rows), width=3.2 * len(rows) + 1.2, height=6.8, squeeze=False, sharey="row"
@@ -36,7 +39,7 @@ def gradient_figure(result: Result) -> Figure:
         draw_levels(axes, result, row)
     for axes, row in zip(panels[1], rows, strict=True):
         draw_own(axes, result, row)
-    panels[0, 0].set_ylabel("largest gradient entry")
+    panels[0, 0].set_ylabel("largest gradient entry\n(bottom: 1e-16 or less)")
     panels[1, 0].set_ylabel(f"largest entry at level {result.settings.levels[-1]}")
     panels[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5), title="curve")
     return figure
@@ -92,4 +95,4 @@ def draw_own(axes: Axes, result: Result, row: Row) -> None:
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="bound of the own level")
     broken, n = share(row.violations(result.own_bounds(row)))
     if n:
-        axes.set_title(f"{broken / n:.1%} above their own bound", fontsize=10)
+        axes.set_title(f"{broken / n:.1%} above it at some level", fontsize=10)

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.fractal.report import curve_name, listed
-from scratchnet.demos.fractal_gradients.experiment import INITIALISERS, ROUNDING, Result, Row
+from scratchnet.demos.fractal.verdict import curve_name, listed
+from scratchnet.demos.fractal_gradients.experiment import (
+    INITIALISERS,
+    ROUNDING,
+    Result,
+    Row,
+    Settings,
+)
 from scratchnet.demos.statistics import wilson_interval
 from scratchnet.demos.tables import bullets, new_table
 
@@ -26,7 +32,8 @@ def report(result: Result, console: Console) -> None:
         markup=False,
     )
     if s.quick:
-        console.print("A quick run. Without --quick there are 400 networks of each kind.")
+        full = Settings().seeds
+        console.print(f"A quick run. Without --quick the default is {full} networks of each kind.")
     console.print("\n[bold]1. The largest gradient entry, median over networks[/]\n")
     for row in result.rows:
         if row.initialiser in ("pytorch", "he, large biases"):

@@ -24,8 +24,9 @@ import numpy as np
 from scratchnet import ops
 from scratchnet.backends import InputError, choose
 from scratchnet.backends.errors import positive_whole
+from scratchnet.depth.convex import Points
 from scratchnet.depth.fractal_distributions import Curve, level_shares
-from scratchnet.depth.fractals import Points, cantor
+from scratchnet.depth.fractals import cantor
 from scratchnet.depth.regions import Line, LineRegions, line_regions
 from scratchnet.model import Model, evaluating
 

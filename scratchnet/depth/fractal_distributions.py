@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from scratchnet.backends import InputError, choose
 from scratchnet.backends.errors import fraction, positive_whole
 from scratchnet.datasets import Seed
-from scratchnet.depth.fractals import Fractal, Points
+from scratchnet.depth.convex import Points
+from scratchnet.depth.fractals import Fractal
 
 Curve = Sequence[float] | NDArray[Any]
 

@@ -24,7 +24,8 @@ import numpy as np
 
 from scratchnet.backends import Backend, InputError
 from scratchnet.backends.errors import fraction, positive_whole
-from scratchnet.depth.fractals import CELL_BITS, Fractal, Points, minimise
+from scratchnet.depth.convex import Points, minimise
+from scratchnet.depth.fractals import CELL_BITS, Fractal
 from scratchnet.depth.hand_set import Affine, model_from_weights
 from scratchnet.model import Model
 

@@ -15,9 +15,10 @@ measured by its *gauge*: 0 at the centre, 1 on the border, growing linearly in b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,7 @@ from numpy.typing import NDArray
 
 from scratchnet.backends import InputError, choose
 from scratchnet.backends.errors import positive_whole
-
-Points = NDArray[np.float64]
+from scratchnet.depth.convex import Points, hull, minimise
 
 # The smallest cell of a level may be 2^-bits wide: what is left of a number's digits says where in
 # the cell it is. That is level 30 of the Cantor set in float64, and level 10 in float32.
@@ -72,7 +72,7 @@ class Fractal:
                 f"{self.name}: {len(matrices)} matrices and {len(shifts)} shifts: accepted are "
                 "equally many, at least 2"
             )
-        corners, centre, normals = _hull(self.name, corners)
+        corners, centre, normals = hull(self.name, corners)
         for name, value in (
             ("corners", corners),
             ("matrices", matrices),
@@ -255,71 +255,9 @@ class Fractal:
         return simplices, volumes / volumes.sum()
 
 
-def minimise(cost: Points, blocks: Sequence[Points], limits: Sequence[Points]) -> Points:
-    """For each block the least `cost . z` over z with `block z <= limit`, by linear programming.
-
-    All are solved at once, as one programme whose parts do not touch.
-    """
-    from scipy.optimize import linprog
-    from scipy.sparse import block_diag
-
-    solved = linprog(
-        np.tile(cost, len(blocks)),
-        A_ub=block_diag(blocks, format="csr"),
-        b_ub=np.concatenate(limits),
-        bounds=(None, None),
-        method="highs",
-    )
-    if solved.status != 0:
-        raise InputError(f"a linear programme over the images failed: {solved.message}")
-    return solved.x.reshape(len(blocks), -1) @ cost
-
-
-def _array(what: str, values: Any, axes: int) -> Points:
-    try:
-        array = np.array(values, float)
-    except (TypeError, ValueError):
-        raise InputError(f"{what} are no table of numbers") from None
-    if array.ndim != axes or array.size == 0:
-        raise InputError(f"{what} have shape {array.shape}: needed are {axes} axes")
-    if not np.isfinite(array).all():
-        raise InputError(f"{what} hold numbers that are not finite")
-    array.flags.writeable = False
-    return array
-
-
-def _hull(name: str, corners: Points) -> tuple[Points, Points, Points]:
-    """The extreme corners, counter-clockwise in the plane; their mean; normals in gauge units."""
-    if corners.shape[1] == 1:
-        low, high = corners.min(), corners.max()
-        if low == high:
-            raise InputError(f"{name}: the corners are all {low:g}: they span no interval")
-        half = (high - low) / 2
-        return (
-            np.array([[low], [high]]),
-            np.array([low + half]),
-            np.array([[1 / half], [-1 / half]]),
-        )
-    from scipy.spatial import ConvexHull, QhullError
-
-    try:
-        hull = ConvexHull(corners)
-    except QhullError:
-        raise InputError(
-            f"{name}: {len(corners)} corners span no body in {corners.shape[1]} dimensions"
-        ) from None
-    corners = corners[hull.vertices]
-    centre = corners.mean(axis=0)
-    directions, offsets = hull.equations[:, :-1], hull.equations[:, -1]
-    normals = directions / (-offsets - directions @ centre)[:, None] + 0.0
-    # In more than two dimensions a facet with many corners is listed once for each of its parts.
-    _, first = np.unique(normals.round(9), axis=0, return_index=True)
-    return corners, centre, normals[np.sort(first)]
-
-
 def similarities(name: str, corners: Any, ratio: float, shifts: Any, **options: Any) -> Fractal:
     """The fractal of the maps x -> ratio x + b_i, for shifts b (r, d)."""
-    shifts = np.asarray(shifts, float)
+    shifts = _array(f"{name}: shifts", shifts, 2)
     matrices = np.tile(ratio * np.eye(shifts.shape[1]), (len(shifts), 1, 1))
     return Fractal(name, corners, matrices, shifts, **options)
 
@@ -382,6 +320,19 @@ def get_fractal(name: str, ratio: float | None = None) -> Fractal:
 
 
 def _ratio(ratio: float) -> float:
-    if not 0 < ratio < 1:
-        raise InputError(f"ratio is {ratio}: accepted are numbers above 0 and below 1")
+    if not isinstance(ratio, Real) or not 0 < ratio < 1:
+        raise InputError(f"ratio is {ratio!r}: accepted are numbers above 0 and below 1")
     return float(ratio)
+
+
+def _array(what: str, values: Any, axes: int) -> Points:
+    try:
+        array = np.array(values, float)
+    except (TypeError, ValueError):
+        raise InputError(f"{what} are no table of numbers") from None
+    if array.ndim != axes or array.size == 0:
+        raise InputError(f"{what} have shape {array.shape}: needed are {axes} axes")
+    if not np.isfinite(array).all():
+        raise InputError(f"{what} hold numbers that are not finite")
+    array.flags.writeable = False
+    return array

@@ -188,6 +188,8 @@ def test_other_bad_fractals_are_refused() -> None:
         similarities("out", [[0.0], [1.0]], 0.3, [[0.0], [0.75]])
     with refused("span no body in 2 dimensions"):
         similarities("line", [[0.0, 0], [1, 1], [2, 2]], 0.3, [[0.0, 0], [1, 1]])
+    with refused("list: shifts have shape (2,)"):
+        similarities("list", [[0.0], [1.0]], 0.3, [0.0, 0.7])
     with refused("span no interval"):
         similarities("point", [[1.0], [1.0]], 0.3, [[0.0], [1.0]])
     with refused("1 matrices and 1 shifts"):
@@ -206,9 +208,9 @@ def test_names_and_ratios() -> None:
         get_fractal("sierpinsky")
     with refused("ratio 0.4 of vicsek", "cantor and dust"):
         get_fractal("vicsek", 0.4)
-    for ratio in (0.0, 1.0, -0.3, float("nan")):
+    for ratio in (0.0, 1.0, -0.3, float("nan"), "a third"):
         with refused("above 0 and below 1"):
-            get_fractal("cantor", ratio)
+            get_fractal("cantor", ratio)  # type: ignore[arg-type]
 
 
 def test_the_number_of_cells() -> None:
