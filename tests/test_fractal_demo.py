@@ -14,6 +14,7 @@ from networks import refused
 from rich.console import Console
 
 from scratchnet.demos.command_line import main
+from scratchnet.demos.fractal import experiment
 from scratchnet.demos.fractal.command import plot, record, report, run
 from scratchnet.demos.fractal.experiment import (
     Course,
@@ -271,9 +272,19 @@ def test_progress_adds_up_to_its_total() -> None:
     assert done == pytest.approx(total_cost(SMALL))
 
 
-def test_the_time_of_a_run_is_foretold_from_a_few_steps() -> None:
-    few, many = (replace(SMALL, steps=steps, curriculum=False) for steps in (400, 4000))
-    assert 0 < expected_seconds(few) < expected_seconds(many)
+def test_the_time_of_a_run_is_foretold_from_a_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a made-up clock a step takes 0.1 s, and recording the first one 5 s that do not count."""
+    clock = [0.0]
+
+    def slow_fit(model: object, X: Any, y: Any, *, batch_size: int, **_: object) -> None:
+        clock[0] += 5 + 0.1 * X.shape[1] / batch_size
+
+    monkeypatch.setattr(experiment, "fit", slow_fit)
+    monkeypatch.setattr(experiment.time, "perf_counter", lambda: clock[0])
+    alone = replace(SMALL, steps=400, curriculum=False)
+    steps = alone.epochs * alone.steps_per_epoch * len(alone.depths)
+    assert expected_seconds(alone) == pytest.approx(0.1 * steps)
+    assert expected_seconds(replace(alone, curriculum=True)) > 0.1 * steps
 
 
 def test_settings_of_paper_and_quick() -> None:
