@@ -45,7 +45,8 @@ def report(result: Result, console: Console) -> None:
             )
             console.print(*lines, sep="\n", markup=False)
 
-    console.print(f"\n[bold]1. Circuits for the parity of {result.inputs} inputs[/]\n")
+    inputs = "1 input" if result.inputs == 1 else f"{result.inputs} inputs"
+    console.print(f"\n[bold]1. Circuits for the parity of {inputs}[/]\n")
     console.print(circuit_table(result))
     console.print("The same as formulas, for n inputs from 2 on:\n")
     console.print(formula_table())
@@ -241,9 +242,10 @@ def verification_sentences(result: Result) -> Iterator[str]:
     if done:
         rows = sum(each.verification.rows for each in done if each.verification)
         how = "and is right on every one" if not wrong else f"and {len(wrong)} err somewhere"
+        inputs = f"{sizes[0]} to {sizes[-1]} inputs" if sizes[1:] else f"n = {sizes[0]}"
         yield (
-            f"Each of {len(done)} circuits, for {sizes[0]} to {sizes[-1]} inputs, was run on all "
-            f"of its rows ({rows:,} in all) {how}."
+            f"Each of {len(done)} circuits, for {inputs}, was run on all of its rows ({rows:,} in "
+            f"all) {how}."
         )
     for each in wrong:
         assert each.verification is not None

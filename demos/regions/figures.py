@@ -122,8 +122,10 @@ def mosaic_figure(result: Result) -> Figure:
     columns = 2 if len(drawn) == 4 else len(drawn)
     rows = -(-len(drawn) // columns)
     figure, axes = new_figure(rows, columns, width=3.7 * columns, height=4.0 * rows, squeeze=False)
+    figure.set_layout_engine("compressed")
     for panel, each in zip(axes.ravel(), drawn, strict=True):
-        when = f"after {each.epochs:,} steps" if each.epochs else "before training"
+        steps = "1 step" if each.epochs == 1 else f"{each.epochs:,} steps"
+        when = f"after {steps}" if each.epochs else "before training"
         accuracy = f"{each.test_accuracy[0]:.0%} of test points right"
         title = f"{when}: {counted(each.mosaic)}\n{accuracy}"
         draw_mosaic(panel, each.mosaic, settings.extent, title)
@@ -142,6 +144,7 @@ def depth_figure(result: Result) -> Figure:
     """Before and after training: one column for each architecture."""
     rows, settings = result.rows, result.settings
     figure, axes = new_figure(2, len(rows), width=2.7 * len(rows), height=6.0, squeeze=False)
+    figure.set_layout_engine("compressed")
     for column, row in zip(axes.T, rows, strict=True):
         name = layers_in_words(row.architecture)
         for panel, when, each in zip(
@@ -178,12 +181,13 @@ def count_figure(result: Result) -> Figure:
         course.axhline(at_start, color=GREY, linestyle="--", label="N²/2")
     later = [epoch for epoch in result.settings.checkpoints() if epoch]
     course.set_xscale("symlog", linthresh=later[0], linscale=0.4)
+    seeds = result.settings.seeds
     course.set(
         xticks=[0, *later],
         xticklabels=["0", *map(str, later)],
         xlabel="training steps",
         ylabel="linear regions in the window",
-        title=f"Mean of {result.settings.seeds} seeds, band: 95 % interval",
+        title=f"Mean of {seeds} seeds, band: 95 % interval" if seeds > 1 else "One seed",
     )
     course.minorticks_off()
     course.margins(x=0.03)

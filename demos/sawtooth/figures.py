@@ -79,11 +79,12 @@ def piece_figure(result: Result) -> Figure:
     ):
         samples = np.array([getattr(each, name) for each in random]).T
         mean_with_band(axes, some, samples, label, color, marker=marker, markersize=4)
+    bands = "; bands: 95 % interval" if result.settings["seeds"] > 1 else ""
     axes.set(
         yscale="log",
         xlabel="hidden units n, two in each layer of the sawtooth",
         ylabel="linear pieces on [0, 1]",
-        title="The same units, deep or wide; bands: 95 % interval",
+        title=f"The same units, deep or wide{bands}",
     )
     axes.set_ylim(bottom=0.7)
     axes.legend(loc="upper left")

@@ -210,7 +210,7 @@ def comparison(square: Square) -> str:
     ratio = f"{magnitude(times)} times those of the deep network"
     return (
         f"For the error of depth {square.depth}, which has {square.units} hidden units, one hidden "
-        f"layer needs at least {square.at_least:,} units, "
+        f"layer needs at least {square.at_least:,} unit{'s' * (square.at_least != 1)}, "
         f"{'fewer than the deep network' if times < 1 else ratio}."
     )
 
@@ -222,10 +222,11 @@ def limits(result: Result) -> Iterator[str]:
         f"depth {MOST_COUNTED_DEPTH}, and one layer is built up to depth {DEEPEST_SHALLOW}, which "
         "is a million units."
     )
+    seeds = settings["seeds"]
+    sample = f"means are over {seeds} networks" if seeds > 1 else "of one network of each shape"
     yield (
         "Random weights are those of He's initialisation, biases are normal with standard "
-        f"deviation {settings['bias_deviation']:g}; pieces on [0, 1] are counted exactly, means "
-        f"are over {settings['seeds']} networks."
+        f"deviation {settings['bias_deviation']:g}; pieces on [0, 1] are counted exactly, {sample}."
     )
     if result.interrupted:
         yield f"The run was interrupted after depth {result.folds[-1].depth}."

@@ -86,29 +86,32 @@ class PiecewiseLinear:
         gradients = np.empty((len(patterns), self.outputs, self.coordinates))
         offsets = np.empty((len(patterns), self.outputs))
         steps = fused(self.steps)
-        order = np.argsort(row_keys(patterns, backwards=True))
+        ends = np.cumsum(self.hidden, dtype=int)
+        *layers, rest = (np.packbits(each, axis=1) for each in np.split(patterns, ends, axis=1))
+        order = np.argsort(byte_keys(np.concatenate([*layers[::-1], rest], axis=1)))
         rows = max(1, ENTRIES_PER_BLOCK // max((*self.hidden, 1)))
         for start in range(0, len(order), rows):
             block = order[start : start + rows]
+            bits = [layer.take(block, axis=0) for layer in layers]
             for output in range(self.outputs):
-                gradient, offset = self._one_output(steps, patterns[block], output)
+                gradient, offset = self._one_output(steps, bits, len(block), output)
                 gradients[block, output], offsets[block, output] = gradient, offset
         return gradients, offsets
 
     def _one_output(
-        self, steps: list[Step], patterns: np.ndarray, output: int
+        self, steps: list[Step], layers: list[np.ndarray], regions: int, output: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """The gradient (R, coordinates) and offset (R,) of one output, for sorted patterns.
 
-        `gradient` and `offset` have a row for each group of regions that agree in all layers from
-        the present one on.
+        `layers` has the bits of each hidden layer's patterns. `gradient` and `offset` have a row
+        for each group of regions that agree in all layers from the present one on.
         """
         gradient = np.zeros((1, self.outputs))
         gradient[0, output] = 1
         offset = np.zeros(1)
-        group = np.zeros(len(patterns), int)
-        is_first = np.arange(len(patterns)) == 0
-        end = patterns.shape[1]
+        group = np.zeros(regions, int)
+        is_first = np.arange(regions) == 0
+        layers_from_the_last = reversed(layers)
         kept: list[np.ndarray] = []
         for step in reversed(steps):
             if isinstance(step, Affine):
@@ -119,11 +122,10 @@ class PiecewiseLinear:
             elif isinstance(step, PutAside):
                 gradient = gradient + kept.pop()
             else:
-                active = patterns[:, end - gradient.shape[1] : end]
-                end -= gradient.shape[1]
-                bits = np.packbits(active, axis=1)
+                bits = next(layers_from_the_last)
                 is_first[1:] |= (bits[1:] != bits[:-1]).any(axis=1)
-                before, active = group[is_first], active[is_first]
+                before, bits = group[is_first], bits[is_first]
+                active = np.unpackbits(bits, axis=1, count=gradient.shape[1]).view(bool)
                 gradient, offset, *kept = (
                     each.take(before, axis=0) for each in (gradient, offset, *kept)
                 )
@@ -138,15 +140,16 @@ class PiecewiseLinear:
         return gradient[group], offset[group]
 
 
-def row_keys(patterns: np.ndarray, backwards: bool = False) -> np.ndarray:
-    """(N,) from booleans (N, n): each row as one value of many bytes, to sort and compare by.
+def row_keys(patterns: np.ndarray) -> np.ndarray:
+    """(N,) from booleans (N, n): each row as one value of many bytes, to sort and compare by."""
+    return byte_keys(np.packbits(patterns, axis=1))
 
-    With `backwards` the last columns count most in their order, up to those in one byte.
-    """
-    bits = np.packbits(patterns, axis=1)
+
+def byte_keys(rows: np.ndarray) -> np.ndarray:
+    """(N,) from bytes (N, n): each row as one value."""
     # The further byte is for rows of no entries.
-    bits = np.pad(bits[:, ::-1] if backwards else bits, ((0, 0), (0, 1)))
-    return bits.view(f"V{bits.shape[1]}")[:, 0]
+    rows = np.pad(rows, ((0, 0), (0, 1)))
+    return rows.view(f"V{rows.shape[1]}")[:, 0]
 
 
 def fused(steps: Sequence[Step]) -> list[Step]:

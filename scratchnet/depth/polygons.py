@@ -26,14 +26,14 @@ class Rows:
     def all(self) -> np.ndarray:
         return self._storage[: self._count]
 
-    def append(self, rows: np.ndarray) -> None:
-        count = self._count + len(rows)
-        if count > len(self._storage):
-            storage = np.empty((3 * count, *rows.shape[1:]), self._storage.dtype)
-            storage[: self._count] = self.all
+    def extend(self, count: int) -> np.ndarray:
+        """`count` new rows behind the others, to be filled."""
+        first, self._count = self._count, self._count + count
+        if self._count > len(self._storage):
+            storage = np.empty((3 * self._count, *self._storage.shape[1:]), self._storage.dtype)
+            storage[:first] = self._storage[:first]
             self._storage = storage
-        self._storage[self._count : count] = rows
-        self._count = count
+        return self._storage[first : self._count]
 
 
 class Polygons(Pieces):
@@ -152,8 +152,8 @@ class Cutting:
 
         self._widen_polygons(parts.shape[1])
         self.pieces.polygons[rows] = parts[: len(rows)]
-        self.pieces.polygon_rows.append(parts[len(rows) :])
-        self.origin.append(self.origin.all[rows])
+        self.pieces.polygon_rows.extend(len(rows))[...] = parts[len(rows) :]
+        self.origin.extend(len(rows))[...] = self.origin.all[rows]
 
     def _cut_edges(self, start: np.ndarray, end: np.ndarray, column: int) -> np.ndarray:
         """The numbers of new vertices where z is 0 on the edges; two mentions of an edge share."""
@@ -162,18 +162,17 @@ class Cutting:
         edges, mention = np.unique(edge, return_inverse=True)
         low, high = np.divmod(edges, count)
         z_low, z_high = self.pieces.values[low, column], self.pieces.values[high, column]
-        self.pieces.value_rows.append(self._interpolated(low, high, z_low / (z_low - z_high)))
+        self._add_vertices(low, high, z_low / (z_low - z_high))
         return count + mention
 
-    def _interpolated(self, low: np.ndarray, high: np.ndarray, share: np.ndarray) -> np.ndarray:
-        """All values at that share of the way; where z is 0 up to rounding, it is 0."""
-        start, new = self.pieces.values.take(low, axis=0), self.pieces.values.take(high, axis=0)
-        new -= start
-        new *= share[:, None]
-        new += start
+    def _add_vertices(self, low: np.ndarray, high: np.ndarray, share: np.ndarray) -> None:
+        """New vertices at that share of the way, with all values; 0 up to rounding is 0."""
+        start, change = self.pieces.values.take(low, axis=0), self.pieces.values.take(high, axis=0)
+        change -= start
+        change *= share[:, None]
+        new = np.add(start, change, out=self.pieces.value_rows.extend(len(low)))
         z = new[:, self.first : self.first + len(self.limit)]
-        z[(z <= self.limit) & (z >= -self.limit)] = 0
-        return new
+        z[np.abs(z) <= self.limit] = 0
 
     def _widen_polygons(self, width: int) -> None:
         polygons = self.pieces.polygons
@@ -214,8 +213,8 @@ class Cutting:
         on_edge = np.stack([low[edge], high[edge], first[edge] + rank])
         (new_low, new_high, point), number = np.unique(on_edge, axis=1, return_inverse=True)
         number = len(self.pieces.values) + number.reshape(-1)
-        self.pieces.value_rows.append(self._interpolated(new_low, new_high, share[point]))
-        self.pieces.site_rows.append(sites + point)
+        self._add_vertices(new_low, new_high, share[point])
+        self.pieces.site_rows.extend(len(point))[...] = sites + point
         rank = np.where(forward[edge], rank, many[edge] - 1 - rank)
         self._insert(number, corner[edge], rank)
 

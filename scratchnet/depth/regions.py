@@ -210,10 +210,10 @@ def _same_map(
     gradients: np.ndarray, offsets: np.ndarray, left: np.ndarray, right: np.ndarray
 ) -> np.ndarray:
     """(pairs,): whether regions `left` and `right` have the same affine map, up to rounding."""
-    maps = np.concatenate([gradients.reshape(len(gradients), -1), offsets], axis=1)
-    size = np.abs(maps).max(axis=1)
+    maps = [*np.moveaxis(gradients, 0, 2).reshape(-1, len(gradients)), *offsets.T]
+    size = np.max(np.abs(maps), axis=0)
     tolerance = OF_OWN_SIZE * np.maximum(size[left], size[right]) + OF_ALL * size.max()
-    return np.abs(maps[left] - maps[right]).max(axis=1) <= tolerance
+    return np.all([np.abs(each[left] - each[right]) <= tolerance for each in maps], axis=0)
 
 
 def _merged(count: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
