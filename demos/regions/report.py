@@ -239,7 +239,8 @@ def bounds_table(found: list[tuple[Architecture, int]]) -> Table:
 BOUND_SOURCES = (
     "N²/2: Hanin and Rolnick 2019, for random weights. Best has at least: Montúfar et al. 2014. "
     "None has more than: Serra et al. 2018. Textbook: what single layers allow, multiplied. "
-    "One layer of as many neurons: Zaslavsky 1975. The bounds are for the whole plane."
+    "One layer of as many neurons: Zaslavsky 1975. The bounds are for the whole plane; the counts "
+    "are the window's, where parts of one region that meet only outside of it count as several."
 )
 
 
