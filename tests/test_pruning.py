@@ -19,9 +19,11 @@ from scratchnet import (
     Model,
     ReLU,
     Residual,
+    Tanh,
     clip_gradients,
     evaluate_loss,
     fit,
+    get_backend,
     mlp,
 )
 from scratchnet.compacting import compact
@@ -441,6 +443,14 @@ def test_a_dead_neurons_constant_goes_into_the_next_bias() -> None:
         "2.weight": [[7.0]],
         "2.bias": [10.5],
     }
+
+
+def test_the_constants_are_exact_where_the_backend_rounds() -> None:
+    model = Model(Linear(1, 2), Tanh(), Linear(2, 1), backend=get_backend("numpy", "bf16"))
+    # 1/3 is no bf16 number; the second neuron is left.
+    model.parameter_buffer[...] = [0, 1, 1 / 3, 0, 1 / 3, 1, 0]
+    bias = compact(model).state_dict()["2.bias"]
+    assert bias.tolist() == pytest.approx([np.tanh(1 / 3) / 3], rel=1e-6)
 
 
 def test_neurons_die_in_a_row() -> None:
