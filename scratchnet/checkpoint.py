@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Backend, InputError, choose
+from scratchnet.backends.errors import positive_whole
 from scratchnet.files import write_atomically
 from scratchnet.layers import (
     GELU,
@@ -222,6 +223,7 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
 
 def checkpoints(path: str | Path, optimizer: Optimizer, every: int) -> Callable[..., None]:
     """A callback for `fit` that writes a checkpoint after every so many epochs, over the last."""
+    positive_whole("every of checkpoints", every)
 
     def callback(epoch: int, model: Model, loss: Any) -> None:
         if (epoch + 1) % every == 0:

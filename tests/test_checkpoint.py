@@ -193,6 +193,11 @@ def test_a_training_that_was_stopped_gives_the_bits_of_one_that_was_not(
     assert (again.mask_buffer is None) == (not masked)
 
 
+def test_checkpoints_after_every_zero_epochs_are_refused(tmp_path: Path) -> None:
+    with refused("every of checkpoints is 0"):
+        checkpoints(tmp_path / "run", Adam(mlp((2, 1))), 0)
+
+
 def test_a_checkpoint_goes_into_buffers_that_exist(tmp_path: Path) -> None:
     """Recordings and views of them stay valid."""
     model = trained()
