@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, Backend, InputError, get_backend
-from scratchnet.backends.errors import positive_whole
+from scratchnet.backends.errors import positive_whole, whole_number
 from scratchnet.init import Initializer
 from scratchnet.layers import (
     BatchNorm,
@@ -57,15 +57,14 @@ class Model:
         """
         if dtype not in FLOAT_TYPES:
             raise InputError(f"dtype {dtype} of a model: accepted are {' and '.join(FLOAT_TYPES)}")
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-            raise InputError(f"seed {seed!r}: accepted are whole numbers from 0")
+        seed = whole_number("seed", seed)
         if ensemble is not None:
             positive_whole("ensemble", ensemble)
         self.root = Sequential(*layers)
         self.backend = get_backend(backend)
         self.dtype = dtype
         self.ensemble = ensemble
-        self.seeds = tuple(range(int(seed), int(seed) + (ensemble or 1)))
+        self.seeds = tuple(range(seed, seed + (ensemble or 1)))
         self._allocate()
         self._initialize()
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, InputError
-from scratchnet.backends.errors import positive_whole
+from scratchnet.backends.errors import positive_whole, whole_number
 from scratchnet.batches import Batches, checked_data
 from scratchnet.losses import Loss, get_loss
 from scratchnet.model import Model, evaluating
@@ -106,10 +106,8 @@ def fit(
         raise InputError(f"optimizer is {optimizer!r}: accepted is one such as Adam(model)")
     if optimizer.model is not model:
         raise InputError("the optimizer belongs to another model than the one to train")
-    if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 0:
-        raise InputError(f"epochs is {epochs!r}: accepted are whole numbers from 0")
-    if not isinstance(first_epoch, (int, np.integer)) or not 0 <= first_epoch <= epochs:
-        raise InputError(f"first_epoch is {first_epoch!r}: accepted are 0 to {epochs}, the epochs")
+    whole_number("epochs", epochs)
+    whole_number("first_epoch", first_epoch, 0, epochs, "the epochs")
     if callable(callbacks):
         raise InputError("callbacks is a single function: accepted is a list of functions")
     if clip_norm is not None and not clip_norm > 0:
