@@ -170,14 +170,13 @@ def save_checkpoint(path: str | Path, model: Model, optimizer: Optimizer, epochs
     Parameters, masks, running averages, the state of Dropout, and the optimizer's with its count of
     steps, bit for bit.
     """
-    arrays = _training_state(model, optimizer)
     header = {
         **_description(model, optimizer),
         "epochs": epochs,
         "steps": optimizer.steps,
         "has_mask": model.mask_buffer is not None,
     }
-    _write(Path(path), arrays, {"checkpoint": header})
+    _write(Path(path), _training_state(model, optimizer), {"checkpoint": header})
 
 
 def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int:
@@ -248,7 +247,9 @@ def _training_state(model: Model, optimizer: Optimizer) -> dict[str, Any]:
 
 
 def _description(model: Model, optimizer: Optimizer) -> dict[str, Any]:
-    """What must be the same where training goes on."""
+    """What must be the same where training goes on. Raises `InputError` for two models."""
+    if optimizer.model is not model:
+        raise InputError("a checkpoint of a model and the optimizer of another: needs its own")
     return {
         "format": FORMAT,
         "layers": architecture(model),

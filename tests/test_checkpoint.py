@@ -193,6 +193,14 @@ def test_a_training_that_was_stopped_gives_the_bits_of_one_that_was_not(
     assert (again.mask_buffer is None) == (not masked)
 
 
+def test_a_model_and_the_optimizer_of_another_are_refused(tmp_path: Path) -> None:
+    model, other = mlp((2, 1)), mlp((2, 1))
+    save_checkpoint(tmp_path / "run", model, Adam(model), 1)
+    for save_or_load in (lambda *two: save_checkpoint(*two, 1), load_checkpoint):
+        with refused("optimizer of another"):
+            save_or_load(tmp_path / "run", model, Adam(other))
+
+
 def test_checkpoints_after_every_zero_epochs_are_refused(tmp_path: Path) -> None:
     with refused("every of checkpoints is 0"):
         checkpoints(tmp_path / "run", Adam(mlp((2, 1))), 0)
