@@ -17,6 +17,7 @@ from scratchnet.program import (
     eager,
     owner,
     recorded,
+    reuse_dead_buffers,
     write_directly,
 )
 from scratchnet.tensor import result
@@ -197,6 +198,26 @@ def test_what_is_copied_and_also_returned_or_read_stays_where_it_is() -> None:
             BACKEND.copy(product, out=target)
         outcome = product if is_outcome else BACKEND.ones((), "float32")
         assert write_directly(calls, outcome, BACKEND) == calls
+
+
+@pytest.mark.parametrize(
+    ("op", "may_write_onto_its_input"),
+    [
+        (lambda x: BACKEND.add(x, 1.0), True),
+        (lambda x: BACKEND.add(x.mT, 1.0), False),
+        (lambda x: BACKEND.matmul(x, x), False),
+        (lambda x: BACKEND.softmax(x, -1), True),
+        (lambda x: BACKEND.concatenate([x[:1], x[1:]], 0), False),
+    ],
+)
+def test_only_what_reads_each_place_for_itself_writes_onto_what_it_reads(
+    op: Callable[[Any], Any], may_write_onto_its_input: bool
+) -> None:
+    with BACKEND.recording() as calls:
+        x = BACKEND.add(BACKEND.ones((3, 3), "float32"), 1.0)
+        outcome = BACKEND.add(op(x), 1.0)
+    first, *_, last, _ = reuse_dead_buffers(calls, outcome, BACKEND)
+    assert np.shares_memory(first.out, last.out) == may_write_onto_its_input
 
 
 def test_the_listing_names_parameters_and_gradients() -> None:

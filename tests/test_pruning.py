@@ -438,7 +438,8 @@ def test_the_compacted_network_computes_what_the_masked_one_does(
     else:
         prune(model, sparsity=share)
     smaller = compact(model)
-    assert smaller.parameter_count <= model.parameter_count
+    assert smaller.parameter_count <= model.parameter_count and smaller.training
+    assert not compact(model.eval()).training
     X = rng.normal(size=(20, 3))
     expected = model.predict(X)
     scale = max(1.0, np.abs(expected).max())
