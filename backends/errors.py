@@ -33,11 +33,23 @@ def choose(kind: str, name: str, table: Mapping[str, Value]) -> Value:
     raise InputError(f"unknown {kind} {name!r}: known are {', '.join(table)}{hint}")
 
 
+def whole_number(
+    what: str, value: Any, lowest: int = 0, highest: int | None = None, why: str = ""
+) -> int:
+    """`value` as an int, or `InputError` where it is no whole number from `lowest` to `highest`."""
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_whole or value < lowest or (highest is not None and value > highest):
+        limit = "" if highest is None else f" to {highest}"
+        reason = f" ({why})" if why else ""
+        raise InputError(
+            f"{what} is {value!r}: accepted are whole numbers from {lowest}{limit}{reason}"
+        )
+    return int(value)
+
+
 def positive_whole(what: str, value: Any) -> int:
     """`value` as an int, or `InputError` where it is not a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise InputError(f"{what} is {value!r}: accepted are whole numbers from 1")
-    return int(value)
+    return whole_number(what, value, 1)
 
 
 def nonnegative(what: str, value: float) -> float:

@@ -24,9 +24,6 @@ from scratchnet.backends.numpy_backend import NumpyBackend
 
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 
-UNIT_ROUNDOFF = {"fp32": 2.0**-24, "tf32": 2.0**-11, "bf16": 2.0**-8, "fp16": 2.0**-11}
-"""The largest relative error of rounding one normal number."""
-
 
 def check_precise_dtype(precision: str, dtype: Any) -> None:
     """Raise `InputError` where an array of this dtype is asked for beside a rounded product."""

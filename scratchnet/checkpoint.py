@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Backend, InputError, choose
+from scratchnet.backends.errors import positive_whole
 from scratchnet.files import write_atomically
 from scratchnet.layers import (
     GELU,
@@ -169,14 +170,13 @@ def save_checkpoint(path: str | Path, model: Model, optimizer: Optimizer, epochs
     Parameters, masks, running averages, the state of Dropout, and the optimizer's with its count of
     steps, bit for bit.
     """
-    arrays = _training_state(model, optimizer)
     header = {
         **_description(model, optimizer),
         "epochs": epochs,
         "steps": optimizer.steps,
         "has_mask": model.mask_buffer is not None,
     }
-    _write(Path(path), arrays, {"checkpoint": header})
+    _write(Path(path), _training_state(model, optimizer), {"checkpoint": header})
 
 
 def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int:
@@ -222,6 +222,7 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
 
 def checkpoints(path: str | Path, optimizer: Optimizer, every: int) -> Callable[..., None]:
     """A callback for `fit` that writes a checkpoint after every so many epochs, over the last."""
+    positive_whole("every of checkpoints", every)
 
     def callback(epoch: int, model: Model, loss: Any) -> None:
         if (epoch + 1) % every == 0:
@@ -246,7 +247,9 @@ def _training_state(model: Model, optimizer: Optimizer) -> dict[str, Any]:
 
 
 def _description(model: Model, optimizer: Optimizer) -> dict[str, Any]:
-    """What must be the same where training goes on."""
+    """What must be the same where training goes on. Raises `InputError` for two models."""
+    if optimizer.model is not model:
+        raise InputError("a checkpoint of a model and the optimizer of another: needs its own")
     return {
         "format": FORMAT,
         "layers": architecture(model),

@@ -33,7 +33,7 @@ def compact(model: Model) -> Model:
         raise InputError("compacting an ensemble: take one network out of it, model.network(i)")
     blocks = chain(model)
     state = {name: each.astype(np.float64) for name, each in model.state_dict().items()}
-    kept = _fold_constants(model, blocks, state)
+    kept = _fold_constants(blocks, state)
     _drop_unheard(blocks, state, kept)
     layers: list[Layer] = []
     smaller_state: dict[str, Any] = {}
@@ -53,7 +53,7 @@ def compact(model: Model) -> Model:
 PARTS = ("weight", "bias")
 
 
-def _fold_constants(model: Model, blocks: Sequence[Block], state: dict[str, Any]) -> list[Any]:
+def _fold_constants(blocks: Sequence[Block], state: dict[str, Any]) -> list[Any]:
     """Take out neurons without incoming weights, first layer first; which neurons are left of each.
 
     Each next bias gets what it got from them: b <- b + c W, with c their outputs.
@@ -62,7 +62,7 @@ def _fold_constants(model: Model, blocks: Sequence[Block], state: dict[str, Any]
     for i, (block, following) in enumerate(zip(blocks, blocks[1:], strict=False)):
         weight, bias = (state[f"{block.name}.{part}"] for part in PARTS)
         constant = _but_one(~weight.any(axis=0))
-        outputs = _outputs_for_constants(model, block, bias, state)
+        outputs = _outputs_for_constants(block, bias, state)
         after = state[f"{following.name}.weight"]
         state[f"{following.name}.bias"] += outputs[constant] @ after[constant]
         _keep(state, block, following, ~constant)
@@ -89,7 +89,7 @@ def _keep(state: dict[str, Any], block: Block, following: Block, stays: Any) -> 
     state[f"{following.name}.weight"] = state[f"{following.name}.weight"][stays]
 
 
-def _outputs_for_constants(model: Model, block: Block, bias: Any, state: Mapping[str, Any]) -> Any:
+def _outputs_for_constants(block: Block, bias: Any, state: Mapping[str, Any]) -> Any:
     """What the block puts out where its Linear layer puts out its bias, in eval mode."""
     values = bias
     for name, layer in block.followers:
@@ -98,7 +98,8 @@ def _outputs_for_constants(model: Model, block: Block, bias: Any, state: Mapping
             standard = (values - state[f"{name}.running_mean"]) / scale
             values = standard * state[f"{name}.weight"] + state[f"{name}.bias"]
         elif not isinstance(layer, Dropout):
-            values = layer.forward(Tensor(values, "float64", model.backend, False)).numpy()
+            # On the host, in float64: the model's backend may round what it computes with.
+            values = layer.forward(Tensor(values, "float64", "numpy", requires_grad=False)).numpy()
     return values
 
 

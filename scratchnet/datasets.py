@@ -21,7 +21,7 @@ import math
 
 import numpy as np
 
-from scratchnet.backends.errors import InputError, nonnegative, positive_whole
+from scratchnet.backends.errors import InputError, nonnegative, positive_whole, whole_number
 from scratchnet.extras import require
 
 Seed = int | np.random.Generator
@@ -41,7 +41,7 @@ def xor(
     .999999 at noise 0.1, .988 at 0.2 and .909 at 0.3.
     """
     points = 4 if points is None else points
-    _check_points(points)
+    whole_number("points", points, 2)
     nonnegative("noise", noise)
     corner = np.arange(points) % 4
     bits = np.stack([corner // 2, corner % 2], axis=1)
@@ -62,7 +62,7 @@ def linearly_separable(
     from the plane (up to the rounding of `dtype`), so the Bayes accuracy is 1 and a single neuron
     reaches it.
     """
-    _check_points(points)
+    whole_number("points", points, 2)
     positive_whole("dimensions", dimensions)
     nonnegative("margin", margin)
     y = _blocks(points)
@@ -89,7 +89,7 @@ def circles(
     0.2 (the two densities of the radius, integrated). A line gets at most 2/3 without noise: it
     touches the inner circle and cuts off a third of the outer one.
     """
-    _check_points(points)
+    whole_number("points", points, 2)
     nonnegative("noise", noise)
     if not 0 < inner_radius < 1:
         raise InputError(f"inner_radius is {inner_radius}: accepted are 0 < inner_radius < 1")
@@ -122,7 +122,7 @@ def spirals(
     by less than 3e-8. Sampled with the true densities, it is .99 for noise 0.05 and .84 for noise
     0.1 at 2 turns, and .9986 for noise 0.02 at 4 turns.
     """
-    _check_points(points)
+    whole_number("points", points, 2)
     if nonnegative("turns", turns) == 0:
         raise InputError(f"turns is {turns}: accepted are finite numbers above 0")
     nonnegative("noise", noise)
@@ -152,12 +152,11 @@ def chapter_spirals(
     1 - Phi(-2 / noise) - Phi(-(pi - 2) / noise): .99993 for noise 0.3 and .9978 for noise 0.4.
     The first point of each class is the origin, so one of the two is always misclassified.
     """
-    _check_points(points)
+    whole_number("points", points, 2)
     if points % 2:
         raise InputError(f"points is {points}: accepted are even numbers, half for each class")
     nonnegative("noise", noise)
-    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-        raise InputError(f"seed is {seed!r}: accepted are whole numbers from 0 to 2^32 - 1")
+    whole_number("seed", seed, 0, 2**32 - 1)
     generator = np.random.RandomState(seed)
     each = points // 2
     arms = []
@@ -208,11 +207,6 @@ def _generator(seed: Seed) -> np.random.Generator:
             f"seed is {seed!r}: accepted are whole numbers from 0 and numpy.random.Generator"
         )
     return np.random.default_rng(seed)
-
-
-def _check_points(points: int) -> None:
-    if positive_whole("points", points) < 2:
-        raise InputError(f"points is {points!r}: accepted are whole numbers from 2")
 
 
 def _check_dtype(dtype: str) -> str:

@@ -102,9 +102,15 @@ def check_directional_gradient(
     slope = sum(float((g * u).sum()) for g, u in zip(gradients, direction, strict=True))
     before = [tensor.backend.copy(tensor.data) for tensor in tensors]
 
+    def restore() -> None:
+        for tensor, start in zip(tensors, before, strict=True):
+            tensor.data[...] = start
+
     def at(distance: float) -> float:
-        for tensor, start, u in zip(tensors, before, direction, strict=True):
-            tensor.data[...] = start + tensor.backend.asarray(distance * u)
+        restore()
+        # Added, not set: one tensor may be given twice, and moves along both of its directions.
+        for tensor, u in zip(tensors, direction, strict=True):
+            tensor.data[...] += tensor.backend.asarray(distance * u)
         return float(weighted(*tensors).numpy().sum())
 
     floor = _smallest_slope(weighted, tensors)
@@ -112,8 +118,7 @@ def check_directional_gradient(
         with no_grad():
             numerical = _slope(at, step, floor, "the random direction")
     finally:
-        for tensor, start in zip(tensors, before, strict=True):
-            tensor.data[...] = start
+        restore()
     if not abs(slope - numerical) <= tolerance * max(floor, abs(numerical)):
         raise GradientError(
             f"slope along the random direction is {slope:.9g}, the difference quotient "

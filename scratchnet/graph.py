@@ -19,7 +19,7 @@ from scratchnet.tensor import Tensor
 # What calls of these functions, which several ops share, are named after.
 SHARED_BY_OPS = {
     "_power_of_number": "power",
-    "_larger_of": "maximum or minimum",
+    "_extreme_of_two": "maximum or minimum",
     "_extreme": "max or min",
     "_mean": "loss",
 }

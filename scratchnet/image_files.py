@@ -194,6 +194,6 @@ def _scaled(images: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def _checked(labels: np.ndarray, path: Path) -> np.ndarray:
-    if labels.size and not 0 <= labels.min() <= labels.max() < CLASSES:
-        raise InputError(f"{path}: a label of {labels.max()}, accepted are 0 to {CLASSES - 1}")
+    if (wrong := labels[(labels < 0) | (labels >= CLASSES)]).size:
+        raise InputError(f"{path}: a label of {wrong[0]}, accepted are 0 to {CLASSES - 1}")
     return labels.astype(np.int64)

@@ -49,7 +49,7 @@ def lecun_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
 
 def fan_out_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     """w ~ N(0, 2 / fan_out): the backward gradient keeps its size through ReLUs (He et al. 2015,
-    equation 14). The forward signal then has fan_in / fan_out times its size, layer by layer."""
+    equation 14). The signal's mean square is then multiplied by fan_in / fan_out in each layer."""
     return rng.standard_normal((fan_in, fan_out)) * math.sqrt(2 / fan_out)
 
 

@@ -1,8 +1,9 @@
 """Losses: how wrong the outputs are, as one number per network.
 
 A model's outputs have shape (N, k), or (E, N, k) for an ensemble of E networks; targets have N rows
-and are shared by the networks, or lead with E. The loss has shape () or (E,): the mean over the
-samples. `backward()` differentiates the sum over E, in which each network sees only its own loss.
+and are shared by the networks, or lead with E. They are constants: no gradient flows to them, also
+where they are given as a tensor. The loss has shape () or (E,): the mean over the samples.
+`backward()` differentiates the sum over E, in which each network sees only its own loss.
 """
 
 from __future__ import annotations

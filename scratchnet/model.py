@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, Backend, InputError, get_backend
-from scratchnet.backends.errors import positive_whole
+from scratchnet.backends.errors import positive_whole, whole_number
 from scratchnet.init import Initializer
 from scratchnet.layers import (
     BatchNorm,
@@ -57,15 +57,14 @@ class Model:
         """
         if dtype not in FLOAT_TYPES:
             raise InputError(f"dtype {dtype} of a model: accepted are {' and '.join(FLOAT_TYPES)}")
-        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-            raise InputError(f"seed {seed!r}: accepted are whole numbers from 0")
+        seed = whole_number("seed", seed)
         if ensemble is not None:
             positive_whole("ensemble", ensemble)
         self.root = Sequential(*layers)
         self.backend = get_backend(backend)
         self.dtype = dtype
         self.ensemble = ensemble
-        self.seeds = tuple(range(int(seed), int(seed) + (ensemble or 1)))
+        self.seeds = tuple(range(seed, seed + (ensemble or 1)))
         self._allocate()
         self._initialize()
 
@@ -213,9 +212,8 @@ class Model:
         if network is None:
             return state
         if self.ensemble is None or not 0 <= network < self.ensemble:
-            raise InputError(
-                f"network {network} of an ensemble of {self.ensemble}: no such network"
-            )
+            networks = "no ensemble" if self.ensemble is None else f"an ensemble of {self.ensemble}"
+            raise InputError(f"network {network} of {networks}: no such network")
         return {
             name: each[network].reshape(self._single_shapes[name]) for name, each in state.items()
         }
@@ -272,7 +270,7 @@ class Model:
     def apply_mask(self) -> None:
         """Set to 0 what the mask prunes, after parameters were written past it."""
         if self.mask_buffer is not None:
-            # A product would leave -0.0 of a negative parameter.
+            # A product would leave -0.0 of a negative parameter, and NaN of NaN.
             self.parameter_buffer[self.mask_buffer == 0] = 0
 
     def network(self, number: int) -> Model:
@@ -330,16 +328,22 @@ class Model:
 
 
 @contextmanager
-def evaluating(model: Model) -> Iterator[None]:
-    """Inside, the model is in eval mode and builds no graph; afterwards all modes are as before."""
+def in_mode(model: Model, training: bool) -> Iterator[None]:
+    """Inside, the model is in training or in eval mode; afterwards each layer's is as before."""
     before = [(layer, layer.training) for _, layer in model.root.walk()]
-    model.eval()
+    model.train(training)
     try:
-        with no_grad():
-            yield
+        yield
     finally:
         for layer, mode in before:
             layer.training = mode
+
+
+@contextmanager
+def evaluating(model: Model) -> Iterator[None]:
+    """Inside, the model is in eval mode and builds no graph; afterwards all modes are as before."""
+    with in_mode(model, training=False), no_grad():
+        yield
 
 
 def mlp(

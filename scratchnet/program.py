@@ -38,7 +38,8 @@ def recorded(step: Step, model: Model) -> Step:
     """`step`, which trains or evaluates `model`, as a function that records and replays it.
 
     Its arguments are arrays of the model's backend; the tensor that it returns is a constant with
-    numbers of its own. Raises `InputError` where the step reads numbers on the host, and, on the
+    numbers of its own. Any other array that the step makes is for the step alone: a replay may
+    overwrite it. Raises `InputError` where the step reads numbers on the host, and, on the
     second call, where a replay would differ from running it.
     """
     return RecordedStep(step, model) if _recording else step

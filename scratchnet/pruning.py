@@ -28,7 +28,7 @@ from scratchnet.backends import InputError, choose
 from scratchnet.batches import checked_data
 from scratchnet.layers import BatchNorm, Dropout, Layer, Linear
 from scratchnet.losses import Loss, get_loss
-from scratchnet.model import Model
+from scratchnet.model import Model, in_mode
 
 SCOPES = {"global": "all weights together", "layer": "each layer for itself"}
 
@@ -187,14 +187,11 @@ def connection_sensitivity(
     compute_loss = get_loss(loss)
     inputs, targets = checked_data(model, X, y, compute_loss)
     before = model.state_dict()
-    modes = [(layer, layer.training) for _, layer in model.root.walk()]
-    model.train()
     try:
-        compute_loss(model(inputs), targets).backward()
+        with in_mode(model, training=True):
+            compute_loss(model(inputs), targets).backward()
     finally:
         model.load_state_dict(before)
-        for layer, mode in modes:
-            layer.training = mode
     gradients = model.backend.to_numpy(model.gradient_buffer)
     return np.abs(model.backend.to_numpy(model.parameter_buffer) * gradients)
 

@@ -28,7 +28,8 @@ class Tensor:
     """An array and, for each tensor it was computed from, the rule that sends a gradient back.
 
     A tensor made from values is a *leaf*: it has no sources, and `backward()` leaves the gradient
-    of the differentiated result in its `grad`. A plain array or number in an op is a constant.
+    of the differentiated result in its `grad`. A plain array or number in an op is a constant, and
+    so is a leaf while `requires_grad` is False.
     """
 
     __slots__ = ("data", "backend", "sources", "requires_grad", "grad", "keeps_grad", "__weakref__")
@@ -49,7 +50,8 @@ class Tensor:
     ) -> None:
         """A leaf that holds `values`, as float32 unless they are a float64 array or dtype says so.
 
-        Raises `InputError` for a dtype other than float32 and float64.
+        A contiguous array of the backend that has this dtype already is not copied: the leaf shares
+        its memory. Raises `InputError` for a dtype other than float32 and float64.
         """
         self.backend = get_backend(backend)
         if dtype is None:
@@ -61,7 +63,7 @@ class Tensor:
         self.sources = ()
         self.requires_grad = requires_grad
         self.grad = None
-        self.keeps_grad = requires_grad
+        self.keeps_grad = False
 
     def backward(self) -> None:
         """Set `grad` of every leaf, and of every tensor that asked for it, to d(sum of self)/d(it).
@@ -90,7 +92,7 @@ class Tensor:
         ready = [(self, backend.ones(self.data.shape, self.data.dtype))]
         while ready:
             node, dy = ready.pop()
-            if node.keeps_grad:
+            if node.keeps_grad or not node.sources:
                 # A copy: after a + b both sources were sent this same array.
                 if node.grad is None:
                     node.grad = backend.empty(dy.shape, dy.dtype)
@@ -206,8 +208,9 @@ class Tensor:
         return ops.mean(self, axis, keepdims)
 
     def reshape(self, *shape: Any) -> Tensor:
-        """As `ops.reshape`; the shape is several numbers or one tuple."""
-        return ops.reshape(self, shape[0] if shape and isinstance(shape[0], tuple) else shape)
+        """As `ops.reshape`; the shape is several numbers, or a tuple or list of them."""
+        is_one = shape != () and isinstance(shape[0], (tuple, list))
+        return ops.reshape(self, shape[0] if is_one else shape)
 
     @property
     def mT(self) -> Tensor:

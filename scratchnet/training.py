@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, InputError
-from scratchnet.backends.errors import positive_whole
+from scratchnet.backends.errors import positive_whole, whole_number
 from scratchnet.batches import Batches, checked_data
 from scratchnet.losses import Loss, get_loss
 from scratchnet.model import Model, evaluating
@@ -48,7 +48,11 @@ class History:
     stopped: str = "epochs"
     """Why training ended: 'epochs', 'early stopping', 'callback', 'interrupted' or 'diverged'."""
     best_epoch: Any = None
-    """With early stopping, the epoch (of each network) whose parameters were kept."""
+    """With early stopping, the epoch (of each network) whose parameters were kept.
+
+    Where no epoch had a finite validation loss it is -1, or `first_epoch` - 1: the parameters are
+    those from before the training.
+    """
     diverged: list[Divergence] = field(default_factory=list)
 
     @property
@@ -89,25 +93,29 @@ def fit(
     on, which gives the same bits faster; a loss or layer that computes outside the backend needs
     record=False. `first_epoch` > 0 goes on with a training that has done so many of the `epochs`,
     in the order of mini-batches that it would have had: see `checkpoint.load_checkpoint`. Ctrl-C
-    ends the training and keeps what was done: see `History.stopped`.
+    ends the training and keeps what was done: see `History.stopped`. The model is left in training
+    mode.
 
     Raises `InputError`, before anything is changed, for data that is empty, not finite or of a
-    shape that does not fit, and for settings outside their range.
+    shape that does not fit, and for settings outside their range; in the first step for a loss of
+    another shape than () or (E,).
     """
     compute_loss = get_loss(loss)
-    optimizer = optimizer or Adam(model)
+    optimizer = Adam(model) if optimizer is None else optimizer
+    if not isinstance(optimizer, Optimizer):
+        raise InputError(f"optimizer is {optimizer!r}: accepted is one such as Adam(model)")
     if optimizer.model is not model:
         raise InputError("the optimizer belongs to another model than the one to train")
-    if isinstance(epochs, bool) or not isinstance(epochs, (int, np.integer)) or epochs < 0:
-        raise InputError(f"epochs is {epochs!r}: accepted are whole numbers from 0")
-    if not 0 <= first_epoch <= epochs:
-        raise InputError(f"first_epoch is {first_epoch}: accepted are 0 to {epochs}, the epochs")
+    whole_number("epochs", epochs)
+    whole_number("first_epoch", first_epoch, 0, epochs, "the epochs")
+    if callable(callbacks):
+        raise InputError("callbacks is a single function: accepted is a list of functions")
     if clip_norm is not None and not clip_norm > 0:
         raise InputError(f"clip_norm is {clip_norm}: accepted are numbers above 0")
     batches = Batches(model, *checked_data(model, X, y, compute_loss), batch_size)
     batches.skip(first_epoch)
     held_out = _checked_validation(model, validation, compute_loss)
-    stopping = EarlyStopping(model, patience, held_out is not None)
+    stopping = EarlyStopping(model, patience, held_out is not None, first_epoch)
 
     history = History()
     losses: list[Any] = []
@@ -119,10 +127,13 @@ def fit(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
             for epoch in range(first_epoch, epochs):
-                losses.append(_train_epoch(model, batches, step, history, epoch))
+                epoch_loss = _train_epoch(model, batches, step, history, epoch)
                 if held_out is not None:
-                    validation_losses.append(_evaluate(model, *held_out, compute_loss))
-                    stopping.update(epoch, validation_losses[-1])
+                    validation_loss = _evaluate(model, *held_out, compute_loss)
+                    stopping.update(epoch, validation_loss)
+                    validation_losses.append(validation_loss)
+                # Only now: an interruption before leaves both curves without this epoch.
+                losses.append(epoch_loss)
                 # A list, not a generator: every callback is called, whatever another one answers.
                 answers = [callback(epoch, model, losses[-1]) for callback in callbacks]
                 if len(history.diverged) == len(model.seeds):
@@ -173,6 +184,7 @@ class TrainingStep:
             model.backend.copy(model.parameter_buffer, out=before)
             inputs, targets = batches.select(*rows)
             loss = compute_loss(model(inputs), targets)
+            _check_shape(loss, model)
             loss.backward()
             if clip_norm is not None:
                 clip_gradients(model, clip_norm)
@@ -187,6 +199,15 @@ class TrainingStep:
     def __call__(self, *rows: Array) -> Tensor:
         self._prepare()
         return self._run(*rows)
+
+
+def _check_shape(loss: Tensor, model: Model) -> None:
+    """Raise `InputError` where a loss of the user's own is not one number per network."""
+    needed = () if model.ensemble is None else (model.ensemble,)
+    if not isinstance(loss, Tensor):
+        raise InputError(f"the loss is of type {type(loss).__name__}: needs a Tensor")
+    if loss.data.shape != needed:
+        raise InputError(f"the loss has shape {loss.shape}: needs {needed}, a number per network")
 
 
 def _train_epoch(
@@ -246,7 +267,9 @@ class EarlyStopping:
     no longer counts, so that a network stops at the same epoch alone and within an ensemble.
     """
 
-    def __init__(self, model: Model, patience: int | None, has_validation: bool) -> None:
+    def __init__(
+        self, model: Model, patience: int | None, has_validation: bool, first_epoch: int
+    ) -> None:
         if patience is not None:
             positive_whole("patience", patience)
             if not has_validation:
@@ -255,7 +278,7 @@ class EarlyStopping:
         self.patience = patience
         networks = len(model.seeds)
         self.best_loss = np.full(networks, np.inf)
-        self.best_epoch = np.zeros(networks, int)
+        self.best_epoch = np.full(networks, first_epoch - 1)
         self.done = np.zeros(networks, bool)
         buffers = [each for _, layer in model.root.walk() for each in layer.buffers.values()]
         self._arrays = [model.parameter_buffer, *buffers] if patience is not None else []
@@ -310,11 +333,11 @@ def accuracy(model: Model, X: Any, y: Any) -> Any:
 
     With one output, class 1 is predicted where it is above 0, which serves logits and the outputs
     0 and 1 of a circuit; with several outputs, the class of the largest. y (N,) holds each
-    sample's class.
+    sample's class. Raises `InputError` where there are none, or not one for each sample.
     """
     logits = model.predict(X)
     y = np.asarray(y).reshape(-1)
-    if logits.shape[-2] != len(y):
+    if logits.shape[-2] != len(y) or not len(y):
         raise InputError(f"{len(y)} labels for {logits.shape[-2]} samples")
     predicted = logits[..., 0] > 0 if logits.shape[-1] == 1 else logits.argmax(axis=-1)
     return (predicted == y).mean(axis=-1)

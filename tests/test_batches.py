@@ -11,8 +11,17 @@ from networks import assert_same_bits
 from scratchnet import BatchNorm, Linear, Model, Tensor, losses, mlp
 from scratchnet.batches import Batches, checked_data
 from scratchnet.losses import Loss, mean_squared_error, softmax_cross_entropy
+from scratchnet.model import DROPOUT, INITIALIZATION
 
 sizes = st.integers(1, 12)
+
+
+def test_each_use_of_a_seed_draws_from_a_stream_of_its_own() -> None:
+    model, X, y, loss = numbered(50, None, False, False, False)
+    ((rows,), _), *_ = Batches(model, *checked_data(model, X, y, loss), 50)
+    for other in (INITIALIZATION, DROPOUT):
+        stream = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(other,)))
+        assert not np.array_equal(rows, stream.permutation(50))
 
 
 def numbered(

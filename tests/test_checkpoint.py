@@ -148,6 +148,15 @@ def test_a_pytorch_file_is_read_into_a_model(tmp_path: Path) -> None:
         load_model(tmp_path / "theirs")
 
 
+def test_pytorchs_count_of_batches_is_read_over(tmp_path: Path) -> None:
+    model, other = mlp([2, 3, 1], batch_norm=True), mlp([2, 3, 1], batch_norm=True, seed=1)
+    save_model(tmp_path / "model", model)
+    count = {"1.num_batches_tracked": np.array(7)}
+    save_file(load_file(tmp_path / "model") | count, tmp_path / "theirs")
+    load_weights(tmp_path / "theirs", other)
+    assert_same_state(other.state_dict(), model.state_dict())
+
+
 # A checkpoint.
 
 OPTIMIZERS: dict[str, Callable[[Model], Optimizer]] = {
@@ -191,6 +200,30 @@ def test_a_training_that_was_stopped_gives_the_bits_of_one_that_was_not(
     assert_same_state(again.state_dict(), model.state_dict())
     assert moving_again.steps == moving.steps
     assert (again.mask_buffer is None) == (not masked)
+
+
+def test_a_checkpoint_without_a_mask_takes_the_models_away(tmp_path: Path) -> None:
+    model = mlp((2, 3, 1))
+    optimizer = Adam(model)
+    save_checkpoint(tmp_path / "run", model, optimizer, 1)
+    before = model.state_dict()
+    prune(model, sparsity=0.5)
+    load_checkpoint(tmp_path / "run", model, optimizer)
+    assert model.mask_buffer is None
+    assert_same_state(model.state_dict(), before)
+
+
+def test_a_model_and_the_optimizer_of_another_are_refused(tmp_path: Path) -> None:
+    model, other = mlp((2, 1)), mlp((2, 1))
+    save_checkpoint(tmp_path / "run", model, Adam(model), 1)
+    for save_or_load in (lambda *two: save_checkpoint(*two, 1), load_checkpoint):
+        with refused("optimizer of another"):
+            save_or_load(tmp_path / "run", model, Adam(other))
+
+
+def test_checkpoints_after_every_zero_epochs_are_refused(tmp_path: Path) -> None:
+    with refused("every of checkpoints is 0"):
+        checkpoints(tmp_path / "run", Adam(mlp((2, 1))), 0)
 
 
 def test_a_checkpoint_goes_into_buffers_that_exist(tmp_path: Path) -> None:

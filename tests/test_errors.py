@@ -194,8 +194,8 @@ SETTINGS: dict[str, Case] = {
         lambda: Sequential(Linear(2, 2), ReLU),  # type: ignore[arg-type]
         ("ReLU", "accepted are layers"),
     ),
-    "negative seed": (lambda: mlp((2, 1), seed=-1), ("seed -1", "from 0")),
-    "fractional seed": (lambda: mlp((2, 1), seed=0.5), ("seed 0.5",)),  # type: ignore[arg-type]
+    "negative seed": (lambda: mlp((2, 1), seed=-1), ("seed is -1", "from 0")),
+    "fractional seed": (lambda: mlp((2, 1), seed=0.5), ("seed is 0.5",)),  # type: ignore[arg-type]
     "ensemble of 0": (lambda: mlp((2, 1), ensemble=0), ("ensemble is 0", "from 1")),
     "negative epochs": (lambda: fitted(epochs=-1), ("epochs is -1", "from 0")),
     "fractional epochs": (lambda: fitted(epochs=1.5), ("epochs is 1.5",)),

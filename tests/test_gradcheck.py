@@ -130,6 +130,11 @@ def test_rejects_a_forgotten_sum_over_the_broadcast_axis(check: Check, returned:
         check(add, x, row)
 
 
+@both_checks
+def test_one_tensor_may_be_given_twice(check: Check) -> None:
+    check(ops.multiply, SQUARE, SQUARE)
+
+
 def test_names_the_worst_entry_and_both_values() -> None:
     with pytest.raises(GradientError, match=r"tensor 0 at \(1, 2\) is .*difference quotient"):
         check_gradients(square(one_entry_off), SQUARE)

@@ -296,6 +296,11 @@ def test_dropout_draws_the_same_masks_again_from_the_same_seed_and_new_ones_each
     assert len(set(drawn)) == 6
 
 
+def test_the_keys_of_dropout_are_odd_as_its_generator_asks_for() -> None:
+    keys = Model(Dropout(0.5), ensemble=20).layers[0].buffers["key"]
+    assert len(np.unique(keys)) == 20 and np.all(keys % np.uint64(2) == 1)
+
+
 def test_dropout_layers_of_one_model_draw_apart() -> None:
     model = Model(Dropout(0.5), Dropout(0.5)).train()
     outputs = [output.numpy() > 0 for _, output in model.layer_outputs(np.ones((40, 50)))]

@@ -227,6 +227,7 @@ def test_targets_that_would_broadcast_are_refused_with_both_shapes(
     [
         (np.zeros(3, int), "(3,)"),
         (np.zeros((4, 1), int), "(4, 1)"),
+        (np.zeros((2, 4), int), "(2, 4)"),
         (np.zeros((4, 3), int), "(4, 3)"),
         (np.zeros(4), "float64"),
         (np.zeros(4, bool), "bool"),

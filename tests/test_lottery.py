@@ -170,6 +170,12 @@ def test_first_parameters_come_from_the_layers_initialisers() -> None:
     assert_same_bits(first_parameters(model, rng), model.parameter_buffer)
 
 
+def test_two_controls_draw_apart() -> None:
+    """Dense, scaled weights have the scale of new ones: from one stream they would be the same."""
+    dense, *_ = states(network(3), controls=("new weights", "scaled weights"))
+    assert not np.array_equal(dense["0.weight"][1], dense["0.weight"][2])
+
+
 def test_controls_are_drawn_anew_in_every_round_and_for_every_seed() -> None:
     model = network(12)
     masks = [each["alive"] for each in states(model, controls=CONTROLS)]

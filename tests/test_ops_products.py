@@ -54,6 +54,12 @@ def test_affine_of_one_network_and_of_an_ensemble_with_or_without_inputs_of_its_
     )
 
 
+def test_affine_of_one_network_on_a_stack_of_inputs() -> None:
+    """Weight and bias get the sum over the stack."""
+    x, weight, bias = spread(0, (2, 4, 3)), spread(1, (3, 2)), spread(2, (2,))
+    check_op(ops.affine, lambda x, weight, bias: x @ weight + bias, x, weight, bias)
+
+
 @pytest.mark.parametrize(
     ("a", "b"),
     [((2, 3), (2, 3)), ((3,), (3, 2)), ((2, 3), (3,)), ((), (2, 2)), ((2, 1, 3), (3, 3, 1))],

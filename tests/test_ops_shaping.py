@@ -113,6 +113,8 @@ TWO_BY_THREE = Tensor(np.ones((2, 3)))
         (lambda x: x.reshape(4), r"\(2, 3\) to \(4,\)"),
         (lambda x: x.reshape(-1, -1), r"\(2, 3\) to \(-1, -1\)"),
         (lambda x: x.reshape(-1, 4), r"\(2, 3\) to \(-1, 4\)"),
+        (lambda x: x.reshape(2.0, 3.0), r"\(2, 3\) to \(2.0, 3.0\).*whole numbers"),
+        (lambda x: ops.reshape(x, 6), r"\(2, 3\) to 6"),
         (lambda x: ops.transpose(x, (0, 0)), r"\(2, 3\) with axes \(0, 0\)"),
         (lambda x: ops.transpose(x, (2, 1)), r"\(2, 3\) with axes \(2, 1\)"),
         (lambda x: ops.transpose(x, (0,)), r"\(2, 3\) with axes \(0,\)"),
@@ -141,9 +143,10 @@ def test_bad_shapes_axes_and_indices_get_one_line_that_names_them(
     assert "\n" not in str(caught.value)
 
 
-def test_reshape_takes_numbers_or_one_tuple() -> None:
+def test_reshape_takes_numbers_or_one_tuple_or_list() -> None:
     x = Tensor(np.arange(6.0))
-    assert x.reshape((3, 2)).shape == x.reshape(3, 2).shape == (3, 2)
+    for shape in (x.reshape(3, 2).shape, x.reshape((3, 2)).shape, x.reshape([3, 2]).shape):
+        assert shape == (3, 2)
     assert x[:1].reshape().shape == ()
 
 

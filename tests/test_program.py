@@ -11,7 +11,15 @@ from strategies import DTYPES
 
 from scratchnet import SGD, Adam, InputError, Model, Tensor, fit, get_backend, mlp, ops
 from scratchnet.losses import mean_squared_error
-from scratchnet.program import RecordedStep, arrays_in, eager, owner, recorded
+from scratchnet.program import (
+    RecordedStep,
+    arrays_in,
+    eager,
+    owner,
+    recorded,
+    reuse_dead_buffers,
+    write_directly,
+)
 from scratchnet.tensor import result
 
 BACKEND = get_backend("numpy")
@@ -178,6 +186,39 @@ def test_dead_buffers_are_used_again_and_gradients_written_where_they_belong() -
     for call in recording.calls:
         if call.kernel is np.matmul:
             assert not any(np.shares_memory(call.out, array) for array in arrays_in(call.inputs))
+
+
+def test_what_is_copied_and_also_returned_or_read_stays_where_it_is() -> None:
+    """Written to the copy's target instead, the outcome would be stale, or a product would write
+    onto its own input."""
+    a, b = BACKEND.ones((2, 2), "float32"), BACKEND.ones((2, 2), "float32")
+    for target, is_outcome in ((a, False), (BACKEND.empty((2, 2), "float32"), True)):
+        with BACKEND.recording() as calls:
+            product = BACKEND.matmul(a, b)
+            BACKEND.copy(product, out=target)
+        outcome = product if is_outcome else BACKEND.ones((), "float32")
+        assert write_directly(calls, outcome, BACKEND) == calls
+
+
+@pytest.mark.parametrize(
+    ("op", "may_write_onto_its_input"),
+    [
+        (lambda x: BACKEND.add(x, 1.0), True),
+        (lambda x: BACKEND.add(x, x), True),
+        (lambda x: BACKEND.add(x, x.mT), False),
+        (lambda x: BACKEND.matmul(x, x), False),
+        (lambda x: BACKEND.softmax(x, -1), True),
+        (lambda x: BACKEND.concatenate([x[:1], x[1:]], 0), False),
+    ],
+)
+def test_only_what_reads_each_place_for_itself_writes_onto_what_it_reads(
+    op: Callable[[Any], Any], may_write_onto_its_input: bool
+) -> None:
+    with BACKEND.recording() as calls:
+        x = BACKEND.add(BACKEND.ones((3, 3), "float32"), 1.0)
+        outcome = BACKEND.add(op(x), 1.0)
+    first, *_, last, _ = reuse_dead_buffers(calls, outcome, BACKEND)
+    assert np.shares_memory(first.out, last.out) == may_write_onto_its_input
 
 
 def test_the_listing_names_parameters_and_gradients() -> None:

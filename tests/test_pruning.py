@@ -19,9 +19,11 @@ from scratchnet import (
     Model,
     ReLU,
     Residual,
+    Tanh,
     clip_gradients,
     evaluate_loss,
     fit,
+    get_backend,
     mlp,
 )
 from scratchnet.compacting import compact
@@ -125,6 +127,14 @@ def test_decimals_mean_what_they_say() -> None:
     assert counts(model) == [10]
 
 
+def test_what_is_pruned_is_a_plain_zero_whatever_it_was() -> None:
+    """A product with the mask would leave -0.0 and NaN."""
+    model = Model(Linear(2, 1))
+    model.parameter_buffer[...] = [-1, np.nan, np.inf]
+    model.set_mask([0, 0, 0])
+    assert_same_bits(model.parameter_buffer, np.zeros(3, np.float32))
+
+
 def test_of_equal_weights_the_first_go() -> None:
     model = Model(Linear(2, 3))
     model.parameter_buffer[:6] = [1, -1, 1, 2, 1, -1]
@@ -185,7 +195,8 @@ def test_random_scores_are_those_of_the_generator() -> None:
 def test_what_is_pruned_stays_pruned_for_a_hundred_steps(
     optimizer: str, record: bool, ensemble: int | None
 ) -> None:
-    """Pruned in the middle of training, when momentum is at full speed."""
+    """Pruned in the middle of training, when momentum is at full speed; with clipping and without,
+    since that masks gradients too."""
     X, y = two_classes(20)
     model = small(ensemble)
     moving = OPTIMIZERS[optimizer](model)
@@ -198,17 +209,9 @@ def test_what_is_pruned_stays_pruned_for_a_hundred_steps(
         for array in (model.parameter_buffer, model.gradient_buffer, *moving.state().values()):
             assert not array[gone].any()
 
-    clip_norm = 1.0 if record else None
-    fit(
-        model,
-        X,
-        y,
-        optimizer=moving,
-        epochs=100,
-        callbacks=[look],
-        record=record,
-        clip_norm=clip_norm,
-    )
+    clip_norm = None if ensemble is None else 1.0
+    settings: dict[str, Any] = {"callbacks": [look], "record": record, "clip_norm": clip_norm}
+    fit(model, X, y, optimizer=moving, epochs=100, **settings)
     assert (model.parameter_buffer != start)[~gone].any()
     assert_views(model)
 
@@ -431,7 +434,8 @@ def test_the_compacted_network_computes_what_the_masked_one_does(
     else:
         prune(model, sparsity=share)
     smaller = compact(model)
-    assert smaller.parameter_count <= model.parameter_count
+    assert smaller.parameter_count <= model.parameter_count and smaller.training
+    assert not compact(model.eval()).training
     X = rng.normal(size=(20, 3))
     expected = model.predict(X)
     scale = max(1.0, np.abs(expected).max())
@@ -458,6 +462,14 @@ def test_a_dead_neurons_constant_goes_into_the_next_bias() -> None:
         "2.weight": [[7.0]],
         "2.bias": [10.5],
     }
+
+
+def test_the_constants_are_exact_where_the_backend_rounds() -> None:
+    model = Model(Linear(1, 2), Tanh(), Linear(2, 1), backend=get_backend("numpy", "bf16"))
+    # 1/3 is no bf16 number; the second neuron is left.
+    model.parameter_buffer[...] = [0, 1, 1 / 3, 0, 1 / 3, 1, 0]
+    bias = compact(model).state_dict()["2.bias"]
+    assert bias.tolist() == pytest.approx([np.tanh(1 / 3) / 3], rel=1e-6)
 
 
 def test_neurons_die_in_a_row() -> None:

@@ -235,6 +235,13 @@ def test_plain_arrays_numbers_and_detached_tensors_get_no_gradient() -> None:
     assert x.detach().data is x.data and not x.detach().requires_grad
 
 
+def test_a_leaf_can_be_frozen_and_thawed() -> None:
+    a, b = Tensor([3.0], requires_grad=False), Tensor([5.0])
+    a.requires_grad, b.requires_grad = True, False
+    (a * b).backward()
+    assert a.grad == 5.0 and b.grad is None
+
+
 @pytest.mark.parametrize(
     "constant", [lambda: Tensor(1.0).detach() * 2.0, lambda: Tensor(1.0, requires_grad=False)]
 )

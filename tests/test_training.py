@@ -257,6 +257,23 @@ def test_an_interruption_keeps_what_is_done() -> None:
     assert fit(model, X, y, epochs=1).epochs == 1
 
 
+def test_an_interruption_while_validating_leaves_curves_of_one_length() -> None:
+    X, y = two_classes(12)
+
+    def loss(outputs: Tensor, targets: Any) -> Tensor:
+        if not outputs.requires_grad:
+            validations.append(outputs)
+            if len(validations) == 3:
+                raise KeyboardInterrupt
+        return losses.mean_squared_error(outputs, targets)
+
+    validations: list[Tensor] = []
+    targets = y[:, None].astype("float32")
+    history = fit(mlp((2, 3, 1)), X, targets, loss=loss, validation=(X, targets))
+    assert history.stopped == "interrupted"
+    assert history.epochs == len(history.validation_loss) == 2
+
+
 def test_an_interruption_in_the_middle_of_a_step_leaves_a_model_that_works() -> None:
     class Interrupting(Layer):
         passes = 0
@@ -365,6 +382,31 @@ def test_patience_restores_the_best_also_when_the_epochs_run_out_or_a_callback_s
         assert_same_bits(best, history.validation_loss.min())
 
 
+@pytest.mark.parametrize("first_epoch", [0, 5])
+def test_without_a_finite_validation_loss_no_epoch_is_the_best(first_epoch: int) -> None:
+    X, y = two_classes()
+    model = mlp((2, 3, 1))
+    before = model.state_dict()
+
+    def never_finite(outputs: Tensor, targets: Any) -> Tensor:
+        loss = losses.mean_squared_error(outputs, targets)
+        return loss if outputs.requires_grad else loss * float("nan")
+
+    targets = y[:, None].astype("float32")
+    history = fit(
+        model,
+        X,
+        targets,
+        loss=never_finite,
+        validation=(X, targets),
+        patience=3,
+        first_epoch=first_epoch,
+    )
+    assert history.epochs == 3 and history.stopped == "early stopping"
+    assert history.best_epoch == first_epoch - 1
+    assert_same_state(model.state_dict(), before)
+
+
 # Evaluation
 
 
@@ -382,6 +424,8 @@ def test_accuracy_by_hand() -> None:
     assert accuracy(three, X, [0, 1, 2, 0]).tolist() == [0.75, 0.5]
     with refused("3 labels for 4 samples"):
         accuracy(one, X, [0, 1, 0])
+    with refused("0 labels for 0 samples"):
+        accuracy(one, np.empty((0, 1)), [])
 
 
 @every_layer
@@ -413,6 +457,26 @@ def test_a_loss_of_ones_own() -> None:
         assert np.all(history.loss[-1] < 0.3 * history.loss[0])
 
 
+@pytest.mark.parametrize("record", [False, True])
+@pytest.mark.parametrize(
+    ("ensemble", "loss", "parts"),
+    [
+        (None, lambda outputs, targets: abs(outputs - targets), ("(12, 1)", "()")),
+        (2, lambda outputs, targets: abs(outputs - targets).mean(), ("shape ()", "(2,)")),
+        (None, lambda outputs, targets: 1.0, ("float", "Tensor")),
+    ],
+)
+def test_a_loss_that_is_not_one_number_per_network_is_refused(
+    ensemble: int | None, loss: Any, parts: tuple[str, ...], record: bool
+) -> None:
+    X = two_classes(12)[0]
+    model = mlp((2, 3, 1), ensemble=ensemble)
+    before = model.state_dict()
+    with refused("the loss", *parts):
+        fit(model, X, X[:, :1], loss=loss, record=record)
+    assert_same_state(model.state_dict(), before)
+
+
 # Nothing is changed by what is refused
 
 
@@ -428,6 +492,10 @@ def test_a_loss_of_ones_own() -> None:
         {"batch_size": 5},  # 11 = 5 + 5 + 1, and BatchNorm needs two
         {"loss": "softmax_cross_entropy"},
         {"optimizer": SGD(mlp((2, 1)), 0.1)},
+        {"optimizer": Adam},
+        {"first_epoch": 0.5},
+        {"first_epoch": 101},
+        {"callbacks": lambda epoch, *_: False},
     ],
 )
 def test_refused_settings_leave_the_model_as_it_was(options: dict[str, Any]) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchnet.backends import Backend, InputError
+from scratchnet.backends.errors import whole_number
 from scratchnet.depth.gates import Wiring
-from scratchnet.depth.hand_set import model_from_weights, rows_per_block, whole_number
+from scratchnet.depth.hand_set import model_from_weights, rows_per_block
 from scratchnet.layers import Linear, Threshold
 from scratchnet.model import Model
 

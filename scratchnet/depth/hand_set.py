@@ -55,14 +55,3 @@ def predict_in_blocks(model: Model, X: NDArray[Any]) -> NDArray[Any]:
     size = rows_per_block(model)
     blocks = [model.predict(X[start : start + size]) for start in range(0, len(X), size)]
     return np.concatenate(blocks)
-
-
-def whole_number(what: str, value: Any, lowest: int, highest: int, why: str = "") -> int:
-    """`value` as an int, or `InputError` where it is no whole number of that range."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or not lowest <= value <= highest:
-        reason = f" ({why})" if why else ""
-        raise InputError(
-            f"{what} is {value!r}: accepted are whole numbers from {lowest} to {highest}{reason}"
-        )
-    return int(value)

@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchnet.backends import Backend, InputError, choose
+from scratchnet.backends.errors import whole_number
 from scratchnet.depth.circuits import MOST_DNF_INPUTS, MOST_INPUTS, Circuit, dnf
 from scratchnet.depth.gates import Gate, Wiring, input_names, wire, wired_model, xor
-from scratchnet.depth.hand_set import model_from_weights, whole_number
+from scratchnet.depth.hand_set import model_from_weights
 from scratchnet.depth.sawtooth import sawtooth_weights
 from scratchnet.layers import ReLU, Threshold
 from scratchnet.model import Model

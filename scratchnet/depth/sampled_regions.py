@@ -20,7 +20,7 @@ from scratchnet.backends.errors import positive_whole
 from scratchnet.depth.piecewise_linear import check_network, row_keys
 from scratchnet.depth.slices import Slice, points
 from scratchnet.layers import Layer, LeakyReLU, ReLU, Residual, Sequential, Threshold
-from scratchnet.model import Model
+from scratchnet.model import Model, in_mode
 from scratchnet.tensor import Tensor, no_grad
 
 POINTS_PER_BLOCK = 2**15
@@ -136,11 +136,10 @@ def _distinct(maps: np.ndarray, tolerance: float) -> int:
 
 @contextmanager
 def _in_eval_mode(model: Model) -> Iterator[None]:
-    """Inside, the model is in eval mode; afterwards mode and gradients are as before."""
-    before, gradients = model.training, model.backend.copy(model.gradient_buffer)
-    model.eval()
+    """Inside, the model is in eval mode; afterwards modes and gradients are as before."""
+    gradients = model.backend.copy(model.gradient_buffer)
     try:
-        yield
+        with in_mode(model, training=False):
+            yield
     finally:
-        model.train(before)
         model.backend.copy(gradients, out=model.gradient_buffer)

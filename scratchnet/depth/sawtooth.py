@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchnet.backends import Backend, InputError, choose
+from scratchnet.backends.errors import whole_number
 from scratchnet.depth.hand_set import (
     Affine,
     model_from_weights,
     predict_in_blocks,
-    whole_number,
 )
 from scratchnet.layers import Linear
 from scratchnet.model import Model

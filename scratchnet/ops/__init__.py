@@ -1,8 +1,7 @@
 """Every differentiable op: its value and, beside it, its pullbacks, sorted from simple to involved.
 
-Read `elementwise` first, then `shaping`, `reductions`, `products`, `activations`
-and `normalization`; `broadcasting` is
-what all ops with two operands share.
+Read `elementwise` first, then `shaping`, `reductions`, `products`, `activations` and
+`normalization`; `broadcasting` is what all ops with two operands share.
 """
 
 from scratchnet.ops.activations import (

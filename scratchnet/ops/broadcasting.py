@@ -69,5 +69,5 @@ def unbroadcast(k: Backend, dy: Array, shape: tuple[int, ...]) -> Array:
     if shape == (*dy.shape[:-2], 1, *dy.shape[-1:]):
         return k.reshape(k.sum_rows(dy), shape)
     added = dy.ndim - len(shape)
-    stretched = [i + added for i, n in enumerate(shape) if n == 1 and dy.shape[i + added] != 1]
+    stretched = [i + added for i, n in enumerate(shape) if n == 1]
     return k.reshape(k.sum(dy, axis=(*range(added), *stretched)), shape)

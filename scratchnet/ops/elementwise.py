@@ -139,16 +139,16 @@ def absolute(x: Tensor) -> Tensor:
 def maximum(a: Operand, b: Operand) -> Tensor:
     """y = max(a, b);   dL/da = dL/dy * [a > b],   dL/db = dL/dy * [b > a];   ties: 1/2 each"""
     a, b, k = operands(a, b)
-    return _larger_of(k.maximum(a.data, b.data), a, b)
+    return _extreme_of_two(k.maximum(a.data, b.data), a, b)
 
 
 def minimum(a: Operand, b: Operand) -> Tensor:
     """y = min(a, b);   dL/da = dL/dy * [a < b],   dL/db = dL/dy * [b < a];   ties: 1/2 each"""
     a, b, k = operands(a, b)
-    return _larger_of(k.minimum(a.data, b.data), a, b)
+    return _extreme_of_two(k.minimum(a.data, b.data), a, b)
 
 
-def _larger_of(y: Any, a: Tensor, b: Tensor) -> Tensor:
+def _extreme_of_two(y: Any, a: Tensor, b: Tensor) -> Tensor:
     """The result y that is a or b: the one it equals gets the gradient, both equal, half each."""
     k, a_data, b_data = a.backend, a.data, b.data
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral
 from typing import Any
 
@@ -31,9 +32,7 @@ def mean(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     Raises `InputError` for an empty axis: there is no mean of nothing.
     """
     axes = _nonempty_axes("mean", x, axis)
-    n = 1
-    for i in axes:
-        n *= x.shape[i]
+    n = math.prod(x.shape[i] for i in axes)
     return sum(x, axes, keepdims) * (1.0 / n)
 
 

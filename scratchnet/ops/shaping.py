@@ -18,7 +18,9 @@ def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
     try:
         y = k.reshape(x.data, tuple(shape))
     except (ValueError, TypeError):
-        raise InputError(f"reshape from {tuple(old)} to {tuple(shape)}: sizes differ") from None
+        raise InputError(
+            f"reshape from {old} to {shape}: needs sizes in whole numbers with the same product"
+        ) from None
     return result(y, k, (x, lambda dy: k.reshape(dy, old)))
 
 

@@ -9,6 +9,9 @@ from strategies import DTYPES, close
 from scratchnet.backends import Backend
 
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14}
+UNIT_ROUNDOFF = {"fp32": 2.0**-24, "tf32": 2.0**-11, "bf16": 2.0**-8, "fp16": 2.0**-11}
+"""The largest relative error of rounding one normal number."""
+
 either_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from agreement import TOLERANCE, either_dtype
+from agreement import TOLERANCE, UNIT_ROUNDOFF, either_dtype
 from hypothesis import given, settings
 from strategies import EVERY_OP, close, positive, seeds
 
 from scratchnet import SGD, Adam, Tensor, fit, mlp
 from scratchnet.backends import Backend, get_backend
-from scratchnet.backends.rounding import UNIT_ROUNDOFF
 
 OP_TOLERANCE = {"float32": 2e-5, "float64": 10 * TOLERANCE["float64"]}
 """Of an op's value and gradients, relative to the largest entry, or to 1 where that is more."""

@@ -106,6 +106,13 @@ def test_a_bias_is_added_to_each_row_in_place(
     same(backend, actual, y + b, dtype)
 
 
+def test_a_bias_is_added_onto_memory_with_gaps(backend: Backend) -> None:
+    """A copy with other rows would get it instead."""
+    first_columns = backend.zeros((1024, 40), "float32")[:, :32]
+    backend.add_bias(first_columns, backend.ones((32,), "float32"))
+    assert np.all(backend.to_numpy(first_columns) == 1)
+
+
 def test_binary_cross_entropy_of_huge_logits_is_finite(backend: Backend) -> None:
     z = backend.asarray(np.array([1e4, -1e4, 1e4, -1e4]), "float32")
     with np.errstate(over="raise", invalid="raise"):

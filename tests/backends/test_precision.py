@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from agreement import UNIT_ROUNDOFF
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -15,7 +16,7 @@ from strategies import seeds
 from scratchnet import Tensor, mlp, ops
 from scratchnet.backends import PRECISIONS, Backend, get_backend
 from scratchnet.backends.numpy_backend import NumpyBackend
-from scratchnet.backends.rounding import ROUNDINGS, UNIT_ROUNDOFF
+from scratchnet.backends.rounding import ROUNDINGS
 
 ROUNDED = [each for each in PRECISIONS if each != "fp32"]
 

@@ -74,6 +74,14 @@ def test_matmul_of_transposed_views_too(
 
 
 @either_dtype
+def test_a_column_times_a_row_into_any_memory(backend: Backend, dtype: str) -> None:
+    column, row = spread(0, (3, 1)).astype(dtype), spread(1, (1, 4)).astype(dtype)
+    out = backend.zeros((3, 8), dtype)[:, ::2]
+    backend.matmul(backend.asarray(column), backend.asarray(row), out=out)
+    same(backend, out, column @ row, dtype)
+
+
+@either_dtype
 def test_selecting_and_joining(backend: Backend, dtype: str) -> None:
     x, y = (spread(seed, (3, 4)).astype(dtype) for seed in range(2))
     chosen = x > 0
