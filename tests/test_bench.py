@@ -19,7 +19,8 @@ from rich.console import Console
 from scratchnet import InputError, Linear, Model, get_backend
 from scratchnet.backends import DeviceMemoryError, NumpyBackend
 from scratchnet.backends.interface import Timer
-from scratchnet.demos.bench import engine, experiment, floors, jax_peer, problem, timing, torch_peer
+from scratchnet.demos import timing
+from scratchnet.demos.bench import engine, experiment, floors, jax_peer, problem, torch_peer
 from scratchnet.demos.bench.command import plot, record, report
 from scratchnet.demos.bench.counting import BYTES_OF_A_NUMBER, StepCount, count_step
 from scratchnet.demos.bench.crossover import crossover_sentences
@@ -38,7 +39,9 @@ from scratchnet.demos.bench.readme_table import (
 from scratchnet.demos.bench.report import sentences
 from scratchnet.demos.bench.roofline import Ceilings, measured_size, place
 from scratchnet.demos.bench.settings import Case, Settings, choose_settings
-from scratchnet.demos.bench.timing import (
+from scratchnet.demos.command_line import main
+from scratchnet.demos.results import to_json
+from scratchnet.demos.timing import (
     Contestant,
     Spread,
     calls_per_turn,
@@ -47,8 +50,6 @@ from scratchnet.demos.bench.timing import (
     pinned,
     ratio,
 )
-from scratchnet.demos.command_line import main
-from scratchnet.demos.results import to_json
 
 ROOT = Path(__file__).resolve().parent.parent
 BACKEND = get_backend("numpy")

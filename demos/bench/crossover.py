@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from scratchnet.demos.bench.engine import RECORDED
-from scratchnet.demos.bench.timing import figures
+from scratchnet.demos.timing import figures
 
 if TYPE_CHECKING:
     from scratchnet.demos.bench.experiment import Row

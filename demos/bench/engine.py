@@ -10,7 +10,7 @@ import numpy as np
 from scratchnet import SGD, losses, mlp
 from scratchnet.backends import Backend
 from scratchnet.demos.bench.problem import LEARNING_RATE, Problem
-from scratchnet.demos.bench.timing import Contestant
+from scratchnet.demos.timing import Contestant
 from scratchnet.model import Model
 from scratchnet.program import recorded
 from scratchnet.tensor import Tensor

@@ -21,7 +21,9 @@ from scratchnet.demos.bench.roofline import (
     place,
 )
 from scratchnet.demos.bench.settings import PEERS, Case, Settings
-from scratchnet.demos.bench.timing import (
+from scratchnet.demos.results import environment, installed_version
+from scratchnet.demos.terminal import Advance, no_progress
+from scratchnet.demos.timing import (
     Contestant,
     Spread,
     interleaved,
@@ -29,8 +31,6 @@ from scratchnet.demos.bench.timing import (
     ratio,
     spread,
 )
-from scratchnet.demos.results import environment, installed_version
-from scratchnet.demos.terminal import Advance, no_progress
 
 ONE_CORE = "one CPU core"
 NETWORKS_ON_A_CORE = 10

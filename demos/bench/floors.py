@@ -11,7 +11,7 @@ from scratchnet.backends import Array, Backend
 from scratchnet.backends.interface import Call
 from scratchnet.demos.bench.numpy_loop import numpy_loop
 from scratchnet.demos.bench.problem import LEARNING_RATE, Problem
-from scratchnet.demos.bench.timing import Contestant
+from scratchnet.demos.timing import Contestant
 
 LOOP, PRODUCTS = "hand-written loop", "matrix products"
 

@@ -12,7 +12,7 @@ import numpy as np
 from scratchnet.backends import InputError
 from scratchnet.backends.interface import Timer
 from scratchnet.demos.bench.problem import LEARNING_RATE, Problem
-from scratchnet.demos.bench.timing import Contestant
+from scratchnet.demos.timing import Contestant
 from scratchnet.extras import require
 
 JIT, MAPPED, SCANNED = "JAX jit", "JAX vmap", "JAX vmap and scan"

@@ -12,7 +12,7 @@ from scratchnet.backends import InputError
 from scratchnet.demos.bench.counting import count_step
 from scratchnet.demos.bench.numpy_loop import numpy_loop
 from scratchnet.demos.bench.settings import Case
-from scratchnet.demos.bench.timing import Contestant
+from scratchnet.demos.timing import Contestant
 from scratchnet.init import he_normal
 
 LEARNING_RATE = 0.01

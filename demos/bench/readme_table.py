@@ -15,9 +15,9 @@ from typing import Any
 from scratchnet.backends import InputError
 from scratchnet.demos.bench.report import COLUMNS
 from scratchnet.demos.bench.settings import Case
-from scratchnet.demos.bench.timing import Spread
 from scratchnet.demos.command_line import complain
 from scratchnet.demos.results import write_atomically
+from scratchnet.demos.timing import Spread
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 LEFT_OUT = ("torch.compile", "JAX scan")

@@ -16,8 +16,8 @@ from scratchnet.demos.bench.engine import EAGER, RECORDED
 from scratchnet.demos.bench.experiment import ONE_CORE, Result, Row
 from scratchnet.demos.bench.floors import LOOP, PRODUCTS
 from scratchnet.demos.bench.problem import STEPS_COMPARED, TOLERANCE
-from scratchnet.demos.bench.timing import figures
 from scratchnet.demos.tables import bullets, new_table
+from scratchnet.demos.timing import figures
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -16,7 +16,7 @@ import numpy as np
 
 from scratchnet.backends import Backend
 from scratchnet.demos.bench.counting import BYTES_OF_A_NUMBER, StepCount
-from scratchnet.demos.bench.timing import Contestant, calls_per_turn
+from scratchnet.demos.timing import Contestant, calls_per_turn
 
 PRODUCT_SIZES = {"numpy": (256, 512, 1024), "cupy": (4096, 8192)}
 # On a GPU no smaller sets than its cache: there the launch of a kernel takes the time.

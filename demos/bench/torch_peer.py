@@ -14,7 +14,7 @@ from typing import Any
 
 from scratchnet.backends.interface import Timer
 from scratchnet.demos.bench.problem import LEARNING_RATE, Problem
-from scratchnet.demos.bench.timing import Contestant
+from scratchnet.demos.timing import Contestant
 from scratchnet.extras import require
 
 EAGER, BATCHED = "PyTorch eager", "PyTorch batched product"

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scratchnet.demos.bench.timing import Spread, ratio
 from scratchnet.demos.changes import TEST_NAME, Change, change
 from scratchnet.demos.depth_limits.settings import DESCRIPTIONS
 from scratchnet.demos.statistics import mean_interval
 from scratchnet.demos.tables import bullets, new_table
+from scratchnet.demos.timing import Spread, ratio
 from scratchnet.depth.signal import BATCH_NORM_RELU_GROWTH
 
 if TYPE_CHECKING:

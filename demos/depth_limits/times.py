@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from scratchnet.batches import checked_data
-from scratchnet.demos.bench.timing import Contestant, interleaved
 from scratchnet.demos.depth_limits.settings import Settings, build, networks
 from scratchnet.demos.seeded_data import Data
 from scratchnet.demos.terminal import Advance
+from scratchnet.demos.timing import Contestant, interleaved
 from scratchnet.losses import binary_cross_entropy
 from scratchnet.model import Model
 from scratchnet.optim import Adam
