@@ -265,7 +265,10 @@ class Place:
 
 
 class DeviceTimer(Timer):
-    """Seconds between two events on the current stream, measured by the device."""
+    """Seconds between two events on the current stream, measured by the device.
+
+    The first is waited for: what was begun before would hide the time that the host takes.
+    """
 
     def __init__(self, xp: Any) -> None:
         self._cuda = xp.cuda
@@ -273,6 +276,7 @@ class DeviceTimer(Timer):
     def __enter__(self) -> Timer:
         self._first = self._cuda.Event()
         self._first.record()
+        self._first.synchronize()
         return self
 
     def __exit__(self, *_: object) -> None:
