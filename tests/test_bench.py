@@ -295,6 +295,21 @@ def test_every_network_of_an_ensemble_is_compared() -> None:
         check_agreement(drawn, [eager, wrong])
 
 
+def test_of_many_networks_a_few_may_differ_more() -> None:
+    """Those in which rounding moved a point across a kink; not more of them, and not by more."""
+    differences = np.full((2, 200), 1e-5)
+    assert problem.is_accepted(differences, 1e-4).tolist() == [True, True]
+    differences[1, 50:52] = 2e-4
+    assert problem.is_accepted(differences, 1e-4).tolist() == [True, True]
+    assert problem.is_accepted(differences[:, :99], 1e-4).tolist() == [True, False]
+    for wrong in (2e-2, np.nan):
+        changed = differences.copy()
+        changed[1, 50] = wrong
+        assert problem.is_accepted(changed, 1e-4).tolist() == [True, False]
+    differences[0, :3] = 2e-4
+    assert problem.is_accepted(differences, 1e-4).tolist() == [False, True]
+
+
 def test_nothing_is_timed_before_the_losses_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a hand-written loop whose learning rate is another one."""
 
