@@ -208,7 +208,10 @@ def first_difference(recorded: Sequence[Call], again: Sequence[Call], backend: B
 
 
 def _name(call: Call | None) -> str:
-    return "nothing" if call is None else str(getattr(call.kernel, "__name__", call.kernel))
+    """The kernel's name. CuPy's begin with its own."""
+    if call is None:
+        return "nothing"
+    return str(getattr(call.kernel, "__name__", call.kernel)).removeprefix("cupy_")
 
 
 # What happens when the list is closed.
