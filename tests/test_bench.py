@@ -596,6 +596,22 @@ def test_another_mistake_of_a_library_is_not_hidden(monkeypatch: pytest.MonkeyPa
         run(SMALL)
 
 
+def test_a_case_that_fails_does_not_take_with_it_what_was_timed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timed = experiment.time_case
+
+    def second_fails(case: Case, *others: Any) -> Row:
+        if case is SMALL.cases[1]:
+            raise InputError(f"{case}: the losses differ")
+        return timed(case, *others)
+
+    monkeypatch.setattr(experiment, "time_case", second_fails)
+    result = run(SMALL)
+    assert [row.case for row in result.rows] == [SMALL.cases[0]]
+    assert result.notes[0] == f"{SMALL.cases[1]} on numpy was left out: the losses differ"
+
+
 def test_a_gpu_is_measured_beside_a_core_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """With NumPy standing in for CUDA: who takes part, and a throughput per network."""
     monkeypatch.setattr(experiment, "get_backend", lambda name, precision="fp32": BACKEND)
