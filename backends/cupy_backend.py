@@ -167,6 +167,7 @@ class CupyBackend(FusedSteps):
     def scatter_add(
         self, values: Array, index: Any, shape: tuple[int, ...], out: Out = ...
     ) -> Array:
+        """As the interface's; of three or more values at one place the order of adding varies."""
         return super().scatter_add(values, self._on_device(index), shape, out=out)
 
     def _on_device(self, index: Any) -> Any:
