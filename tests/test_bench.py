@@ -271,6 +271,13 @@ def test_all_being_wrong_alike_is_found_by_the_reference() -> None:
         check_agreement(drawn, [fake("a", wrong), fake("b", wrong)])
 
 
+def test_a_wide_network_learns_without_jumps() -> None:
+    """Losses that jump would differ between two libraries by much more than one step's rounding."""
+    drawn = new_problem(Case(4, 1024, 64))
+    (eager,) = engine.engine_contestants(drawn, BACKEND, ("eager",))
+    assert (np.diff(problem.first_losses(eager), axis=0) < 0).all()
+
+
 def test_losses_that_stand_still_prove_nothing() -> None:
     drawn = new_problem(TINY)
     still = [0.7] * problem.STEPS_COMPARED

@@ -16,6 +16,7 @@ from scratchnet.demos.bench.timing import Contestant
 from scratchnet.init import he_normal
 
 LEARNING_RATE = 0.01
+WIDEST_AT_FULL_SCALE = 256
 
 STEPS_COMPARED = 8
 TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 1e-2, "bf16": 5e-2}
@@ -50,9 +51,15 @@ class Problem:
 
 
 def new_problem(case: Case, seed: int = 0) -> Problem:
-    """Points from a normal distribution, labelled by the sign of x1 x2; He's initial weights."""
+    """Points from a normal distribution, labelled by the sign of x1 x2; He's initial weights.
+
+    How far a step of gradient descent changes the outputs grows with the width, and with the square
+    of the points' scale. So points for wide networks lie nearer to 0: else the losses would jump,
+    and rounding errors would grow from step to step.
+    """
     rng = np.random.default_rng((seed, case.depth, case.width, case.batch))
     X = rng.standard_normal((case.batch, case.widths[0]), np.float32)
+    X *= np.float32(min(1.0, WIDEST_AT_FULL_SCALE / case.width) ** 0.5)
     y = (X[:, :1] * X[:, 1:] > 0).astype(np.float32)
     weights = tuple(
         np.stack([he_normal(rng, i, o).astype(np.float32) for _ in range(case.networks)])
