@@ -194,7 +194,7 @@ class Cublas:
         self._call("cublasCreate_v2", ctypes.byref(self._handle))
         # cuBLAS would otherwise allocate when it first runs on a stream, which a capture forbids.
         self._workspace = xp.empty(WORKSPACE_BYTES, np.uint8)
-        self._stream: int | None = None
+        self._stream: Any = None
 
     def _call(self, function: str, *arguments: Any) -> None:
         status = getattr(self._library, function)(*arguments)
@@ -203,12 +203,13 @@ class Cublas:
             raise RuntimeError(f"{function} of cuBLAS failed with status {status}: {text}")
 
     def _follow_current_stream(self) -> None:
-        stream = self._xp.cuda.get_current_stream().ptr
-        if stream != self._stream:
-            self._call("cublasSetStream_v2", self._handle, stream)
+        stream = self._xp.cuda.get_current_stream()
+        if self._stream is None or stream.ptr != self._stream.ptr:
+            self._call("cublasSetStream_v2", self._handle, stream.ptr)
             # Setting the stream goes back to cuBLAS's own workspace.
             workspace = self._workspace
             self._call("cublasSetWorkspace_v2", self._handle, workspace.data.ptr, workspace.nbytes)
+            # Kept alive: a new stream could have the address of one that is gone.
             self._stream = stream
 
     def multiply(self, gemm: Gemm, a: Array, b: Array, out: Array, operands: Operands) -> None:

@@ -35,6 +35,8 @@ class CupyBackend(FusedSteps):
     """CuPy arrays on the current device."""
 
     name = "cupy"
+    # CuPy shares a sum among threads by the strides of the output, cuBLAS chooses by its alignment.
+    bits_depend_on_layout = True
 
     def __init__(self, precision: str = "fp32") -> None:
         import cupy
@@ -165,6 +167,7 @@ class CupyBackend(FusedSteps):
     def scatter_add(
         self, values: Array, index: Any, shape: tuple[int, ...], out: Out = ...
     ) -> Array:
+        """As the interface's; of three or more values at one place the order of adding varies."""
         return super().scatter_add(values, self._on_device(index), shape, out=out)
 
     def _on_device(self, index: Any) -> Any:
@@ -263,7 +266,10 @@ class Place:
 
 
 class DeviceTimer(Timer):
-    """Seconds between two events on the current stream, measured by the device."""
+    """Seconds between two events on the current stream, measured by the device.
+
+    The first is waited for: what was begun before would hide the time that the host takes.
+    """
 
     def __init__(self, xp: Any) -> None:
         self._cuda = xp.cuda
@@ -271,6 +277,7 @@ class DeviceTimer(Timer):
     def __enter__(self) -> Timer:
         self._first = self._cuda.Event()
         self._first.record()
+        self._first.synchronize()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -68,6 +68,8 @@ class Backend:
 
     All else, the sums inside the product included, is float32.
     """
+    bits_depend_on_layout = False
+    """Whether a sum or a product adds in an order that depends on how its output lies in memory."""
 
     def run(self, kernel: Kernel, *inputs: Any, out: Out = ...) -> Array:
         """out = kernel(*inputs): the only place where numbers are made, so all a recorder needs.

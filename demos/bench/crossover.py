@@ -43,14 +43,15 @@ def crossover_sentences(rows: Sequence[Row]) -> Iterator[str]:
     slower = [size for size, ratio in pairs if ratio <= 1]
     faster = [size for size, ratio in pairs if ratio > 1]
     best = max(ratio for _, ratio in pairs)
+    cases = f"all {len(pairs)} cases" if len(pairs) > 1 else "the only case that both have"
     if not faster:
         yield (
-            f"The CPU is faster than the GPU in all {len(pairs)} cases, up to "
+            f"The CPU is faster than the GPU in {cases}, up to "
             f"{figures(slower[-1] / 1e6)} MFLOP a step."
         )
     elif not slower:
         yield (
-            f"The GPU is faster than the CPU in all {len(pairs)} cases, from "
+            f"The GPU is faster than the CPU in {cases}, from "
             f"{figures(faster[0] / 1e6)} MFLOP a step on, by up to {figures(best)} times."
         )
     else:

@@ -74,6 +74,8 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
     """Time all cases; after Ctrl-C what is finished by then.
 
     Raises `InputError` where a peer is missing, or where a contestant computes something else.
+    Where that, or another mistake of a library, comes after cases that were timed, these are kept,
+    and the case is left out with the reason, as one is that does not fit into memory.
     """
     with ExitStack() as stack:
         stack.enter_context(pinned(settings.threads))
@@ -84,10 +86,11 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
             for case in settings.cases:
                 try:
                     result.rows.append(time_case(case, settings, result, advance))
-                except (MemoryError, DeviceMemoryError, RuntimeError) as error:
-                    if not is_out_of_memory(error):
+                except Exception as error:  # whatever a library may raise
+                    if not result.rows and not is_out_of_memory(error):
                         raise
-                    reason = str(error).splitlines()[0]
+                    reason = next(iter(str(error).splitlines()), type(error).__name__)
+                    reason = reason.removeprefix(f"{case}: ")
                     result.notes.append(f"{case} on {case.backend} was left out: {reason}")
         except KeyboardInterrupt:
             result = Result(

@@ -16,10 +16,17 @@ from scratchnet.demos.timing import Contestant
 from scratchnet.init import he_normal
 
 LEARNING_RATE = 0.01
+WIDEST_AT_FULL_SCALE = 256
 
 STEPS_COMPARED = 8
 TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2, "fp16": 1e-2, "bf16": 5e-2}
 """How far a loss may be from the reference, relative to it, after each of the steps compared."""
+NETWORKS_AT_A_KINK = 0.01
+TOLERANCES_AT_A_KINK = 10
+"""Near a kink of ReLU rounding decides on which side a point lies, and its gradient comes or goes.
+
+So, of many networks, that share may be that many tolerances away.
+"""
 NETWORKS_COMPARED = 3
 LARGEST_REFERENCE = 2e9
 """Operations of a step of one network beyond which the reference is not computed on the host."""
@@ -44,9 +51,15 @@ class Problem:
 
 
 def new_problem(case: Case, seed: int = 0) -> Problem:
-    """Points from a normal distribution, labelled by the sign of x1 x2; He's initial weights."""
+    """Points from a normal distribution, labelled by the sign of x1 x2; He's initial weights.
+
+    How far a step of gradient descent changes the outputs grows with the width, and with the square
+    of the points' scale. So points for wide networks lie nearer to 0: else the losses would jump,
+    and rounding errors would grow from step to step.
+    """
     rng = np.random.default_rng((seed, case.depth, case.width, case.batch))
     X = rng.standard_normal((case.batch, case.widths[0]), np.float32)
+    X *= np.float32(min(1.0, WIDEST_AT_FULL_SCALE / case.width) ** 0.5)
     y = (X[:, :1] * X[:, 1:] > 0).astype(np.float32)
     weights = tuple(
         np.stack([he_normal(rng, i, o).astype(np.float32) for _ in range(case.networks)])
@@ -87,7 +100,7 @@ def check_agreement(problem: Problem, contestants: list[Contestant]) -> float:
     The reference is the hand-written loop in float64, for a few networks; all networks are
     compared with the first contestant's. A case that is too large for the host has that one alone.
     Raises `InputError`, with the contestant and the step, where a loss is farther away than
-    `TOLERANCE`, or where the losses stand still.
+    `TOLERANCE`, at a kink of ReLU excepted, or where the losses stand still.
     """
     case = problem.case
     tolerance = TOLERANCE[case.precision]
@@ -102,13 +115,22 @@ def check_agreement(problem: Problem, contestants: list[Contestant]) -> float:
     for name, losses in runs.items():
         for expected in known:
             both = min(losses.shape[1], expected.shape[1])
-            difference = np.abs(losses[:, :both] / expected[:, :both] - 1).max(axis=1)
-            wrong = np.flatnonzero(~(difference <= tolerance))
+            differences = np.abs(losses[:, :both] / expected[:, :both] - 1)
+            largest = differences.max(axis=1)
+            wrong = np.flatnonzero(~is_accepted(differences, tolerance))
             if wrong.size:
                 step = int(wrong[0])
                 raise InputError(
                     f"{case}: the losses of {name} differ at step {step + 1}: relative difference "
-                    f"{difference[step]:.1g}, accepted is {tolerance:g}"
+                    f"{largest[step]:.1g}, accepted is {tolerance:g}"
                 )
-            worst = max(worst, float(difference.max()))
+            worst = max(worst, float(largest.max()))
     return worst
+
+
+def is_accepted(differences: Any, tolerance: float) -> Any:
+    """For each step, whether the networks' differences (steps, networks) are small enough."""
+    at_a_kink = int(NETWORKS_AT_A_KINK * differences.shape[1])
+    farthest = tolerance * (TOLERANCES_AT_A_KINK if at_a_kink else 1)
+    too_far = (~(differences <= tolerance)).sum(axis=1)
+    return (too_far <= at_a_kink) & (differences <= farthest).all(axis=1)

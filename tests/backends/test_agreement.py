@@ -93,7 +93,12 @@ def test_an_ensemble_trained_for_100_steps_stays_near_float64(
 
 
 def test_recorded_steps_give_the_bits_of_eager_steps(precise_backend: Backend) -> None:
+    """Or, where these depend on how an array lies in memory, the same but for rounding."""
     eager, replayed = (
         losses("adam", precise_backend, "float32", record, epochs=10) for record in (False, True)
     )
-    assert eager.tobytes() == replayed.tobytes()
+    if precise_backend.bits_depend_on_layout:
+        tolerance = TRAINING_TOLERANCE[precise_backend.precision]
+        np.testing.assert_allclose(replayed, eager, rtol=tolerance, atol=tolerance)
+    else:
+        assert eager.tobytes() == replayed.tobytes()

@@ -156,6 +156,22 @@ def test_the_bindings_have_as_many_arguments_as_nvidias_header() -> None:
     assert {name: len(types) for name, types in SIGNATURES.items()} == HEADER_ARGUMENTS
 
 
+def test_a_handle_follows_the_stream_and_keeps_it_alive() -> None:
+    """While it lives no other stream can have its address, by which a change is noticed."""
+    streams = [SimpleNamespace(ptr=ptr) for ptr in (0, 16, 16, 0)]
+    current = iter(streams)
+    cublas = Cublas.__new__(Cublas)
+    calls: list[str] = []
+    cublas._call = lambda name, *_: calls.append(name)  # type: ignore[method-assign]
+    cublas._handle, cublas._stream = ctypes.c_void_p(1), None
+    cublas._workspace = SimpleNamespace(data=SimpleNamespace(ptr=256), nbytes=1)
+    cublas._xp = SimpleNamespace(cuda=SimpleNamespace(get_current_stream=lambda: next(current)))
+    for changes, kept in ((1, 0), (2, 1), (2, 1), (3, 3)):
+        cublas._follow_current_stream()
+        assert calls == ["cublasSetStream_v2", "cublasSetWorkspace_v2"] * changes
+        assert cublas._stream is streams[kept]
+
+
 @pytest.mark.parametrize("batch", [(), (3,)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_call_of_cublas(batch: Any, dtype: str) -> None:

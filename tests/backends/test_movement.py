@@ -1,6 +1,7 @@
 """Movement between host and device, recording, and the table of backends."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from scratchnet.backends import (
     available_backends,
     get_backend,
 )
+from scratchnet.backends.cupy_backend import DeviceTimer
 from scratchnet.backends.interface import Timer
 
 
@@ -96,6 +98,24 @@ def test_the_timer_waits_for_the_device_at_both_ends() -> None:
     with Timer(lambda: waits.append("waited")):
         waits.append("worked")
     assert waits == ["waited", "worked", "waited"]
+
+
+def test_the_timer_of_a_device_first_waits_for_what_was_begun_before() -> None:
+    """Else the host would hand over the first calls while the device is still busy with others."""
+    events: list[str] = []
+
+    class Event:
+        def record(self) -> None:
+            events.append("recorded")
+
+        def synchronize(self) -> None:
+            events.append("waited")
+
+    cuda = SimpleNamespace(Event=Event, get_elapsed_time=lambda first, last: 3.0)
+    with DeviceTimer(SimpleNamespace(cuda=cuda)) as timer:
+        events.append("worked")
+    assert events == ["recorded", "waited", "worked", "recorded", "waited"]
+    assert timer.seconds == 0.003
 
 
 def test_backends_by_name() -> None:

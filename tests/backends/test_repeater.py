@@ -9,10 +9,11 @@ import pytest
 from agreement import either_dtype
 from strategies import EVERY_OP, positive
 
-from scratchnet import Adam, Model, Tensor, clip_gradients, mlp
+from scratchnet import Adam, InputError, Model, Tensor, clip_gradients, mlp
 from scratchnet.backends import Backend, DeviceMemoryError
 from scratchnet.backends.cupy_backend import DeviceTimer
 from scratchnet.losses import binary_cross_entropy
+from scratchnet.program import recorded
 
 
 def repeated(backend: Backend, calls: Any) -> Any:
@@ -123,6 +124,27 @@ def test_the_bias_and_the_relu_of_a_layer_are_one_kernel(backend: Backend) -> No
         assert len(backend.with_bias_relu(calls)) == 2
 
 
+def test_a_step_that_is_not_all_recorded_is_refused(backend: Backend) -> None:
+    """By the check of the second call; one whose numbers are all the backend's passes it."""
+    for factors, passes in (([2.0, 2.0], True), ([2.0, 2.5], False)):
+        model = mlp([2, 4, 1], ensemble=3, backend=backend)
+        inputs = model.as_input(np.random.default_rng(0).uniform(-1, 1, (5, 2)))
+        steps = iter(factors)
+
+        def step(model: Model = model, inputs: Tensor = inputs, steps: Any = steps) -> Tensor:
+            loss = (model(inputs) * next(steps)).mean()
+            loss.backward()
+            return loss
+
+        run = recorded(step, model)
+        run()
+        if passes:
+            run()
+        else:
+            with pytest.raises(InputError, match="differs from an eager run"):
+                run()
+
+
 # What only a device can show.
 
 
@@ -164,7 +186,7 @@ def test_products_on_several_streams(cuda: Any) -> None:
                 x = cuda.asarray(a)
                 y = cuda.matmul(cuda.matmul(x, x.mT), x)
                 stream.synchronize()
-                np.testing.assert_allclose(cuda.to_numpy(y), a @ a.T @ a, rtol=1e-10)
+                np.testing.assert_allclose(cuda.to_numpy(y), a @ a.T @ a, rtol=1e-10, atol=1e-9)
 
 
 def test_a_full_device_is_one_line_that_says_how_much(cuda: Any) -> None:
