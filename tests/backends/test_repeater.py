@@ -1,7 +1,6 @@
 """Repeating recorded calls: on each backend the bits of an eager run; on CUDA by one graph."""
 
 import warnings
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ from strategies import EVERY_OP, positive
 
 from scratchnet import Adam, InputError, Model, Tensor, clip_gradients, mlp
 from scratchnet.backends import Backend, DeviceMemoryError
-from scratchnet.backends.cupy_backend import DeviceTimer
 from scratchnet.losses import binary_cross_entropy
 from scratchnet.program import recorded
 
@@ -205,26 +203,3 @@ def test_the_timer_has_waited_for_the_devices_work(cuda: Any) -> None:
     with cuda.timer() as timer:
         cuda.matmul(x, x)
     assert cuda.xp.cuda.get_current_stream().done and timer.seconds > 0
-
-
-def test_the_timer_counts_the_devices_milliseconds_and_not_the_hosts() -> None:
-    """On a device that has a clock of its own and an event's time only once it was waited for."""
-    device = SimpleNamespace(clock=7.0)
-
-    class Event:
-        is_done = False
-
-        def record(self) -> None:
-            self.time = device.clock
-
-        def synchronize(self) -> None:
-            self.is_done = True
-
-    def get_elapsed_time(first: Event, last: Event) -> float:
-        assert last.is_done
-        return last.time - first.time
-
-    cuda = SimpleNamespace(Event=Event, get_elapsed_time=get_elapsed_time)
-    with DeviceTimer(SimpleNamespace(cuda=cuda)) as timer:
-        device.clock += 250.0
-    assert timer.seconds == 0.25
