@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from rich.console import Console
 
-from scratchnet.demos.backprop import command as backprop
-from scratchnet.demos.backprop.command import PARAMETERS, STEP, Result, forward, pair, plot, run
+from scratchnet.demos.backprop import experiment
+from scratchnet.demos.backprop.command import pair, plot
+from scratchnet.demos.backprop.experiment import PARAMETERS, STEP, Result, forward, run
 from scratchnet.demos.backprop.report import number, report
 from scratchnet.demos.command_line import main
 from scratchnet.tensor import Tensor
@@ -213,8 +214,8 @@ def test_a_wrong_derivative_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         y = k.tanh(x.data)
         return tensor_of(y, k, (x, lambda dy: k.multiply(dy, k.subtract(1.0, y))))
 
-    monkeypatch.setitem(backprop.ACTIVATIONS, "tanh", wrong)
-    monkeypatch.setitem(backprop.OPERATIONS, "wrong", backprop.OPERATIONS["tanh"])
+    monkeypatch.setitem(experiment.ACTIVATIONS, "tanh", wrong)
+    monkeypatch.setitem(experiment.OPERATIONS, "wrong", experiment.OPERATIONS["tanh"])
     result = run(activation="tanh")
     # What lies between the wrong derivative and the loss is right.
     assert set(result.wrong).isdisjoint({"h1", "h2", "v1", "v2", "q1", "q2", "c", "s", "z", "L"})

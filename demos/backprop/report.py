@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from scratchnet.demos.backprop.command import Node, Result
+    from scratchnet.demos.backprop.experiment import Node, Result
 
 NAME, VALUE, GRADIENT = "bold", "cyan", "magenta"
 DECIMALS = 4
