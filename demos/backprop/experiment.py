@@ -268,11 +268,16 @@ def parameters(seed: int | None) -> dict[str, float]:
 
 
 def described(
-    tensor: Tensor, names: Mapping[Tensor, str], target: int, difference: float | None
+    tensor: Tensor, names: Mapping[Tensor, str], target: int, quotient: float | None
 ) -> Node:
+    """The `Node` of a tensor; `quotient` is its finite difference.
+
+    Its expression is written with `names` and with values, and is empty for a leaf. The gradient is
+    0 where none reached the tensor.
+    """
     value, gradient = tensor.item(), float(tensor.grad.item()) if tensor.grad is not None else 0.0
     if not tensor.sources:
-        return Node(names[tensor], "leaf", "", "", value, gradient, difference)
+        return Node(names[tensor], "leaf", "", "", value, gradient, quotient)
     operation = OPERATIONS[operation_name(tensor)]
     sources = [source for source, _ in tensor.sources]
     by_name = dict(zip("ab", (names[source] for source in sources), strict=False))
@@ -284,7 +289,7 @@ def described(
         operation.expression.format(**by_value, t=target),
         value,
         gradient,
-        difference,
+        quotient,
     )
 
 

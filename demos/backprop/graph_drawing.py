@@ -362,6 +362,7 @@ def draw_labels(axes: Axes, centre: Point, slope: str, share: str, apart: float)
 
 
 def draw_box(axes: Axes, box: Box, centre: Point) -> None:
+    """Draw a node around `centre`: name and operation, below them the value and the gradient."""
     x, y = centre
     draw_frame(axes, centre, (BOX_WIDTH, BOX_HEIGHT), box.kind)
     indent = BOX_WIDTH / 2 - 0.08

@@ -80,6 +80,7 @@ def heading(console: Console, text: str) -> None:
 
 
 def new_table(*headings: str) -> Table:
+    """A table with these headings and no lines between rows, whose cells are not wrapped."""
     from rich import box
     from rich.table import Table
 
@@ -115,6 +116,7 @@ def forward_table(result: Result) -> Table:
 
 
 def answer_text(result: Result) -> Text:
+    """The probability of the target: 1 / (1 + e^-z) for 1, and 1 / (1 + e^z) for 0."""
     target, z = result.settings["target"], result.node("z").value
     signed = -z if target == 1 else z
     probability = number(1 / (1 + math.exp(signed)))
@@ -168,6 +170,7 @@ def check_table(result: Result) -> Table:
 
 
 def check_cells(node: Node | None) -> list[Any]:
+    """Name, gradient, quotient, and how far apart; no quotient at a kink, blanks for None."""
     if node is None:
         return [""] * 4
     cells: list[Any] = [plain(node.name, NAME), aligned(node.gradient, GRADIENT)]
@@ -181,6 +184,11 @@ def check_cells(node: Node | None) -> list[Any]:
 
 
 def check_text(result: Result) -> Text:
+    """Whether gradients are the quotients.
+
+    Names the nodes for which they are not; where there are none, says the largest distance and the
+    nodes at a kink of relu, which have no quotient.
+    """
     if result.wrong:
         return plain(
             f"No, not for {', '.join(result.wrong)}: a derivative on the way to L is wrong."
@@ -210,6 +218,7 @@ def worked_text(result: Result) -> Table:
 
 
 def step_text(result: Result) -> Text:
+    """The loss before and after one step, and the fall that the gradient alone foretells."""
     rate = number(result.settings["learning_rate"])
     before, after = result.loss, result.loss_after_step
     verb = "falls" if after < before else "rises" if after > before else "goes"
