@@ -756,6 +756,12 @@ def test_several_cases_are_counted() -> None:
     )
 
 
+def test_what_takes_the_time_far_below_both_limits_is_left_open() -> None:
+    (line,) = [each for each in sentences(made_up({})) if "neither limit" in each]
+    assert "In 1 of 1 cases" in line and "does not tell them apart" in line
+    assert not any("neither limit" in each for each in sentences(made_up({}, seconds=1e-9)))
+
+
 def test_a_busy_machine_and_other_threads_are_said() -> None:
     result = made_up({})
     quiet = sentences(result)

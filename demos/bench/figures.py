@@ -51,6 +51,10 @@ def roofline_figure(result: Result) -> Figure:
 
 
 def roofline_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
+    """Draw the cases of one device under its two roofs: by the fastest addition and by the slowest.
+
+    Each case has two marks, for the recorded step and, hollow, for the eager one.
+    """
     intensities = np.array([row.count.operations / row.count.bytes for row in rows])
     span = np.geomspace(min(0.5, intensities.min() / 2), intensities.max() * 4, 200)
     fast, slow = max(ceilings.bandwidths.values()), min(ceilings.bandwidths.values())
@@ -95,7 +99,7 @@ def roofline_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
 
 
 def time_figure(result: Result) -> Figure:
-    """Time of a step of one network against its arithmetic, a panel for each device."""
+    """Time of a step of all networks against its operations, a panel for each device."""
     devices = by_device(result.rows)
     figure, panels = new_figure(
         1, len(devices), width=1.6 + 5.4 * len(devices), height=4.8, squeeze=False, sharey=True
@@ -110,6 +114,10 @@ def time_figure(result: Result) -> Figure:
 
 
 def time_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
+    """Draw the median time of a step of all networks, in microseconds, for every contestant.
+
+    The line is the time that the operations take at the device's peak in a matrix product.
+    """
     sizes = np.array([row.count.operations for row in rows]) / 1e6
     drawn: dict[str, Any] = {RECORDED: [RECORDED] * len(rows)}
     drawn |= {each: [contestant_in(row, each) for row in rows] for each in COLUMNS}

@@ -73,6 +73,7 @@ def table(record: Mapping[str, Any]) -> str:
 
 
 def network(row: Mapping[str, Any]) -> str:
+    """The row's case in Markdown, with its precision where that is not float32."""
     names = ("depth", "width", "batch", "networks", "precision", "backend")
     case = Case(**{name: row[name] for name in names})
     label = str(case).replace(case.network, f"`{case.network}`").replace(" x ", " × ")

@@ -77,6 +77,7 @@ def report(result: Result, console: Console) -> None:
 
 
 def description(result: Result) -> Iterator[str]:
+    """The devices and library versions, the limits that were measured, and how times were taken."""
     s = result.settings
     for name, facts in result.environments.items():
         threads = f", {s.threads} thread{'s' * (s.threads > 1)}" if name == "numpy" else ""
@@ -282,6 +283,10 @@ def floor_sentences(rows: list[Row]) -> Iterator[str]:
 
 
 def roof_sentences(rows: list[Row]) -> Iterator[str]:
+    """How much of its nearer limit the recorded step reaches, and which of the two that is.
+
+    Adds in how many cases it is less than `NEAR_THE_ROOF`, where there are any.
+    """
     placed = [(row.placements[RECORDED], row) for row in rows]
     (least, low), (most, high) = (
         choose(placed, key=lambda pair: pair[0].of_roof) for choose in (min, max)
@@ -299,8 +304,8 @@ def roof_sentences(rows: list[Row]) -> Iterator[str]:
     if far:
         yield (
             f"In {far} of {len(rows)} cases that is below {NEAR_THE_ROOF:.0%}: there neither limit "
-            "explains the time, but products too small for the peak, elementwise passes of their "
-            "own, and the calls themselves."
+            "explains the time. Products too small for the peak, elementwise passes of their own "
+            "and the calls themselves may; this run does not tell them apart."
         )
 
 
@@ -314,6 +319,11 @@ def core_sentences(rows: list[Row]) -> Iterator[str]:
 
 
 def caution_sentences(result: Result) -> Iterator[str]:
+    """What may have disturbed the times; nothing where nothing did.
+
+    Several threads beside another library, and other processes, or other threads of this one, that
+    took more than `BUSY` of the time.
+    """
     if result.settings.threads > 1 and result.settings.peers:
         yield (
             "Caution: with several threads each library keeps a pool of its own, whose threads "
