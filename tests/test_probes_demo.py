@@ -150,6 +150,20 @@ def test_a_rise_is_claimed_and_training_gets_the_credit(tiny: Result) -> None:
     assert "The last layer is better than the raw inputs" in text
 
 
+@pytest.mark.parametrize(
+    ("means", "expected"),
+    [
+        ((0.6, 0.99, 0.8), "From layer 2 on no layer's mean is more than 1 point below that of"),
+        ((0.9, 0.6, 0.8), "Layer 1 is the first whose mean is at most 1 point below that of"),
+    ],
+)
+def test_a_layer_better_than_the_last_is_not_said_to_be_like_it(
+    tiny: Result, means: tuple[float, ...], expected: str
+) -> None:
+    text = " ".join(sentences(made_up(tiny, [[mean] * 3 for mean in means], FLAT)))
+    assert expected in text and "within" not in text
+
+
 def test_the_opposite_is_said_where_it_was_measured(tiny: Result) -> None:
     after = [[0.95, 0.96, 0.95], [0.9, 0.9, 0.9], [0.5, 0.51, 0.5]]
     before = [[0.9, 0.9, 0.91], [0.8, 0.8, 0.8], [0.7, 0.7, 0.71]]

@@ -55,6 +55,7 @@ def description(result: Result) -> Iterator[str]:
 
 
 def table(result: Result) -> Table:
+    """A line for each layer: probes after and before training, zeros, dead units and rank after."""
     shown = new_table(
         "layer",
         "trained, %",
@@ -136,6 +137,10 @@ def first_to_last(result: Result, trained: bool) -> Change:
 
 
 def rise_sentences(result: Result) -> Iterator[str]:
+    """Whether the probe's accuracy rises from the first layer to the last, and in how many runs.
+
+    Names the first layer whose mean is at most `ALL_BUT` below the last one's, if it is another.
+    """
     layers, test = result.after.layers, result.after.test
     if len(layers) == 1:
         yield "One hidden layer has no other to be compared with: give more with --depth."
@@ -162,14 +167,19 @@ def rise_sentences(result: Result) -> Iterator[str]:
     )
     if enough < layers[-1]:
         yield (
-            f"From layer {enough} on the classes are as linearly separable as in the last layer, "
-            f"within {100 * ALL_BUT:.0f} point of the mean."
+            f"From layer {enough} on no layer's mean is more than {100 * ALL_BUT:.0f} point below "
+            "that of the last."
             if (means[enough - 1 :] >= means[-1] - ALL_BUT).all()
-            else f"Layer {enough} is the first within {100 * ALL_BUT:.0f} point of the last."
+            else f"Layer {enough} is the first whose mean is at most {100 * ALL_BUT:.0f} point "
+            "below that of the last, but not all between them are."
         )
 
 
 def untrained_sentences(result: Result) -> Iterator[str]:
+    """What training changed of the last layer's probe, and how that compares with the raw inputs.
+
+    Of the raw inputs, and of the layers of the untrained networks, nothing is said for one run.
+    """
     last = result.after.layers[-1]
     difference = change(result.before.test[-1], result.after.test[-1], result.test_samples)
     verdict = {
