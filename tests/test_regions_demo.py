@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -173,6 +174,48 @@ def test_a_difference_needs_an_interval_that_excludes_zero() -> None:
     assert compared(np.array([1, 2, 3]), np.array([5, 6, 8])) == "fewer regions"
     assert compared(np.array([1, 9]), np.array([2, 3])) == "no clear difference"
     assert compared(np.array([5]), np.array([1])) == ""
+
+
+def with_counts(result: Result, means: list[int]) -> Result:
+    """The run with these linear and activation regions at the shown network's checkpoints."""
+    checkpoints = tuple(
+        dataclasses.replace(
+            result.shown.checkpoints[0],
+            epochs=epochs,
+            count=np.array([mean, mean + 1]),
+            linear_count=np.array([mean, mean + 1]),
+        )
+        for epochs, mean in enumerate(means)
+    )
+    row = dataclasses.replace(result.shown, checkpoints=checkpoints)
+    rows = tuple(row if each is result.shown else each for each in result.rows)
+    return dataclasses.replace(result, rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("means", "said"),
+    [([50, 20, 60], True), ([50, 40, 30], False), ([20, 50, 60], False)],
+)
+def test_fewer_on_the_way_are_fewer_than_at_the_end_too(
+    result: Result, means: list[int], said: bool
+) -> None:
+    lines = sentences(with_counts(result, means))
+    assert any(line.startswith("On the way there are fewer") for line in lines) == said
+
+
+def test_a_network_that_nearly_has_the_best_count_is_not_said_to_be_far(result: Result) -> None:
+    near = " ".join(sentences(with_counts(result, [100, 196])))
+    assert "the most counted is 197, where 198 are possible" in near and "came near" not in near
+    assert "are possible" not in " ".join(sentences(with_counts(result, [100, 197])))
+
+
+def test_regions_that_only_the_grid_sees_are_those_of_all_architectures(result: Result) -> None:
+    grid = dataclasses.replace(result.rows[0].grid, unknown=3)
+    rows = (dataclasses.replace(result.rows[0], grid=grid), *result.rows[1:])
+    said = " ".join(sentences(dataclasses.replace(result, rows=rows)))
+    assert (
+        "3 of those that are seen are missing from the exact ones, of all 2 architectures" in said
+    )
 
 
 def test_report_fits_80_columns_and_figures_are_drawn(result: Result) -> None:

@@ -238,6 +238,10 @@ def numbers_of_layers(text: str) -> tuple[int, ...]:
 
 
 def train_networks(settings: Settings, out: Path, json: bool, show: bool) -> None:
+    """Train, count, print and write the files; status 130 after Ctrl-C.
+
+    Raises `InputError` for more layers than neurons.
+    """
     neurons = settings.shown.neurons
     if max(settings.depths) > neurons:
         raise InputError(
@@ -256,6 +260,7 @@ def train_networks(settings: Settings, out: Path, json: bool, show: bool) -> Non
 
 
 def compare_architectures(settings: CompareSettings, out: Path, json: bool, show: bool) -> None:
+    """Count what two architectures reach, print and write the files; status 130 after Ctrl-C."""
     check_writable(out)
     console = console_for(json)
     with progress("counting", compare.steps(settings)) as advance:

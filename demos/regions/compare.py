@@ -75,6 +75,7 @@ def steps(settings: CompareSettings) -> int:
 
 
 def reached(settings: CompareSettings, architecture: Architecture, advance: Advance) -> Reached:
+    """Count the regions of random networks of one architecture, then search for more."""
     advance(0, f"{architecture}, random networks")
     start = time.perf_counter()
     window = plane(settings.extent)

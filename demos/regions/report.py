@@ -120,6 +120,10 @@ def compared(first: Any, second: Any) -> str:
 
 
 def course_sentences(result: Result) -> Iterator[str]:
+    """The shown network before and after training, and the fewest on the way, if those are fewer.
+
+    Then its decision boundary, regions with equal affine maps, and what a grid of points sees.
+    """
     row = result.shown
     before, after = mean_interval(row.before.linear_count), mean_interval(row.after.linear_count)
     yield (
@@ -127,11 +131,12 @@ def course_sentences(result: Result) -> Iterator[str]:
         f"before training, {after:,.0f} after it, {growth(row):.2f} times as many "
         f"(n = {before.n})."
     )
-    lows = min(row.checkpoints, key=lambda each: float(each.linear_count.mean()))
-    if lows.epochs and compared(lows.linear_count, row.before.linear_count) == FEWER:
+    fewest = min(row.checkpoints, key=lambda each: float(each.linear_count.mean()))
+    on_the_way = fewest is not row.before and fewest is not row.after
+    if on_the_way and compared(fewest.linear_count, row.before.linear_count) == FEWER:
         yield (
             "On the way there are fewer than at the start: "
-            f"{mean_interval(lows.linear_count):,.0f} after {lows.epochs} steps."
+            f"{mean_interval(fewest.linear_count):,.0f} after {fewest.epochs:,} steps."
         )
     crossed = mean_interval(row.after.crossed / row.after.count)
     yield (
@@ -145,16 +150,14 @@ def course_sentences(result: Result) -> Iterator[str]:
     yield (
         f"Cross-check: a grid of {checks[0].points:,} points sees {row.grid.seen:,} of the "
         f"{row.grid.exact:,} activation regions of {row.architecture}. "
-        + (
-            "None that it sees is missing from the exact ones"
-            if unknown == 0
-            else f"{unknown} that it sees are missing from the exact ones"
-        )
-        + (f", for any of the {len(checks)} architectures." if len(checks) > 1 else ".")
+        + ("None" if unknown == 0 else f"{unknown:,}")
+        + " of those that are seen are missing from the exact ones"
+        + (f", of all {len(checks)} architectures together." if len(checks) > 1 else ".")
     )
 
 
 def merging_sentences(result: Result) -> Iterator[str]:
+    """In how many counts neighbours share an affine map, which makes them one linear region."""
     every = [each for row in result.rows for each in row.checkpoints]
     networks = sum(each.count.size for each in every)
     merged = sum(int((each.count > each.linear_count).sum()) for each in every)
@@ -192,13 +195,17 @@ def depth_table(result: Result) -> Table:
 
 
 def depth_sentences(result: Result) -> Iterator[str]:
-    shallow, deep = result.rows[0], result.rows[-1]
+    """The last architecture beside the first, before and after training, and what training changed.
+
+    One seed has no interval, and then nothing is claimed.
+    """
+    first, last = result.rows[0], result.rows[-1]
     for name, when in (("before", "Before"), ("after", "After")):
-        a, b = (getattr(row, name).linear_count for row in (shallow, deep))
+        a, b = (getattr(row, name).linear_count for row in (first, last))
         word = compared(b, a)
         if word:
             yield (
-                f"{when} training, {deep.architecture} against {shallow.architecture}: {word}, "
+                f"{when} training, {last.architecture} against {first.architecture}: {word}, "
                 f"{b.mean() / a.mean():.2f} times as many in the mean."
             )
     changes = [(changed(row), str(row.architecture)) for row in result.rows]
@@ -245,6 +252,11 @@ BOUND_SOURCES = (
 
 
 def bound_sentences(result: Result) -> Iterator[str]:
+    """The sources, and how many times N²/2 there are before training.
+
+    Where no architecture of several layers reached what its best network has at least, the one
+    farthest from it.
+    """
     yield BOUND_SOURCES
     shares = [
         mean_interval(row.before.count / row.architecture.bounds()["at_start"]).mean
@@ -261,9 +273,9 @@ def bound_sentences(result: Result) -> Iterator[str]:
     if below and all(most(row) < bound for row, bound in below):
         row, bound = max(below, key=lambda each: each[1] / most(each[0]))
         yield (
-            "No network of several layers came near what the best can have: at "
-            f"{row.architecture} the most counted is {most(row):,}, where {magnitude(bound)} are "
-            "possible. What depth allows is not what training makes."
+            "No network of several layers had what the best of its kind has at least. The "
+            f"farthest from it are those of {row.architecture}: the most counted is {most(row):,}, "
+            f"where {magnitude(bound)} are possible. What depth allows is not what training makes."
         )
 
 
@@ -323,6 +335,7 @@ def reached_table(comparison: Comparison) -> Table:
 
 
 def comparison_sentences(comparison: Comparison) -> list[str]:
+    """The sources of the bounds, each architecture by itself, and the two beside each other."""
     said = [BOUND_SOURCES]
     for row in comparison.rows:
         said += row_sentences(row)
@@ -334,6 +347,7 @@ def comparison_sentences(comparison: Comparison) -> list[str]:
 
 
 def row_sentences(row: Reached) -> Iterator[str]:
+    """The textbook's bound where it is too large, and how near the best network is to Serra's."""
     bounds = row.architecture.bounds()
     best, at_most, textbook = row.best.linear_count, bounds["at_most"], bounds["textbook"]
     name = str(row.architecture)
@@ -349,13 +363,18 @@ def row_sentences(row: Reached) -> Iterator[str]:
         yield f"{name}: {best:,} are reached, by {share:.0%} of the random networks in this window."
         return
     yield (
-        f"{name}: the best network found has {best:,} linear regions, {best / at_most:.0%} of that "
-        f"bound; random ones have {mean_interval(row.linear_count):.1f} "
-        f"(n = {row.linear_count.size}). A longer search may find more."
+        f"{name}: the best network found has {best:,} linear regions, {best / at_most:.0%} of the "
+        f"{magnitude(at_most)} that none exceeds; random ones have "
+        f"{mean_interval(row.linear_count):.1f} (n = {row.linear_count.size}). A longer search may "
+        "find more."
     )
 
 
 def pair_sentences(first: Reached, second: Reached) -> Iterator[str]:
+    """Whether random networks of the second have more regions, and which search found more.
+
+    A layer narrower than 4 makes the textbook's bound too large: then a fairer pair is proposed.
+    """
     a, b = first.architecture, second.architecture
     if len(first.linear_count) > 1 and a != b:
         word = compared(second.linear_count, first.linear_count)
