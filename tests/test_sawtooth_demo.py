@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,24 @@ def test_sentences_state_what_was_measured(result: Result) -> None:
     assert "needs 2 units, as many, and 7 parameters" in shallow
     assert "fewer than the deep network" in shallow
     assert "±" not in shallow
+
+
+def test_networks_that_differ_are_said_to_and_random_pieces_are_those_of_the_sample(
+    result: Result,
+) -> None:
+    last = result.folds[-1]
+    wrong = replace(last, difference=0.25, random_deep=np.array([3, 5]))
+    said = " ".join(sentences(replace(result, folds=(*result.folds[:-1], wrong))))
+    assert "the two networks differ by at most 2.5e-01" in said
+    assert "none of these random networks has them" in said
+    lucky = replace(last, random_deep=np.array([3, last.pieces]))
+    said = " ".join(sentences(replace(result, folds=(*result.folds[:-1], lucky))))
+    assert "the two networks agree exactly" in said and "none of these" not in said
+
+
+def test_an_interruption_among_the_squares_says_so(result: Result) -> None:
+    stopped = replace(result, squares=result.squares[:2], interrupted=True)
+    assert sentences(stopped)[-1] == "The run was interrupted after all folds and 2 squares."
 
 
 def test_the_drawing_is_symmetric_and_rises_to_the_top() -> None:

@@ -138,6 +138,10 @@ def steps(depth: int) -> int:
 
 
 def fold(depth: int, seed: int, seeds: int, backend: str) -> Fold:
+    """Build the sawtooth of one depth, deep and in one layer; its pieces, and random networks'.
+
+    What is too deep to be built or counted is None.
+    """
     deep = sawtooth(depth, backend=backend)
     units, pieces = hidden_units(deep), sawtooth_pieces(depth)
     right, looked_at = ends(deep, depth)
@@ -194,6 +198,10 @@ def random_pieces(widths: list[int], seed: int, seeds: int, backend: str) -> Any
 
 
 def square(depth: int, backend: str) -> Square:
+    """Measure x^2 by one depth of tents, and one hidden layer that is enough for its error.
+
+    The layer is built up to `MOST_SHALLOW_UNITS`, the product xy up to depth `DEEPEST_PRODUCT`.
+    """
     deep = square_network(depth, backend=backend)
     error = square_error(deep, 2**depth)
     at_least, enough = units_for_square(error)

@@ -114,6 +114,11 @@ def sentences(result: Result) -> list[str]:
 
 
 def fold_sentences(result: Result) -> Iterator[str]:
+    """The pieces of the deepest network that was counted, and the units that one layer needs.
+
+    Beyond that depth, at how many points the function is right. Then whether both agree where both
+    were built, and what random weights give instead.
+    """
     deepest = result.folds[-1]
     counted = [each for each in result.folds if each.counted is not None][-1]
     doubled = all(each.counted in (None, each.pieces) for each in result.folds)
@@ -141,17 +146,16 @@ def fold_sentences(result: Result) -> Iterator[str]:
     built = [each for each in result.folds if each.difference is not None]
     if built:
         difference = max(each.difference or 0.0 for each in built)
-        same = (
-            "the two networks agree exactly" if difference == 0 else f"differ by {difference:.1e}"
-        )
+        agree = "agree exactly" if difference == 0 else f"differ by at most {difference:.1e}"
         yield (
             f"That layer was built up to depth {built[-1].depth}: wherever both were computed, "
-            f"{same}."
+            f"the two networks {agree}."
         )
     yield from random_sentences(result)
 
 
 def random_sentences(result: Result) -> Iterator[str]:
+    """The pieces of random networks of the deepest shape that was tried, deep and in one layer."""
     fold = [each for each in result.folds if each.random_deep is not None][-1]
     deep, wide = mean_interval(fold.random_deep), mean_interval(fold.random_wide)
     said = (
@@ -159,11 +163,15 @@ def random_sentences(result: Result) -> Iterator[str]:
         f"at most {fold.random_deep.max()}), one layer of {fold.units} units {wide:.1f}."
     )
     if fold.random_deep.max() < fold.pieces:
-        said += " Depth makes the many pieces possible; it takes chosen weights to have them."
+        said += f" Depth makes {fold.pieces:,} possible; none of these random networks has them."
     yield said
 
 
 def square_sentences(result: Result) -> Iterator[str]:
+    """By what a layer divides the error of x², and what one hidden layer needs for the last error.
+
+    Then up to which depth that layer was built and is no worse, and the error of the last product.
+    """
     if not result.squares:
         return
     first, last = result.squares[0], result.squares[-1]
@@ -216,6 +224,7 @@ def comparison(square: Square) -> str:
 
 
 def limits(result: Result) -> Iterator[str]:
+    """Up to which depth what is computed, what random means, and where the run was interrupted."""
     settings = result.settings
     yield (
         f"float64 computes the sawtooth exactly up to depth {DEEPEST}; pieces are counted up to "
@@ -229,4 +238,7 @@ def limits(result: Result) -> Iterator[str]:
         f"deviation {settings['bias_deviation']:g}; pieces on [0, 1] are counted exactly, {sample}."
     )
     if result.interrupted:
-        yield f"The run was interrupted after depth {result.folds[-1].depth}."
+        done = f"depth {len(result.folds)}"
+        if len(result.folds) == settings["depth"]:
+            done = f"all folds and {len(result.squares)} squares"
+        yield f"The run was interrupted after {done}."
