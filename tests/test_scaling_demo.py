@@ -144,7 +144,7 @@ def test_exponents_offsets_and_bad_fits_are_told() -> None:
     text = said(straight, floor)
     assert "Against parameters, over 3.0 decades" in text and "exponent 0.5" in text
     assert "4 seeds" in text
-    assert "by the fit something else than training samples limits it" in text
+    assert "by the fit something else than training samples limits it there" in text
     assert "roughly at best" not in text.split("Against compute")[0]
 
 

@@ -117,6 +117,11 @@ def sentences(result: Result) -> list[str]:
 
 
 def curve_sentences(curve: Curve) -> Iterator[str]:
+    """The exponent of a curve with its interval, or why no law was fitted.
+
+    Adds where the offset of a good fit is most of the last loss, where the fit is poor, and where
+    the interval is wider than the exponent.
+    """
     name, fit = NAMES[curve.quantity], curve.law
     if fit is None:
         yield f"No power law was fitted to the losses against {name}: {curve.why_none}."
@@ -132,12 +137,11 @@ def curve_sentences(curve: Curve) -> Iterator[str]:
         f"Against {name}, over {decades:.1f} decades: {law_words(curve)}; exponent "
         f"{law.exponent:.2f}{interval}."
     )
-    ends = [float(np.exp(np.log(curve.losses[i]).mean())) for i in (0, -1)]
-    share = law.offset / ends[1]
+    share = law.offset / float(np.exp(np.log(curve.losses[-1]).mean()))
     if share > 0.5 and fit.residual <= POOR_FIT:
         yield (
-            f"The offset is {share:.0%} of the smallest loss: by the fit something else than "
-            f"{name} limits it at the end."
+            f"The offset is {share:.0%} of the last loss: by the fit something else than {name} "
+            "limits it there."
         )
     ratio = float(np.exp(fit.residual))
     if fit.residual > POOR_FIT:
