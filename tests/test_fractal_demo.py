@@ -77,6 +77,16 @@ def test_exact_networks_make_no_error_and_coarser_ones_the_error_of_the_curve(
     assert result.empirical["coarse"] == pytest.approx(SMALL.curve("coarse"), abs=0.01)
 
 
+def test_fold_nets_that_err_by_their_own_rule_are_not_said_to_need_no_margin(
+    result: Result,
+) -> None:
+    assert any("Fold nets need no margin" in line for line in sentences(result))
+    first, *others = result.shapes
+    wrong = replace(result, shapes=[replace(first, own_errors_by_1=2), *others])
+    (line,) = [each for each in sentences(wrong) if each.startswith("Fold nets")]
+    assert line.startswith("Fold nets should need no margin") and "make 2 errors" in line
+
+
 def test_a_seed_has_the_same_weights_and_points_for_every_curve() -> None:
     model = networks(SMALL, 2, 3)
     weights = model.state_dict()["0.weight"]

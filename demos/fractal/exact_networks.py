@@ -75,6 +75,12 @@ def built(settings: Settings, construction: str, level: int, margin: float) -> M
 
 
 def shape(settings: Settings, construction: str, level: int, net: Model, margin: float) -> Shape:
+    """The size, the linear regions and the errors of one network with hand-set weights.
+
+    Of `CHECKED_POINTS` points each: the share of errors on every curve, with the margin; and the
+    number of errors on the distribution of its own level, with the margin and without one, for a
+    fold net also without one by the rule that class 1 is an output of 1.
+    """
     s = settings
     fractal = s.geometry
     errors, expected = {}, {}

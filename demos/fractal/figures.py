@@ -101,6 +101,7 @@ def draw_levels(axes: Axes, result: Result) -> None:
 
 
 def draw_sample(axes: Axes, result: Result, name: str) -> None:
+    """Draw training points of a curve, coloured by class; on a line their heights are random."""
     s = result.settings
     X, y = drawn(s, s.curve(name), TRAINING_DATA, s.seed, SHOWN_POINTS)
     heights = X[:, 1] if X.shape[1] == 2 else np.random.default_rng(0).random(len(X))

@@ -59,6 +59,7 @@ def report(result: Result, console: Console) -> None:
 
 
 def description(settings: Settings) -> Iterator[str]:
+    """The distribution, the networks and how they learn; a line on what a quick run leaves out."""
     s = settings
     fractal = s.geometry
     ratio = f" of ratio {fractal.fold_ratio:.4g}" if fractal.fold_ratio else ""
@@ -109,6 +110,7 @@ def curve_table(result: Result) -> Table:
 
 
 def curve_sentences(result: Result) -> Iterator[str]:
+    """What P(j) means, and how many standard errors a sample is off at worst, over all curves."""
     s = result.settings
     yield (
         "Half of the points are in K_n. P(j) is the accuracy of the coarser set K_j: it misses the "
@@ -152,6 +154,10 @@ def shape_table(result: Result) -> Table:
 
 
 def shape_sentences(result: Result) -> Iterator[str]:
+    """How the hand-set networks err: on their own level, and on the finer one of the distribution.
+
+    Ends with the networks that were not built, and with the width that each depth needs at least.
+    """
     s = result.settings
     margin = s.margin or 0.1
     yield (
@@ -170,9 +176,9 @@ def shape_sentences(result: Result) -> Iterator[str]:
     if folds:
         errors = sum(each.own_errors_by_1 or 0 for each in folds)
         yield (
-            "Fold nets need no margin where class 1 is an output of exactly 1 instead of one "
-            f"above 0: by that rule they make {errors} errors without a margin, of "
-            f"{len(folds) * CHECKED_POINTS:,} points."
+            f"Fold nets {'should ' * bool(errors)}need no margin where class 1 is an output of "
+            f"exactly 1 instead of one above 0: by that rule they make {errors:,} errors without a "
+            f"margin, of {len(folds) * CHECKED_POINTS:,} points."
         )
     gaps = [
         abs(each.errors[name] - each.expected[name])

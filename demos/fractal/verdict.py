@@ -189,6 +189,7 @@ def course_sentences(result: Result) -> Iterator[str]:
 
 
 def course_sentence(course: Course, name: str) -> str:
+    """Whether the curriculum reached clearly more or less than the last curve alone."""
     difference = course_gain(course)
     reached = mean_interval(course.curriculum[-1]).mean
     if clearly_above(difference):

@@ -163,6 +163,7 @@ def steps(settings: Settings) -> int:
 
 
 def measure(settings: Settings, name: str, advance: Advance = no_progress) -> Row:
+    """Draw networks by one initialiser; their largest gradient entries for each level and curve."""
     s = settings
     advance(0, note=name)
     model = networks(s, INITIALISERS[name])

@@ -60,6 +60,10 @@ def entry_table(result: Result, row: Row) -> Table:
 
 
 def entry_sentences(result: Result) -> Iterator[str]:
+    """The bound and its level j, and whether any level of the run is deeper, as the theorem asks.
+
+    For PyTorch's initialisation, where there are several levels, how the median changes with them.
+    """
     s = result.settings
     j = s.theorem_level
     yield (
@@ -143,6 +147,10 @@ def interval(violations: Any) -> str:
 
 
 def violation_sentences(result: Result) -> Iterator[str]:
+    """Whose networks exceed the theorem's bound in a share of at most delta, and whose in a larger.
+
+    Nothing is said of that where no level is deeper than j. Then why some exceed their own bound.
+    """
     s = result.settings
     yield (
         "A network counts as above a bound where an entry exceeds it for any level and curve. The "
