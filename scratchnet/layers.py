@@ -53,6 +53,7 @@ class Layer:
             yield from child.walk(f"{name}.{child_name}" if name else child_name)
 
     def forward(self, x: Tensor) -> Tensor:
+        """The output (N, features out) for x (N, features in); (S, N, ...) in an ensemble."""
         raise NotImplementedError
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -165,6 +166,7 @@ class Dropout(Layer):
         return {"key": np.array(key), "drawn": np.array(0, np.uint64)}
 
     def forward(self, x: Tensor) -> Tensor:
+        """y; raises `InputError` in training where no `Model` has given the layer a key."""
         if not self.training or self.rate == 0:
             return x
         if not self.buffers:
@@ -206,6 +208,7 @@ class BatchNorm(Layer):
         return {"running_mean": np.zeros(self.features), "running_var": np.ones(self.features)}
 
     def forward(self, x: Tensor) -> Tensor:
+        """y; raises `InputError` for other features, and in training for fewer than two samples."""
         check_input(self, x, self.features)
         k = x.backend
         if self.training:
