@@ -190,6 +190,7 @@ def list_demos() -> None:
 
 @app.command("backends", help=BACKENDS_SENTENCE, short_help=BACKENDS_SENTENCE)
 def backends(json: options.Json = False) -> None:
+    """Print which backends work here, on which device, and why the others do not."""
     from scratchnet.demos.results import print_json
     from scratchnet.demos.terminal import console_for
 

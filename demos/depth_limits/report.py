@@ -51,6 +51,7 @@ def report(result: Result, console: Console) -> None:
 
 
 def description(result: Result) -> Iterator[str]:
+    """The kinds of networks, how they are trained, what He et al. saw, what a quick run omits."""
     s = result.settings
     for kind in s.kinds:
         yield f"{kind}: {DESCRIPTIONS[kind]}"

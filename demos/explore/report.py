@@ -140,6 +140,7 @@ def variant_table(result: Result) -> Table:
 
 
 def inside_table(inside: Inside) -> Table:
+    """A line for each layer: probes of it after and before training, dead units and rank after."""
     shown = new_table("layer", "trained", "untrained", "dead units", "effective rank")
     raw = f"{mean_interval(inside.inputs.test):.1%}"
     shown.add_row("input", raw, raw, "", "")
@@ -258,6 +259,11 @@ def variant_sentences(result: Result) -> Iterator[str]:
 
 
 def inside_sentences(inside: Inside, test_samples: int) -> Iterator[str]:
+    """What probes read from each layer, what training changed of the last one, how often it rises.
+
+    Of the change nothing is said for one seed; of rises nothing for one layer, or where no run
+    has a finite accuracy at every layer.
+    """
     layers = inside.after.layers
     listed = ", ".join(
         f"{np.nanmean(values):.1%} after layer {layer}" if np.isfinite(values).any() else "no value"

@@ -88,6 +88,7 @@ def variance_figure(result: Result, shape: str) -> Figure:
 
 
 def draw_band(axes: Axes, layers: Any, values: Any, formula: Any, rule: str) -> None:
+    """Draw the mean and the middle 80 % of values (networks, layers), and dashed the formula."""
     color = COLORS[rule]
     low, high = np.quantile(values, [0.1, 0.9], axis=0)
     axes.fill_between(layers, low, high, color=color, alpha=0.18, linewidth=0)

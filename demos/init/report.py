@@ -60,6 +60,7 @@ def seeds_in_words(settings: Settings) -> str:
 
 
 def description(settings: Settings) -> Iterator[str]:
+    """The shapes of the networks, and what each column means; a line if the run is quick."""
     s = settings
     for shape in s.shapes:
         widths = s.widths(shape)
@@ -182,6 +183,7 @@ def fan_out_sentences(result: Result) -> Iterator[str]:
 
 
 def training_table(result: Result) -> Table:
+    """A line for each rule, a column for each activation: how many learn, stall or become NaN."""
     activations = list(dict.fromkeys(each.activation for each in result.trainings))
     table = new_table("rule", *(ACTIVATION_NAMES[each] for each in activations))
     outcomes = {(each.rule, each.activation): outcome(each) for each in result.trainings}

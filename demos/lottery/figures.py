@@ -114,6 +114,7 @@ def mask_figure(result: Result) -> Figure:
 
 
 def mask_axes(result: Result, rows: int, **options: Any) -> tuple[Figure, Any]:
+    """A figure and its axes (rows, layers), where a layer is as wide as its mask, or 5 neurons."""
     widths = [max(mask.shape[1], 5) for mask in result.rounds[0].masks]
     tallest = max(mask.shape[0] for mask in result.rounds[0].masks)
     scale = 10.5 / sum(widths)

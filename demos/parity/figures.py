@@ -147,6 +147,7 @@ def learning_figure(trainings: Sequence[Training]) -> Figure:
 
 
 def draw_solved(axes: Axes, kind: str, same: Sequence[Training], shift: float) -> None:
+    """Draw the fraction of one kind with all rows right, and intervals, moved by `shift`."""
     color, marker, line, label = KIND_LOOKS[kind]
     fraction = np.array([each.solved / each.networks for each in same])
     ends = np.array([each.interval for each in same]).reshape(-1, 2)

@@ -181,6 +181,10 @@ def sentences(result: Result) -> dict[str, list[str]]:
 
 
 def circuit_sentences(result: Result) -> Iterator[str]:
+    """What was verified, and what is exponential about DNF.
+
+    From two inputs on also counting beside the tree, and its relays; for powers of two the tent.
+    """
     n, formulas = result.inputs, FORMULAS
     yield from verification_sentences(result)
     yield (
@@ -272,6 +276,10 @@ def not_built(built: Built) -> str:
 
 
 def full_table_sentences(result: Result) -> Iterator[str]:
+    """On which n each kind learned the full table.
+
+    What depth was worth is said of the largest n, where all kinds were trained on it.
+    """
     for kind in KINDS:
         same = [each for each in result.trainings if each.kind == kind and not each.half]
         if same:

@@ -129,6 +129,7 @@ def smallest(task: str) -> float:
 
 
 def draw_errors(axes: Axes, result: Result, target: str, task: str) -> None:
+    """Draw the test errors of one target by depth: each seed, and their geometric mean."""
     from matplotlib.ticker import LogLocator
 
     depths = sorted({row.depth for row in result.rows if row.target == target})

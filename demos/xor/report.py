@@ -179,6 +179,7 @@ def sentences(result: Result) -> dict[str, list[str]]:
 
 
 def neuron_sentences(result: Result) -> list[str]:
+    """What one threshold neuron can label, why not XOR, and where one that was trained ends."""
     given = [each for each in result.labelings if each.neuron is not None]
     said = [
         f"A threshold neuron can label the four points (a, b) in {len(given)} of the "
@@ -207,6 +208,7 @@ def circuit_sentences(result: Result) -> list[str]:
 
 
 def backpropagation_sentences(result: Result) -> list[str]:
+    """How many networks of each kind solve XOR, within how many steps, and where the others end."""
     trainings, settings = result.smooth, result.settings
     said = [
         *ends_of_each_kind(trainings),
@@ -244,6 +246,7 @@ def ends_of_each_kind(trainings: Sequence[Training]) -> list[str]:
 
 
 def stuck_sentences(trainings: Sequence[Training]) -> list[str]:
+    """On which losses the unsolved networks ended; nothing where all are solved."""
     unsolved = sum(each.networks - each.solved for each in trainings)
     if not unsolved:
         return []
@@ -258,6 +261,7 @@ def stuck_sentences(trainings: Sequence[Training]) -> list[str]:
 
 
 def surrogate_sentences(result: Result) -> list[str]:
+    """How many threshold networks solve XOR with a surrogate derivative, and without."""
     trainings = result.thresholds
     said = [
         *ends_of_each_kind(trainings),

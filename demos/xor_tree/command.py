@@ -187,6 +187,7 @@ def sentences(result: Result) -> list[str]:
 
 
 def verification_sentence(result: Result) -> str:
+    """On how many inputs the network is wrong, if the verification was finished."""
     verified = result.verification
     if verified is None:
         return "The verification was interrupted: nothing is known about the truth table."

@@ -91,6 +91,7 @@ class Canvas:
             self.arm(row + 1, column, UP, weight)
 
     def text(self, unicode: bool = True) -> Text:
+        """The drawing by rows, with box characters, or with ASCII where there is no Unicode."""
         from rich.text import Text
 
         boxes = box_characters()
@@ -178,6 +179,7 @@ def gate_line(level: int, gate: Gate, values: Mapping[str, int] | None) -> str:
 
 
 def legend(wiring: Wiring, has_values: bool, columns: Columns, unicode: bool) -> str:
+    """What the lines and short labels of the drawing mean, as far as they occur."""
     heavy = "heavy" if unicode else "= and #"
     parts = []
     if wiring.gates:
