@@ -53,7 +53,7 @@ class Layer:
             yield from child.walk(f"{name}.{child_name}" if name else child_name)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The output (N, features out) for x (N, features in); (S, N, ...) in an ensemble."""
+        """The output (N, features out) for x (N, features in); (E, N, ...) in an ensemble."""
         raise NotImplementedError
 
     def __call__(self, x: Tensor) -> Tensor:
