@@ -17,6 +17,7 @@ from scratchnet.backends.interface import Array, Axis, Backend, Call, Out
 
 _LARGEST_CACHED_CONSTANT = 2**20
 _SHORT_ROW, _LONG_ROW, _MANY_NUMBERS = 32, 256, 2**14
+_ROW_WORTH_MULTIPLYING = 16
 
 
 def keep_freed_memory() -> None:
@@ -50,7 +51,14 @@ def _repeated(bias: Array, rows: int, out: Out) -> Array:
 
 
 def _column_times_row(a: Array, b: Array, out: Out) -> Array:
-    return np.dot(a, b, out=None if out is ... else out)
+    """A product in which nothing is summed; np.matmul does not leave it to BLAS."""
+    if a.ndim == b.ndim == 2 and (out is ... or out.flags.c_contiguous):
+        return np.dot(a, b, out=None if out is ... else out)
+    if b.shape[-1] < _ROW_WORTH_MULTIPLYING:
+        return np.matmul(a, b, out=out)
+    out = np.multiply(a, b, out=out)
+    # A sum begins at 0, and 0 + -0 is 0.
+    return np.add(out, 0.0, out=out)
 
 
 def _is_positive(y: Array, out: Out) -> Array:
@@ -147,8 +155,8 @@ class NumpyBackend(Backend):
         return np.minimum.reduce(x, axis=axis, keepdims=keepdims, out=out)
 
     def matmul(self, a: Array, b: Array, out: Out = ...) -> Array:
-        """As the interface's; a column times a row by np.dot, five times as fast as np.matmul."""
-        if a.shape[-1] == 1 and a.ndim == b.ndim == 2 and (out is ... or out.flags.c_contiguous):
+        """As the interface's; a column times a row takes from half to a fifth of the time."""
+        if min(a.ndim, b.ndim) > 1 and a.shape[-1] == b.shape[-2] == 1:
             return self.run(_column_times_row, a, b, out=out)
         return self.run(np.matmul, a, b, out=out)
 

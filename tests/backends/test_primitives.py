@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from strategies import broadcasting_pairs, positive, seeds, shapes, spread
 
-from scratchnet.backends import Backend
+from scratchnet.backends import Backend, get_backend
 
 # Primitives. Of each: its NumPy namesake, and how its operands are drawn.
 
@@ -79,6 +79,21 @@ def test_a_column_times_a_row_into_any_memory(backend: Backend, dtype: str) -> N
     out = backend.zeros((3, 8), dtype)[:, ::2]
     backend.matmul(backend.asarray(column), backend.asarray(row), out=out)
     same(backend, out, column @ row, dtype)
+
+
+@pytest.mark.parametrize("batch_a", [(), (2,)])
+@pytest.mark.parametrize("batch_b", [(), (2,), (4, 2)])
+@pytest.mark.parametrize("d", [3, 20])
+def test_numpy_multiplies_a_column_by_a_row_to_the_bits_of_matmul(
+    batch_a: tuple[int, ...], batch_b: tuple[int, ...], d: int
+) -> None:
+    """Which sums from 0, so that it never gives -0."""
+    rng = np.random.default_rng(0)
+    a = rng.choice([-0.0, 0.0, 1.5, -2.0], (*batch_a, 5, 1))
+    b = rng.choice([-0.0, 0.0, 1.5, -2.0], (*batch_b, 1, d))
+    assert get_backend("numpy").matmul(a, b).tobytes() == np.matmul(a, b).tobytes()
+    with pytest.raises(ValueError):
+        get_backend("numpy").matmul(a, np.repeat(b, 5, axis=-2))
 
 
 @either_dtype
