@@ -1,10 +1,13 @@
 """Settings for all tests."""
 
+from collections.abc import Iterator
 from functools import wraps
 
+import pytest
 from hypothesis import settings
 
 import scratchnet.backends
+from scratchnet.demos import timing
 
 # No deadline: it is a clock, and a busy machine would fail a right answer.
 settings.register_profile("scratchnet", deadline=None, max_examples=50, print_blob=True)
@@ -18,3 +21,12 @@ def _numpy() -> str:
 
 
 scratchnet.backends._automatic = _numpy
+
+
+@pytest.fixture(scope="module")
+def short_turns() -> Iterator[None]:
+    """A turn is one call or a few, for tests that look at everything but the times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timing, "SECONDS_PER_TURN", 1e-5)
+        patch.setattr(timing.calls_per_turn, "__defaults__", (1e-5,))
+        yield

@@ -65,10 +65,8 @@ TINY = Case(2, 5, 7)
 
 
 @pytest.fixture(autouse=True)
-def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A turn is one call or a few: these tests look at everything but the times."""
-    monkeypatch.setattr(timing, "SECONDS_PER_TURN", 1e-5)
-    monkeypatch.setattr(timing.calls_per_turn, "__defaults__", (1e-5,))
+def small_ceilings(monkeypatch: pytest.MonkeyPatch, short_turns: None) -> None:
+    """Ceilings of matrices that are multiplied at once, in turns as short."""
     monkeypatch.setattr("scratchnet.demos.bench.roofline.TRIES", 1)
     monkeypatch.setattr("scratchnet.demos.bench.roofline.SECONDS_PER_TRY", 1e-5)
     sizes = {"numpy": (8, 16), "cupy": (8,)}

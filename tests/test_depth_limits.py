@@ -26,8 +26,11 @@ from scratchnet.demos.seeded_data import load
 TINY = Settings(layers=(2, 5), width=8, points=20, epochs=4, seeds=3)
 
 
+pytestmark = pytest.mark.usefixtures("short_turns")
+
+
 @pytest.fixture(scope="module")
-def result() -> Result:
+def result(short_turns: None) -> Result:
     return run(dataclasses.replace(TINY, clip=0.5, warmup=2))
 
 

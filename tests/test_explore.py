@@ -20,12 +20,13 @@ from scratchnet.demos.command_line import main
 from scratchnet.demos.explore import command as command_module
 from scratchnet.demos.explore.command import plot, record, report, run
 from scratchnet.demos.explore.experiment import GRID, Result, Row
-from scratchnet.demos.explore.report import between, description, sentences
+from scratchnet.demos.explore.report import between, description, sentences, time_ratio
 from scratchnet.demos.explore.settings import Settings, choose_settings, chosen_datasets
 from scratchnet.demos.figures import grid_points
 from scratchnet.demos.representation import UNCONVERGED
 from scratchnet.demos.results import to_json
 from scratchnet.demos.seeded_data import load
+from scratchnet.demos.timing import Spread
 from scratchnet.demos.trained_ensembles import Training, build, train
 from scratchnet.depth.probes import fit_probe
 from scratchnet.layer_statistics import hidden_outputs
@@ -43,8 +44,11 @@ class Short(Settings):
 TINY = Short(depths=(2, 1, 3), width=5, points=30, seeds=3)
 
 
+pytestmark = pytest.mark.usefixtures("short_turns")
+
+
 @pytest.fixture(scope="module")
-def tiny() -> Result:
+def tiny(short_turns: None) -> Result:
     return run(TINY)
 
 
@@ -252,6 +256,21 @@ def test_networks_that_diverged_are_left_out_and_named() -> None:
 # The command
 
 
+def test_times_are_ratios_within_a_round_of_what_stayed_finite(tiny: Result) -> None:
+    """A moment in which everything is slow does not count."""
+    first, second = (row for row in tiny.rows if row.dataset == "circles" and row.depth < 3)
+    if first.depth > second.depth:
+        first, second = second, first
+    seconds = {first: [1.0, 1.0, 9.0], second: [2.0, 2.0, 18.0]}
+    times = {row.trained.training: np.array(each) for row, each in seconds.items()}
+    result = dataclasses.replace(tiny, times=times)
+    assert time_ratio(result, second, first) == Spread(2, 2, 2)
+    assert time_ratio(dataclasses.replace(tiny, times={}), second, first) is None
+    lost = dataclasses.replace(second.trained, test_accuracy=np.full(3, np.nan))
+    assert time_ratio(result, dataclasses.replace(second, trained=lost), first) is None
+    assert tiny.times.keys() == {row.trained.training for row in (*tiny.rows, *tiny.variants)}
+
+
 @pytest.fixture
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
@@ -267,7 +286,8 @@ def test_the_command_writes_its_figures_and_numbers(tmp_path: Path, capsys: Any)
     assert printed == json.loads((tmp_path / "result.json").read_text())
     rows = [(row["dataset"], row["depth"], row["parameters"]) for row in printed["rows"]]
     assert rows == [(name, *size) for name in ("circles", "spirals") for size in ((1, 17), (2, 37))]
-    assert printed["rows"][0]["time_ratio"] == 1
+    assert printed["rows"][0]["time_ratio"] == {"median": 1, "low": 1, "high": 1}
+    assert len(printed["rows"][1]["step_seconds"]) == 9 and printed["rows"][1]["time_ratio"]["low"]
     assert [each["variant"] for each in printed["summary"]["variants"]] == [
         "batch norm",
         "skip",

@@ -22,8 +22,8 @@ from scratchnet.demos.depth_limits.settings import (
     build,
     networks,
 )
-from scratchnet.demos.depth_limits.times import Times, measure_times
 from scratchnet.demos.seeded_data import Data, load
+from scratchnet.demos.step_times import QUICK_ROUNDS, ROUNDS, step_times
 from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.losses import get_loss
 from scratchnet.model import Model
@@ -58,7 +58,8 @@ class Result:
     settings: Settings
     rows: list[Row]
     unfinished: list[Network]
-    times: Times = field(default_factory=Times)
+    times: dict[tuple[str, int], Any] = field(default_factory=dict)
+    """Seconds (rounds,) of a training step of all seeds, by kind and layers."""
 
     def find(self, kind: str, layers: int, switched: bool = False) -> Row | None:
         for row in self.rows:
@@ -83,6 +84,21 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
         if not rows:
             raise
     return Result(settings, rows, planned[len(rows) :], times)
+
+
+def measure_times(settings: Settings, data: Data, advance: Advance) -> dict[tuple[str, int], Any]:
+    """Times of the kinds side by side, where there is a plain network to compare them with."""
+    s = settings
+    found: dict[tuple[str, int], Any] = {}
+    for layers in sorted(s.layers) if "plain" in s.kinds and len(s.kinds) > 1 else ():
+        advance(0, note=f"timing, {layers} layers")
+        optimizers = {
+            (each.kind, layers): Adam(build(s, each), s.learning_rate)
+            for each in networks(s)
+            if each.layers == layers and not each.switched
+        }
+        found |= step_times(optimizers, data, QUICK_ROUNDS if s.quick else ROUNDS)
+    return found
 
 
 def cost(settings: Settings, network: Network) -> float:

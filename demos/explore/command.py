@@ -46,7 +46,8 @@ def record(result: Result) -> dict[str, Any]:
             "test_accuracy_estimate": mean_test_accuracy(row),
             "final_loss": t.final_loss,
             "seconds": t.seconds,
-            "time_ratio": time_ratio(row, reference),
+            "step_seconds": result.times.get(t.training),
+            "time_ratio": time_ratio(result, row, reference),
             "diverged": {s.seed + network: when for network, when in t.diverged.items()},
         }
 

@@ -7,7 +7,8 @@ skip connections as well, and the layers of one network are probed before and af
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ from scratchnet.demos.representation import (
     sample_for_maps,
 )
 from scratchnet.demos.seeded_data import Data, load
+from scratchnet.demos.step_times import QUICK_ROUNDS, ROUNDS, step_times
 from scratchnet.demos.terminal import Advance, no_progress
-from scratchnet.demos.trained_ensembles import Trained, Training, build, train
+from scratchnet.demos.trained_ensembles import OPTIMIZERS, Trained, Training, build, train
 from scratchnet.depth.probes import ProbeAccuracy
 from scratchnet.model import Model
 
@@ -86,10 +88,12 @@ class Result:
     planes: dict[str, Plane]
     unfinished: tuple[Training, ...]
     """What Ctrl-C kept from being trained to its end."""
+    times: dict[Training, Any] = field(default_factory=dict)
+    """Seconds (rounds,) of a training step of all seeds."""
 
 
 def run(settings: Settings, advance: Advance = no_progress) -> Result:
-    """Train everything. Ctrl-C ends the training and keeps what was finished.
+    """Time and train everything. Ctrl-C ends the training and keeps what was finished.
 
     Raises `KeyboardInterrupt` where that is nothing, and `InputError` where the digits are asked
     for and scikit-learn is not installed.
@@ -102,6 +106,7 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
         if each.inputs == 2
     }
     main, variants = s.main(), s.variants()
+    times = measure_times(s, (*main, *variants), data, advance)
     rows: list[Row] = []
     inside = None
     try:
@@ -124,7 +129,27 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
         inside,
         planes,
         tuple((*main, *variants)[len(rows) :]),
+        times,
     )
+
+
+def measure_times(
+    settings: Settings, trainings: Sequence[Training], data: dict[str, Data], advance: Advance
+) -> dict[Training, Any]:
+    """Times of what is trained on the same dataset, side by side."""
+    s = settings
+    found: dict[Training, Any] = {}
+    for name, of in data.items():
+        advance(0, note=f"timing, {name}")
+        optimizers = {
+            each: OPTIMIZERS[each.optimizer](
+                build(each, of, s.seed, s.seeds, s.backend), each.learning_rate
+            )
+            for each in trainings
+            if each.dataset == name
+        }
+        found |= step_times(optimizers, of, QUICK_ROUNDS if s.quick else ROUNDS)
+    return found
 
 
 def train_row(

@@ -147,7 +147,7 @@ def draw_means(
 
 
 def cost_figure(result: Result) -> Figure:
-    """Parameters, and time of training relative to the shallowest networks, against depth."""
+    """Parameters, and time of a step relative to the shallowest networks, against depth."""
     figure, (left, right) = new_figure(1, 2, width=9.0, height=3.6)
     # Sets of points have networks of the same size: smaller marks on larger ones show them all.
     looks = zip(finished(result), LINE_COLORS, "os^D", (10, 8, 5, 5), strict=False)
@@ -156,13 +156,18 @@ def cost_figure(result: Result) -> Figure:
         depths = [row.depth for row in rows]
         style: Any = {"color": color, "marker": marker, "markersize": size, "label": name}
         left.plot(depths, [row.trained.parameters for row in rows], **style)
-        right.plot(depths, [time_ratio(row, rows[0]) for row in rows], **style)
+        times = [(row.depth, time_ratio(result, row, rows[0])) for row in rows]
+        known = [(depth, ratio) for depth, ratio in times if ratio]
+        middle = np.array([ratio.median for _, ratio in known])
+        ends = np.array([(ratio.low, ratio.high) for _, ratio in known]).reshape(-1, 2).T
+        at = [depth for depth, _ in known]
+        right.errorbar(at, middle, yerr=abs(ends - middle), capsize=2.5, **style)
     shallowest = min(row.depth for row in result.rows)
     left.set(xlabel="hidden layers", ylabel="parameters of a network", title="Size")
     right.set(
         xlabel="hidden layers",
-        ylabel=f"time / time at depth {shallowest}",
-        title="Time to train, timed once",
+        ylabel=f"time of a step / that at depth {shallowest}",
+        title="Time of a training step",
     )
     for panel in (left, right):
         panel.set_xticks(sorted({row.depth for row in result.rows}))

@@ -13,6 +13,7 @@ from scratchnet.demos.representation import PROBE_WORDS, UNCONVERGED
 from scratchnet.demos.seeded_data import DESCRIPTIONS
 from scratchnet.demos.statistics import Estimate, mean_interval
 from scratchnet.demos.tables import bullets, new_table
+from scratchnet.demos.timing import Spread, figures, ratio
 from scratchnet.demos.trained_ensembles import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def report(result: Result, console: Console) -> None:
     for name in result.settings.datasets:
         if rows_of(result, name):
             console.print(f"{name}: {DESCRIPTIONS[name]}", style="bold", markup=False)
-            console.print(table(rows_of(result, name)))
+            console.print(table(result, rows_of(result, name)))
     if result.variants:
         console.print(f"{result.variants[0].dataset}, variants", style="bold")
         console.print(variant_table(result))
@@ -64,6 +65,12 @@ def description(result: Result) -> Iterator[str]:
         )
     if s.inside_depth is not None:
         yield PROBE_WORDS
+    if result.times:
+        rounds = len(next(iter(result.times.values())))
+        yield (
+            f"Times of a step are medians, and the 10th to 90th percentile, of {rounds} rounds in "
+            "which all that is trained on the same data has its turn."
+        )
     if s.seeds > 1:
         yield (
             f"Means ± 95 % intervals. The same seeds at every depth: differences are claimed by a "
@@ -85,19 +92,29 @@ def between(before: Row, after: Row) -> Change:
     return change(before.trained.test_accuracy, after.trained.test_accuracy, after.test_samples)
 
 
-def time_ratio(row: Row, reference: Row) -> float:
-    return row.trained.seconds / max(reference.trained.seconds, 1e-9)
+def time_ratio(result: Result, row: Row, reference: Row) -> Spread | None:
+    """Seconds of a training step over those of the reference, round by round.
+
+    None where all networks of either diverged, whose steps tell nothing, or where none were timed.
+    """
+    both = [each.trained.training for each in (row, reference)]
+    if all_diverged(row) or all_diverged(reference) or not set(both) <= result.times.keys():
+        return None
+    return ratio(*(result.times[each] for each in both))
 
 
 def all_diverged(row: Row) -> bool:
     return mean_test_accuracy(row).n == 0
 
 
-def time_cells(row: Row, reference: Row) -> tuple[str, str]:
-    """Seconds, and how many times the reference's; training that broke off has no time to tell."""
-    if all_diverged(row) or all_diverged(reference):
-        return "", ""
-    return f"{row.trained.seconds:.1f}", f"{time_ratio(row, reference):.1f}"
+def time_cell(result: Result, row: Row, reference: Row) -> str:
+    """Such as `2.31 [2.25–2.40]`, and 1 for the reference itself; empty where there is no ratio."""
+    found = time_ratio(result, row, reference)
+    if found is None:
+        return ""
+    if row is reference:
+        return "1"
+    return f"{figures(found.median)} [{figures(found.low)}–{figures(found.high)}]"
 
 
 def accuracy_cells(row: Row) -> tuple[str, str]:
@@ -107,14 +124,14 @@ def accuracy_cells(row: Row) -> tuple[str, str]:
     return f"{train:.1%}", f"{mean_test_accuracy(row):.1%}"
 
 
-def table(rows: list[Row]) -> Table:
-    shown = new_table("depth", "parameters", "training", "test", "seconds", "times\nthe first")
+def table(result: Result, rows: list[Row]) -> Table:
+    shown = new_table("depth", "parameters", "training", "test", "time of a step\n/ the first")
     for row in rows:
         shown.add_row(
             str(row.depth),
             f"{row.trained.parameters:,}",
             *accuracy_cells(row),
-            *time_cells(row, rows[0]),
+            time_cell(result, row, rows[0]),
         )
     return shown
 
@@ -125,7 +142,7 @@ def plain_row(result: Result, row: Row) -> Row:
 
 
 def variant_table(result: Result) -> Table:
-    shown = new_table("depth", "variant", "training", "test", "seconds", "times\nplain")
+    shown = new_table("depth", "variant", "training", "test", "time of a step\n/ plain")
     for depth in sorted({row.depth for row in result.variants}):
         own = [row for row in result.variants if row.depth == depth]
         plain = plain_row(result, own[0])
@@ -134,7 +151,7 @@ def variant_table(result: Result) -> Table:
                 str(depth),
                 row.variant,
                 *accuracy_cells(row),
-                *time_cells(row, plain),
+                time_cell(result, row, plain),
             )
     return shown
 
@@ -215,13 +232,15 @@ def time_sentence(result: Result) -> Iterator[str]:
         for rows in groups
         if len(rows) == len(result.settings.depths) > 1 and not any(map(all_diverged, rows))
     ]
-    if groups:
-        ratios = ", ".join(
-            f"{time_ratio(rows[-1], rows[0]):.1f} on {rows[0].dataset}" for rows in groups
-        )
+    ratios = [
+        f"{found} on {rows[0].dataset}"
+        for rows in groups
+        if (found := time_ratio(result, rows[-1], rows[0]))
+    ]
+    if ratios:
         yield (
-            f"To train depth {groups[0][-1].depth} took this many times as long as depth "
-            f"{groups[0][0].depth}, each timed once: {ratios}."
+            f"A training step takes at depth {groups[0][-1].depth} this many times as long as at "
+            f"depth {groups[0][0].depth}: {', '.join(ratios)}."
         )
 
 
