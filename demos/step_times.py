@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from scratchnet.backends import Array
 from scratchnet.batches import checked_data
 from scratchnet.demos.seeded_data import Data
 from scratchnet.demos.timing import Contestant, interleaved
-from scratchnet.losses import get_loss
+from scratchnet.losses import Loss, get_loss
 from scratchnet.optim import Optimizer
 from scratchnet.program import recorded
 from scratchnet.tensor import Tensor
@@ -33,7 +34,7 @@ def step_times(optimizers: Mapping[Key, Optimizer], data: Data, rounds: int) -> 
         # Some of them may overflow, which training reports.
         warnings.simplefilter("ignore", RuntimeWarning)
         contestants = [
-            Contestant(str(number), training_step(each, data), timer=each.model.backend.timer)
+            Contestant(str(number), data_step(each, data), timer=each.model.backend.timer)
             for number, each in enumerate(optimizers.values())
         ]
         by_processor = all(each.model.backend.name == "numpy" for each in optimizers.values())
@@ -41,11 +42,23 @@ def step_times(optimizers: Mapping[Key, Optimizer], data: Data, rounds: int) -> 
     return dict(zip(optimizers, turns.seconds.values(), strict=True))
 
 
-def training_step(optimizer: Optimizer, data: Data) -> Callable[[], Tensor]:
-    """A function that makes one recorded step on the whole set; returns the loss."""
-    model, compute_loss = optimizer.model, get_loss(data.loss)
-    inputs, targets = checked_data(model, data.X, data.y, compute_loss)
-    model.train()
+def data_step(optimizer: Optimizer, data: Data) -> Callable[[], Tensor]:
+    """A function that makes one recorded step on all of the training data; returns the loss."""
+    compute_loss = get_loss(data.loss)
+    inputs, targets = checked_data(optimizer.model, data.X, data.y, compute_loss)
+    optimizer.model.train()
+    return training_step(optimizer, inputs, targets, compute_loss)
+
+
+def training_step(
+    optimizer: Optimizer,
+    inputs: Tensor,
+    targets: Array,
+    compute_loss: Loss,
+    is_recorded: bool = True,
+) -> Callable[[], Tensor]:
+    """A function that makes one step on these samples, always the same; returns the loss."""
+    model = optimizer.model
 
     def on_device() -> Tensor:
         loss = compute_loss(model(inputs), targets)
@@ -53,7 +66,7 @@ def training_step(optimizer: Optimizer, data: Data) -> Callable[[], Tensor]:
         optimizer.update()
         return loss
 
-    run: Any = recorded(on_device, model)
+    run: Any = recorded(on_device, model) if is_recorded else on_device
 
     def step() -> Tensor:
         optimizer.prepare()

@@ -618,6 +618,19 @@ def test_a_case_that_fails_does_not_take_with_it_what_was_timed(
     assert result.notes[0] == f"{SMALL.cases[1]} on numpy was left out: the losses differ"
 
 
+def test_a_mistake_of_the_program_is_not_hidden_by_what_was_timed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def second_fails(case: Case, *_: Any) -> Row:
+        if case is SMALL.cases[1]:
+            raise AttributeError("no such thing")
+        return made_up({}, case=case).rows[0]
+
+    monkeypatch.setattr(experiment, "time_case", second_fails)
+    with pytest.raises(AttributeError, match="no such thing"):
+        run(SMALL)
+
+
 def test_a_gpu_is_measured_beside_a_core_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """With NumPy standing in for CUDA: who takes part, and a throughput per network."""
     monkeypatch.setattr(experiment, "get_backend", lambda name, precision="fp32": BACKEND)

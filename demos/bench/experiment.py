@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from scratchnet.backends import Backend, DeviceMemoryError, get_backend
+from scratchnet.backends import Backend, DeviceMemoryError, InputError, get_backend
 from scratchnet.demos.bench.counting import StepCount, count_step
 from scratchnet.demos.bench.engine import EAGER, RECORDED, engine_contestants
 from scratchnet.demos.bench.floors import loop_contestant, products_contestant
@@ -74,8 +74,8 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
     """Time all cases; after Ctrl-C what is finished by then.
 
     Raises `InputError` where a peer is missing, or where a contestant computes something else.
-    Where that, or another mistake of a library, comes after cases that were timed, these are kept,
-    and the case is left out with the reason, as one is that does not fit into memory.
+    Where that, or an error of a library or the system, comes after cases that were timed, these are
+    kept, and the case is left out with the reason, as one is that does not fit into memory.
     """
     with ExitStack() as stack:
         stack.enter_context(pinned(settings.threads))
@@ -86,7 +86,7 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
             for case in settings.cases:
                 try:
                     result.rows.append(time_case(case, settings, result, advance))
-                except Exception as error:  # whatever a library may raise
+                except (InputError, MemoryError, RuntimeError, OSError) as error:
                     if not result.rows and not is_out_of_memory(error):
                         raise
                     reason = next(iter(str(error).splitlines()), type(error).__name__)

@@ -9,7 +9,13 @@ import numpy as np
 
 from scratchnet.demos.depth_limits.report import time_ratio
 from scratchnet.demos.depth_limits.settings import KINDS
-from scratchnet.demos.figures import LINE_COLORS, mean_with_band, new_figure, styled
+from scratchnet.demos.figures import (
+    LINE_COLORS,
+    line_of_spreads,
+    mean_with_band,
+    new_figure,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +45,13 @@ def overview(result: Result) -> Figure:
             # Before training the switches change nothing.
             draw(gradients, rows, lambda row: np.log10(np.maximum(row.first_gradient, 1e-30)), kind)
             if kind != "plain":
-                draw_times(times, result, rows)
+                line_of_spreads(
+                    times,
+                    [row.network.layers for row in rows],
+                    [time_ratio(result, row) for row in rows],
+                    color=COLORS[kind],
+                    marker=MARKERS[kind],
+                )
     accuracies.axhline(0.5, color=GREY, linewidth=0.9, linestyle=":")
     accuracies.set(title="training accuracy", ylim=(0.4, 1.03))
     accuracies.yaxis.set_major_formatter("{x:.0%}")
@@ -79,21 +91,3 @@ def draw(axes: Axes, rows: list[Row], values: Callable[[Row], Any], label: str) 
         linestyle="--" if switched else "-",
         markerfacecolor="white" if switched else COLORS[kind],
     )
-
-
-def draw_times(axes: Axes, result: Result, rows: list[Row]) -> None:
-    """The medians over rounds, with the 10th and 90th percentile."""
-    kind = rows[0].network.kind
-    known = [(row.network.layers, time_ratio(result, row)) for row in rows]
-    kept = [(layers, ratio) for layers, ratio in known if ratio is not None]
-    if kept:
-        middle = np.array([ratio.median for _, ratio in kept])
-        ends = np.array([(ratio.low, ratio.high) for _, ratio in kept]).T
-        axes.errorbar(
-            [layers for layers, _ in kept],
-            middle,
-            yerr=abs(ends - middle),
-            color=COLORS[kind],
-            marker=MARKERS[kind],
-            capsize=2.5,
-        )

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scratchnet.demos.explore.report import plain_row, rows_of, time_ratio
-from scratchnet.demos.figures import LINE_COLORS, decision_panel, new_figure, styled
+from scratchnet.demos.figures import (
+    LINE_COLORS,
+    decision_panel,
+    line_of_spreads,
+    new_figure,
+    styled,
+)
 from scratchnet.demos.representation import map_figure
 from scratchnet.demos.statistics import mean_interval
 
@@ -156,12 +162,7 @@ def cost_figure(result: Result) -> Figure:
         depths = [row.depth for row in rows]
         style: Any = {"color": color, "marker": marker, "markersize": size, "label": name}
         left.plot(depths, [row.trained.parameters for row in rows], **style)
-        times = [(row.depth, time_ratio(result, row, rows[0])) for row in rows]
-        known = [(depth, ratio) for depth, ratio in times if ratio]
-        middle = np.array([ratio.median for _, ratio in known])
-        ends = np.array([(ratio.low, ratio.high) for _, ratio in known]).reshape(-1, 2).T
-        at = [depth for depth, _ in known]
-        right.errorbar(at, middle, yerr=abs(ends - middle), capsize=2.5, **style)
+        line_of_spreads(right, depths, [time_ratio(result, row, rows[0]) for row in rows], **style)
     shallowest = min(row.depth for row in result.rows)
     left.set(xlabel="hidden layers", ylabel="parameters of a network", title="Size")
     right.set(
