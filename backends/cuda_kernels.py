@@ -84,37 +84,43 @@ extern "C" __global__ void binary_cross_entropy(
 """
 
 OPTIMIZERS = """
+// The number of network `net`, where bit `place` of `several` says that there is one for each.
+#define number(array, place) array[several >> place & 1 ? net : 0]
+
 extern "C" __global__ void sgd_step(
-    real* p, const real* g, real* v, const real* rate, int has_velocity, int nesterov,
-    double momentum, double weight_decay, whole n)
+    real* p, const real* g, real* v, const real* rates, const real* momenta, const real* decays,
+    int has_momentum, int nesterov, int has_decay, int several, whole parameters, whole n)
 {
-    const real mu = momentum, decay = weight_decay, step = *rate;
     for_each(i, n) {
-        real direction = g[i];
+        whole net = i / parameters;
+        real mu = has_momentum ? number(momenta, 1) : real(0), direction = g[i];
+        real decay = has_decay ? number(decays, 2) : real(0);
         if (decay != 0) direction += decay * p[i];
-        if (has_velocity) {
-            real velocity = v[i] = mu * v[i] + direction;
-            direction = nesterov ? direction + mu * velocity : velocity;
+        if (has_momentum) {
+            real velocity = v[i] = mu != 0 ? mu * v[i] + direction : real(0);
+            if (mu != 0) direction = nesterov ? direction + mu * velocity : velocity;
         }
-        p[i] -= step * direction;
+        p[i] -= number(rates, 0) * direction;
     }
 }
 
 extern "C" __global__ void adam_step(
-    real* p, const real* g, real* m, real* v, const real* rate, const real* c1, const real* c2,
-    double beta1, double beta2, double epsilon, double weight_decay, int decoupled, whole n)
+    real* p, const real* g, real* m, real* v, const real* rates, const real* c1, const real* c2,
+    const real* b1, const real* rest1, const real* b2, const real* rest2, const real* epsilons,
+    const real* decays, int has_decay, int decoupled, int several, whole parameters, whole n)
 {
-    const real b1 = beta1, b2 = beta2, rest1 = 1 - beta1, rest2 = 1 - beta2;
-    const real decay = weight_decay, step = *rate;
     for_each(i, n) {
-        real parameter = p[i], gradient = g[i];
+        whole net = i / parameters;
+        real parameter = p[i], gradient = g[i], step = number(rates, 0);
+        real decay = has_decay ? number(decays, 8) : real(0);
         if (decay != 0) {
             if (decoupled) parameter -= step * (decay * parameter);
             else gradient += decay * parameter;
         }
-        real first = m[i] = b1 * m[i] + rest1 * gradient;
-        real second = v[i] = b2 * v[i] + rest2 * (gradient * gradient);
-        p[i] = parameter - step * (first / (sqrt(second / *c2) + real(epsilon)) / *c1);
+        real first = m[i] = number(b1, 3) * m[i] + number(rest1, 4) * gradient;
+        real second = v[i] = number(b2, 5) * v[i] + number(rest2, 6) * (gradient * gradient);
+        real root = sqrt(second / number(c2, 2)) + number(epsilons, 7);
+        p[i] = parameter - step * (first / root / number(c1, 1));
     }
 }
 """
@@ -137,12 +143,13 @@ extern "C" __global__ void random_bits(
 }
 
 extern "C" __global__ void dropout_mask(
-    const word* counters, const word* keys, whole counters_of_key, word smallest_kept,
-    double value_kept, real* mask, whole n)
+    const word* counters, const word* keys, whole counters_of_key, const word* kept_from,
+    const real* scale, whole counters_of_rate, real* mask, whole n)
 {
     for_each(i, n) {
         word bits = squares(counters[i], keys[i / counters_of_key]);
-        mask[i] = bits >= smallest_kept ? real(value_kept) : real(0);
+        whole rate = i / counters_of_rate;
+        mask[i] = bits >= kept_from[rate] ? scale[rate] : real(0);
     }
 }
 """

@@ -81,19 +81,21 @@ class FusedSteps(Backend):
         self,
         parameters: Array,
         gradients: Array,
-        velocity: Array | None,
+        velocity: Array,
         scratch: Array,
         learning_rate: Array,
-        momentum: float,
+        momentum: Array | None,
         nesterov: bool,
-        weight_decay: float,
+        weight_decay: Array | None,
     ) -> None:
+        numbers = (learning_rate, momentum, weight_decay)
         self._also_written(velocity)
-        rules = (velocity is not None, nesterov, float(momentum), float(weight_decay))
         self.run(
             self._sgd_step,
-            *(parameters, gradients, parameters if velocity is None else velocity),
-            *(learning_rate, *rules),
+            *(parameters, gradients, velocity),
+            *(learning_rate if each is None else each for each in numbers),
+            *(momentum is not None, nesterov, weight_decay is not None),
+            *of_each_network(parameters, numbers),
             out=parameters,
         )
 
@@ -109,17 +111,19 @@ class FusedSteps(Backend):
         scratch: Array,
         learning_rate: Array,
         bias_corrections: tuple[Array, Array],
-        betas: tuple[float, float],
-        epsilon: float,
-        weight_decay: float,
+        betas: tuple[tuple[Array, Array], tuple[Array, Array]],
+        epsilon: Array,
+        weight_decay: Array | None,
         decoupled: bool,
     ) -> None:
+        numbers = (learning_rate, *bias_corrections, *betas[0], *betas[1], epsilon, weight_decay)
         self._also_written(first_moment, second_moment)
         self.run(
             self._adam_step,
             *(parameters, gradients, first_moment, second_moment),
-            *(learning_rate, *bias_corrections),
-            *(float(betas[0]), float(betas[1]), float(epsilon), float(weight_decay), decoupled),
+            *(learning_rate if each is None else each for each in numbers),
+            *(weight_decay is not None, decoupled),
+            *of_each_network(parameters, numbers),
             out=parameters,
         )
 
@@ -132,11 +136,10 @@ class FusedSteps(Backend):
         self._kernels[str(parameters.dtype)].launch(name, size, parameters, *arguments, size)
         return out
 
-    def _also_written(self, *arrays: Array | None) -> None:
+    def _also_written(self, *arrays: Array) -> None:
         """Let a recorder know that the next kernel writes these too, besides its `out`."""
         for array in arrays:
-            if array is not None:
-                self.run(unchanged, out=array)
+            self.run(unchanged, out=array)
 
     def random_bits(self, counters: Array, keys: Array) -> Array:
         if not follows_networks(counters, keys):
@@ -154,21 +157,21 @@ class FusedSteps(Backend):
         )
         return self._delivered(target, out)
 
-    def dropout_mask(self, counters: Array, keys: Array, rate: float, dtype: Any) -> Array:
-        if not follows_networks(counters, keys) or str(dtype) not in REALS:
-            return super().dropout_mask(counters, keys, rate, dtype)
-        return self.run(self._dropout_mask, counters, keys, float(rate), str(dtype), out=...)
+    def dropout_mask(self, counters: Array, keys: Array, kept_from: Array, scale: Array) -> Array:
+        fits = all(follows_networks(counters, each) for each in (keys, kept_from, scale))
+        if not fits or not self._has_kernel(scale):
+            return super().dropout_mask(counters, keys, kept_from, scale)
+        return self.run(self._dropout_mask, counters, keys, kept_from, scale, out=...)
 
     def _dropout_mask(
-        self, counters: Array, keys: Array, rate: float, dtype: str, out: Out
+        self, counters: Array, keys: Array, kept_from: Array, scale: Array, out: Out
     ) -> Array:
-        target = self._target(out, counters.shape, dtype)
-        of_each = counters.size // keys.size
-        self._kernels[dtype].launch(
+        target = self._target(out, counters.shape, scale.dtype)
+        self._kernels[str(scale.dtype)].launch(
             "dropout_mask",
             counters.size,
-            *(self._dense(counters), self._dense(keys), of_each),
-            *(round(rate * 2.0**32), 1 / (1 - rate), target, counters.size),
+            *(self._dense(counters), self._dense(keys), counters.size // keys.size),
+            *(kept_from, scale, counters.size // scale.size, target, counters.size),
         )
         return self._delivered(target, out)
 
@@ -245,6 +248,12 @@ def bias_step(bias: Layout, y: tuple[int, ...]) -> int | None:
 def unchanged(out: Array) -> Array:
     """The kernel that does nothing."""
     return out
+
+
+def of_each_network(parameters: Array, numbers: Sequence[Array | None]) -> tuple[int, int]:
+    """Which of the numbers there is one of for each network, as bits, and its parameters."""
+    several = [each is not None and each.ndim > 0 for each in numbers]
+    return sum(bit << place for place, bit in enumerate(several)), parameters.shape[-1]
 
 
 def follows_networks(counters: Array, keys: Array) -> bool:

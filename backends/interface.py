@@ -374,32 +374,47 @@ class Backend:
         self,
         parameters: Array,
         gradients: Array,
-        velocity: Array | None,
+        velocity: Array,
         scratch: Array,
         learning_rate: Array,
-        momentum: float,
+        momentum: Array | None,
         nesterov: bool,
-        weight_decay: float,
+        weight_decay: Array | None,
     ) -> None:
         """g <- g + weight_decay p;   v <- momentum v + g;   p <- p - learning_rate v
 
         With Nesterov's rule the step is along g + momentum v instead of v (Sutskever et al. 2013).
-        Without momentum there is no velocity, and the step is along g.
+        Without momentum (None, or 0 for a network) v is 0, and the step is along g. Each number is
+        an array of shape (), or (E, 1) with one for each network.
         """
-        direction = gradients
-        if weight_decay:
-            self.multiply(parameters, weight_decay, out=scratch)
-            direction = self.add(gradients, scratch, out=scratch)
-        if velocity is not None:
+        direction = self._with_decay(parameters, gradients, weight_decay, scratch)
+        if momentum is not None:
             self.multiply(velocity, momentum, out=velocity)
             self.add(velocity, direction, out=velocity)
+            ahead = velocity
             if nesterov:
                 ahead = self.multiply(velocity, momentum)
-                direction = self.add(direction, ahead, out=scratch)
+                self.add(direction, ahead, out=ahead)
+            if momentum.ndim:
+                moves = self.greater(momentum, 0.0)
+                direction = self.where(moves, ahead, direction, out=scratch)
+                self.where(moves, velocity, 0.0, out=velocity)
             else:
-                direction = velocity
+                direction = ahead
         self.multiply(direction, learning_rate, out=scratch)
         self.subtract(parameters, scratch, out=parameters)
+
+    def _with_decay(
+        self, parameters: Array, gradients: Array, weight_decay: Array | None, out: Out
+    ) -> Array:
+        """g + weight_decay p, and g itself for a network whose decay is 0, be p infinite or not."""
+        if weight_decay is None:
+            return gradients
+        decay = self.multiply(parameters, weight_decay, out=out)
+        direction = self.add(gradients, decay, out=decay)
+        if weight_decay.ndim:
+            self.where(self.greater(weight_decay, 0.0), direction, gradients, out=direction)
+        return direction
 
     def adam_step(
         self,
@@ -410,29 +425,34 @@ class Backend:
         scratch: Array,
         learning_rate: Array,
         bias_corrections: tuple[Array, Array],
-        betas: tuple[float, float],
-        epsilon: float,
-        weight_decay: float,
+        betas: tuple[tuple[Array, Array], tuple[Array, Array]],
+        epsilon: Array,
+        weight_decay: Array | None,
         decoupled: bool,
     ) -> None:
         """m <- b1 m + (1-b1) g;   v <- b2 v + (1-b2) g^2;   p <- p - lr (m/c1) / (sqrt(v/c2) + eps)
 
-        `bias_corrections` are c1 = 1 - b1^t and c2 = 1 - b2^t. Weight decay is added to g
-        (Kingma and Ba 2015), or, decoupled, p shrinks by lr weight_decay p first (Loshchilov and
-        Hutter 2019).
+        `bias_corrections` are c1 = 1 - b1^t and c2 = 1 - b2^t, and `betas` are (b1, 1-b1) and
+        (b2, 1-b2). Weight decay is added to g (Kingma and Ba 2015), or, decoupled, p shrinks by
+        lr weight_decay p first (Loshchilov and Hutter 2019). Each number is an array of shape (),
+        or (E, 1) with one for each network.
         """
-        if weight_decay:
+        (b1, rest1), (b2, rest2) = betas
+        each = weight_decay is not None and weight_decay.ndim
+        if decoupled and weight_decay is not None:
             self.multiply(parameters, weight_decay, out=scratch)
-            if decoupled:
-                self.multiply(scratch, learning_rate, out=scratch)
-                self.subtract(parameters, scratch, out=parameters)
-            else:
-                gradients = self.add(gradients, scratch)
-        self.multiply(first_moment, betas[0], out=first_moment)
-        self.multiply(gradients, 1 - betas[0], out=scratch)
+            self.multiply(scratch, learning_rate, out=scratch)
+            shrunk = self.subtract(parameters, scratch, out=scratch if each else parameters)
+            if each:
+                decays = self.greater(weight_decay, 0.0)
+                self.where(decays, shrunk, parameters, out=parameters)
+        elif weight_decay is not None:
+            gradients = self._with_decay(parameters, gradients, weight_decay, ...)
+        self.multiply(first_moment, b1, out=first_moment)
+        self.multiply(gradients, rest1, out=scratch)
         self.add(first_moment, scratch, out=first_moment)
-        self.multiply(second_moment, betas[1], out=second_moment)
-        self.multiply(self.square(gradients, out=scratch), 1 - betas[1], out=scratch)
+        self.multiply(second_moment, b2, out=second_moment)
+        self.multiply(self.square(gradients, out=scratch), rest2, out=scratch)
         self.add(second_moment, scratch, out=second_moment)
         self.sqrt(self.divide(second_moment, bias_corrections[1], out=scratch), out=scratch)
         self.add(scratch, epsilon, out=scratch)
@@ -460,7 +480,13 @@ class Backend:
         word = self.add(self.multiply(word, word), shifted)
         return self.run(self.xp.right_shift, word, half_word, out=word)
 
-    def dropout_mask(self, counters: Array, keys: Array, rate: float, dtype: Any) -> Array:
-        """1 / (1 - rate) with probability 1 - rate, else 0 (Srivastava et al. 2014, inverted)."""
-        kept = self.greater_equal(self.random_bits(counters, keys), round(rate * 2.0**32))
-        return self.multiply(kept, self.asarray(1 / (1 - rate), dtype))
+    def dropout_mask(self, counters: Array, keys: Array, kept_from: Array, scale: Array) -> Array:
+        """`scale` where the random bits are at least `kept_from`, else 0, in the dtype of `scale`.
+
+        For a rate r, kept_from is r 2^32 as uint64 and scale is 1 / (1 - r): an entry is kept with
+        probability 1 - r (Srivastava et al. 2014, inverted). Both have shape (), or (E, 1, 1) with
+        one for each network.
+        """
+        return self.multiply(
+            self.greater_equal(self.random_bits(counters, keys), kept_from), scale
+        )

@@ -16,13 +16,26 @@ import numpy as np
 
 from scratchnet import ops
 from scratchnet.backends import Array, InputError, choose
-from scratchnet.backends.errors import fraction, nonnegative, positive_whole
+from scratchnet.backends.errors import positive_whole
+from scratchnet.hyperparameters import (
+    FINITE,
+    FRACTION,
+    POSITIVE,
+    PROPORTION,
+    Configured,
+    Hyperparameter,
+    Value,
+)
 from scratchnet.init import Initializer, get_initializer
 from scratchnet.tensor import Tensor
 
 
-class Layer:
-    """A function of a tensor. `parameters` are learned; `buffers` are numbers it keeps besides."""
+class Layer(Configured):
+    """A function of a tensor. `parameters` are learned; `buffers` are numbers it keeps besides.
+
+    A number that is set while training goes on, such as a dropout rate, is a `Hyperparameter`: a
+    recorded step reads it anew. After a change of any other attribute the step is recorded anew.
+    """
 
     training = True
 
@@ -100,14 +113,16 @@ class ReLU(Layer):
 
 
 class LeakyReLU(Layer):
-    """y = x where x > 0, else slope * x"""
+    """y = x where x > 0, else slope * x;   `slope` is one number, or one for each network"""
 
-    def __init__(self, slope: float = 0.01) -> None:
+    slope = Hyperparameter("slope of LeakyReLU", FINITE)
+
+    def __init__(self, slope: Value = 0.01) -> None:
         super().__init__()
         self.slope = slope
 
     def forward(self, x: Tensor) -> Tensor:
-        return ops.leaky_relu(x, self.slope)
+        return ops.leaky_relu(x, self.arrays.get("slope", self.slope))
 
 
 class Sigmoid(Layer):
@@ -154,11 +169,22 @@ class Dropout(Layer):
 
     The mask depends on the network's seed, on the layer and on how many entries were drawn before,
     so that a network drops the same entries alone and within an ensemble, and none draws twice.
+    `rate` is one number, or one for each network.
     """
 
-    def __init__(self, rate: float) -> None:
+    rate = Hyperparameter(
+        "dropout rate",
+        FRACTION,
+        {
+            "kept_from": lambda rate: np.rint(rate * 2.0**32).astype(np.uint64),
+            "scale": lambda rate: 1 / (1 - rate),
+        },
+        absent_at_zero=True,
+    )
+
+    def __init__(self, rate: Value) -> None:
         super().__init__()
-        self.rate = fraction("dropout rate", rate)
+        self.rate = rate
 
     def initial_buffers(self, seed: np.random.SeedSequence) -> Mapping[str, Any]:
         # An odd key, as the generator asks for: it then visits every 64-bit state.
@@ -167,17 +193,20 @@ class Dropout(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """y; raises `InputError` in training where no `Model` has given the layer a key."""
-        if not self.training or self.rate == 0:
+        if not self.training:
             return x
         if not self.buffers:
             raise InputError(f"{self} has no key yet: give it to a Model")
         k, key, drawn = x.backend, self.buffers["key"], self.buffers["drawn"]
         shape = x.data.shape[-2:]
         size = shape[0] * shape[1]
+        if self.is_absent("rate"):
+            k.add(drawn, size, out=drawn)
+            return x
         places = k.xp.arange(size, dtype=key.dtype).reshape(shape)
         counters = k.add(drawn, places)
         k.add(drawn, size, out=drawn)
-        return ops.dropout(x, self.rate, counters, key)
+        return ops.dropout(x, (self.arrays["kept_from"], self.arrays["scale"]), counters, key)
 
     def __repr__(self) -> str:
         return f"Dropout({self.rate})"
@@ -188,15 +217,21 @@ class BatchNorm(Layer):
 
     In training m and v are the batch's mean and variance; running averages of them, with the
     unbiased variance, are kept for eval: running <- (1 - momentum) running + momentum batch.
+    `momentum` and `epsilon` are one number each, or one for each network.
     """
 
-    def __init__(self, features: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
+    momentum = Hyperparameter(
+        "momentum of BatchNorm",
+        PROPORTION,
+        {"momentum": lambda momentum: momentum, "rest": lambda momentum: 1 - momentum},
+    )
+    epsilon = Hyperparameter("epsilon of BatchNorm", POSITIVE)
+
+    def __init__(self, features: int, momentum: Value = 0.1, epsilon: Value = 1e-5) -> None:
         super().__init__()
         self.features = positive_whole("features of BatchNorm", features)
-        if not 0 <= momentum <= 1:
-            raise InputError(f"momentum of BatchNorm is {momentum}: accepted are numbers in [0, 1]")
         self.momentum = momentum
-        self.epsilon = nonnegative("epsilon of BatchNorm", epsilon)
+        self.epsilon = epsilon
 
     def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
         return {"weight": (self.features,), "bias": (self.features,)}
@@ -217,20 +252,20 @@ class BatchNorm(Layer):
                     f"{self} got an input of shape {x.shape}: training needs (N, {self.features}) "
                     "with N of at least 2"
                 )
-            standard, mean, variance = ops.standardize(x, self.epsilon)
+            standard, mean, variance = ops.standardize(x, self.arrays["epsilon"])
             samples = x.data.shape[-2]
             self._average("running_mean", mean)
             self._average("running_var", k.multiply(variance, samples / (samples - 1)))
         else:
-            scale = k.sqrt(k.add(self.buffers["running_var"], self.epsilon))
+            scale = k.sqrt(k.add(self.buffers["running_var"], self.arrays["epsilon"]))
             standard = (x - self.buffers["running_mean"]) / scale
         return standard * self.parameters["weight"] + self.parameters["bias"]
 
     def _average(self, name: str, batch: Array) -> None:
         running = self.buffers[name]
         k = self.parameters["weight"].backend
-        k.multiply(running, 1 - self.momentum, out=running)
-        share = k.multiply(batch, self.momentum)
+        k.multiply(running, self.arrays["rest"], out=running)
+        share = k.multiply(batch, self.arrays["momentum"])
         k.add(running, share.reshape(share.shape[-1:]) if running.ndim == 1 else share, out=running)
 
     def __repr__(self) -> str:

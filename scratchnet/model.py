@@ -17,6 +17,7 @@ import numpy as np
 
 from scratchnet.backends import Array, Backend, InputError, get_backend
 from scratchnet.backends.errors import positive_whole, whole_number
+from scratchnet.hyperparameters import Place, hyperparameters, of_network
 from scratchnet.init import Initializer
 from scratchnet.layers import (
     BatchNorm,
@@ -81,6 +82,9 @@ class Model:
             if layer in declared and layer.parameter_shapes():
                 raise InputError(f"{layer} stands twice in the model: make a new layer")
             declared[layer] = layer_name
+        place = Place(self.backend, self.dtype, self.ensemble, axes=2)
+        for layer in declared:
+            layer.settle(place)
         self._parameters: dict[str, Tensor] = {}
         self._single_shapes: dict[str, tuple[int, ...]] = {}
         for layer, layer_name in declared.items():
@@ -277,7 +281,7 @@ class Model:
         """Network `number` of the ensemble as a model of its own, with its seed and its mask."""
         state = self.state_dict(number)
         single = Model(
-            *self._fresh_layers(), seed=self.seeds[number], dtype=self.dtype, backend=self.backend
+            *self._fresh_layers(number), seed=self.seeds[number], dtype=self.dtype, backend=self.backend
         )
         single.load_state_dict(state)
         if self.mask_buffer is not None:
@@ -293,7 +297,7 @@ class Model:
         if self.ensemble is not None:
             raise InputError("copies of an ensemble: take one network out of it, model.network(i)")
         several = Model(
-            *self._fresh_layers(),
+            *self._fresh_layers(0),
             seed=self.seeds[0],
             ensemble=copies,
             dtype=self.dtype,
@@ -306,12 +310,15 @@ class Model:
         several.load_state_dict(state)
         return several
 
-    def _fresh_layers(self) -> list[Layer]:
-        """Copies of the layers without numbers."""
+    def _fresh_layers(self, network: int) -> list[Layer]:
+        """Copies of the layers without parameters, with the hyperparameters of one network."""
         layers = list(copy.deepcopy(self.layers))
         for layer in layers:
             for _, inner in layer.walk():
                 inner.parameters, inner.buffers = {}, {}
+                inner.settle(None)
+                for name in hyperparameters(type(inner)):
+                    setattr(inner, name, of_network(getattr(inner, name), network))
         return layers
 
     def __repr__(self) -> str:

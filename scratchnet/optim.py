@@ -1,41 +1,92 @@
 """Optimizers, sorted from simple to involved. Each acts on a model's packed buffers in a few calls.
 
 Their state exists from construction and has the parameters' shape, so that each network of an
-ensemble has its own. What changes from step to step, such as the learning rate, lives in arrays
-without axes, which a recorded step reads anew.
+ensemble has its own. What changes from step to step, such as the learning rate, lives in arrays,
+which a recorded step reads anew. Every setting is one number, or one for each network of an
+ensemble, and may be set between steps: `optimizer.momentum = 0.5`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from scratchnet.backends import Array, InputError
-from scratchnet.backends.errors import fraction, nonnegative
+from scratchnet.hyperparameters import (
+    FINITE,
+    FRACTION,
+    NONNEGATIVE,
+    POSITIVE,
+    Configured,
+    Hyperparameter,
+    Place,
+    Value,
+)
 from scratchnet.model import Model
 
-Schedule = Callable[[int], float]
+Schedule = Callable[[int], Value]
+"""The learning rate of a step, which counts from 0: one number, or one for each network."""
 
 
-class Optimizer:
-    """Moves a model's parameters along its gradients; `learning_rate` is a number or a schedule."""
+class LearningRate(Hyperparameter):
+    """A number, one for each network, or a schedule, which is asked before each step."""
 
-    def __init__(self, model: Model, learning_rate: float | Schedule, weight_decay: float) -> None:
-        if not callable(learning_rate):
-            nonnegative("learning_rate", learning_rate)
+    def __get__(self, holder: Any, owner: type) -> Any:
+        """The learning rate of the next step."""
+        if holder is None:
+            return self
+        schedule = holder.schedule
+        return scheduled.checked(schedule(holder.steps), holder.place) if callable(schedule) else schedule
+
+    def __set__(self, holder: Any, value: Any) -> None:
+        if not callable(value):
+            value = self.checked(value, holder.place)
+            self.write(holder, value)
+        holder.schedule = value
+
+    def advance(self, holder: Any) -> None:
+        """Write the number of the next step into the array."""
+        if not callable(holder.schedule):
+            return
+        value = holder.schedule(holder.steps)
+        array = holder.arrays.get(self.name)
+        if type(value) is float and abs(value) < 1 and array is not None and not array.ndim:
+            array[...] = value
+        else:
+            self.write(holder, scheduled.checked(value, holder.place))
+
+
+scheduled = Hyperparameter("learning_rate", FINITE)
+
+
+class Optimizer(Configured):
+    """Moves a model's parameters along its gradients.
+
+    `learning_rate` is a number, a sequence of one for each network, or a schedule, which gives
+    either. Setting it, or any other setting, holds from the next step on.
+    """
+
+    learning_rate = LearningRate("learning_rate", NONNEGATIVE)
+    weight_decay = Hyperparameter("weight_decay", NONNEGATIVE, absent_at_zero=True)
+    counters = ("version", "steps", "schedule")
+
+    def __init__(self, model: Model, learning_rate: Value | Schedule, weight_decay: Value) -> None:
+        if not isinstance(model, Model):
+            raise InputError(
+                f"{type(self).__name__} of {type(model).__name__}: must be of a Model, such as "
+                "Adam(model)"
+            )
         self.model = model
-        self.schedule = learning_rate
-        self.weight_decay = nonnegative("weight_decay", weight_decay)
         self.steps = 0
-        self._rate = model.backend.zeros((), model.dtype)
+        self.settle(Place(model.backend, model.dtype, model.ensemble, axes=1))
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
         self._scratch = self._like_parameters()
 
     def _like_parameters(self) -> Array:
         return self.model.backend.zeros(self.model.parameter_buffer.shape, self.model.dtype)
-
-    @property
-    def learning_rate(self) -> float:
-        """The learning rate of the next step."""
-        return float(self.schedule(self.steps) if callable(self.schedule) else self.schedule)
 
     def step(self) -> None:
         """Change the parameters by one step along the gradients that `backward()` left."""
@@ -45,7 +96,7 @@ class Optimizer:
     def prepare(self) -> None:
         """The part of a step that is computed on the host: the numbers that depend on its count."""
         self.model.backend.host_work("optimizer.step(): call prepare() before it, update() in it")
-        self._rate[...] = self.learning_rate
+        type(self).learning_rate.advance(self)
         self.steps += 1
 
     def update(self) -> None:
@@ -70,30 +121,43 @@ class Optimizer:
         return {}
 
 
+class Momentum(Hyperparameter):
+    """A number whose velocity is 0 where it is 0."""
+
+    def __set__(self, holder: Any, value: Any) -> None:
+        super().__set__(holder, value)
+        at_rest = np.asarray(getattr(holder, self.name)) == 0
+        if "velocity" in vars(holder) and at_rest.any():
+            holder.velocity[np.broadcast_to(at_rest, holder.velocity.shape[:-1])] = 0
+
+
 class SGD(Optimizer):
     """v <- momentum v + g;   p <- p - learning_rate v
 
     g is the gradient plus weight_decay p. With `nesterov` the step is along g + momentum v
-    (Sutskever et al. 2013). Momentum 0 is plain gradient descent.
+    (Sutskever et al. 2013). Momentum 0 is plain gradient descent: the step is along g, and v is 0,
+    from which a momentum that is set later starts.
     """
+
+    momentum = Momentum("momentum", FRACTION, absent_at_zero=True)
 
     def __init__(
         self,
         model: Model,
-        learning_rate: float | Schedule,
-        momentum: float = 0.0,
+        learning_rate: Value | Schedule,
+        momentum: Value = 0.0,
         nesterov: bool = False,
-        weight_decay: float = 0.0,
+        weight_decay: Value = 0.0,
     ) -> None:
         super().__init__(model, learning_rate, weight_decay)
-        self.momentum = fraction("momentum", momentum)
-        if nesterov and not momentum:
+        self.momentum = momentum
+        if nesterov and not np.all(self.momentum):
             raise InputError("nesterov without momentum: set momentum above 0")
         self.nesterov = nesterov
-        self.velocity = self._like_parameters() if momentum else None
+        self.velocity = self._like_parameters()
 
     def state(self) -> dict[str, Array]:
-        return {} if self.velocity is None else {"velocity": self.velocity}
+        return {"velocity": self.velocity}
 
     def _step(self) -> None:
         self.model.backend.sgd_step(
@@ -101,10 +165,10 @@ class SGD(Optimizer):
             self.model.gradient_buffer,
             self.velocity,
             self._scratch,
-            self._rate,
-            self.momentum,
+            self.arrays["learning_rate"],
+            self.array("momentum"),
             self.nesterov,
-            self.weight_decay,
+            self.array("weight_decay"),
         )
 
 
@@ -113,47 +177,74 @@ class Adam(Optimizer):
     p <- p - learning_rate (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + epsilon)
 
     m and v are running means of the gradient and of its square; the divisions undo their start at
-    zero (Kingma and Ba 2015). Weight decay is added to g.
+    zero (Kingma and Ba 2015). Weight decay is added to g. `epsilon` is above 0: where all gradients
+    of a parameter were 0, v is.
     """
 
     decoupled = False
+    beta1 = Hyperparameter(
+        "betas[0]", FRACTION, {"beta1": lambda b: b, "rest1": lambda b: 1 - b}
+    )
+    beta2 = Hyperparameter(
+        "betas[1]", FRACTION, {"beta2": lambda b: b, "rest2": lambda b: 1 - b}
+    )
+    epsilon = Hyperparameter("epsilon", POSITIVE)
 
     def __init__(
         self,
         model: Model,
-        learning_rate: float | Schedule = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
+        learning_rate: Value | Schedule = 1e-3,
+        betas: tuple[Value, Value] = (0.9, 0.999),
+        epsilon: Value = 1e-8,
+        weight_decay: Value = 0.0,
     ) -> None:
         super().__init__(model, learning_rate, weight_decay)
-        self.betas = (fraction("betas[0]", betas[0]), fraction("betas[1]", betas[1]))
-        self.epsilon = nonnegative("epsilon", epsilon)
+        self.betas = betas
+        self.epsilon = epsilon
         self.first_moment = self._like_parameters()
         self.second_moment = self._like_parameters()
-        zeros = model.backend.zeros
-        self._bias_corrections = (zeros((), model.dtype), zeros((), model.dtype))
+
+    @property
+    def betas(self) -> tuple[Value, Value]:
+        return self.beta1, self.beta2
+
+    @betas.setter
+    def betas(self, betas: tuple[Value, Value]) -> None:
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise InputError(f"betas is {betas!r}: must be a pair (b1, b2)")
+        cls = type(self)
+        pair = cls.beta1.checked(betas[0], self.place), cls.beta2.checked(betas[1], self.place)
+        self.beta1, self.beta2 = pair
+        # Of the shapes that the corrections of the next steps have.
+        for name, beta in zip(("correction1", "correction2"), pair, strict=True):
+            shape = self.arrays["beta" + name[-1]].shape
+            if name not in self.arrays or self.arrays[name].shape != shape:
+                self.arrays[name] = self.model.backend.ones(shape, self.model.dtype)
 
     def prepare(self) -> None:
         super().prepare()
-        for correction, beta in zip(self._bias_corrections, self.betas, strict=True):
-            correction[...] = 1 - beta**self.steps
+        for name, beta in (("correction1", self.beta1), ("correction2", self.beta2)):
+            array = self.arrays[name]
+            array[...] = np.reshape(1 - beta**self.steps, array.shape) if array.ndim else (
+                1 - beta**self.steps
+            )
 
     def state(self) -> dict[str, Array]:
         return {"first_moment": self.first_moment, "second_moment": self.second_moment}
 
     def _step(self) -> None:
+        arrays = self.arrays
         self.model.backend.adam_step(
             self.model.parameter_buffer,
             self.model.gradient_buffer,
             self.first_moment,
             self.second_moment,
             self._scratch,
-            self._rate,
-            self._bias_corrections,
-            self.betas,
-            self.epsilon,
-            self.weight_decay,
+            arrays["learning_rate"],
+            (arrays["correction1"], arrays["correction2"]),
+            ((arrays["beta1"], arrays["rest1"]), (arrays["beta2"], arrays["rest2"])),
+            arrays["epsilon"],
+            self.array("weight_decay"),
             self.decoupled,
         )
 
@@ -167,10 +258,10 @@ class AdamW(Adam):
     def __init__(
         self,
         model: Model,
-        learning_rate: float | Schedule = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.01,
+        learning_rate: Value | Schedule = 1e-3,
+        betas: tuple[Value, Value] = (0.9, 0.999),
+        epsilon: Value = 1e-8,
+        weight_decay: Value = 0.01,
     ) -> None:
         super().__init__(model, learning_rate, betas, epsilon, weight_decay)
 
@@ -189,7 +280,7 @@ def clip_gradients(model: Model, max_norm: float) -> Array:
     (Pascanu et al. 2013).
     """
     if not max_norm > 0:
-        raise InputError(f"max_norm is {max_norm}: accepted are numbers above 0")
+        raise InputError(f"max_norm is {max_norm}: must be a number above 0")
     mask_gradients(model)
     k, gradients = model.backend, model.gradient_buffer
     # The smallest normal number keeps 0 / 0 away; min(1, .) then leaves a zero gradient alone.

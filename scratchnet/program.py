@@ -14,8 +14,9 @@ longer needed is used again. On the CPU neither changes a bit of what comes out;
 of a sum's additions, and so its rounding, can depend on where the sum is written.
 
 What changes from step to step must be an argument, or live in an array that the host writes
-before the call, as `Optimizer.prepare` does. A Python number inside the step, such as a momentum,
-is recorded as it was. Nothing can stop a step from computing outside the backend, so its second
+before the call, as `Optimizer.prepare` does and every `Hyperparameter`. Any other attribute of a
+layer or of the optimizer belongs to the structure of the step: once it changes, the step is
+recorded anew. Nothing can stop a step from computing outside the backend, so its second
 call runs twice from the same state, once replayed and once as Python, and compares every bit; on a
 GPU, to compare like with like, what is replayed there is the list as it was before it was closed.
 """
@@ -29,6 +30,7 @@ from typing import Any
 
 from scratchnet.backends import Array, Backend, InputError
 from scratchnet.backends.interface import Call
+from scratchnet.hyperparameters import Configured
 from scratchnet.model import Model
 from scratchnet.tensor import Tensor, result
 
@@ -36,15 +38,18 @@ Step = Callable[..., Tensor]
 """A function of arrays that returns the tensor to look at, in a training step the loss."""
 
 
-def recorded(step: Step, model: Model) -> Step:
+def recorded(step: Step, model: Model, *others: Configured) -> Step:
     """`step`, which trains or evaluates `model`, as a function that records and replays it.
+
+    A change of the structure of a layer, or of one of `others`, such as an optimizer, is recorded
+    anew: see `Configured.structure`. Changed hyperparameters are read by the replay.
 
     Its arguments are arrays of the model's backend; the tensor that it returns is a constant with
     numbers of its own. Any other array that the step makes is for the step alone: a replay may
     overwrite it. Raises `InputError` where the step reads numbers on the host, and, on the
     second call, where a replay would differ from running it.
     """
-    return RecordedStep(step, model) if _recording else step
+    return RecordedStep(step, model, others) if _recording else step
 
 
 _recording = True
@@ -61,31 +66,53 @@ def eager() -> Iterator[None]:
         _recording = before
 
 
+MOST_RECORDINGS = 16
+
+
 class RecordedStep:
     """The recordings of a step, one for each combination of shapes, modes and buffers."""
 
-    def __init__(self, step: Step, model: Model) -> None:
+    def __init__(self, step: Step, model: Model, others: Sequence[Configured] = ()) -> None:
         self._step, self._model = step, model
         self._layers = [layer for _, layer in model.root.walk()]
+        self._configured = [*self._layers, *others]
+        self._parameters = model.parameters()
         self._recordings: dict[Any, Recording] = {}
+        self._structures: dict[Any, int] = {}
+        self._refresh()
 
     def __call__(self, *arguments: Array) -> Tensor:
-        recording = self._recordings.get(self._key(arguments))
+        key = self._key(arguments)
+        recording = self._recordings.get(key)
         if recording is None:
             # The buffers are kept, so that no later one can have the identity of one that is gone.
             recording = Recording(self._step, self._model.backend, arguments, self._buffers())
-            self._recordings[self._key(arguments)] = recording
+            # A number that is no hyperparameter may change in every step: its recordings go.
+            while len(self._recordings) >= MOST_RECORDINGS:
+                del self._recordings[next(iter(self._recordings))]
+            self._recordings[key] = recording
             return recording.first_outcome
         return recording(arguments)
 
     def _buffers(self) -> tuple[Array | None, ...]:
         model = self._model
-        return model.parameter_buffer, model.gradient_buffer, model.mask_buffer
+        kept = [array for buffers in self._layer_buffers for array in buffers.values()]
+        return model.parameter_buffer, model.gradient_buffer, model.mask_buffer, *kept
+
+    def _refresh(self) -> None:
+        """Give the present structure of layers and optimizer a number."""
+        self._versions = tuple([each.version for each in self._configured])
+        structure = tuple([each.structure() for each in self._configured])
+        self._structure = self._structures.setdefault(structure, len(self._structures))
+        self._layer_buffers = [layer.buffers for layer in self._layers if layer.buffers]
 
     def _key(self, arguments: Sequence[Array]) -> Any:
+        if tuple([each.version for each in self._configured]) != self._versions:
+            self._refresh()
         return (
             tuple([(each.shape, each.dtype) for each in arguments]),
-            tuple([layer.training for layer in self._layers]),
+            self._structure,
+            tuple([each.requires_grad for each in self._parameters]),
             tuple([id(each) for each in self._buffers()]),
         )
 

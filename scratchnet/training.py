@@ -192,7 +192,7 @@ class TrainingStep:
             return loss
 
         self._prepare = optimizer.prepare
-        self._run = recorded(device_part, model) if record else device_part
+        self._run = recorded(device_part, model, optimizer) if record else device_part
         self.parameters_before = before
         """The parameters that gave the loss: the step has changed them when it is looked at."""
 

@@ -14,6 +14,7 @@ from networks import (
     assert_views,
     every_layer,
     network_with,
+    refused,
     two_classes,
 )
 
@@ -21,8 +22,11 @@ from scratchnet import (
     SGD,
     Adam,
     AdamW,
+    BatchNorm,
+    Dropout,
     History,
     Layer,
+    LeakyReLU,
     Linear,
     Model,
     ReLU,
@@ -221,6 +225,93 @@ def test_evaluation_and_accuracy_are_per_network() -> None:
         loss = evaluate_loss(together, X, y, "hinge")
         assert_same_bits(loss[i], evaluate_loss(alone, X, y, "hinge"))
         assert accuracy(together, X, y)[i] == accuracy(alone, X, y)
+
+
+# Hyperparameters of each network
+
+PER_NETWORK: dict[str, tuple[Callable[..., Optimizer], dict[str, list[float]]]] = {
+    "sgd": (
+        SGD,
+        {"learning_rate": [0.1, 0.0, 0.5], "momentum": [0, 0.9, 0.5], "weight_decay": [0.1, 0, 1]},
+    ),
+    "adam": (
+        Adam,
+        {"learning_rate": [1e-3, 0.1, 3], "epsilon": [1e-8, 1e-3, 1], "weight_decay": [0, 0.1, 0]},
+    ),
+    "adamw": (AdamW, {"learning_rate": [1e-2, 0.1, 0.0], "weight_decay": [0, 0.1, 2.0]}),
+}
+BETAS = ([0.9, 0.0, 0.5], [0.999, 0.9, 0.0])
+
+
+@pytest.mark.parametrize("record", [False, True])
+@pytest.mark.parametrize("optimizer", PER_NETWORK)
+@full_and_ragged
+def test_network_i_with_number_i_is_the_network_alone_with_it(
+    batch_size: int | None, optimizer: str, record: bool
+) -> None:
+    kind, numbers = PER_NETWORK[optimizer]
+    options: dict[str, Any] = {"epochs": 4, "batch_size": batch_size, "record": record}
+
+    def build(i: int | None, ensemble: int | None) -> tuple[Model, Optimizer]:
+        def pick(values: Any) -> Any:
+            return values if i is None else values[i]
+
+        model = Model(
+            LeakyReLU(pick([0.1, 0.0, -1.0])),
+            Linear(2, 4),
+            Dropout(pick([0.5, 0.0, 0.1])),
+            BatchNorm(4, pick([0.1, 1.0, 0.0]), pick([1e-5, 1e-3, 1.0])),
+            LeakyReLU(pick([0.3, 0.1, 0.0])),
+            Linear(4, 1),
+            seed=SEED + (i or 0),
+            ensemble=ensemble,
+        )
+        chosen = {name: pick(values) for name, values in numbers.items()}
+        if kind is not SGD:
+            chosen["betas"] = tuple(map(pick, BETAS))
+        return model, kind(model, **chosen)
+
+    X, y = two_classes(11)
+    together, moving = build(None, NETWORKS)
+    history = fit(together, X, y, optimizer=moving, **options)
+    for i in range(NETWORKS):
+        alone, expected = build(i, None)
+        assert_same_bits(
+            history.loss[:, i], fit(alone, X, y, optimizer=expected, **options).loss
+        )
+        assert_same_state(together.state_dict(i), alone.state_dict())
+        for name, array in moving.state().items():
+            assert_same_bits(array[i], expected.state()[name])
+        assert_same_bits(together.network(i).predict(X), alone.predict(X))
+
+
+def test_a_schedule_may_give_a_rate_for_each_network() -> None:
+    rates = np.array([0.3, 0.1, 0.0])
+    X, y = two_classes(11)
+    together = mlp((2, 4, 1), seed=SEED, ensemble=NETWORKS)
+    fit(together, X, y, optimizer=SGD(together, lambda step: rates / (1 + step)), epochs=5)
+    for i in range(NETWORKS):
+        alone = mlp((2, 4, 1), seed=SEED + i)
+        fit(alone, X, y, optimizer=SGD(alone, lambda s, i=i: rates[i] / (1 + s)), epochs=5)
+        assert_same_state(together.state_dict(i), alone.state_dict())
+
+
+def test_as_many_numbers_as_networks_are_needed() -> None:
+    model = mlp((2, 4, 1), ensemble=NETWORKS)
+    with refused("momentum has 2 numbers", "must be one number, or 3"):
+        SGD(model, 0.1, momentum=[0.1, 0.2])
+    with refused("momentum[1] is 1.5", "from 0 to below 1"):
+        SGD(model, 0.1, momentum=[0.1, 1.5, 0.2])
+    with refused("dropout rate has 2 numbers", "must be one number, or 3"):
+        Model(Linear(2, 1), Dropout([0.1, 0.2]), ensemble=NETWORKS)
+    with refused("dropout rate has 2 numbers", "no ensemble"):
+        Model(Linear(2, 1), Dropout([0.1, 0.2]))
+    optimizer = Adam(model)
+    with refused("betas[1] has 4 numbers"):
+        optimizer.betas = (0.5, [0.1] * 4)
+    assert optimizer.betas == (0.9, 0.999)
+    with refused("learning_rate has 2 numbers"):
+        fit(model, *two_classes(4), optimizer=SGD(model, lambda step: [0.1, 0.2]), epochs=1)
 
 
 # Networks that diverge

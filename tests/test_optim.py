@@ -69,7 +69,7 @@ BY_HAND: dict[str, tuple[Callable[[Model], Optimizer], list[float], list[float]]
     # t = 2: m = 0.5 * 1/4 - 0.5 * 0.5 = -1/8, v = 0.75 * 1/16 + 0.25 * 0.25 = 7/64;
     #        m / (1 - 0.25) = -1/6, v / (1 - 0.5625) = 1/4; p = 0.9 + 0.1 * (1/6) / (1/2)
     "adam": (
-        lambda model: Adam(model, 0.1, (0.5, 0.75), epsilon=0),
+        lambda model: Adam(model, 0.1, (0.5, 0.75), epsilon=1e-300),
         [0.5, -0.5],
         [0.9, 0.9 + 1 / 30],
     ),
@@ -81,13 +81,13 @@ BY_HAND: dict[str, tuple[Callable[[Model], Optimizer], list[float], list[float]]
     ),
     # g = 0 + 0.5 * 1 = 0.5;   g = -0.95 + 0.5 * 0.9 = -0.5: the gradients of "adam"
     "adam and decay": (
-        lambda model: Adam(model, 0.1, (0.5, 0.75), 0, weight_decay=0.5),
+        lambda model: Adam(model, 0.1, (0.5, 0.75), 1e-300, weight_decay=0.5),
         [0, -0.95],
         [0.9, 0.9 + 1 / 30],
     ),
     # 1 - 0.1 * 0.5 * 1 = 0.95, then - 0.1;   0.85 - 0.05 * 0.85 = 0.8075, then + 1/30
     "adamw": (
-        lambda model: AdamW(model, 0.1, (0.5, 0.75), 0, weight_decay=0.5),
+        lambda model: AdamW(model, 0.1, (0.5, 0.75), 1e-300, weight_decay=0.5),
         [0.5, -0.5],
         [0.85, 0.8075 + 1 / 30],
     ),
@@ -234,7 +234,18 @@ def test_a_schedule_drives_the_learning_rate_from_step_0(make: Callable, schedul
         (lambda m: SGD(m, 0.1, weight_decay=-1), ("weight_decay is -1",)),
         (lambda m: Adam(m, betas=(1.0, 0.9)), ("betas[0] is 1.0",)),
         (lambda m: Adam(m, betas=(0.9, -0.5)), ("betas[1] is -0.5",)),
+        (lambda m: Adam(m, betas=0.9), ("betas is 0.9", "a pair")),
         (lambda m: Adam(m, epsilon=-1e-8), ("epsilon is -1e-08",)),
+        (lambda m: Adam(m, epsilon=0), ("epsilon is 0", "above 0")),
+        (lambda m: Adam(mlp((2, 1)), epsilon=1e-60), ("epsilon is 1e-60", "in float32")),
+        (lambda m: SGD(mlp((2, 1)), 1e39), ("learning_rate is 1e+39", "in float32")),
+        (lambda m: Adam(m.parameters()), ("Adam of list", "must be of a Model")),
+        (lambda m: SGD(m, [0.1, 0.2]), ("learning_rate has 2 numbers", "no ensemble")),
+        (lambda m: SGD(m, "fast"), ("learning_rate is 'fast'", "must be")),
+        (lambda m: SGD(m, None), ("learning_rate is None", "must be")),
+        (lambda m: SGD(m, True), ("learning_rate is True", "must be")),
+        (lambda m: SGD(m, lambda step: math.nan).step(), ("learning_rate is nan",)),
+        (lambda m: SGD(m, lambda step: None).step(), ("learning_rate is None",)),
         (lambda m: AdamW(m, weight_decay=math.nan), ("weight_decay is nan",)),
         (lambda m: clip_gradients(m, 0), ("max_norm is 0", "above 0")),
         (lambda m: clip_gradients(m, math.nan), ("max_norm is nan",)),

@@ -9,7 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import DTYPES
 
-from scratchnet import SGD, Adam, InputError, Model, Tensor, fit, get_backend, mlp, ops
+from scratchnet import (
+    SGD,
+    Adam,
+    AdamW,
+    BatchNorm,
+    Dropout,
+    InputError,
+    Layer,
+    LeakyReLU,
+    Linear,
+    Model,
+    Tensor,
+    fit,
+    get_backend,
+    mlp,
+    ops,
+)
 from scratchnet.losses import mean_squared_error
 from scratchnet.program import (
     RecordedStep,
@@ -289,3 +305,104 @@ def test_recording_can_be_switched_off() -> None:
     with eager():
         assert recorded(step, model) is step
     assert isinstance(recorded(step, model), RecordedStep)
+
+
+# Settings that a callback changes
+
+
+def varied(model: Model) -> dict[str, Callable[[Any, int], None]]:
+    """Each setting that may change, and how a callback changes it after an epoch."""
+    dropout, norm, leaky = (model.layers[i] for i in (2, 1, 3))
+
+    def replace_velocity(optimizer: Any, epoch: int) -> None:
+        name = next(iter(optimizer.state()))
+        setattr(optimizer, name, np.full_like(optimizer.state()[name], 0.01))
+
+    def replace_buffer(optimizer: Any, epoch: int) -> None:
+        norm.buffers["running_mean"] = np.full_like(norm.buffers["running_mean"], epoch)
+
+    numbers = [0.5, 0.0, 0.2, 0.0, 0.9]
+    return {
+        "learning_rate": lambda o, e: setattr(o, "learning_rate", numbers[e] / 10),
+        "weight_decay": lambda o, e: setattr(o, "weight_decay", numbers[e]),
+        "momentum": lambda o, e: setattr(o, "momentum", numbers[e]),
+        "nesterov": lambda o, e: setattr(o, "nesterov", e % 2 == 0),
+        "betas": lambda o, e: setattr(o, "betas", (numbers[e], numbers[-e])),
+        "epsilon": lambda o, e: setattr(o, "epsilon", 10.0**-e),
+        "rate": lambda o, e: setattr(dropout, "rate", numbers[e]),
+        "slope": lambda o, e: setattr(leaky, "slope", numbers[e]),
+        "norm's momentum": lambda o, e: setattr(norm, "momentum", numbers[e]),
+        "norm's epsilon": lambda o, e: setattr(norm, "epsilon", 10.0**-e),
+        "state": replace_velocity,
+        "buffer": replace_buffer,
+        "mode": lambda o, e: setattr(norm, "training", e % 2 == 0) or model.train(e % 3 == 0),
+        "mask": lambda o, e: model.set_mask(np.arange(model.parameter_buffer.size) % (e + 2) > 0),
+        "own number": lambda o, e: setattr(model.layers[-1], "factor", numbers[e]),
+    }
+
+
+class Times(Layer):
+    """A user's own layer with a number that is no hyperparameter."""
+
+    factor = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor
+
+
+def varied_model() -> Model:
+    return Model(
+        Linear(2, 4), BatchNorm(4), Dropout(0.3), LeakyReLU(0.1), Linear(4, 1), Times(), seed=3
+    )
+
+
+@pytest.mark.parametrize("setting", varied(varied_model()))
+@pytest.mark.parametrize("optimizer", [SGD, Adam, AdamW])
+def test_what_a_callback_changes_has_the_same_effect_recorded(
+    optimizer: Any, setting: str
+) -> None:
+    if setting in ("momentum", "nesterov") and optimizer is not SGD:
+        return
+    if setting in ("betas", "epsilon") and optimizer is SGD:
+        return
+    X = np.random.default_rng(0).standard_normal((8, 2))
+    ends = []
+    for record in (False, True):
+        model = varied_model()
+        moving = optimizer(model, 0.05, **({"momentum": 0.9} if optimizer is SGD else {}))
+        change = varied(model)[setting]
+
+        def callback(epoch: int, model: Model, loss: Any) -> None:
+            change(moving, epoch)  # noqa: B023
+
+        history = fit(
+            model, X, X[:, 0] > 0, optimizer=moving, epochs=5, callbacks=[callback], record=record
+        )
+        state = [*model.state_dict().values(), *moving.state().values()]
+        ends.append(bits(history.loss, *state))
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("setting", ["learning_rate", "momentum", "rate", "slope"])
+def test_a_number_that_changes_every_epoch_is_recorded_once(setting: str) -> None:
+    passes = []
+
+    class Counting(Layer):
+        def forward(self, x: Tensor) -> Tensor:
+            passes.append(1)
+            return x
+
+    model = Model(Linear(2, 4), LeakyReLU(), Dropout(0.2), Linear(4, 1), Counting())
+    optimizer = SGD(model, 0.1, momentum=0.9)
+    holder: Any = {"rate": model.layers[2], "slope": model.layers[1]}.get(setting, optimizer)
+    X = np.random.default_rng(0).standard_normal((8, 2))
+    fit(
+        model,
+        X,
+        X[:, 0] > 0,
+        optimizer=optimizer,
+        epochs=12,
+        callbacks=[lambda epoch, *_: setattr(holder, setting, 0.9 / (epoch + 1))],
+    )
+    # One to look at the data, and two before the step is replayed.
+    assert len(passes) == 1 + 2

@@ -17,15 +17,17 @@ def relu(x: Tensor) -> Tensor:
     return result(y, k, (x, lambda dy: k.relu_backward(dy, y)))
 
 
-def leaky_relu(x: Tensor, slope: float = 0.01) -> Tensor:
+def leaky_relu(x: Tensor, slope: float | Array = 0.01) -> Tensor:
     """y = x where x > 0, else slope * x;   dL/dx = dL/dy * (1 where x > 0, else slope)
 
-    At the kink x = 0 the derivative is `slope` (Maas et al. 2013).
+    At the kink x = 0 the derivative is `slope` (Maas et al. 2013), a number, or an array of the
+    backend which broadcasts with x.
     """
-    k, data, slope = x.backend, x.data, float(slope)
+    k, data, shape = x.backend, x.data, x.data.shape
+    slope = slope if isinstance(slope, k.xp.ndarray) else float(slope)
 
     def pullback(dy: Array) -> Array:
-        return k.where(k.greater(data, 0.0), dy, k.multiply(dy, slope))
+        return unbroadcast(k, k.where(k.greater(data, 0.0), dy, k.multiply(dy, slope)), shape)
 
     return result(k.where(k.greater(data, 0.0), data, k.multiply(data, slope)), k, (x, pullback))
 
@@ -93,15 +95,21 @@ def threshold(x: Tensor, surrogate_window: float | None = None) -> Tensor:
     return result(k.multiply(fired, k.asarray(1.0, data.dtype)), k, (x, pullback))
 
 
-def dropout(x: Tensor, rate: float, counters: Array, keys: Array) -> Tensor:
+def dropout(
+    x: Tensor, rate: float | tuple[Array, Array], counters: Array, keys: Array
+) -> Tensor:
     """y = x * m;   dL/dx = dL/dy * m,   m = 1 / (1 - rate) with probability 1 - rate, else 0
 
     So the mean of y is x (Srivastava et al. 2014). The mask is a function of `counters` and `keys`
-    alone: whole numbers as uint64 arrays which broadcast with x, see `Backend.random_bits`.
+    alone: whole numbers as uint64 arrays which broadcast with x, see `Backend.random_bits`. The
+    rate is a number, or the pair of arrays that `Backend.dropout_mask` takes.
     """
-    fraction("dropout rate", rate)
     k, shape = x.backend, x.data.shape
-    mask = k.dropout_mask(counters, keys, rate, x.data.dtype)
+    if not isinstance(rate, tuple):
+        fraction("dropout rate", rate)
+        kept_from = k.asarray(round(float(rate) * 2.0**32), "uint64")
+        rate = kept_from, k.asarray(1 / (1 - float(rate)), x.data.dtype)
+    mask = k.dropout_mask(counters, keys, *rate)
     return result(
         k.multiply(x.data, mask), k, (x, lambda dy: unbroadcast(k, k.multiply(dy, mask), shape))
     )

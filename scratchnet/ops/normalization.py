@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from scratchnet.backends import Array, InputError
+from scratchnet.ops.broadcasting import unbroadcast
 from scratchnet.tensor import Tensor, result
 
 
-def standardize(x: Tensor, epsilon: float = 1e-5) -> tuple[Tensor, Array, Array]:
+def standardize(x: Tensor, epsilon: float | Array = 1e-5) -> tuple[Tensor, Array, Array]:
     """y = (x - m) / s,   m = mean of x over the samples,   s^2 = mean of (x - m)^2 + epsilon
 
     dL/dx = (dL/dy - mean(dL/dy) - y mean(y dL/dy)) / s   (Ioffe and Szegedy 2015): what is left of
@@ -28,11 +29,13 @@ def standardize(x: Tensor, epsilon: float = 1e-5) -> tuple[Tensor, Array, Array]
     mean = mean_row(data)
     centred = k.subtract(data, mean)
     variance = mean_row(k.square(centred))
-    scale = k.sqrt(k.add(variance, float(epsilon)))
-    y = k.divide(centred, scale, out=centred)
+    epsilon = epsilon if isinstance(epsilon, k.xp.ndarray) else float(epsilon)
+    scale = k.sqrt(k.add(variance, epsilon))
+    y = k.divide(centred, scale, out=centred if scale.ndim == centred.ndim else ...)
 
     def pullback(dy: Array) -> Array:
         along_y = k.multiply(y, mean_row(k.multiply(dy, y)))
-        return k.divide(k.subtract(k.subtract(dy, mean_row(dy)), along_y), scale)
+        dx = k.divide(k.subtract(k.subtract(dy, mean_row(dy)), along_y), scale)
+        return unbroadcast(k, dx, data.shape)
 
     return result(y, k, (x, pullback)), mean, variance

@@ -128,28 +128,36 @@ def state(backend: Backend, seed: int, dtype: str, count: int) -> tuple[list[Any
     return [host.astype(np.float64) for host in hosts], [backend.asarray(host) for host in hosts]
 
 
+def number(backend: Backend, value: Any, dtype: str) -> Any:
+    """A number, or one for each network, as the array (), or (E, 1), that a step reads; or None."""
+    if value is None:
+        return None
+    values = np.asarray(value, dtype)
+    return backend.asarray(values.reshape(-1, 1) if values.ndim else values)
+
+
 @either_dtype
 @given(
     seed=seeds,
     rate=st.floats(0, 1),
-    momentum=st.sampled_from([0.0, 0.5, 0.9]),
+    momentum=st.sampled_from([None, 0.5, [0.9, 0.0]]),
     nesterov=st.booleans(),
-    decay=st.sampled_from([0.0, 0.1]),
+    decay=st.sampled_from([None, 0.1, [0.0, 0.2]]),
 )
 def test_sgd_step(
     backend: Backend,
     dtype: str,
     seed: int,
     rate: float,
-    momentum: float,
+    momentum: Any,
     nesterov: bool,
-    decay: float,
+    decay: Any,
 ) -> None:
     (p, g, v), (parameters, gradients, velocity) = state(backend, seed, dtype, 3)
     again = [backend.copy(each) for each in (parameters, gradients, velocity)]
     scratch = backend.asarray(np.full((2, 5), np.nan), dtype)
     rate = float(np.float32(rate))
-    nesterov = nesterov and momentum > 0
+    numbers = [number(backend, each, dtype) for each in (rate, momentum, decay)]
     for step, (to_move, along, moving) in (
         (backend.sgd_step, (parameters, gradients, velocity)),
         (partial(Backend.sgd_step, backend), again),
@@ -157,20 +165,21 @@ def test_sgd_step(
         step(
             to_move,
             along,
-            moving if momentum else None,
+            moving,
             scratch,
-            backend.asarray(rate, dtype),
-            momentum,
+            *numbers[:2],
             nesterov,
-            decay,
+            numbers[2],
         )
     for fused, default in zip((parameters, velocity), (again[0], again[2]), strict=True):
         same(backend, fused, backend.to_numpy(default), dtype)
-    direction = g + decay * p
-    new_velocity = momentum * v + direction
-    if momentum:
+    momenta, decays = (np.reshape(0.0 if n is None else n, (-1, 1)) for n in (momentum, decay))
+    direction = g + decays * p
+    new_velocity = np.where(momenta > 0, momenta * v + direction, 0 * v)
+    if momentum is not None:
         same(backend, velocity, new_velocity, dtype)
-        direction = direction + momentum * new_velocity if nesterov else new_velocity
+        ahead = direction + momenta * new_velocity if nesterov else new_velocity
+        direction = np.where(momenta > 0, ahead, direction)
     same(backend, parameters, p - rate * direction, dtype)
     same(backend, gradients, g, dtype)
 
@@ -179,15 +188,19 @@ def test_sgd_step(
 @given(
     seed=seeds,
     t=st.integers(1, 1000),
-    betas=st.sampled_from([(0.9, 0.999), (0.5, 0.9), (0.0, 0.0)]),
-    decay=st.sampled_from([0.0, 0.1]),
+    betas=st.sampled_from([(0.9, 0.999), (0.5, 0.9), (0.0, 0.0), ([0.9, 0.5], [0.99, 0.8])]),
+    decay=st.sampled_from([None, 0.1, [0.0, 0.2]]),
     decoupled=st.booleans(),
 )
 def test_adam_step(
-    backend: Backend, dtype: str, seed: int, t: int, betas: Any, decay: float, decoupled: bool
+    backend: Backend, dtype: str, seed: int, t: int, betas: Any, decay: Any, decoupled: bool
 ) -> None:
     (p, g, m, v), (parameters, gradients, first, second) = state(backend, seed, dtype, 4)
-    corrections = [np.array(1 - beta**t, dtype) for beta in betas]
+    corrections = [np.array(1 - np.asarray(beta) ** t, dtype) for beta in betas]
+    pairs = [
+        (number(backend, beta, dtype), number(backend, 1 - np.asarray(beta), dtype))
+        for beta in betas
+    ]
     again = [backend.copy(each) for each in (parameters, gradients, first, second)]
     for step, arrays in (
         (backend.adam_step, (parameters, gradients, first, second)),
@@ -197,18 +210,21 @@ def test_adam_step(
             *arrays,
             backend.asarray(np.full((2, 5), np.nan), dtype),
             backend.asarray(0.25, dtype),
-            (backend.asarray(corrections[0]), backend.asarray(corrections[1])),
-            betas,
-            1e-8,
-            decay,
+            tuple(number(backend, each, dtype) for each in corrections),
+            pairs,
+            backend.asarray(1e-8, dtype),
+            number(backend, decay, dtype),
             decoupled,
         )
     for fused, default in zip((parameters, first, second), again[:1] + again[2:], strict=True):
         same(backend, fused, backend.to_numpy(default), dtype)
+    b1, b2 = (np.reshape(beta, (-1, 1)) for beta in betas)
+    corrections = [each.reshape(-1, 1) for each in corrections]
+    decay = np.reshape(0.0 if decay is None else decay, (-1, 1))
     decayed = g if decoupled else g + decay * p
     shrunk = p - 0.25 * decay * p if decoupled else p
-    m = betas[0] * m + (1 - betas[0]) * decayed
-    v = betas[1] * v + (1 - betas[1]) * decayed**2
+    m = b1 * m + (1 - b1) * decayed
+    v = b2 * v + (1 - b2) * decayed**2
     step = 0.25 * (m / corrections[0]) / (np.sqrt(v / corrections[1]) + 1e-8)
     same(backend, first, m, dtype)
     same(backend, second, v, dtype)
@@ -245,20 +261,30 @@ def test_random_bits_are_those_of_squares(backend: Backend, counters: Any, key: 
     assert backend.to_numpy(bits).ravel().tolist() == expected
 
 
+def drop_numbers(backend: Backend, rates: Any, dtype: str) -> tuple[Any, Any]:
+    """The arrays for a rate, or for one of each network, which has two axes more."""
+    rates = np.asarray(rates)
+    rates = rates.reshape(-1, 1, 1) if rates.ndim else rates
+    kept_from = np.rint(rates * 2.0**32).astype(np.uint64)
+    return backend.asarray(kept_from), backend.asarray(1 / (1 - rates), dtype)
+
+
 @either_dtype
 @pytest.mark.parametrize("rate", [0.0, 0.25, 0.999])
 def test_dropout_mask_keeps_what_its_bits_say(backend: Backend, dtype: str, rate: float) -> None:
     key = np.uint64(0x9E3779B97F4A7C15)
     counters = np.arange(1000, dtype=np.uint64)
-    mask = backend.dropout_mask(backend.asarray(counters), backend.asarray(key), rate, dtype)
+    numbers = drop_numbers(backend, rate, dtype)
+    mask = backend.dropout_mask(backend.asarray(counters), backend.asarray(key), *numbers)
     kept = [squares32(int(counter), int(key)) / 2**32 >= rate for counter in counters]
     same(backend, mask, np.array(kept) / (1 - rate), dtype)
 
 
 @either_dtype
 @pytest.mark.parametrize("networks", [None, 1, 3])
+@pytest.mark.parametrize("own_rates", [False, True])
 def test_each_network_draws_with_its_own_key(
-    backend: Backend, dtype: str, networks: int | None
+    backend: Backend, dtype: str, networks: int | None, own_rates: bool
 ) -> None:
     """The shapes of a dropout layer; the fused mask has the bits of the default body."""
     lead = () if networks is None else (networks,)
@@ -266,8 +292,10 @@ def test_each_network_draws_with_its_own_key(
     keys = keys.reshape((*lead, 1, 1) if lead else ())
     counters = np.arange(12, dtype=np.uint64).reshape(4, 3) + np.zeros((*lead, 1, 1), np.uint64)
     arrays = backend.asarray(counters.reshape(*lead, 4, 3)), backend.asarray(keys)
-    fused = backend.dropout_mask(*arrays, 0.4, dtype)
-    default = Backend.dropout_mask(backend, *arrays, 0.4, dtype)
+    rates = [0.4, 0.0, 0.9][:networks] if own_rates and networks else 0.4
+    numbers = drop_numbers(backend, rates, dtype)
+    fused = backend.dropout_mask(*arrays, *numbers)
+    default = Backend.dropout_mask(backend, *arrays, *numbers)
     assert fused.dtype == dtype and fused.shape == (*lead, 4, 3)
     assert np.array_equal(backend.to_numpy(fused), backend.to_numpy(default))
     bits = backend.to_numpy(backend.random_bits(*arrays)).reshape(networks or 1, -1)
