@@ -89,6 +89,9 @@ class FusedSteps(Backend):
         weight_decay: Array | None,
     ) -> None:
         numbers = (learning_rate, momentum, weight_decay)
+        if not parameters.flags.c_contiguous:
+            args = (parameters, gradients, velocity, scratch, learning_rate, momentum, nesterov)
+            return super().sgd_step(*args, weight_decay)
         self._also_written(velocity)
         self.run(
             self._sgd_step,
@@ -117,6 +120,10 @@ class FusedSteps(Backend):
         decoupled: bool,
     ) -> None:
         numbers = (learning_rate, *bias_corrections, *betas[0], *betas[1], epsilon, weight_decay)
+        if not parameters.flags.c_contiguous or bias_corrections[0].shape[-1:] not in ((), (1,)):
+            moments = (first_moment, second_moment)
+            args = (parameters, gradients, *moments, scratch, learning_rate, bias_corrections)
+            return super().adam_step(*args, betas, epsilon, weight_decay, decoupled)
         self._also_written(first_moment, second_moment)
         self.run(
             self._adam_step,

@@ -216,7 +216,7 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
     buffers = dict(_live_arrays(model, optimizer))
     for name, array in arrays.items():
         k.copy(k.asarray(array), out=buffers[name])
-    optimizer.steps = int(header["steps"])
+    optimizer.resume(int(header["steps"]))
     return int(header["epochs"])
 
 

@@ -246,7 +246,7 @@ class BatchNorm(Layer):
         """y; raises `InputError` for other features, and in training for fewer than two samples."""
         check_input(self, x, self.features)
         k = x.backend
-        if self.training:
+        if self.training and not self.is_frozen():
             if x.data.shape[-2] < 2 or x.data.ndim > max(2, self.parameters["weight"].ndim):
                 raise InputError(
                     f"{self} got an input of shape {x.shape}: training needs (N, {self.features}) "
@@ -260,6 +260,10 @@ class BatchNorm(Layer):
             scale = k.sqrt(k.add(self.buffers["running_var"], self.arrays["epsilon"]))
             standard = (x - self.buffers["running_mean"]) / scale
         return standard * self.parameters["weight"] + self.parameters["bias"]
+
+    def is_frozen(self) -> bool:
+        """Whether neither parameter is trained: then the running averages hold, as in eval."""
+        return not any(each.requires_grad for each in self.parameters.values())
 
     def _average(self, name: str, batch: Array) -> None:
         running = self.buffers[name]

@@ -55,7 +55,7 @@ class LossScaling:
 
     def _changed(self) -> list[Array]:
         """All that a step of the optimizer changes."""
-        return [self._model.parameter_buffer, *self._optimizer.state().values()]
+        return [self._model.parameter_buffer, *self._optimizer.moments().values()]
 
     def scaled(self, loss: Tensor) -> Tensor:
         """S times the loss of each network: what `backward()` is called on."""

@@ -3,6 +3,13 @@
 One buffer for all parameters makes an optimizer's step a few calls instead of a few per layer. Its
 shape is (P,), or (E, P) for an ensemble: E networks with seeds of their own that compute side by
 side. Network i of an ensemble with seed s is the network with seed s + i.
+
+On NumPy it has the very bits of that network alone. It draws from its own seed; each elementwise
+number is computed from its own; a product of stacked matrices is one BLAS call for each network, of
+the same shapes as alone; and no sum crosses the ensemble's axis. What would break it: a product or
+a sum that folds that axis into another, and a shortcut that a network takes alone but not beside
+others. BLAS orders its sums by its kernel and by its threads, so this holds for one BLAS, one
+number of threads and one kind of processor.
 """
 
 from __future__ import annotations
@@ -33,6 +40,26 @@ from scratchnet.tensor import FLOAT_TYPES, Tensor, no_grad, result
 
 # Each use of a network's seed draws from a stream of its own.
 INITIALIZATION, DROPOUT, SHUFFLING = 0, 1, 2
+
+
+class Parameter(Tensor):
+    """A leaf that takes note when `backward()` leaves a gradient in it: then it was *reached*."""
+
+    __slots__ = ("reached",)
+
+    def __init__(self, dtype: str, backend: Backend) -> None:
+        super().__init__(0.0, dtype, backend)
+        self.reached = False
+
+    @property  # type: ignore[override]
+    def keeps_grad(self) -> bool:
+        """What `backward()` asks of each node that it visits, and nobody else."""
+        self.reached = True
+        return True
+
+    @keeps_grad.setter
+    def keeps_grad(self, _: bool) -> None:
+        """A leaf keeps its gradient always."""
 
 
 class Model:
@@ -85,12 +112,13 @@ class Model:
         place = Place(self.backend, self.dtype, self.ensemble, axes=2)
         for layer in declared:
             layer.settle(place)
-        self._parameters: dict[str, Tensor] = {}
+        self._parameters: dict[str, Parameter] = {}
         self._single_shapes: dict[str, tuple[int, ...]] = {}
         for layer, layer_name in declared.items():
             for name, shape in layer.parameter_shapes().items():
-                layer.parameters[name] = Tensor(0.0, self.dtype, self.backend)
-                self._parameters[f"{layer_name}.{name}"] = layer.parameters[name]
+                parameter = Parameter(self.dtype, self.backend)
+                layer.parameters[name] = parameter
+                self._parameters[f"{layer_name}.{name}"] = parameter
                 self._single_shapes[f"{layer_name}.{name}"] = shape
         lead = () if self.ensemble is None else (self.ensemble,)
         size = sum(map(math.prod, self._single_shapes.values()))
@@ -196,6 +224,58 @@ class Model:
         """All parameters with their dotted names, such as '0.weight'."""
         return iter(self._parameters.items())
 
+    def freeze(self, *names: str) -> Model:
+        """Let the parameters of these layers, such as "0", or these, such as "0.weight", stay.
+
+        They get no gradient (`requires_grad` is False), no optimizer moves or decays them, and
+        their optimizer state and a frozen BatchNorm's running averages stay too. Returns the model;
+        raises `InputError`, before anything is changed, for a name without parameters.
+        """
+        return self._set_frozen(names, True)
+
+    def unfreeze(self, *names: str) -> Model:
+        """Let them be trained again; without names, all parameters."""
+        return self._set_frozen(names or tuple(self._parameters), False)
+
+    def _set_frozen(self, names: Sequence[str], frozen: bool) -> Model:
+        chosen = {
+            name: [p for key, p in self._parameters.items() if f"{key}.".startswith(f"{name}.")]
+            for name in names
+        }
+        if not names:
+            raise InputError("freeze() without names: must be layers or parameters, such as '0'")
+        for name, parameters in chosen.items():
+            if not parameters:
+                known = ", ".join(self._parameters)
+                raise InputError(f"{name!r} has no parameters: must be a layer or one of {known}")
+        for parameters in chosen.values():
+            for parameter in parameters:
+                parameter.requires_grad = not frozen
+        return self
+
+    def take_reached(self) -> list[bool]:
+        """Which parameters a `backward()` has reached since the last call.
+
+        Where it reached none, the gradients were written by hand: those that require a gradient.
+        """
+        reached = self._reached()
+        for each in self._parameters.values():
+            each.reached = False
+        return reached
+
+    def _reached(self) -> list[bool]:
+        reached = [each.reached for each in self._parameters.values()]
+        return reached if any(reached) else [p.requires_grad for p in self._parameters.values()]
+
+    def unreached_gradients(self) -> list[Array]:
+        """The gradients that are left from an earlier `backward()`."""
+        pairs = zip(self._parameters.values(), self._reached(), strict=True)
+        return [each.grad for each, is_reached in pairs if not is_reached]
+
+    def parameter_sizes(self) -> list[int]:
+        """The number of entries of each parameter, in one network."""
+        return [math.prod(self._single_shapes[name]) for name in self._parameters]
+
     @property
     def parameter_count(self) -> int:
         """The number of parameters of one network."""
@@ -278,14 +358,20 @@ class Model:
             self.parameter_buffer[self.mask_buffer == 0] = 0
 
     def network(self, number: int) -> Model:
-        """Network `number` of the ensemble as a model of its own, with its seed and its mask."""
+        """Network `number` of the ensemble as a model of its own, with its seed, its mask and its
+        frozen parameters."""
         state = self.state_dict(number)
         single = Model(
-            *self._fresh_layers(number), seed=self.seeds[number], dtype=self.dtype, backend=self.backend
+            *self._fresh_layers(number),
+            seed=self.seeds[number],
+            dtype=self.dtype,
+            backend=self.backend,
         )
         single.load_state_dict(state)
         if self.mask_buffer is not None:
             single.set_mask(self.mask_buffer[number])
+        for own, other in zip(single.parameters(), self.parameters(), strict=True):
+            own.requires_grad = other.requires_grad
         return single
 
     def repeated(self, copies: int) -> Model:

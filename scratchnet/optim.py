@@ -38,7 +38,9 @@ class LearningRate(Hyperparameter):
         if holder is None:
             return self
         schedule = holder.schedule
-        return scheduled.checked(schedule(holder.steps), holder.place) if callable(schedule) else schedule
+        if not callable(schedule):
+            return schedule
+        return scheduled.checked(schedule(holder.steps), holder.place)
 
     def __set__(self, holder: Any, value: Any) -> None:
         if not callable(value):
@@ -84,6 +86,7 @@ class Optimizer(Configured):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self._scratch = self._like_parameters()
+        self._views: dict[tuple[int, int, int], tuple[Array, Array]] = {}
 
     def _like_parameters(self) -> Array:
         return self.model.backend.zeros(self.model.parameter_buffer.shape, self.model.dtype)
@@ -102,23 +105,50 @@ class Optimizer(Configured):
     def update(self) -> None:
         """The part of a step that is computed on the device: it only reads and writes buffers.
 
-        Where the model has a mask, what is pruned has no gradient, and neither momentum nor weight
-        decay nor what the state held before brings it back.
+        A parameter that the last `backward()` did not reach, as it is frozen or no part of the
+        loss, stays, and so does its state. Where the model has a mask, what is pruned has no
+        gradient, and neither momentum nor weight decay nor what the state held before brings it
+        back.
         """
         model = self.model
         mask_gradients(model)
-        self._step()
+        reached = model.take_reached()
+        if all(reached):
+            self._step(None)
+        else:
+            self._leave_out(reached)
+            for places in runs(model, reached):
+                self._step(places)
         if model.mask_buffer is not None:
-            for array in (model.parameter_buffer, *self.state().values()):
+            for array in (model.parameter_buffer, *self.moments().values()):
                 model.backend.multiply(array, model.mask_buffer, out=array)
 
-    def _step(self) -> None:
-        """One step for every parameter, pruned or not."""
+    def _step(self, places: slice | None) -> None:
+        """One step for the parameters at these places of the buffers, or for all (None)."""
         raise NotImplementedError
 
-    def state(self) -> dict[str, Array]:
-        """The arrays that a later step depends on, by name; each has the parameters' shape."""
+    def _at(self, places: slice | None, array: Array) -> Array:
+        """Those places of an array; the same view each time, since a recording knows it by that."""
+        if places is None:
+            return array
+        key = (id(array), places.start, places.stop)
+        # The array is kept, so that no later one can have its identity.
+        return self._views.setdefault(key, (array, array[..., places]))[1]
+
+    def _leave_out(self, reached: list[bool]) -> None:
+        """Take note that a step is about to be made for some of the parameters only."""
+
+    def moments(self) -> dict[str, Array]:
+        """The arrays of the parameters' shape that a later step depends on, by name."""
         return {}
+
+    def state(self) -> dict[str, Array]:
+        """All arrays that a later step depends on, by name."""
+        return self.moments()
+
+    def resume(self, steps: int) -> None:
+        """Go on after so many steps, with a state that was copied into the arrays of `state()`."""
+        self.steps = steps
 
 
 class Momentum(Hyperparameter):
@@ -156,15 +186,15 @@ class SGD(Optimizer):
         self.nesterov = nesterov
         self.velocity = self._like_parameters()
 
-    def state(self) -> dict[str, Array]:
+    def moments(self) -> dict[str, Array]:
         return {"velocity": self.velocity}
 
-    def _step(self) -> None:
+    def _step(self, places: slice | None) -> None:
         self.model.backend.sgd_step(
-            self.model.parameter_buffer,
-            self.model.gradient_buffer,
-            self.velocity,
-            self._scratch,
+            self._at(places, self.model.parameter_buffer),
+            self._at(places, self.model.gradient_buffer),
+            self._at(places, self.velocity),
+            self._at(places, self._scratch),
             self.arrays["learning_rate"],
             self.array("momentum"),
             self.nesterov,
@@ -178,10 +208,13 @@ class Adam(Optimizer):
 
     m and v are running means of the gradient and of its square; the divisions undo their start at
     zero (Kingma and Ba 2015). Weight decay is added to g. `epsilon` is above 0: where all gradients
-    of a parameter were 0, v is.
+    of a parameter were 0, v is. t counts the steps in which the parameter was reached, as PyTorch
+    does: `missed` holds how many it was left out of.
     """
 
     decoupled = False
+    has_missed = False
+    _differs_next = False
     beta1 = Hyperparameter(
         "betas[0]", FRACTION, {"beta1": lambda b: b, "rest1": lambda b: 1 - b}
     )
@@ -203,6 +236,7 @@ class Adam(Optimizer):
         self.epsilon = epsilon
         self.first_moment = self._like_parameters()
         self.second_moment = self._like_parameters()
+        self.missed = model.backend.zeros((len(model.parameters()),), model.dtype)
 
     @property
     def betas(self) -> tuple[Value, Value]:
@@ -215,33 +249,65 @@ class Adam(Optimizer):
         cls = type(self)
         pair = cls.beta1.checked(betas[0], self.place), cls.beta2.checked(betas[1], self.place)
         self.beta1, self.beta2 = pair
-        # Of the shapes that the corrections of the next steps have.
-        for name, beta in zip(("correction1", "correction2"), pair, strict=True):
-            shape = self.arrays["beta" + name[-1]].shape
+        self._make_corrections()
+
+    def _make_corrections(self) -> None:
+        """Arrays for the corrections: as betas are, or for each entry once counts differ."""
+        model = self.model
+        for name in ("correction1", "correction2"):
+            shape: tuple[int, ...] = self.arrays["beta" + name[-1]].shape
+            if self.has_missed:
+                shape = (*shape[:-1], model.parameter_count)
             if name not in self.arrays or self.arrays[name].shape != shape:
-                self.arrays[name] = self.model.backend.ones(shape, self.model.dtype)
+                self.arrays[name] = model.backend.ones(shape, model.dtype)
 
     def prepare(self) -> None:
         super().prepare()
+        if self._differs_next and not self.has_missed:
+            self.has_missed = True
+            self._make_corrections()
+        steps: Any = self.steps
+        if self.has_missed:
+            # At least 1, for those that were never reached, and are not in this step either.
+            own = np.maximum(steps - self.model.backend.to_numpy(self.missed), 1)
+            steps = np.repeat(own, self.model.parameter_sizes())
         for name, beta in (("correction1", self.beta1), ("correction2", self.beta2)):
-            array = self.arrays[name]
-            array[...] = np.reshape(1 - beta**self.steps, array.shape) if array.ndim else (
-                1 - beta**self.steps
-            )
+            if isinstance(beta, float) and not self.has_missed:
+                self.arrays[name][...] = 1 - beta**steps
+            else:
+                of_each = beta if isinstance(beta, float) else beta[:, None]
+                numbers = (1 - of_each**steps).astype(self.model.dtype)
+                self.arrays[name][...] = self.model.backend.asarray(numbers)
 
-    def state(self) -> dict[str, Array]:
+    def moments(self) -> dict[str, Array]:
         return {"first_moment": self.first_moment, "second_moment": self.second_moment}
 
-    def _step(self) -> None:
+    def state(self) -> dict[str, Array]:
+        return self.moments() | {"missed": self.missed}
+
+    def resume(self, steps: int) -> None:
+        super().resume(steps)
+        self.has_missed = bool(self.model.backend.to_numpy(self.missed).any())
+        self._make_corrections()
+
+    def _leave_out(self, reached: list[bool]) -> None:
+        k = self.model.backend
+        k.add(self.missed, k.asarray(np.logical_not(reached), self.model.dtype), out=self.missed)
+        self._differs_next = True
+
+    def _step(self, places: slice | None) -> None:
         arrays = self.arrays
+        corrections = [arrays["correction1"], arrays["correction2"]]
+        if self.has_missed:
+            corrections = [self._at(places, each) for each in corrections]
         self.model.backend.adam_step(
-            self.model.parameter_buffer,
-            self.model.gradient_buffer,
-            self.first_moment,
-            self.second_moment,
-            self._scratch,
+            self._at(places, self.model.parameter_buffer),
+            self._at(places, self.model.gradient_buffer),
+            self._at(places, self.first_moment),
+            self._at(places, self.second_moment),
+            self._at(places, self._scratch),
             arrays["learning_rate"],
-            (arrays["correction1"], arrays["correction2"]),
+            (corrections[0], corrections[1]),
             ((arrays["beta1"], arrays["rest1"]), (arrays["beta2"], arrays["rest2"])),
             arrays["epsilon"],
             self.array("weight_decay"),
@@ -266,6 +332,19 @@ class AdamW(Adam):
         super().__init__(model, learning_rate, betas, epsilon, weight_decay)
 
 
+def runs(model: Model, reached: list[bool]) -> list[slice]:
+    """The places in the buffers of the parameters that were reached, neighbours as one slice."""
+    found: list[slice] = []
+    start = 0
+    for size, is_reached in zip(model.parameter_sizes(), reached, strict=True):
+        if is_reached and found and found[-1].stop == start:
+            found[-1] = slice(found[-1].start, start + size)
+        elif is_reached:
+            found.append(slice(start, start + size))
+        start += size
+    return found
+
+
 def mask_gradients(model: Model) -> None:
     """g <- 0 where the model's mask is 0; nothing happens without a mask."""
     if model.mask_buffer is not None:
@@ -276,13 +355,15 @@ def mask_gradients(model: Model) -> None:
 def clip_gradients(model: Model, max_norm: float) -> Array:
     """g <- g min(1, max_norm / |g|), for each network the norm over all its gradients.
 
-    Those of pruned parameters count as 0. Returns the norms from before, of shape () or (E,)
-    (Pascanu et al. 2013).
+    Those of pruned parameters, and of those that `backward()` did not reach, are set to 0. Returns
+    the norms from before, of shape () or (E,) (Pascanu et al. 2013).
     """
     if not max_norm > 0:
         raise InputError(f"max_norm is {max_norm}: must be a number above 0")
     mask_gradients(model)
     k, gradients = model.backend, model.gradient_buffer
+    for array in model.unreached_gradients():
+        k.copy(k.zeros(array.shape, model.dtype), out=array)
     # The smallest normal number keeps 0 / 0 away; min(1, .) then leaves a zero gradient alone.
     smallest = float(k.xp.finfo(model.dtype).tiny)
     # Divided by its largest entry, a gradient can be squared without overflow.

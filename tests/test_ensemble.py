@@ -280,8 +280,8 @@ def test_network_i_with_number_i_is_the_network_alone_with_it(
             history.loss[:, i], fit(alone, X, y, optimizer=expected, **options).loss
         )
         assert_same_state(together.state_dict(i), alone.state_dict())
-        for name, array in moving.state().items():
-            assert_same_bits(array[i], expected.state()[name])
+        for name, array in moving.moments().items():
+            assert_same_bits(array[i], expected.moments()[name])
         assert_same_bits(together.network(i).predict(X), alone.predict(X))
 
 

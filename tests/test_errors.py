@@ -183,7 +183,7 @@ SETTINGS: dict[str, Case] = {
     "Linear of 0": (lambda: Linear(0, 2), ("fan_in of Linear is 0", "from 1")),
     "Linear to 0": (lambda: Linear(2, 0), ("fan_out of Linear is 0", "from 1")),
     "BatchNorm of 0": (lambda: BatchNorm(0), ("features of BatchNorm is 0",)),
-    "BatchNorm momentum": (lambda: BatchNorm(2, momentum=1.5), ("momentum", "1.5", "[0, 1]")),
+    "BatchNorm momentum": (lambda: BatchNorm(2, momentum=1.5), ("momentum", "1.5", "from 0 to 1")),
     "BatchNorm epsilon": (lambda: BatchNorm(2, epsilon=-1), ("epsilon of BatchNorm is -1",)),
     "dropout 1": (lambda: Dropout(1), ("dropout rate is 1", "from 0 to below 1")),
     "dropout -0.1": (lambda: mlp((2, 3, 1), dropout=-0.1), ("dropout rate is -0.1",)),

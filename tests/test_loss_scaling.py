@@ -58,7 +58,7 @@ class Training:
     def state(self) -> dict[str, Any]:
         return {
             "parameters": self.model.parameter_buffer,
-            **self.optimizer.state(),
+            **self.optimizer.moments(),
             "scale": self.scaling.scale,
         }
 

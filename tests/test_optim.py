@@ -11,8 +11,21 @@ from hypothesis import strategies as st
 from networks import assert_same_bits, assert_views, refused, two_classes
 from strategies import seeds
 
-from scratchnet import SGD, Adam, AdamW, Linear, Model, clip_gradients, losses, mlp
+from scratchnet import (
+    SGD,
+    Adam,
+    AdamW,
+    BatchNorm,
+    Linear,
+    Model,
+    ReLU,
+    clip_gradients,
+    fit,
+    losses,
+    mlp,
+)
 from scratchnet.optim import Optimizer
+from scratchnet.program import recorded
 from scratchnet.schedules import cosine, linear_warmup, step_decay
 
 
@@ -309,3 +322,87 @@ def test_a_gradient_too_large_to_be_squared_is_clipped_and_not_erased() -> None:
     model.gradient_buffer[...] = [3e20, 4e20]
     assert clip_gradients(model, 1.0) == pytest.approx(5e20)
     np.testing.assert_allclose(model.gradient_buffer, [0.6, 0.8], rtol=1e-6)
+
+
+# Frozen and unreached parameters
+
+KINDS: dict[str, Callable[[Model], Optimizer]] = {
+    "momentum": lambda model: SGD(model, 0.05, 0.9, weight_decay=0.1),
+    "adam": lambda model: Adam(model, 0.02, (0.8, 0.99), weight_decay=0.1),
+    "adamw": lambda model: AdamW(model, 0.02, (0.8, 0.99), weight_decay=0.1),
+}
+
+
+@pytest.mark.parametrize("record", [False, True])
+@pytest.mark.parametrize("ensemble", [None, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_frozen_parameters_and_their_state_stay(
+    kind: str, ensemble: int | None, record: bool
+) -> None:
+    model = Model(Linear(2, 4), BatchNorm(4), ReLU(), Linear(4, 1), ensemble=ensemble)
+    optimizer = KINDS[kind](model)
+    X, y = two_classes()
+    options: Any = {"optimizer": optimizer, "epochs": 4, "record": record, "clip_norm": 1.0}
+    fit(model, X, y, **options)
+    model.freeze("0", "1", "3.bias")
+    before = model.state_dict()
+    moments = {name: each.copy() for name, each in optimizer.moments().items()}
+    fit(model, X, y, **options)
+    after = model.state_dict()
+    for name in before:
+        if name == "3.weight":
+            assert (after[name] != before[name]).any()
+        else:
+            assert_same_bits(after[name], before[name])
+    for name, array in optimizer.moments().items():
+        assert_same_bits(array[..., :20], moments[name][..., :20])
+    model.unfreeze()
+    fit(model, X, y, **options)
+    assert all((model.state_dict()[name] != after[name]).any() for name in after)
+
+
+@pytest.mark.parametrize("record", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_alternating_heads_follow_a_plain_loop_that_counts_for_each_parameter(
+    kind: str, record: bool
+) -> None:
+    model = Model(Linear(1, 2), dtype="float64", seed=1)
+    optimizer = KINDS[kind](model)
+    weight, bias = (each.data.copy() for each in model.parameters())
+    loops = {}
+    for name, p in (("weight", weight), ("bias", bias)):
+        loop = (
+            sgd_loop(0.05, 0.9, False, 0.1)
+            if kind == "momentum"
+            else adam_loop(0.02, 0.8, 0.99, *((0.1, 0) if kind == "adam" else (0, 0.1)))
+        )
+        next(loop)
+        loops[name] = loop, loop.send((p, np.zeros(p.shape)))
+    steps = {}
+    for number, name in enumerate(("weight", "bias")):
+        parameter = model.parameters()[number]
+
+        def step(parameter: Any = parameter) -> Any:
+            loss = (parameter * parameter).sum() * 0.5 + parameter.sum()
+            loss.backward()
+            optimizer.update()
+            return loss
+
+        steps[name] = recorded(step, model, optimizer) if record else step
+    for turn in range(14):
+        name = "weight" if turn % 3 else "bias"
+        optimizer.prepare()
+        steps[name]()
+        loop, p = loops[name]
+        loops[name] = loop, loop.send(p + 1)
+    for parameter, name in zip(model.parameters(), ("weight", "bias"), strict=True):
+        np.testing.assert_allclose(parameter.data, loops[name][1], rtol=0, atol=1e-13)
+
+
+def test_a_frozen_gradient_does_not_count_in_the_norm() -> None:
+    model = two_numbers()
+    model.freeze("0.bias")
+    model.gradient_buffer[...] = [3, 4000]
+    assert clip_gradients(model, 1) == pytest.approx(3)
+    with refused("'7' has no parameters"):
+        model.freeze("7")

@@ -206,7 +206,7 @@ def test_what_is_pruned_stays_pruned_for_a_hundred_steps(
     start = model.parameter_buffer.copy()
 
     def look(*_: Any) -> None:
-        for array in (model.parameter_buffer, model.gradient_buffer, *moving.state().values()):
+        for array in (model.parameter_buffer, model.gradient_buffer, *moving.moments().values()):
             assert not array[gone].any()
 
     clip_norm = None if ensemble is None else 1.0

@@ -38,7 +38,7 @@ def test_masks_hold_on_every_backend(optimizer: str, record: bool, backend: Back
     reference, _ = trained("numpy")
     gone = ~alive_parameters(model)
     np.testing.assert_array_equal(gone, ~alive_parameters(reference))
-    arrays: list[Any] = [model.parameter_buffer, *moving.state().values()]
+    arrays: list[Any] = [model.parameter_buffer, *moving.moments().values()]
     for array in arrays:
         assert not backend.to_numpy(array)[gone].any()
     for name, expected in reference.state_dict().items():
