@@ -100,6 +100,9 @@ def fit(
     shape that does not fit, and for settings outside their range; in the first step for a loss of
     another shape than () or (E,).
     """
+    if not isinstance(model, Model):
+        given = type(model).__name__
+        raise InputError(f"model is of type {given}: must be a Model, as in fit(model, X, y)")
     compute_loss = get_loss(loss)
     optimizer = Adam(model) if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
@@ -135,7 +138,7 @@ def fit(
                 # Only now: an interruption before leaves both curves without this epoch.
                 losses.append(epoch_loss)
                 # A list, not a generator: every callback is called, whatever another one answers.
-                answers = [callback(epoch, model, losses[-1]) for callback in callbacks]
+                answers = [_answer(callback(epoch, model, losses[-1])) for callback in callbacks]
                 if len(history.diverged) == len(model.seeds):
                     history.stopped = "diverged"
                 elif stopping.all_done:
@@ -151,6 +154,16 @@ def fit(
     history.seconds = time.perf_counter() - start
     history.loss, history.validation_loss = np.array(losses), np.array(validation_losses)
     return history
+
+
+def _answer(answer: Any) -> bool:
+    """Whether a callback ends the training; an array answers for no network or for several."""
+    if np.ndim(answer):
+        raise InputError(
+            f"a callback answered with shape {np.shape(answer)}: must be None, or one true or "
+            "false value"
+        )
+    return bool(answer)
 
 
 def _checked_validation(

@@ -506,3 +506,12 @@ def test_refused_settings_leave_the_model_as_it_was(options: dict[str, Any]) -> 
         fit(model, X, y, **options)
     assert_same_state(model.state_dict(), before)
     assert not model.training and not model.gradient_buffer.any()
+
+
+def test_arguments_in_the_wrong_order_and_answers_that_are_arrays_are_one_line() -> None:
+    X, y = two_classes(6)
+    model = mlp((2, 1), ensemble=2)
+    with refused("model is of type ndarray", "fit(model, X, y)"):
+        fit(X, y, model)  # type: ignore[arg-type]
+    with refused("a callback answered with shape (2,)", "must be"):
+        fit(model, X, y, epochs=2, callbacks=[lambda epoch, model, loss: loss < 0.5])
