@@ -98,3 +98,28 @@ INITIALIZERS: dict[str, Initializer] = {
 def get_initializer(init: str | Initializer) -> Initializer:
     """An initialiser by its name; a function is returned as it is."""
     return init if callable(init) else choose("initialiser", init, INITIALIZERS)
+
+
+def zero_bias(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
+    """b = 0"""
+    return np.zeros(fan_out)
+
+
+def uniform_bias(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
+    """b ~ U(-a, a), a = 1 / sqrt(fan_in), PyTorch's default: the kinks of ReLUs are spread out."""
+    limit = 1 / math.sqrt(fan_in)
+    return rng.uniform(-limit, limit, fan_out)
+
+
+def constant_bias(value: float) -> Initializer:
+    """An initialiser that sets every bias to `value`."""
+    return lambda rng, fan_in, fan_out: np.full(fan_out, float(value))
+
+
+BIAS_INITIALIZERS: dict[str, Initializer] = {"zeros": zero_bias, "uniform": uniform_bias}
+"""Initialisers of biases: as those of weights, but their array has the shape (fan_out,)."""
+
+
+def get_bias_initializer(init: str | Initializer) -> Initializer:
+    """An initialiser of biases by its name; a function is returned as it is."""
+    return init if callable(init) else choose("bias initialiser", init, BIAS_INITIALIZERS)

@@ -26,7 +26,7 @@ from scratchnet.hyperparameters import (
     Hyperparameter,
     Value,
 )
-from scratchnet.init import Initializer, get_initializer
+from scratchnet.init import Initializer, get_bias_initializer, get_initializer
 from scratchnet.tensor import Tensor
 
 
@@ -77,13 +77,20 @@ class Layer(Configured):
 
 
 class Linear(Layer):
-    """y = x W + b, with W (fan_in, fan_out) drawn by `init` and b (fan_out,) zero at first."""
+    """y = x W + b, with W (fan_in, fan_out) drawn by `init` and b (fan_out,) by `bias_init`."""
 
-    def __init__(self, fan_in: int, fan_out: int, init: str | Initializer = "he_normal") -> None:
+    def __init__(
+        self,
+        fan_in: int,
+        fan_out: int,
+        init: str | Initializer = "he_normal",
+        bias_init: str | Initializer = "zeros",
+    ) -> None:
         super().__init__()
         self.fan_in = positive_whole("fan_in of Linear", fan_in)
         self.fan_out = positive_whole("fan_out of Linear", fan_out)
         self.init = get_initializer(init)
+        self.bias_init = get_bias_initializer(bias_init)
 
     def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
         return {"weight": (self.fan_in, self.fan_out), "bias": (self.fan_out,)}
@@ -95,7 +102,12 @@ class Linear(Layer):
                 f"{self}: its initialiser gave the shape {np.shape(weight)}, needs "
                 f"{(self.fan_in, self.fan_out)}"
             )
-        return {"weight": weight, "bias": np.zeros(self.fan_out)}
+        bias = self.bias_init(rng, self.fan_in, self.fan_out)
+        if np.shape(bias) != (self.fan_out,):
+            raise InputError(
+                f"{self}: its bias_init gave the shape {np.shape(bias)}, needs {(self.fan_out,)}"
+            )
+        return {"weight": weight, "bias": bias}
 
     def forward(self, x: Tensor) -> Tensor:
         check_input(self, x, self.fan_in)

@@ -10,8 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import refused
 
-from scratchnet import Linear, Model, ReLU, mlp
-from scratchnet.init import INITIALIZERS, constant, get_initializer, normal, orthogonal
+from scratchnet import InputError, Linear, Model, ReLU, mlp
+from scratchnet.init import (
+    INITIALIZERS,
+    constant,
+    constant_bias,
+    get_initializer,
+    normal,
+    orthogonal,
+)
 
 NORMAL, UNIFORM = 3.0, 9 / 5  # E[w^4] / Var(w)^2
 LAWS: dict[str, tuple[Callable[[int, int], float], float]] = {
@@ -141,3 +148,17 @@ def test_unknown_names_and_wrong_shapes_are_refused() -> None:
         Linear(2, 3, init=3)  # type: ignore[arg-type]
     with refused("Linear(2 -> 3)", "(3, 2)", "(2, 3)"):
         Model(Linear(2, 3, init=lambda rng, fan_in, fan_out: np.zeros((fan_out, fan_in))))
+
+
+def test_biases_are_zero_or_drawn_as_pytorch_does_after_the_same_weights() -> None:
+    zero, drawn = mlp((4, 9, 1)), mlp((4, 9, 1), bias_init="uniform")
+    np.testing.assert_array_equal(
+        zero.state_dict()["0.weight"], drawn.state_dict()["0.weight"]
+    )
+    biases = mlp((4, 900, 1), bias_init="uniform").state_dict()["0.bias"]
+    assert not zero.state_dict()["0.bias"].any()
+    assert 0.45 < np.abs(biases).max() <= 0.5 and abs(biases.mean()) < 0.05
+    half = mlp((4, 9, 1), bias_init=constant_bias(0.5)).state_dict()
+    assert (half["0.bias"] == 0.5).all() and (half["2.bias"] == 0.5).all()
+    with pytest.raises(InputError, match="unknown bias initialiser 'unifrom'"):
+        mlp((4, 9, 1), bias_init="unifrom")
