@@ -50,8 +50,6 @@ class LearningRate(Hyperparameter):
 
     def advance(self, holder: Any) -> None:
         """Write the number of the next step into the array."""
-        if not callable(holder.schedule):
-            return
         value = holder.schedule(holder.steps)
         array = holder.arrays.get(self.name)
         if type(value) is float and abs(value) < 1 and array is not None and not array.ndim:
@@ -99,8 +97,10 @@ class Optimizer(Configured):
     def prepare(self) -> None:
         """The part of a step that is computed on the host: the numbers that depend on its count."""
         self.model.backend.host_work("optimizer.step(): call prepare() before it, update() in it")
-        type(self).learning_rate.advance(self)
-        self.steps += 1
+        if callable(self.schedule):
+            type(self).learning_rate.advance(self)
+        # Past `__setattr__`, which takes longer than the rest: a count is no structure.
+        self.__dict__["steps"] += 1
 
     def update(self) -> None:
         """The part of a step that is computed on the device: it only reads and writes buffers.
@@ -269,15 +269,17 @@ class Adam(Optimizer):
         steps: Any = self.steps
         if self.has_missed:
             # At least 1, for those that were never reached, and are not in this step either.
-            own = np.maximum(steps - self.model.backend.to_numpy(self.missed), 1)
-            steps = np.repeat(own, self.model.parameter_sizes())
-        for name, beta in (("correction1", self.beta1), ("correction2", self.beta2)):
+            counts = np.maximum(steps - self.model.backend.to_numpy(self.missed), 1)
+            steps = np.repeat(counts, self.model.parameter_sizes())
+        # Read past the descriptors, which take longer than the arithmetic.
+        own, arrays = self.__dict__, self.__dict__["arrays"]
+        for name, beta in (("correction1", own["beta1"]), ("correction2", own["beta2"])):
             if isinstance(beta, float) and not self.has_missed:
-                self.arrays[name][...] = 1 - beta**steps
+                arrays[name][...] = 1 - beta**steps
             else:
                 of_each = beta if isinstance(beta, float) else beta[:, None]
                 numbers = (1 - of_each**steps).astype(self.model.dtype)
-                self.arrays[name][...] = self.model.backend.asarray(numbers)
+                arrays[name][...] = self.model.backend.asarray(numbers)
 
     def moments(self) -> dict[str, Array]:
         return {"first_moment": self.first_moment, "second_moment": self.second_moment}
