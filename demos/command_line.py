@@ -21,7 +21,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from scratchnet.backends.errors import InputError, choose
-from scratchnet.demos import options
+from scratchnet.demos import options, registry
 
 DEMOS: dict[str, tuple[str, str]] = {
     "backprop": (
@@ -31,10 +31,6 @@ DEMOS: dict[str, tuple[str, str]] = {
     "xor": (
         "scratchnet.demos.xor.command",
         "What one neuron cannot compute and a hidden layer learns.",
-    ),
-    "spiral": (
-        "scratchnet.demos.spiral.command",
-        "Networks of several depths on spirals: where depth helps.",
     ),
     "xor-tree": (
         "scratchnet.demos.xor_tree.command",
@@ -114,12 +110,12 @@ class DemoGroup(TyperGroup):
     """Subcommands known by name and sentence; their modules are imported when they are run."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        return [*DEMOS, *self.commands]
+        return [*summaries(), *self.commands]
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
         """The command as the list of commands needs it: its name and its sentence."""
-        if cmd_name in DEMOS:
-            return TyperCommand(cmd_name, short_help=DEMOS[cmd_name][1])
+        if cmd_name in summaries():
+            return TyperCommand(cmd_name, short_help=summaries()[cmd_name])
         return self.commands.get(cmd_name)
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
@@ -127,6 +123,15 @@ class DemoGroup(TyperGroup):
         name = args[0]
         choose("demo", name, dict.fromkeys(self.list_commands(ctx)))
         return name, load(name) if name in DEMOS else self.commands[name], args[1:]
+
+
+def summaries() -> dict[str, str]:
+    """Every demo by name, with its sentence."""
+    places = {name: 10.0 * place for place, name in enumerate(DEMOS)}
+    sentences = {name: sentence for name, (_, sentence) in DEMOS.items()}
+    for name, entry in registry.entries().items():
+        places[name], sentences[name] = entry.place, entry.summary
+    return {name: sentences[name] for name in sorted(places, key=places.__getitem__)}
 
 
 def load(name: str) -> Any:
@@ -178,7 +183,7 @@ def list_demos() -> None:
     from scratchnet.demos.terminal import console_for
 
     demos = Table.grid(padding=(0, 2))
-    for name, (_, sentence) in DEMOS.items():
+    for name, sentence in summaries().items():
         demos.add_row(f"  [bold cyan]{name}", sentence)
     demos.add_row("  [bold cyan]backends", BACKENDS_SENTENCE)
     console = console_for()
@@ -253,6 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             list_demos()
             return 0
         with one_line_warnings():
+            if arguments[0] in registry.entries():
+                status = registry.entries()[arguments[0]].load().main(arguments[1:])
+                return complain("interrupted", INTERRUPTED) if status == INTERRUPTED else status
             status = get_command(app)(arguments, prog_name="scratchnet", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         return complain("interrupted", INTERRUPTED)

@@ -62,6 +62,19 @@ class Parameter(Tensor):
         """A leaf keeps its gradient always."""
 
 
+def network_seeds(seed: int | Sequence[int], ensemble: int | None) -> tuple[int, ...]:
+    """The seed of each network, counted from `seed` on, or as given.
+
+    Raises `InputError` for a seed below 0 and where there is not one for each network.
+    """
+    if not isinstance(seed, Sequence):
+        first = whole_number("seed", seed)
+        return tuple(range(first, first + (ensemble or 1)))
+    if len(seed) != (ensemble or 1):
+        raise InputError(f"seed has {len(seed)} entries: must be {ensemble or 1}, one per network")
+    return tuple(whole_number("seed", each) for each in seed)
+
+
 class Model:
     """`model(X)` computes the layers' outputs (N, outputs), or (E, N, outputs) for an ensemble.
 
@@ -72,12 +85,14 @@ class Model:
     def __init__(
         self,
         *layers: Layer,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         ensemble: int | None = None,
         dtype: str = "float32",
         backend: str | Backend = "auto",
     ) -> None:
         """Draw the parameters of `ensemble` networks, or of one (None: no ensemble axis).
+
+        Network i has the seed `seed + i`, or `seed[i]` where that is a sequence of one for each.
 
         Raises `InputError` for no layers, a layer with parameters that belongs to a model already
         or stands here twice, a negative seed, an ensemble below 1 or a dtype other than float32
@@ -85,14 +100,13 @@ class Model:
         """
         if dtype not in FLOAT_TYPES:
             raise InputError(f"dtype {dtype} of a model: accepted are {' and '.join(FLOAT_TYPES)}")
-        seed = whole_number("seed", seed)
         if ensemble is not None:
             positive_whole("ensemble", ensemble)
         self.root = Sequential(*layers)
         self.backend = get_backend(backend)
         self.dtype = dtype
         self.ensemble = ensemble
-        self.seeds = tuple(range(seed, seed + (ensemble or 1)))
+        self.seeds = network_seeds(seed, ensemble)
         self._allocate()
         self._initialize()
 
@@ -448,7 +462,7 @@ def mlp(
     residual: bool = False,
     bottleneck: int | None = None,
     bias_init: str | Initializer = "zeros",
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     ensemble: int | None = None,
     dtype: str = "float32",
     backend: str | Backend = "auto",

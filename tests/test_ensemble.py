@@ -25,6 +25,7 @@ from scratchnet import (
     BatchNorm,
     Dropout,
     History,
+    InputError,
     Layer,
     LeakyReLU,
     Linear,
@@ -276,9 +277,7 @@ def test_network_i_with_number_i_is_the_network_alone_with_it(
     history = fit(together, X, y, optimizer=moving, **options)
     for i in range(NETWORKS):
         alone, expected = build(i, None)
-        assert_same_bits(
-            history.loss[:, i], fit(alone, X, y, optimizer=expected, **options).loss
-        )
+        assert_same_bits(history.loss[:, i], fit(alone, X, y, optimizer=expected, **options).loss)
         assert_same_state(together.state_dict(i), alone.state_dict())
         for name, array in moving.moments().items():
             assert_same_bits(array[i], expected.moments()[name])
@@ -416,3 +415,14 @@ def test_a_network_that_has_diverged_is_looked_into_only_once() -> None:
     train_quietly(model, X, y, epochs=20)
     # One to look at the data, two before the step is replayed, one to find the layer.
     assert len(passes) == 1 + 2 + 1
+
+
+def test_networks_may_have_any_seeds_and_are_those_that_have_them_alone() -> None:
+    together = mlp([2, 5, 1], dropout=0.5, seed=[7, 2, 7], ensemble=3)
+    assert together.seeds == (7, 2, 7)
+    for number, seed in enumerate(together.seeds):
+        alone = mlp([2, 5, 1], dropout=0.5, seed=seed)
+        for name, values in alone.state_dict().items():
+            np.testing.assert_array_equal(together.state_dict(network=number)[name], values)
+    with pytest.raises(InputError, match="must be 2, one per network"):
+        mlp([2, 1], seed=[1, 2, 3], ensemble=2)

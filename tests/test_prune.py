@@ -20,13 +20,12 @@ from scratchnet.demos.prune.figures import plot
 from scratchnet.demos.prune.report import losses, mcnemar, report, sentences
 from scratchnet.demos.prune.settings import METHODS, Settings, shares
 from scratchnet.demos.results import to_json
-from scratchnet.demos.spiral.experiment import datasets
-from scratchnet.demos.spiral.settings import TASK, settings_of_task, task
-from scratchnet.demos.spiral.settings import Settings as SpiralSettings
+from scratchnet.demos.spiral.task import TASK, Task, task_of
+from scratchnet.demos.spiral.task import described as task
 from scratchnet.pruning import prune, prune_neurons
 
-SPIRAL = SpiralSettings(points=60, turns=0.5, noise=0.05, seed=3, seeds=1)
-X, Y, X_TEST, Y_TEST = (each[0] if each.ndim == 3 else each for each in datasets(SPIRAL))
+SPIRAL = Task(points=60, turns=0.5, noise=0.05, seed=3)
+X, Y, X_TEST, Y_TEST = SPIRAL.data()
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +53,7 @@ def by_place(result: Result) -> dict[tuple[str, float], Row]:
 
 def test_the_task_is_rebuilt_from_the_file(found: Result, file: Path) -> None:
     assert accuracy(load_model(file), X_TEST, Y_TEST) == found.dense.mean() > 0.9
-    assert (found.weights, found.neurons, found.test_samples) == (2 * 16 + 256 + 16, 32, 60)
+    assert (found.weights, found.neurons, found.test_samples) == (2 * 16 + 256 + 16, 32, 2000)
 
 
 def test_each_row_is_what_pruning_one_network_gives(found: Result, file: Path) -> None:
@@ -86,7 +85,7 @@ def test_nothing_pruned_is_the_network_itself(found: Result) -> None:
 
 def test_random_masks_have_draws_that_the_seed_repeats(found: Result, file: Path) -> None:
     row = by_place(found)["random", 0.5]
-    assert row.pruned.shape == (3, 60)
+    assert row.pruned.shape == (3, 2000)
     assert not (row.pruned == row.pruned[0]).all()
     again, other = run(small(file)), run(small(file, seed=1))
     np.testing.assert_array_equal(by_place(again)["random", 0.5].pruned, row.pruned)
@@ -224,7 +223,7 @@ def test_bad_files_are_one_line(file: Path, tmp_path: Path, capsys: Any) -> None
     assert "lacks 'points'" in refusal(path, capsys)
     for changed, part in (
         ({"protocol": "chapters"}, "unknown protocol of the spirals 'chapters'"),
-        ({"seed": -1}, "its seed is -1: accepted are whole numbers from 0"),
+        ({"seed": -1}, "its seed is -1: must be a whole number from 0"),
         ({"noise": -1}, "noise is -1"),
         ({"points": 2.5}, "points is 2.5"),
     ):
@@ -251,5 +250,5 @@ def test_sparsities_are_sorted_and_taken_once() -> None:
 
 
 def test_a_task_gives_its_settings_back() -> None:
-    again = settings_of_task(json.loads(to_json(task(SPIRAL))))
+    again = task_of(json.loads(to_json(task(SPIRAL))))
     assert again == SPIRAL

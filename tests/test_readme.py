@@ -47,10 +47,10 @@ def test_every_file_of_the_reading_path_and_every_picture_exists():
 
 
 def test_every_command_of_the_readme_is_a_demo():
-    from scratchnet.demos.command_line import DEMOS
+    from scratchnet.demos.command_line import summaries
 
     commands = set(re.findall(r"scratchnet ([a-z][a-z-]*)`", README))
-    assert commands - {"backends"} == set(DEMOS)
+    assert commands - {"backends"} == set(summaries())
 
 
 def test_every_extra_that_a_text_or_a_message_advises_can_be_installed():

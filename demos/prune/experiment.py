@@ -18,9 +18,8 @@ from scratchnet.backends import InputError
 from scratchnet.checkpoint import load_model, load_task
 from scratchnet.compacting import compact
 from scratchnet.demos.prune.settings import Settings
-from scratchnet.demos.spiral.experiment import datasets
-from scratchnet.demos.spiral.settings import TASK, settings_of_task
-from scratchnet.demos.spiral.settings import Settings as SpiralSettings
+from scratchnet.demos.spiral import task as spiral
+from scratchnet.demos.spiral.task import TASK, Task
 from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.layers import Linear
 from scratchnet.model import Model
@@ -54,7 +53,7 @@ class Row:
 @dataclass(frozen=True, eq=False)
 class Result:
     settings: Settings
-    task: SpiralSettings
+    task: Task
     model: Model
     """As it was loaded."""
     weights: int
@@ -117,7 +116,7 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
     )
 
 
-def task_of(settings: Settings, model: Model) -> tuple[SpiralSettings, list[Any]]:
+def task_of(settings: Settings, model: Model) -> tuple[Task, list[Any]]:
     """What the network was trained on, from its file: the settings, and X, y, X_test, y_test."""
     found = load_task(settings.file).get(TASK)
     if not isinstance(found, dict):
@@ -126,8 +125,8 @@ def task_of(settings: Settings, model: Model) -> tuple[SpiralSettings, list[Any]
             f"scratchnet spiral --save {settings.file}"
         )
     try:
-        task = settings_of_task(found)
-        data = [each[0] if each.ndim == 3 else each for each in datasets(task)]
+        task = spiral.task_of(found)
+        data = [*task.data()]
     except InputError as error:
         raise InputError(f"{settings.file}: {error}") from None
     first, last = chain(model)[0].linear, chain(model)[-1].linear

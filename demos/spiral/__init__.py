@@ -1,1 +1,4 @@
-"""`scratchnet spiral`: what depth does on two spirals, and why."""
+"""`scratchnet spiral`: do two interleaved spirals need depth?"""
+
+SUMMARY = "Networks of several depths on spirals: where depth helps."
+PLACE = 15

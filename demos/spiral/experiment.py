@@ -1,234 +1,452 @@
-"""Networks of several depths on two interleaved spirals: where depth helps, and why.
+"""Networks of several depths on two interleaved spirals, each at its best learning rate.
 
-Each depth is trained on many seeds at once; a seed has its own data and its own first weights.
-
-A gap between depths under gradient descent can have two causes: the shallow network cannot
-represent the spirals, or gradient descent does not find how. So there are controls: the same
-networks, with the same first weights and the same data, trained with Adam; and the shallowest
-depth with as many parameters as a network of four layers, trained with Adam.
-
-`--protocol chapter` repeats the experiment of a textbook chapter, number for number.
+A gap between depths can have two causes: the shallow network cannot represent the spirals, or the
+optimizer does not find how. So every depth is trained by gradient descent and by Adam, and each
+pair at the learning rate that suits it best. `--protocol chapter` repeats the experiment of a
+textbook chapter, number for number.
 """
 
 from __future__ import annotations
 
-import math
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from scratchnet.backends import get_backend
-from scratchnet.datasets import chapter_spirals, spirals
+from scratchnet.backends.errors import InputError
+from scratchnet.checkpoint import save_model
+from scratchnet.datasets import spirals
 from scratchnet.demos.animation import frame_epochs
+from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.figures import grid_points, window
-from scratchnet.demos.spiral.settings import (
-    CHAPTER_SEED,
-    CHAPTER_TEST_NOISE,
-    CHAPTER_TEST_POINTS,
-    Settings,
-    Training,
-    trainings,
+from scratchnet.demos.results import check_writable
+from scratchnet.demos.running import Result, Run
+from scratchnet.demos.settings import Common, option, options_of
+from scratchnet.demos.spiral.task import CHAPTER_SEED, TASK, TEST_POINTS, Task, described
+from scratchnet.demos.tuning import (
+    OPTIMIZER_NAMES,
+    OPTIMIZERS,
+    RATES,
+    TUNING_SEEDS,
+    Arm,
+    Data,
+    points,
+    tuned,
 )
-from scratchnet.demos.terminal import Advance, no_progress
+from scratchnet.demos.verdicts import Claim, difference, exact, success, successes
+from scratchnet.depth.budget import parameter_count, width_for_budget
 from scratchnet.model import Model, mlp
-from scratchnet.optim import SGD, Adam, Optimizer
-from scratchnet.training import History, accuracy, evaluate_loss, fit
 
-OPTIMIZERS: dict[str, Callable[[Model, float], Optimizer]] = {"sgd": SGD, "adam": Adam}
+SOLVED = 0.95
+"""Test accuracy from which on a network has solved the spirals; guessing gets 0.5."""
 
-GRID = 150
-FRAME_GRID = 100
-POINTS_AT_ONCE = 2500
-
-# A seed's data come from streams of their own, beside those that its network draws from.
-TRAINING_DATA, TEST_DATA = 3, 4
+GRID, FRAME_GRID, FRAMES = 150, 100, 60
+CHAPTER_RATE = 0.05
+QUICK_RATES = {"sgd": (0.2,), "adam": (0.01,)}
+INITIALIZERS = {"tanh": "xavier_normal", "sigmoid": "xavier_normal"}
 
 
-@dataclass(frozen=True, eq=False)
-class Row:
-    """What became of an ensemble. A network that diverged has accuracies and a loss of NaN."""
+@dataclass(frozen=True)
+class Settings(Common):
+    protocol: Literal["standard", "chapter"] = option(
+        "standard", "chapter repeats a textbook's experiment: its data, weights and rate."
+    )
+    depths: tuple[int, ...] = option(
+        (1, 2, 4, 8), "Hidden layers.", quick=(1, 4), low=1, high=1000, chooses_arms=True
+    )
+    width: int = option(32, "Neurons per layer.", low=1, high=100_000)
+    equal_parameters: bool = option(
+        False, "Give every depth the width that makes it as large as four layers of --width."
+    )
+    optimizer: tuple[Literal["sgd", "adam"], ...] = option(
+        {"standard": ("sgd", "adam"), "chapter": ("sgd",)},
+        "sgd is full-batch gradient descent.",
+        by="protocol",
+        quick=("sgd",),
+        chooses_arms=True,
+    )
+    learning_rate: tuple[float, ...] | None = option(
+        None,
+        "Rates to try, the same for every arm; by default five for each optimizer.",
+        low=0,
+        above=True,
+        high=1000,
+        chooses_arms=True,
+    )
+    epochs: int | None = option(
+        None, "Training steps; by default 1000, Adam 400, chapter 3000.", low=1, high=10_000_000
+    )
+    batch_norm: bool = option(False, "Batch normalisation in every hidden layer.")
+    activation: Literal["relu", "tanh", "gelu", "leaky_relu", "sigmoid"] = option(
+        "relu", "Of the hidden layers."
+    )
+    points: int = option(400, "To train on; as many for validation.", low=2, high=10_000_000)
+    turns: float = option(2.0, "How often each arm winds.", low=0, above=True, high=1000)
+    noise: float = option(
+        {"standard": 0.02, "chapter": 0.3},
+        "Standard deviation added to the coordinates; of the chapter's to the angle.",
+        by="protocol",
+        low=0,
+        high=1000,
+    )
+    seed: int = option(
+        {"standard": 0, "chapter": CHAPTER_SEED},
+        "First seed; the same seed gives the same run.",
+        by="protocol",
+        low=0,
+        high=2**31 - 1,
+    )
+    seeds: int = option(
+        {"standard": 10, "chapter": 1},
+        "Networks of each arm that decide the verdicts.",
+        by="protocol",
+        quick={"standard": 3, "chapter": 1},
+        low=1,
+        high=10_000,
+    )
+    save: Path | None = option(
+        None, "Save the first seed's deepest network, for scratchnet prune.", chooses_arms=True
+    )
+    animate: bool = option(False, "Also write a GIF of the boundaries during training.")
 
-    training: Training
-    parameters: int
-    train_accuracy: Any
-    test_accuracy: Any
-    final_loss: Any
-    """On the training data, (seeds,) as the accuracies are."""
-    loss: Any
-    """(epochs, seeds), each before its step."""
-    probabilities: Any
-    """P(class 1) on the grid of the result's window, (GRID, GRID), by the first seed's network."""
-    diverged: dict[int, str]
-    """By number in the ensemble, when and where the loss stopped being finite."""
-    seconds: float
-    network: Model
-    """The first seed's, trained."""
-    frames: list[tuple[int, Any]]
-    """Epochs and P(class 1) after them, as `probabilities` but (FRAME_GRID, FRAME_GRID)."""
+
+def check(s: Settings) -> None:
+    """Raise `InputError` for settings that do not fit together."""
+    if s.protocol == "chapter":
+        details = options_of(Settings)
+        for name in ("points", "noise", "turns", "seed", "seeds", "optimizer", "equal_parameters"):
+            fixed = details[name].value({"protocol": "chapter"}, quick=False)
+            if getattr(s, name) != fixed:
+                raise InputError(
+                    f"--{name.replace('_', '-')} with --protocol chapter: the chapter fixes it"
+                )
+        if s.learning_rate is not None:
+            raise InputError("--learning-rate with --protocol chapter: the chapter fixes it")
+    if s.learning_rate is not None and len(s.learning_rate) not in (1, *range(5, 100)):
+        raise InputError(
+            f"--learning-rate with {len(s.learning_rate)} rates: must be one, or at least five"
+        )
+    if s.learning_rate is not None and list(s.learning_rate) != sorted(s.learning_rate):
+        raise InputError("--learning-rate: must be in increasing order")
+    if s.save is not None:
+        if s.save.is_dir():
+            raise InputError(f"--save {s.save}: is a folder; must be a file")
+        check_writable(s.save.absolute().parent, "--save")
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    settings: Settings
-    rows: tuple[Row, ...]
-    """One for each depth, in the order asked for."""
-    controls: tuple[Row, ...]
-    unfinished: tuple[Training, ...]
-    """What Ctrl-C kept from being trained to its end."""
-    X: Any
-    y: Any
-    """The training data of the first seed, (points, 2) and (points,)."""
-    extent: tuple[float, float, float, float]
+def width_of(s: Settings, depth: int) -> int:
+    """The width of a depth; under --equal-parameters that of four layers' number of parameters."""
+    if not s.equal_parameters:
+        return s.width
+    budget = parameter_count(4, s.width, inputs=2, batch_norm=s.batch_norm)
+    return width_for_budget(budget, depth, inputs=2, batch_norm=s.batch_norm)
 
 
-def run(settings: Settings, advance: Advance = no_progress, frames: int = 0) -> Result:
-    """Train every depth and the controls. Ctrl-C ends the training and keeps what was finished.
+def arm_name(depth: int, optimizer: str) -> str:
+    layers = "no hidden layer" if not depth else "1 layer" if depth == 1 else f"{depth} layers"
+    return f"{layers}, {OPTIMIZER_NAMES[optimizer]}"
 
-    So many `frames` of each depth's training are kept, for a moving picture.
 
-    Raises `KeyboardInterrupt` where that is nothing, `InputError` for settings out of range.
-    """
-    data = datasets(settings)
-    X, y = data[0][0], data[1]
-    extent = window(X)
-    main, controls = trainings(settings)
-    rows: list[Row] = []
-    try:
-        for training in (*main, *controls):
-            kept = frames if training in main else 0
-            rows.append(train(settings, training, data, extent, advance, kept))
-    except KeyboardInterrupt:
-        if not rows:
-            raise
-    return Result(
-        settings,
-        rows=tuple(rows[: len(main)]),
-        controls=tuple(rows[len(main) :]),
-        unfinished=(*main, *controls)[len(rows) :],
-        X=X,
-        y=y,
-        extent=extent,
+def arms(s: Settings) -> list[Arm]:
+    """Every depth with every optimizer; the chapter's with logistic regression beside them."""
+    depths = ((0,) if s.protocol == "chapter" else ()) + s.depths
+    return [arm(s, depth, optimizer) for optimizer in s.optimizer for depth in depths]
+
+
+def arm(s: Settings, depth: int, optimizer: str) -> Arm:
+    width = width_of(s, depth) if depth else 0
+    chapter = s.protocol == "chapter"
+    rates = RATES[optimizer] if not s.quick else QUICK_RATES[optimizer]
+    rates = (CHAPTER_RATE,) if chapter else (s.learning_rate or rates)
+    epochs = s.epochs or (3000 if chapter else 1000 if optimizer == "sgd" else 400)
+    parameters = parameter_count(depth, width, 2, 1, s.batch_norm) if depth else 3
+    film: list[tuple[int, Any]] = []
+    facts = {"depth": depth, "width": width, "optimizer": optimizer, "parameters": parameters}
+    return Arm(
+        arm_name(depth, optimizer),
+        partial(build_chapter if chapter else build, s, depth, width),
+        chapter_set if chapter else points(partial(arms_of_spirals, s), s.points, TEST_POINTS),
+        OPTIMIZERS[optimizer],
+        rates,
+        epochs,
+        facts,
+        work=depth * width * (2.5 if s.batch_norm else 1.0) + 10,
+        keep=partial(keep, film),
+        callbacks=partial(filming, film, epochs) if s.animate else None,
     )
 
 
-def datasets(settings: Settings) -> tuple[Any, Any, Any, Any]:
-    """X (seeds, points, 2) and y (points,) to train on, then the same to test on.
-
-    The classes stand in the same order for all seeds, so that they share y.
-    """
-    s = settings
-    if s.protocol == "chapter":
-        X, y = chapter_spirals(s.points, s.noise, CHAPTER_SEED)
-        X_test, y_test = chapter_spirals(CHAPTER_TEST_POINTS, CHAPTER_TEST_NOISE, CHAPTER_SEED)
-        return X[None], y, X_test[None], y_test
-
-    def arms(seed: int, use: int) -> tuple[Any, Any]:
-        generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(use,)))
-        return spirals(s.points, s.turns, s.noise, generator)
-
-    seeds = range(s.seed, s.seed + s.seeds)
-    training, test = ([arms(seed, use) for seed in seeds] for use in (TRAINING_DATA, TEST_DATA))
-    y = training[0][1]
-    return np.stack([X for X, _ in training]), y, np.stack([X for X, _ in test]), y
+def arms_of_spirals(s: Settings, n: int, generator: np.random.Generator) -> tuple[Any, Any]:
+    return spirals(n, s.turns, s.noise, generator)
 
 
-def build(settings: Settings, training: Training, ensemble: int | None) -> Model:
-    """The networks before training. Weights come from He's distribution, and biases are zero.
+def chapter_set(seeds: Sequence[int]) -> Data:
+    """The chapter has no validation data; its rate is given, so none are needed."""
+    X, y, X_test, y_test = Task("chapter").data()
+    return Data(X, y, X, y, X_test, y_test)
 
-    The chapter starts NumPy's legacy generator anew for each network, and draws layer by layer.
-    """
-    widths = [2, *[training.width] * training.depth, 1]
-    if settings.protocol == "standard":
-        backend = get_backend(settings.backend, settings.precision)
-        return mlp(widths, seed=settings.seed, ensemble=ensemble, backend=backend)
+
+def build(s: Settings, depth: int, width: int, seeds: Sequence[int]) -> Model:
+    """An ensemble with a network 2-[width]*depth-1 for each seed."""
+    return mlp(
+        [2, *[width] * depth, 1],
+        activation=s.activation,
+        init=INITIALIZERS.get(s.activation, "he_normal"),
+        batch_norm=s.batch_norm,
+        seed=list(seeds),
+        ensemble=len(seeds),
+        backend=get_backend(s.backend, s.precision),
+    )
+
+
+def build_chapter(s: Settings, depth: int, width: int, seeds: Sequence[int]) -> Model:
+    """The chapter starts NumPy's legacy generator anew for each network, and draws by layers."""
     legacy = np.random.RandomState(CHAPTER_SEED)
 
     def he_normal(_: np.random.Generator, fan_in: int, fan_out: int) -> Any:
         return legacy.randn(fan_in, fan_out) * np.sqrt(2.0 / fan_in)
 
     return mlp(
-        widths, init=he_normal, ensemble=ensemble, dtype=settings.dtype, backend=settings.backend
+        [2, *[width] * depth, 1],
+        activation=s.activation,
+        init=he_normal,
+        batch_norm=s.batch_norm,
+        ensemble=1,
+        dtype="float64",
+        backend=s.backend,
     )
 
 
-def train(
-    settings: Settings,
-    training: Training,
-    data: tuple[Any, Any, Any, Any],
-    extent: tuple[float, float, float, float],
-    advance: Advance,
-    frames: int = 0,
-) -> Row:
-    """Train one ensemble, full batch, on binary cross-entropy. Raises `KeyboardInterrupt`."""
-    X, y, X_test, y_test = data
-    X, X_test = X[: training.seeds], X_test[: training.seeds]
-    model = build(settings, training, training.seeds)
-    first = build(settings, training, None)
-    film: list[tuple[int, Any]] = []
-    epochs_to_keep = set(frame_epochs(training.epochs, frames))
-
-    def keep_frame(epoch: int, *_: Any) -> None:
-        if epoch in epochs_to_keep:
-            first.load_state_dict(model.state_dict(network=0))
-            film.append((epoch + 1, class_probabilities(first, extent, FRAME_GRID)))
-
-    advance(0, note=str(training))
-    with warnings.catch_warnings():
-        # The report names each network that diverged, with its depth.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        history = fit(
-            model,
-            X,
-            y,
-            optimizer=OPTIMIZERS[training.optimizer](model, training.learning_rate),
-            epochs=training.epochs,
-            callbacks=[lambda *_: advance(step_cost(training)), keep_frame],
-        )
-        if history.stopped == "interrupted":
-            raise KeyboardInterrupt
-        advance((training.epochs - history.epochs) * step_cost(training))
-        with np.errstate(over="ignore", invalid="ignore"):
-            final_loss = evaluate_loss(model, X, y, "binary_cross_entropy").astype(np.float64)
-            train_accuracy, test_accuracy = accuracy(model, X, y), accuracy(model, X_test, y_test)
-            first.load_state_dict(model.state_dict(network=0))
-            probabilities = class_probabilities(first, extent, GRID)
-    diverged = divergences(history, final_loss)
-    for values in (train_accuracy, test_accuracy, final_loss):
-        values[list(diverged)] = math.nan
-    return Row(
-        training,
-        model.parameter_count,
-        train_accuracy,
-        test_accuracy,
-        final_loss,
-        history.loss,
-        probabilities,
-        diverged,
-        history.seconds,
-        first,
-        film,
-    )
+def keep(film: list[tuple[int, Any]], model: Model, history: Any, data: Data) -> dict[str, Any]:
+    """For the figures: loss curves, and the first seed's data, boundary, parameters and frames."""
+    X, y = (data.X[0] if data.X.ndim == 3 else data.X), data.y
+    kept = {"loss_curve": history.loss.astype(np.float32), "X": X, "y": y}
+    kept["boundary"] = probabilities(model, X, GRID)
+    if film:
+        kept["frame_epochs"] = np.array([epoch for epoch, _ in film])
+        kept["frames"] = np.stack(
+            [boundary_of(model, state, X, FRAME_GRID) for _, state in film]
+        ).astype(np.float32)
+    return kept | {f"state {name}": each for name, each in model.state_dict(network=0).items()}
 
 
-def step_cost(training: Training) -> float:
-    """The time of a step relative to others: a step touches every neuron of every network."""
-    return float((training.depth * training.width + 1) * training.seeds)
+def filming(film: list[tuple[int, Any]], epochs: int, model: Model) -> list[Callable[..., None]]:
+    """A callback that keeps the first network after some of the epochs."""
+    wanted = set(frame_epochs(epochs, FRAMES))
+
+    def frame(epoch: int, *_: Any) -> None:
+        if epoch in wanted:
+            film.append((epoch + 1, model.state_dict(network=0)))
+
+    return [frame]
 
 
-def class_probabilities(
-    network: Model, extent: tuple[float, float, float, float], grid: int
-) -> Any:
-    """P(class 1) over the window, (grid, grid)."""
-    parts = np.array_split(grid_points(extent, grid), -(-(grid**2) // POINTS_AT_ONCE))
-    logits = np.concatenate([network.predict(part)[:, 0] for part in parts]).astype(np.float64)
+def probabilities(model: Model, X: Any, grid: int) -> Any:
+    """P(class 1) of the first network over the window around X, (grid, grid)."""
+    return boundary_of(model, model.state_dict(network=0), X, grid)
+
+
+def boundary_of(model: Model, state: Mapping[str, Any], X: Any, grid: int) -> Any:
+    single = model.network(0)
+    single.load_state_dict(state)
+    parts = np.array_split(grid_points(window(X), grid), -(-(grid**2) // 2500))
+    logits = np.concatenate([single.predict(part)[:, 0] for part in parts]).astype(np.float64)
     return np.exp(-np.logaddexp(0, -logits)).reshape(grid, grid)
 
 
-def divergences(history: History, final_loss: Any) -> dict[int, str]:
-    """The networks of an ensemble whose loss stopped being finite, and when and where."""
-    last = dict.fromkeys(np.flatnonzero(~np.isfinite(final_loss)).tolist(), "in the last step")
-    seen = {each.network: f"at epoch {each.epoch}, in {each.layer}" for each in history.diverged}
-    return last | seen
+def run(run: Run) -> None:
+    """Every arm at its best learning rate. A network that got lucky once proves nothing."""
+    for each in arms(run.settings):
+        tuned(run, each)
+
+
+def work(s: Settings) -> float:
+    return sum(each.total_work(s.seeds) for each in arms(s))
+
+
+def memory(s: Settings) -> float:
+    """The activations and gradients of the largest ensemble, about 30 arrays of its layers."""
+    networks = max(s.seeds, TUNING_SEEDS * len(s.learning_rate or RATES["sgd"]))
+    shapes = [(depth, width_of(s, depth)) for depth in s.depths]
+    cells = [(s.points + width) * width * depth for depth, width in shapes]
+    return 4.0 * 8 * networks * max(cells) + 16.0 * s.seeds * (2 * s.points + TEST_POINTS)
+
+
+def seconds(s: Settings) -> float:
+    return 2 + work(s) * s.points / 400 * 2.3e-6
+
+
+def claims(result: Result) -> list[Claim]:
+    return chapter_claims(result) if result.settings.protocol == "chapter" else depth_claims(result)
+
+
+TEXTBOOK = "textbook chapter on depth"
+
+
+def depth_claims(result: Result) -> list[Claim]:
+    """Each depth against the next, and the optimizers against each other, as far as finished."""
+    found = []
+    depths = sorted(result.settings.depths)
+    for optimizer in result.settings.optimizer:
+        for shallow, deep in zip(depths, depths[1:], strict=False):
+            a, b = arm_name(deep, optimizer), arm_name(shallow, optimizer)
+            if a in result and b in result:
+                found.append(
+                    Claim(
+                        f"Under {OPTIMIZER_NAMES[optimizer]}, more networks of depth {deep} than "
+                        f"of depth {shallow} solve the spirals",
+                        f"{TEXTBOOK}: each doubling of depth helps",
+                        success(result[a]["test_accuracy"], result[b]["test_accuracy"], SOLVED),
+                        untested=result.untested(a, b),
+                        ledger=("002-045",),
+                    )
+                )
+    if {"sgd", "adam"} <= set(result.settings.optimizer):
+        a, b = (arm_name(depths[0], name) for name in ("adam", "sgd"))
+        if a in result and b in result:
+            found.append(
+                Claim(
+                    f"At depth {depths[0]}, Adam reaches a higher accuracy than gradient descent",
+                    "rule of thumb: what shallow networks lack is often optimisation",
+                    difference(result[a]["test_accuracy"], result[b]["test_accuracy"], TEST_POINTS),
+                    untested=result.untested(a, b),
+                )
+            )
+    return found
+
+
+def chapter_claims(result: Result) -> list[Claim]:
+    """What the chapter says of its own experiment: numbers of one run, which hold or fail."""
+    scores = {row.facts["depth"]: float(row["test_accuracy"][0]) for row in result.verdict_rows()}
+    found = []
+
+    def say(sentence: str, holds: bool, *depths: int) -> None:
+        shown = ", ".join(f"{scores[each]:.1%} at depth {each}" for each in depths)
+        found.append(Claim(sentence, f"{TEXTBOOK}, its own experiment", exact(holds, shown)))
+
+    if 1 in scores:
+        say("One hidden layer barely beats chance (under 60 %)", scores[1] < 0.6, 1)
+    for shallow, deep in ((1, 2), (2, 4), (4, 8)):
+        if shallow in scores and deep in scores:
+            helps = scores[deep] - scores[shallow] > 0.05
+            say(f"Depth {deep} is far better than depth {shallow} (5 points)", helps, shallow, deep)
+    if 8 in scores:
+        say("Eight layers reach 94.5 % (within a point)", abs(scores[8] - 0.945) <= 0.01, 8)
+    for row in result.verdict_rows():
+        per_example = row.facts["parameters"] / result.settings.points
+        if per_example >= 10:
+            found.append(
+                Claim(
+                    f"A network with {per_example:.1f} parameters per example does not "
+                    "generalise (under 90 %)",
+                    "rule of thumb: fewer than 10 parameters per example",
+                    exact(
+                        scores[row.facts["depth"]] < 0.9,
+                        f"{scores[row.facts['depth']]:.1%} on test data",
+                    ),
+                )
+            )
+    return found
+
+
+def answer(result: Result, verdicts: Any) -> str:
+    """Which depths solve the spirals under which optimizer, in numbers."""
+    if result.settings.protocol == "chapter":
+        failed = [each for each in verdicts if each.name == "fails"]
+        return f"{len(failed)} of {len(verdicts)} claims about the chapter's experiment fail in it."
+    lines = []
+    for optimizer in result.settings.optimizer:
+        rows = [row for row in result.verdict_rows() if row.facts["optimizer"] == optimizer]
+        counts = ", ".join(
+            f"{successes(row['test_accuracy'], SOLVED)} of {len(row.seeds)} at depth "
+            f"{row.facts['depth']}"
+            for row in rows
+        )
+        if rows:
+            lines.append(f"{OPTIMIZER_NAMES[optimizer]} solves them in {counts}")
+    return ("; ".join(lines) or "no depth was finished") + "."
+
+
+def tables(result: Result) -> list[Table]:
+    headings = ("arm", "parameters", "P/N", "rate", "solved", "median", "worst", "training")
+    rows = []
+    for row in result.verdict_rows():
+        test, p = row["test_accuracy"], row.facts["parameters"]
+        diverged = np.count_nonzero(np.isnan(test))
+        rows.append(
+            (
+                row.arm + (f" ({diverged} diverged)" if diverged else ""),
+                f"{p:,}",
+                f"{p / result.settings.points:.1f}",
+                f"{row.facts['learning_rate']:g}",
+                f"{successes(test, SOLVED)}/{len(test)}",
+                *(f"{value:.1%}" for value in (np.nanmedian(test), np.nanmin(test))),
+                f"{np.nanmedian(row['train_accuracy']):.1%}",
+            )
+        )
+    title = f"Solved: at least {SOLVED:.0%} of test points correct. P/N: parameters per example"
+    return [Table(headings, rows, title)]
+
+
+def files(result: Result) -> dict[str, Callable[[Path], None]]:
+    """The moving picture and the saved network, where they are asked for."""
+    from scratchnet.demos.spiral.figures import animate
+
+    found: dict[str, Callable[[Path], None]] = {}
+    s = result.settings
+    if s.save is not None:
+        found[str(s.save.absolute())] = partial(save_deepest, result)
+    if s.animate:
+        found["training.gif"] = partial(animate, result)
+    return found
+
+
+def save_deepest(result: Result, path: Path) -> None:
+    """Save the first seed's network with the most layers, and what it was trained on."""
+    deepest = max(result.verdict_rows(), key=lambda row: row.facts["depth"])
+    s, depth = result.settings, deepest.facts["depth"]
+    builder = build_chapter if s.protocol == "chapter" else build
+    network = builder(s, depth, deepest.facts["width"], [s.seed]).network(0)
+    state = {
+        name.removeprefix("state "): values
+        for name, values in deepest.arrays.items()
+        if name.startswith("state ")
+    }
+    network.load_state_dict(state)
+    save_model(path, network, task={TASK: described(s)})
+
+
+def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
+    from scratchnet.demos.spiral.figures import drawings
+
+    return drawings(result)
+
+
+experiment = Experiment(
+    "spiral",
+    question="Do two interleaved spirals need depth?",
+    source="a textbook chapter on depth: shallow networks fail, and each doubling of depth helps",
+    look_for="how many networks of each depth solve the spirals, and at which learning rate; "
+    "whether Adam changes it (then it is optimisation, not what a network can represent).",
+    settings=Settings,
+    check=check,
+    run=run,
+    claims=claims,
+    tables=tables,
+    figures=figures,
+    files=files,
+    answer=answer,
+    work=work,
+    memory=memory,
+    seconds=seconds,
+    next=(
+        "scratchnet spiral --learning-rate 0.05",
+        "scratchnet spiral --equal-parameters",
+        "scratchnet spiral --activation tanh",
+        "scratchnet spiral --protocol chapter --batch-norm",
+    ),
+)

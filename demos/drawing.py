@@ -1,0 +1,154 @@
+"""What figures of experiments share, besides the style in `figures`: seeds as dots, and accuracy
+against learning rate."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
+from scratchnet.demos.running import Result
+from scratchnet.demos.statistics import mean_interval
+from scratchnet.demos.verdicts import FEWEST_SEEDS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SPREAD = 0.08
+"""How far the dots of an arm are spread to both sides."""
+
+
+@contextmanager
+def plain_matplotlib() -> Iterator[None]:
+    """Matplotlib from its own defaults, whatever stands in a matplotlibrc or in MPLBACKEND.
+
+    The name of a backend that does not exist would be an error of the import.
+    """
+    wanted = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            yield
+    finally:
+        if wanted is not None:
+            os.environ["MPLBACKEND"] = wanted
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as SVG, the same bytes for the same figure."""
+    import matplotlib
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "scratchnet"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def seeds_at(
+    axes: Axes,
+    places: Sequence[float],
+    samples: Sequence[Any],
+    color: str,
+    label: str,
+    **line: Any,
+) -> None:
+    """A dot for each seed; from five seeds on the means as well, with their 95 % intervals."""
+    enough = min(map(len, samples), default=0) >= FEWEST_SEEDS
+    for number, (place, values) in enumerate(zip(places, samples, strict=True)):
+        spread = SPREAD * np.linspace(-1, 1, len(values)) if len(values) > 1 else np.zeros(1)
+        alone = {"label": label} if not enough and number == 0 else {}
+        axes.plot(
+            place + spread,
+            values,
+            "o",
+            color=color,
+            alpha=0.35 if enough else 0.9,
+            markersize=3.5 if enough else 5,
+            markeredgewidth=0,
+            zorder=1.5,
+            **alone,
+        )
+    if not enough:
+        return
+    estimates = [mean_interval(values) for values in samples]
+    style = {"marker": "o", "elinewidth": 1.3, "capsize": 3, **line}
+    axes.errorbar(
+        places,
+        [each.mean for each in estimates],
+        yerr=[each.half_width or 0.0 for each in estimates],
+        color=color,
+        label=label,
+        **style,
+    )
+
+
+def percent_axis(axes: Axes, chance: float | None = None, name: str = "test accuracy") -> None:
+    """Accuracies up to 100 %, with a line where guessing is."""
+    axes.set_ylabel(name)
+    axes.set_ylim(top=1.02)
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    if chance is not None:
+        axes.axhline(chance, color="#666666", linewidth=0.9, linestyle=":")
+        place = ("axes fraction", "data")
+        axes.annotate("chance", (1, chance), xycoords=place, ha="right", va="bottom", fontsize=9)
+
+
+@styled
+def learning_rate_figure(
+    result: Result,
+    title: str,
+    groups: dict[str, Sequence[str]] | None = None,
+    score: str = "validation accuracy",
+) -> Figure:
+    """The score of every arm against its learning rate, on its tuning seeds.
+
+    `groups` names panels and the arms that each shows, such as one per optimizer. A ring marks the
+    rate that was chosen.
+    """
+    from matplotlib import colormaps
+
+    arms = [name for name, each in result.tuned.items() if each.scores is not None]
+    groups = groups or {"": arms}
+    shown = {panel: [name for name in names if name in arms] for panel, names in groups.items()}
+    shown = {panel: names for panel, names in shown.items() if names} or {"": []}
+    figure, axes = new_figure(
+        1, len(shown), width=2.2 + 3.6 * len(shown), height=4.0, squeeze=False, sharey=True
+    )
+    for panel, (name, members) in zip(axes[0], shown.items(), strict=True):
+        colors = colormaps["viridis"](np.linspace(0, 0.85, max(len(members), 1)))
+        for color, arm in zip(colors, members, strict=True):
+            found = result.tuned[arm]
+            mean = np.nanmean(found.scores, axis=1)
+            panel.plot(found.rates, mean, "o-", color=color, label=short(arm, name))
+            for rate, values in zip(found.rates, found.scores, strict=True):
+                panel.plot([rate] * len(values), values, ".", color=color, alpha=0.4, markersize=4)
+            best = found.rates.index(found.best)
+            ring = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.6}
+            panel.plot([found.best], [mean[best]], "o", color=color, **ring)
+        panel.set(xscale="log", xlabel="learning rate", title=name)
+        panel.xaxis.set_major_formatter("{x:g}")
+        panel.xaxis.set_minor_formatter("")
+        if members:
+            panel.legend(title="", loc="best")
+    axes[0, 0].set_ylabel(score)
+    if "accuracy" in score:
+        axes[0, 0].yaxis.set_major_formatter("{x:.0%}")
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def short(arm: str, panel: str) -> str:
+    """The arm's name without what its panel says already."""
+    return arm.replace(f", {panel}", "").replace(f"{panel}, ", "") if panel else arm
+
+
+def color_of(number: int) -> str:
+    return LINE_COLORS[number % len(LINE_COLORS)]

@@ -1,0 +1,297 @@
+"""The settings of an experiment: a dataclass whose fields are the options of its command.
+
+    @dataclass(frozen=True)
+    class Settings(Common):
+        depths: tuple[int, ...] = option((1, 2, 4, 8), "Hidden layers.", quick=(1, 4), high=1000)
+        optimizer: Literal["sgd", "adam"] = option("sgd", "sgd is full-batch gradient descent.")
+        epochs: int = option({"sgd": 3000, "adam": 600}, "Training steps.", by="optimizer", low=1)
+
+A field has a type, a default, a value for `--quick`, a range and a sentence. From these follow the
+options, the help, the checks, the record in JSON and every line about bad input. A default that is
+a dictionary depends on another field, `by`, and so may a quick value.
+
+`parse` reads arguments, `resolve` fills in what was not given. Types are bool, int, float, str,
+Path, Literal of words, tuples of int, float or Literal, and any of these or None.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from scratchnet.backends.errors import InputError, choose
+
+MOST_SEEDS = 10_000
+LARGEST_SEED = 2**31 - 1
+LARGEST = 1_000_000_000
+"""Of any number without a limit of its own."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a field's metadata says besides its type."""
+
+    default: Any
+    help: str
+    quick: Any = MISSING
+    by: str | None = None
+    low: float | None = None
+    high: float | None = None
+    metavar: str | None = None
+    above: bool = False
+    """Whether the value must be above `low`, not only at least as large."""
+    chooses_arms: bool = False
+    """Whether it only says which arms there are, so that no arm's numbers depend on it."""
+
+    def value(self, others: Mapping[str, Any], quick: bool) -> Any:
+        """The default, or the quick value, given the fields that were chosen before."""
+        chosen = self.quick if quick and self.quick is not MISSING else self.default
+        return chosen[others[self.by]] if self.by and isinstance(chosen, dict) else chosen
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    quick: Any = MISSING,
+    by: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    above: bool = False,
+    metavar: str | None = None,
+    chooses_arms: bool = False,
+) -> Any:
+    """A field of a settings class; see `Option`."""
+    details = Option(default, help, quick, by, low, high, metavar, above, chooses_arms)
+    plain = None if by else default
+    return field(default=plain, metadata={"option": details})
+
+
+@dataclass(frozen=True)
+class Common:
+    """The options that every experiment has."""
+
+    backend: Literal["auto", "numpy", "cupy"] = option(
+        "auto", "Array library: auto takes the fastest one that works here."
+    )
+    precision: Literal["fp32", "tf32", "bf16", "fp16"] = option(
+        "fp32", "Of the operands of products; all else is float32. NumPy only rounds."
+    )
+    record: bool = option(True, "Replay recorded training steps: the same bits, faster.")
+    compile: Literal["auto", "on", "off"] = option(
+        "auto", "Compile recorded steps: auto where a compiler is found."
+    )
+    seed: int = option(0, "First seed; the same seed gives the same run.", low=0, high=LARGEST_SEED)
+    seeds: int = option(10, "Seeds of each arm.", quick=3, low=1, high=MOST_SEEDS)
+    quick: bool = option(False, "Fewer arms, one learning rate, no verdicts: a first look.")
+    out: Path = option(
+        Path("runs"), "Folder for the numbers and figures; an experiment's default is runs/NAME."
+    )
+    json: bool = option(False, "Print one JSON object on stdout, all else on stderr.")
+    csv: bool = option(False, "Also write all rows as a table, rows.csv.")
+    vector: bool = option(False, "Also write the figures as SVG.")
+    show: bool = option(False, "Open the figures in windows as well.")
+    resume: bool = option(False, "Take arms that an earlier run in --out finished from there.")
+
+
+PRESENTATION = ("quick", "out", "json", "csv", "vector", "show", "resume", "compile", "record")
+"""Fields that change no number of an arm."""
+
+S = TypeVar("S", bound=Common)
+
+
+def options_of(kind: type[Common]) -> dict[str, Option]:
+    """Name and option of each field: the experiment's own first, then those of all."""
+    fields = {each.name: each for each in dataclasses.fields(kind)}
+    common = [each.name for each in dataclasses.fields(Common)]
+    names = [name for name in fields if name not in common] + common
+    return {name: described(fields[name]) for name in names}
+
+
+def described(each: dataclasses.Field[Any]) -> Option:
+    """The option of a field; a plain default without a sentence is one as well."""
+    found = each.metadata.get("option")
+    return found if found is not None else Option(each.default, "")
+
+
+def flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def resolve(kind: type[S], given: Mapping[str, Any]) -> S:
+    """The settings: what is given, the quick values under `quick`, and the defaults.
+
+    Raises `InputError` for a value outside its range and for an unknown name.
+    """
+    options, hints = options_of(kind), get_type_hints(kind)
+    for name in given:
+        choose("setting", name, options)
+    values: dict[str, Any] = dict(given)
+    quick = bool(values.get("quick", False))
+    waiting = [name for name in options if name not in values]
+    while waiting:
+        ready = [name for name in waiting if (options[name].by or "") not in waiting]
+        for name in ready:
+            values[name] = options[name].value(values, quick)
+        waiting = [name for name in waiting if name not in ready]
+    for name in given:
+        check(flag(name), values[name], hints[name], options[name])
+    return kind(**values)
+
+
+def check(name: str, value: Any, kind: Any, details: Option) -> None:
+    """Raise `InputError` where a value, or an entry of a tuple, is outside its range."""
+    kind = without_none(kind)
+    if get_origin(kind) is tuple and value is not None:
+        for entry in value:
+            check(name, entry, get_args(kind)[0], details)
+        if len(set(value)) < len(value) or not value:
+            raise InputError(f"{name} {joined(value)}: must be a list without repetitions")
+        return
+    if kind in (int, float) and value is not None:
+        low, high = details.low, LARGEST if details.high is None else details.high
+        too_low = low is not None and (value <= low if details.above else value < low)
+        if not math.isfinite(value) or too_low or value > high:
+            raise InputError(f"{name} {value}: must be {wanted(kind, details)}")
+
+
+def wanted(kind: Any, details: Option | None = None) -> str:
+    """What a value must be, in words."""
+    kind = without_none(kind)
+    if get_origin(kind) is tuple:
+        entry = get_args(kind)[0]
+        if get_origin(entry) is Literal:
+            return f"some of {', '.join(map(str, get_args(entry)))}, separated by commas"
+        words = wanted(entry, details).replace("a whole number", "whole numbers")
+        return f"{words.replace('a number', 'numbers')}, separated by commas"
+    words = {int: "a whole number", float: "a number", Path: "a path"}.get(kind, "text")
+    if details is None or kind not in (int, float):
+        return words
+    high = LARGEST if details.high is None else details.high
+    if details.low is None:
+        return f"{words} of at most {high:,}"
+    if details.above:
+        return f"{words} above {details.low:g} and at most {high:,}"
+    return f"{words} from {details.low:g} to {high:,}"
+
+
+def without_none(kind: Any) -> Any:
+    """X for the type X | None."""
+    if get_origin(kind) in (Union, types.UnionType):
+        return next(each for each in get_args(kind) if each is not type(None))
+    return kind
+
+
+def joined(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def parse(kind: type[Common], arguments: Sequence[str]) -> dict[str, Any]:
+    """The fields that the arguments name, as `--name value`, `--name=value` or `--[no-]name`.
+
+    Raises `InputError` that names the option, the value and what it must be.
+    """
+    options, hints = options_of(kind), get_type_hints(kind)
+    known: dict[str, tuple[str, bool]] = {}
+    for name in options:
+        known[flag(name)] = (name, True)
+        if hints[name] is bool:
+            known["--no-" + flag(name)[2:]] = (name, False)
+    given: dict[str, Any] = {}
+    left = list(arguments)
+    while left:
+        word, equals, text = left.pop(0).partition("=")
+        if not word.startswith("-"):
+            raise InputError(f"{word!r}: must be an option, such as --seeds 5; see --help")
+        name, positive = choose("option", word, known)
+        if hints[name] is bool:
+            if equals:
+                raise InputError(f"{word}={text}: must stand alone, without a value")
+            given[name] = positive
+            continue
+        if not positive:
+            raise InputError(f"{word}: must be given with a value")
+        if not equals:
+            if not left or left[0] in known:
+                raise InputError(f"{word}: must be given {wanted(hints[name], options[name])}")
+            text = left.pop(0)
+        given[name] = converted(word, text, hints[name], options[name])
+        check(word, given[name], hints[name], options[name])
+    return given
+
+
+def converted(word: str, text: str, kind: Any, details: Option) -> Any:
+    """The value that a text stands for. Raises `InputError` where it is none of the type."""
+    kind = without_none(kind)
+    if get_origin(kind) is Literal:
+        return choose(
+            f"value for {word}", text.strip(), {str(each): each for each in get_args(kind)}
+        )
+    if get_origin(kind) is tuple:
+        parts = text.split(",")
+        return tuple(converted(word, part, get_args(kind)[0], details) for part in parts)
+    if kind is Path:
+        return Path(text).expanduser()
+    if kind not in (int, float):
+        return text
+    try:
+        # More digits than any limit has are refused before Python counts them.
+        return kind(text.strip()) if len(text) <= 40 else _refuse()
+    except (ValueError, OverflowError):
+        whole = kind is int and _is_number(text)
+        shown = text if len(text) <= 40 else text[:37] + "..."
+        hint = ", without a fraction or exponent" if whole else ""
+        raise InputError(f"{word} {shown!r}: must be {wanted(kind, details)}{hint}") from None
+
+
+def _refuse() -> Any:
+    raise ValueError
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except (ValueError, OverflowError):
+        return False
+
+
+def help_rows(kind: type[Common], name: str) -> list[tuple[str, str]]:
+    """Each option with its value's place, and its sentence with its default."""
+    hints, rows = get_type_hints(kind), []
+    for field_name, details in options_of(kind).items():
+        hint = without_none(hints[field_name])
+        left = flag(field_name)
+        if hint is bool:
+            left = f"--no-{left[2:]}" if details.default is True else left
+        elif get_origin(hint) is Literal:
+            left += " " + "|".join(map(str, get_args(hint)))
+        else:
+            place = {int: "N", float: "X", Path: "PATH"}.get(hint, "TEXT")
+            left += " " + (details.metavar or ("LIST" if get_origin(hint) is tuple else place))
+        default = f"runs/{name}" if field_name == "out" else shown_default(details)
+        sentence = details.help
+        if get_origin(hint) is tuple and get_origin(get_args(hint)[0]) is Literal:
+            sentence += f" Some of {', '.join(map(str, get_args(get_args(hint)[0])))}."
+        if hint is not bool and default:
+            sentence += f" [{default}]"
+        rows.append((left, sentence))
+    return rows
+
+
+def shown_default(details: Option) -> str:
+    """Such as `3000; adam 600; quick 1000`, for the help."""
+
+    def shown(value: Any) -> str:
+        if isinstance(value, dict):
+            return ", ".join(f"{key} {joined(each)}" for key, each in value.items())
+        return "" if value is None else joined(value)
+
+    text = shown(details.default)
+    if details.quick is not MISSING:
+        text += f"; quick: {shown(details.quick)}"
+    return text.removeprefix("; ")

@@ -1,0 +1,317 @@
+"""An arm is a method at its best learning rate: found on tuning seeds, judged on others.
+
+    arm = Arm("4 layers", build, data, SGD, rates=RATES["sgd"], epochs=1000, facts={"depth": 4})
+    tuned(run, arm)        # adds rows to run.result: the tuning, and the verdict seeds
+
+`build(seeds, ...)` makes an ensemble with a network for each seed, `data(seed)` the samples of a
+seed: everything is drawn anew for each, and a row of (arm, rate, seed) has the same bits whatever
+other seeds are there. All rates with all five tuning seeds are one ensemble. The rate is the one
+with the best mean score on validation data (of equal ones the smallest); where it is at an edge the
+grid is extended once, by two rates. Test data take no part in the choice.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scratchnet.demos.running import Advance, Row, Run
+from scratchnet.model import Model
+from scratchnet.optim import SGD, Adam, AdamW, Optimizer
+from scratchnet.training import accuracy, evaluate_loss, fit
+
+TUNING_SEEDS = 5
+FIRST_TUNING_SEED = 2**31
+"""Tuning seeds are beyond those that `--seed` takes, so that none ever enters a verdict."""
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
+OPTIMIZER_NAMES = {"sgd": "gradient descent", "adam": "Adam", "adamw": "AdamW"}
+
+RATES: dict[str, tuple[float, ...]] = {
+    "sgd": (0.1, 0.2, 0.4, 0.8, 1.6),
+    "adam": (0.00125, 0.0025, 0.005, 0.01, 0.02),
+    "adamw": (0.00125, 0.0025, 0.005, 0.01, 0.02),
+}
+"""The grid of every arm of an optimizer: five rates, a factor of two from one to the next."""
+
+TRAINING, VALIDATION, TEST = 3, 5, 4
+"""Streams of a seed's data, beside those that its network draws from."""
+
+
+def stream(seed: int, use: int) -> np.random.Generator:
+    """The generator of a seed for one use, such as `TEST`."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(use,)))
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Samples for some seeds: X (seeds, N, inputs), or (N, inputs) for all alike; y (N,) likewise.
+
+    `y` has a seeds axis only where labels differ between seeds: (seeds, N, 1) or one-hot.
+    """
+
+    X: Any
+    y: Any
+    X_validation: Any
+    y_validation: Any
+    X_test: Any
+    y_test: Any
+    loss: str = "binary_cross_entropy"
+
+    def repeated(self, times: int) -> Data:
+        """The same for an ensemble in which every seed stands `times` times, seeds innermost."""
+
+        def tiled(values: Any, axes: int) -> Any:
+            values = np.asarray(values)
+            shape = (times, *[1] * (values.ndim - 1))
+            return np.tile(values, shape) if values.ndim > axes else values
+
+        return Data(
+            *(tiled(self.X, 2), tiled(self.y, 1)),
+            *(tiled(self.X_validation, 2), tiled(self.y_validation, 1)),
+            *(tiled(self.X_test, 2), tiled(self.y_test, 1)),
+            self.loss,
+        )
+
+
+def points(
+    draw: Callable[[int, np.random.Generator], tuple[Any, Any]], train: int, test: int
+) -> Any:
+    """A function from seeds to `Data`, of points that are drawn anew for each seed.
+
+    `draw(n, generator)` gives X (n, inputs) and y (n,), whose classes stand in the same order each
+    time. There are as many points for validation as for training.
+    """
+
+    def data(seeds: Sequence[int]) -> Data:
+        def stacked(n: int, use: int) -> tuple[Any, Any]:
+            sets = [draw(n, stream(seed, use)) for seed in seeds]
+            return np.stack([X for X, _ in sets]), sets[0][1]
+
+        return Data(*stacked(train, TRAINING), *stacked(train, VALIDATION), *stacked(test, TEST))
+
+    return data
+
+
+Trainer = Callable[["Arm", tuple[int, ...], tuple[float, ...], Any, Advance, bool], tuple[Any, Any]]
+"""`train(arm, seeds, rates, settings, advance, tuning)` trains a network for each (seed, rate) of
+the two equally long lists, and returns measures (networks,) and arrays. The measure
+`validation_score` is what the rate is chosen by: higher is better, NaN for a network that diverged.
+"""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A method to compare, and the learning rates to try."""
+
+    name: str
+    build: Callable[[Sequence[int]], Model]
+    """An ensemble with one network for each of the seeds."""
+    data: Callable[[Sequence[int]], Data]
+    optimizer: Callable[..., Optimizer]
+    """`optimizer(model, rates)`."""
+    rates: tuple[float, ...]
+    epochs: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the table says of it; everything its numbers depend on besides the settings."""
+    work: float = 1.0
+    """The cost of an epoch of one network, relative to other arms."""
+    batch_size: int | None = None
+    keep: Callable[[Model, Any, Data], Mapping[str, Any]] | None = None
+    """`keep(model, history, data)`: arrays for figures, of the verdict seeds."""
+    callbacks: Callable[[Model], Sequence[Any]] | None = None
+    train: Trainer | None = None
+    """Instead of `train_classifiers`."""
+
+    def total_work(self, seeds: int) -> float:
+        """Of the sweep and the verdict seeds; a grid that is extended makes it more."""
+        networks = seeds + (len(self.rates) * TUNING_SEEDS if len(self.rates) > 1 else 0)
+        return networks * self.epochs * self.work
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """How an arm's learning rate was chosen."""
+
+    arm: Arm
+    rates: tuple[float, ...]
+    scores: Any
+    """(rates, tuning seeds), or None where there was one rate and nothing to choose."""
+    best: float
+    bracketed: bool
+
+
+def tuned(run: Run, arm: Arm) -> Row:
+    """Choose the arm's rate, train the verdict seeds at it; the verdict's row."""
+    s = run.settings
+    found = choose_rate(run, arm)
+    run.result.tuned[arm.name] = found
+    seeds = tuple(range(s.seed, s.seed + s.seeds))
+    facts = {**arm.facts, "learning_rate": found.best, "epochs": arm.epochs}
+    return run.row(
+        arm.name,
+        facts,
+        seeds,
+        lambda advance: trained(arm, seeds, (found.best,) * len(seeds), s, advance),
+        arm.work * arm.epochs * len(seeds),
+    )
+
+
+def choose_rate(run: Run, arm: Arm) -> Tuned:
+    """The best of the arm's rates on the tuning seeds. With one rate there is nothing to choose."""
+    if len(arm.rates) == 1:
+        return Tuned(arm, arm.rates, None, arm.rates[0], True)
+    rates, scores = arm.rates, scores_of(run, arm, arm.rates)
+    best = best_rate(scores)
+    if not is_bracketed(scores):
+        step = rates[1] / rates[0]
+        more = (
+            (rates[0] / step**2, rates[0] / step)
+            if best == 0
+            else (
+                rates[-1] * step,
+                rates[-1] * step**2,
+            )
+        )
+        added = scores_of(run, arm, more)
+        parts = [(more, added), (rates, scores)] if best == 0 else [(rates, scores), (more, added)]
+        rates = parts[0][0] + parts[1][0]
+        scores = np.concatenate([part for _, part in parts])
+        best = best_rate(scores)
+    return Tuned(arm, rates, scores, rates[best], is_bracketed(scores))
+
+
+def is_bracketed(scores: Any) -> bool:
+    """Whether a rate inside the grid scores as high as any: beyond the edges it gets no better."""
+    means = mean_scores(scores)
+    return bool(means[1:-1].max() == means.max())
+
+
+def best_rate(scores: Any) -> int:
+    """Which row of (rates, seeds) has the highest mean; the first of equal ones."""
+    return int(np.argmax(mean_scores(scores)))
+
+
+def mean_scores(scores: Any) -> Any:
+    """The mean of each rate; a network that diverged counts as the worst score that was seen."""
+    worst = np.nanmin(scores) if np.isfinite(scores).any() else 0.0
+    return np.where(np.isnan(scores), worst, scores).mean(axis=1)
+
+
+def scores_of(run: Run, arm: Arm, rates: tuple[float, ...]) -> Any:
+    """Validation scores (rates, tuning seeds), all of them one ensemble; adds a row per rate."""
+    first = FIRST_TUNING_SEED + run.settings.seed
+    seeds = tuple(range(first, first + TUNING_SEEDS))
+    networks = seeds * len(rates)
+    each = tuple(rate for rate in rates for _ in seeds)
+    facts = {**arm.facts, "learning_rates": rates, "epochs": arm.epochs}
+    row = run.row(
+        arm.name,
+        facts,
+        networks,
+        lambda advance: trained(arm, networks, each, run.settings, advance, tuning=True),
+        arm.work * arm.epochs * len(networks),
+        part="tuning",
+    )
+    run.result.rows.remove(row)
+    for number, rate in enumerate(rates):
+        part = slice(number * len(seeds), (number + 1) * len(seeds))
+        run.result.rows.append(
+            Row(
+                arm.name,
+                {**arm.facts, "learning_rate": rate, "epochs": arm.epochs},
+                seeds,
+                {name: values[part] for name, values in row.measures.items()},
+                part="tuning",
+            )
+        )
+    return np.asarray(row["validation_score"]).reshape(len(rates), len(seeds))
+
+
+def trained(
+    arm: Arm,
+    seeds: tuple[int, ...],
+    rates: tuple[float, ...],
+    settings: Any,
+    advance: Advance,
+    tuning: bool = False,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Measures and arrays of a network for each (seed, rate). Raises `KeyboardInterrupt`."""
+    if arm.train is not None:
+        return arm.train(arm, seeds, rates, settings, advance, tuning)
+    return train_classifiers(arm, seeds, rates, settings, advance, tuning)
+
+
+def train_classifiers(
+    arm: Arm,
+    seeds: tuple[int, ...],
+    rates: tuple[float, ...],
+    settings: Any,
+    advance: Advance,
+    tuning: bool = False,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Train on the arm's data, and measure loss and accuracies.
+
+    A network whose loss stopped being finite has NaN everywhere. When tuning, the test data are not
+    looked at.
+    """
+    # Seeds that stand several times, once for each rate, share what is drawn.
+    different = tuple(dict.fromkeys(seeds))
+    data = arm.data(different).repeated(len(seeds) // len(different))
+    model = arm.build(seeds)
+    start = time.perf_counter()
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)
+        history = fit(
+            model,
+            data.X,
+            data.y,
+            loss=data.loss,
+            optimizer=arm.optimizer(model, list(rates)),
+            epochs=arm.epochs,
+            batch_size=arm.batch_size,
+            callbacks=[
+                progress_callback(arm, len(seeds), advance),
+                *(arm.callbacks(model) if arm.callbacks and not tuning else []),
+            ],
+            record=settings.record,
+        )
+        if history.stopped == "interrupted":
+            raise KeyboardInterrupt
+        advance(arm.work * len(seeds) * (arm.epochs - history.epochs))
+        seconds = time.perf_counter() - start
+        measures = measured(model, data, tuning)
+        kept = arm.keep(model, history, data) if arm.keep and not tuning else {}
+    failed = ~np.isfinite(measures["loss"])
+    for values in measures.values():
+        values[failed] = math.nan
+    measures["seconds"] = np.full(len(seeds), seconds / len(seeds))
+    return measures, dict(kept)
+
+
+def measured(model: Model, data: Data, tuning: bool) -> dict[str, Any]:
+    """Final training loss, and accuracies on training, validation and test data."""
+    measures = {
+        "loss": evaluate_loss(model, data.X, data.y, data.loss),
+        "train_accuracy": accuracy(model, data.X, data.y),
+        "validation_score": accuracy(model, data.X_validation, data.y_validation),
+    }
+    if not tuning:
+        measures["test_accuracy"] = accuracy(model, data.X_test, data.y_test)
+    return {name: np.array(values, np.float64) for name, values in measures.items()}
+
+
+def progress_callback(arm: Arm, networks: int, advance: Advance) -> Callable[..., None]:
+    """Tells the progress display of an epoch, and now and then of the median loss."""
+
+    def done(epoch: int, model: Model, loss: Any) -> None:
+        value = float(np.nanmedian(loss)) if epoch % 50 == 0 else None
+        advance(arm.work * networks, value=value)
+
+    return done
