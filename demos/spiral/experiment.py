@@ -80,7 +80,9 @@ class Settings(Common):
     epochs: int | None = option(
         None, "Training steps; by default 1000, Adam 400, chapter 3000.", low=1, high=10_000_000
     )
-    batch_norm: bool = option(False, "Batch normalisation in every hidden layer.")
+    batch_norm: bool = option(
+        False, "Batch normalisation in every hidden layer; the chapter's beside the plain ones."
+    )
     activation: Literal["relu", "tanh", "gelu", "leaky_relu", "sigmoid"] = option(
         "relu", "Of the hidden layers."
     )
@@ -146,35 +148,43 @@ def width_of(s: Settings, depth: int) -> int:
     return width_for_budget(budget, depth, inputs=2, batch_norm=s.batch_norm)
 
 
-def arm_name(depth: int, optimizer: str) -> str:
+def arm_name(depth: int, optimizer: str, normed: bool = False) -> str:
     layers = "no hidden layer" if not depth else "1 layer" if depth == 1 else f"{depth} layers"
-    return f"{layers}, {OPTIMIZER_NAMES[optimizer]}"
+    return f"{layers}{', batch norm' if normed else ''}, {OPTIMIZER_NAMES[optimizer]}"
 
 
 def arms(s: Settings) -> list[Arm]:
     """Every depth with every optimizer; the chapter's with logistic regression beside them."""
-    depths = ((0,) if s.protocol == "chapter" else ()) + s.depths
-    return [arm(s, depth, optimizer) for optimizer in s.optimizer for depth in depths]
+    if s.protocol == "chapter":
+        normed = [arm(s, depth, "sgd", True) for depth in s.depths] if s.batch_norm else []
+        return [*(arm(s, depth, "sgd", False) for depth in (0, *s.depths)), *normed]
+    return [arm(s, depth, name, s.batch_norm) for name in s.optimizer for depth in s.depths]
 
 
-def arm(s: Settings, depth: int, optimizer: str) -> Arm:
+def arm(s: Settings, depth: int, optimizer: str, normed: bool) -> Arm:
     width = width_of(s, depth) if depth else 0
     chapter = s.protocol == "chapter"
     rates = RATES[optimizer] if not s.quick else QUICK_RATES[optimizer]
     rates = (CHAPTER_RATE,) if chapter else (s.learning_rate or rates)
     epochs = s.epochs or (3000 if chapter else 1000 if optimizer == "sgd" else 400)
-    parameters = parameter_count(depth, width, 2, 1, s.batch_norm) if depth else 3
+    parameters = parameter_count(depth, width, 2, 1, normed) if depth else 3
     film: list[tuple[int, Any]] = []
-    facts = {"depth": depth, "width": width, "optimizer": optimizer, "parameters": parameters}
+    facts = {
+        "depth": depth,
+        "width": width,
+        "batch_norm": normed,
+        "optimizer": optimizer,
+        "parameters": parameters,
+    }
     return Arm(
-        arm_name(depth, optimizer),
-        partial(build_chapter if chapter else build, s, depth, width),
+        arm_name(depth, optimizer, chapter and normed),
+        partial(build_chapter if chapter else build, s, facts),
         chapter_set if chapter else points(partial(arms_of_spirals, s), s.points, TEST_POINTS),
         OPTIMIZERS[optimizer],
         rates,
         epochs,
         facts,
-        work=depth * width * (2.5 if s.batch_norm else 1.0) + 10,
+        work=depth * width * (2.5 if normed else 1.0) + 10,
         keep=partial(keep, film),
         callbacks=partial(filming, film, epochs) if s.animate else None,
     )
@@ -190,20 +200,20 @@ def chapter_set(seeds: Sequence[int]) -> Data:
     return Data(X, y, X, y, X_test, y_test)
 
 
-def build(s: Settings, depth: int, width: int, seeds: Sequence[int]) -> Model:
+def build(s: Settings, facts: Mapping[str, Any], seeds: Sequence[int]) -> Model:
     """An ensemble with a network 2-[width]*depth-1 for each seed."""
     return mlp(
-        [2, *[width] * depth, 1],
+        [2, *[facts["width"]] * facts["depth"], 1],
         activation=s.activation,
         init=INITIALIZERS.get(s.activation, "he_normal"),
-        batch_norm=s.batch_norm,
+        batch_norm=facts["batch_norm"],
         seed=list(seeds),
         ensemble=len(seeds),
         backend=get_backend(s.backend, s.precision),
     )
 
 
-def build_chapter(s: Settings, depth: int, width: int, seeds: Sequence[int]) -> Model:
+def build_chapter(s: Settings, facts: Mapping[str, Any], seeds: Sequence[int]) -> Model:
     """The chapter starts NumPy's legacy generator anew for each network, and draws by layers."""
     legacy = np.random.RandomState(CHAPTER_SEED)
 
@@ -211,10 +221,10 @@ def build_chapter(s: Settings, depth: int, width: int, seeds: Sequence[int]) -> 
         return legacy.randn(fan_in, fan_out) * np.sqrt(2.0 / fan_in)
 
     return mlp(
-        [2, *[width] * depth, 1],
+        [2, *[facts["width"]] * facts["depth"], 1],
         activation=s.activation,
         init=he_normal,
-        batch_norm=s.batch_norm,
+        batch_norm=facts["batch_norm"],
         ensemble=1,
         dtype="float64",
         backend=s.backend,
@@ -321,7 +331,15 @@ def depth_claims(result: Result) -> list[Claim]:
 
 def chapter_claims(result: Result) -> list[Claim]:
     """What the chapter says of its own experiment: numbers of one run, which hold or fail."""
-    scores = {row.facts["depth"]: float(row["test_accuracy"][0]) for row in result.verdict_rows()}
+    plain, normed = (
+        {
+            row.facts["depth"]: float(row["test_accuracy"][0])
+            for row in result.verdict_rows()
+            if row.facts["batch_norm"] == with_norm
+        }
+        for with_norm in (False, True)
+    )
+    scores = plain
     found = []
 
     def say(sentence: str, holds: bool, *depths: int) -> None:
@@ -336,6 +354,12 @@ def chapter_claims(result: Result) -> list[Claim]:
             say(f"Depth {deep} is far better than depth {shallow} (5 points)", helps, shallow, deep)
     if 8 in scores:
         say("Eight layers reach 94.5 % (within a point)", abs(scores[8] - 0.945) <= 0.01, 8)
+    if 8 in plain and 8 in normed:
+        shown = f"{normed[8]:.1%} with it, {plain[8]:.1%} without"
+        sentence = "Batch normalisation is better at depth 8"
+        found.append(
+            Claim(sentence, f"{TEXTBOOK}, its own experiment", exact(normed[8] > plain[8], shown))
+        )
     for row in result.verdict_rows():
         per_example = row.facts["parameters"] / result.settings.points
         if per_example >= 10:
@@ -345,8 +369,8 @@ def chapter_claims(result: Result) -> list[Claim]:
                     "generalise (under 90 %)",
                     "rule of thumb: fewer than 10 parameters per example",
                     exact(
-                        scores[row.facts["depth"]] < 0.9,
-                        f"{scores[row.facts['depth']]:.1%} on test data",
+                        bool(row["test_accuracy"][0] < 0.9),
+                        f"{row['test_accuracy'][0]:.1%} on test data at depth {row.facts['depth']}",
                     ),
                 )
             )
@@ -408,9 +432,9 @@ def files(result: Result) -> dict[str, Callable[[Path], None]]:
 def save_deepest(result: Result, path: Path) -> None:
     """Save the first seed's network with the most layers, and what it was trained on."""
     deepest = max(result.verdict_rows(), key=lambda row: row.facts["depth"])
-    s, depth = result.settings, deepest.facts["depth"]
+    s = result.settings
     builder = build_chapter if s.protocol == "chapter" else build
-    network = builder(s, depth, deepest.facts["width"], [s.seed]).network(0)
+    network = builder(s, deepest.facts, [s.seed]).network(0)
     state = {
         name.removeprefix("state "): values
         for name, values in deepest.arrays.items()

@@ -45,7 +45,8 @@ def by_optimizer(result: Result) -> dict[str, list[Row]]:
 
 def layers(row: Row) -> str:
     depth = row.facts["depth"]
-    return f"{depth} hidden layer{'s' * (depth != 1)}"
+    normed = ", batch norm" if "batch norm" in row.arm else ""
+    return f"{depth} hidden layer{'s' * (depth != 1)}{normed}"
 
 
 @styled
