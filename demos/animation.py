@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scratchnet.demos.figures import styled
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -16,6 +18,7 @@ COLORS = 96
 LAST_FRAME_MILLISECONDS = 2500
 
 
+@styled
 def gif(figure: Figure, draw: Callable[[int], None], frames: int, milliseconds: int = 120) -> bytes:
     """A GIF of `frames` pictures of the figure, the last one shown longer, again and again.
 

@@ -22,6 +22,7 @@ from typer.main import get_command
 
 from scratchnet.backends.errors import InputError, choose
 from scratchnet.demos import options, registry
+from scratchnet.interruption import interruptions_raise
 
 DEMOS: dict[str, tuple[str, str]] = {
     "backprop": (
@@ -100,6 +101,19 @@ HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 BAD_INPUT = 2
 INTERRUPTED = 130
 
+LARGEST = {
+    "--seeds": 10_000,
+    "--trials": 100_000,
+    "--width": 100_000,
+    "--points": 10_000_000,
+    "--samples": 100_000_000,
+    "--epochs": 100_000_000,
+    "--steps": 100_000_000,
+    "--rounds": 1_000,
+}
+"""The largest value of an option whose demo states none; a limit of sense, not of memory."""
+LARGEST_WHOLE_NUMBER, LARGEST_NUMBER = 2**31 - 1, 1e9
+
 # The library that parses the arguments moved between releases; its exceptions are reached
 # through the one public name: BadParameter < UsageError < ClickException.
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
@@ -141,7 +155,18 @@ def load(name: str) -> Any:
     if "seeds" in inspect.signature(command).parameters:
         command = with_record_option(command)
     demo.command(name, context_settings=HELP_NAMES)(command)
-    return get_command(demo)
+    return with_limits(get_command(demo))
+
+
+def with_limits(command: Any) -> Any:
+    """The command, in which every option that takes a number has a largest one."""
+    for option in command.params:
+        largest = {int: LARGEST_WHOLE_NUMBER, float: LARGEST_NUMBER}.get(
+            option.type_descriptor.annotation
+        )
+        if largest is not None and option.max is None:
+            option.max = LARGEST.get(option.opts[-1], largest)
+    return command
 
 
 def with_record_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -173,7 +198,21 @@ app = typer.Typer(
 
 @app.callback()
 def scratchnet() -> None:
-    """Neural networks and backpropagation from scratch, and experiments on depth."""
+    """Neural networks and backpropagation from scratch, and experiments on depth.
+
+    scratchnet --version names the version.
+    """
+
+
+def print_version() -> None:
+    """Print the version of scratchnet and of what it computes with."""
+    import platform
+
+    from scratchnet.demos.results import installed_version
+
+    versions = {name: installed_version(name) for name in ("scratchnet", "numpy")}
+    versions["Python"] = platform.python_version()
+    print(", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
 def list_demos() -> None:
@@ -183,6 +222,8 @@ def list_demos() -> None:
     from scratchnet.demos.terminal import console_for
 
     demos = Table.grid(padding=(0, 2))
+    demos.add_column(no_wrap=True)
+    demos.add_column()
     for name, sentence in summaries().items():
         demos.add_row(f"  [bold cyan]{name}", sentence)
     demos.add_row("  [bold cyan]backends", BACKENDS_SENTENCE)
@@ -248,6 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Bad input and an output that cannot be written give one line on stderr and status 2; an
     interruption gives 130. Any other exception is a mistake in the program and is not hidden.
     """
+    interruptions_raise()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -256,6 +298,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not arguments:
             list_demos()
+            return 0
+        if arguments == ["--version"]:
+            print_version()
             return 0
         with one_line_warnings():
             if arguments[0] in registry.entries():
@@ -270,6 +315,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(explain(error, arguments))
     except MemoryError as error:
         return complain(f"not enough memory: {error}")
+    except BrokenPipeError:
+        from scratchnet.demos.terminal import silence
+
+        # Whoever read the output has read enough.
+        silence(sys.stdout)
+        return 0
     except OSError as error:
         return complain(describe_os_error(error))
     if status == INTERRUPTED:
@@ -303,19 +354,21 @@ def explain(error: Any, arguments: Sequence[str]) -> str:
             annotation = get_type_hints(command, include_extras=True)[parameter.name]
             value = given_value(arguments, parameter.opts)
             if value is not None:
-                return explain_value(parameter.opts[-1], value, annotation, error.message)
+                limits = (parameter.min, parameter.max)
+                return explain_value(parameter.opts[-1], value, annotation, limits, error.message)
     except InputError as better:
         return str(better)
     hint = f" ({context.command_path} --help lists what is accepted)" if context else ""
     return f"{error.format_message().rstrip('.')}{hint}"
 
 
-def explain_value(option: str, value: str, annotation: Any, message: str) -> str:
-    """What is wrong with the value; `message` where the annotation says no more.
+def explain_value(
+    option: str, value: str, annotation: Any, limits: tuple[Any, Any], message: str
+) -> str:
+    """What is wrong with the value; `message` where annotation and limits say no more.
 
     Raises `InputError`, with the nearest choice, for an option that takes one of a few words.
     """
-    details = [each for each in get_args(annotation) if hasattr(each, "min")]
     kind = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     if get_origin(kind) in (Union, types.UnionType):
         kind = get_args(kind)[0]
@@ -324,13 +377,13 @@ def explain_value(option: str, value: str, annotation: Any, message: str) -> str
     words = {int: "a whole number", float: "a number"}.get(kind)
     if words is None:
         return f"{option} {value!r}: {message}"
-    low, high = (details[0].min, details[0].max) if details else (None, None)
+    low, high = limits
     if low is not None and high is not None:
-        words += f" from {low} to {high}"
+        words += f" from {low:,} to {high:,}"
     elif low is not None:
-        words += f" of at least {low}"
+        words += f" of at least {low:,}"
     elif high is not None:
-        words += f" of at most {high}"
+        words += f" of at most {high:,}"
     return f"{option} {value!r}: expected {words}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -39,6 +40,9 @@ POINT_COLORS = ("#0C528F", "#8C3300")
 
 PIXELS_PER_INCH = 200
 
+# Taken away before matplotlib is imported, since a wrong one would forbid every figure.
+USERS_WINDOWS = os.environ.pop("MPLBACKEND", None)
+
 STYLE: dict[str, Any] = {
     "font.size": 10,
     "axes.titlesize": 11,
@@ -61,7 +65,10 @@ STYLE: dict[str, Any] = {
 
 
 def styled(plot: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
-    """The plotting function with this module's style in force, and only while it runs."""
+    """The function with matplotlib's defaults and this module's style, and only while it runs.
+
+    A user's own matplotlibrc must not decide how a figure looks, nor whether it can be drawn.
+    """
 
     @functools.wraps(plot)
     def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
@@ -69,7 +76,9 @@ def styled(plot: Callable[Parameters, Returned]) -> Callable[Parameters, Returne
         from cycler import cycler
 
         style: Any = {**STYLE, "axes.prop_cycle": cycler(color=LINE_COLORS)}
-        with matplotlib.rc_context(style):
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(style)
             return plot(*args, **kwargs)
 
     return wrapper
@@ -205,6 +214,7 @@ def line_of_spreads(
         axes.errorbar(places, middle, yerr=abs(ends - middle), capsize=2.5, **style)
 
 
+@styled
 def png(figure: Figure) -> bytes:
     """The figure as a PNG of 200 pixels per inch; it holds no date and no version."""
     buffer = io.BytesIO()
@@ -215,6 +225,13 @@ def png(figure: Figure) -> bytes:
 def show(figures: Sequence[Figure], console: Console) -> None:
     """Open the figures in windows until they are closed; one line where there is no display."""
     import matplotlib
+
+    if USERS_WINDOWS is not None:
+        try:
+            matplotlib.use(USERS_WINDOWS)
+        except (ImportError, ValueError) as error:
+            console.print(f"--show: MPLBACKEND is {USERS_WINDOWS!r}: {error}", markup=False)
+            return
     from matplotlib import pyplot
 
     if matplotlib.get_backend().lower() in {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}:

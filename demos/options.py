@@ -40,7 +40,13 @@ Quick: TypeAlias = Annotated[
     bool, typer.Option("--quick", help="A smaller run of a few seconds, for a first look.")
 ]
 Out: TypeAlias = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="Folder for the figures and result.json.")
+    Path,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Folder for the figures and result.json.",
+        callback=lambda folder: users_path("--out", folder),
+    ),
 ]
 Record: TypeAlias = Annotated[
     bool,
@@ -54,6 +60,14 @@ Json: TypeAlias = Annotated[
 Show: TypeAlias = Annotated[
     bool, typer.Option("--show", help="Open the figures in a window as well.")
 ]
+
+
+def users_path(option: str, path: Path) -> Path:
+    """The path with `~` replaced; a shell leaves it alone in `--out=~/x`."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise InputError(f"{option} {path}: no user of that name has a home folder here") from None
 
 
 def positive_integers(option: str, text: str) -> tuple[int, ...]:

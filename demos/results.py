@@ -8,7 +8,7 @@ import math
 import platform
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -55,6 +55,11 @@ def check_writable(folder: Path, option: str = "--out") -> None:
     """
     existing = folder
     while not existing.exists() and existing != existing.parent:
+        if existing.is_symlink():
+            raise InputError(
+                f"{option} {folder}: {existing} is a link to {existing.readlink()}, which does not "
+                "exist; make that folder, or give another"
+            )
         existing = existing.parent
     if not existing.is_dir():
         raise InputError(f"{option} {folder}: {existing} is a file; give a folder")
@@ -103,44 +108,47 @@ def print_json(value: Any) -> None:
     sys.stdout.write(to_json(value, ascii_only=True) + "\n")
 
 
-def save(
-    folder: Path,
-    record: Any,
-    figures: Mapping[str, Figure],
-    others: Mapping[str, bytes] | None = None,
-) -> list[Path]:
-    """Write `NAME.png` for each figure, `others` by their names, and `result.json`; the paths.
-
-    Everything is drawn and converted before the first file is written.
-    """
-    from scratchnet.demos.figures import png
-
-    contents = {f"{name}.png": png(figure) for name, figure in figures.items()}
-    contents |= others or {}
-    contents[RECORD_NAME] = to_json(record).encode() + b"\n"
-    for name, content in contents.items():
-        write_atomically(folder / name, content)
-    return [folder / name for name in contents]
-
-
 def deliver(
     folder: Path,
     record: Any,
-    figures: Mapping[str, Figure],
+    plot: Callable[[], Mapping[str, Figure]],
+    report: Callable[[], None],
     console: Console,
     json: bool = False,
     show: bool = False,
-    others: Mapping[str, bytes] | None = None,
+    others: Callable[[], Mapping[str, bytes]] | None = None,
 ) -> None:
-    """The end of every demo: save, say where, print the record under --json, open windows.
+    """The end of every demo: save the numbers, draw and save the figures, and only then print.
 
-    `record` is `{"settings": …, "environment": …, "rows": […], "summary": …}`.
+    So nothing that goes wrong later, while a figure is drawn or a line printed, takes the numbers
+    of a finished run away: the report is printed, and then the error raised.
+
+    `record` is `{"settings": …, "environment": …, "rows": […], "summary": …}`; it becomes
+    `result.json`, and is printed under --json. `plot` draws the figures, each saved as `NAME.png`;
+    `others` makes further files, by their names.
     """
-    paths = save(folder, record, figures, others)
-    names = ", ".join(path.name for path in paths)
-    console.print(f"Wrote {names} in {folder}", markup=False, soft_wrap=True)
+    from scratchnet.demos.figures import png
+
+    written = [RECORD_NAME]
+    write_atomically(folder / RECORD_NAME, to_json(record).encode() + b"\n")
+    figures: Mapping[str, Figure] = {}
+    failure: BaseException | None = None
+    try:
+        for name, content in (others() if others else {}).items():
+            write_atomically(folder / name, content)
+            written.append(name)
+        figures = plot()
+        for name, figure in figures.items():
+            write_atomically(folder / f"{name}.png", png(figure))
+            written.append(f"{name}.png")
+    except (Exception, KeyboardInterrupt) as error:
+        failure = error
+    report()
+    console.print(f"Wrote {', '.join(written)} in {folder}", markup=False, soft_wrap=True)
     if json:
         print_json(record)
+    if failure is not None:
+        raise failure
     if show:
         from scratchnet.demos.figures import show as show_figures
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,19 +17,70 @@ from scratchnet.demos.figures import POINT_COLORS, REGION_COLORS, UNDECIDED_COLO
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
 SECONDS_BETWEEN_UPDATES = 0.1
 SECONDS_BETWEEN_LINES = 10.0
 
+NARROWEST_TERMINAL, USUAL_WIDTH = 20, 80
+WIDEST_TABLE = 1000
 NARROWEST_PANEL, WIDEST_PANEL, GAP = 24, 40, 2
 
 
 def console_for(json: bool = False) -> Console:
-    """The console for a report: stdout, or stderr when stdout is kept for one JSON object."""
-    from rich.console import Console
+    """The console for a report: stdout, or stderr when stdout is kept for one JSON object.
 
-    return Console(stderr=json, highlight=False)
+    A reader that closes the pipe, such as `head`, ends the printing and nothing else. A terminal
+    that claims to be narrower than any is taken to have 80 columns. A table that is wider than the
+    terminal is printed row by row, so that no number is cut.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    class ReportConsole(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            silence(sys.stderr if json else sys.stdout)
+
+        def print(self, *objects: Any, **how: Any) -> None:
+            for each in objects:
+                if isinstance(each, Table) and each.show_header and not fits(each, self):
+                    objects = tuple(row_by_row(x) if x is each else x for x in objects)
+            super().print(*objects, **how)
+
+    console = ReportConsole(stderr=json, highlight=False)
+    if console.width < NARROWEST_TERMINAL:
+        console.width = USUAL_WIDTH
+    return console
+
+
+def silence(stream: Any) -> None:
+    """Let whatever is still written to the stream go nowhere: nobody reads it any longer."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def fits(table: Table, console: Console) -> bool:
+    """Whether the console has room for the table without cutting a word or a number."""
+    from rich.measure import Measurement
+
+    unlimited = console.options.update_width(WIDEST_TABLE)
+    return Measurement.get(console, unlimited, table).minimum <= console.width
+
+
+def row_by_row(table: Table) -> Table:
+    """The table's cells as one list, a line each: heading, value; rows are set apart."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    headings = [" ".join(str(column.header).split()) for column in table.columns]
+    for cells in zip(*(column.cells for column in table.columns), strict=True):
+        for heading, cell in zip(headings, cells, strict=True):
+            grid.add_row(heading, cell)
+        grid.add_row()
+    return grid
 
 
 def name_device(console: Console, backend: str | Backend) -> None:

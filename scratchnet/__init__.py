@@ -1,6 +1,13 @@
 """A hand-written autograd engine for multilayer perceptrons. Start reading at `tensor.py`."""
 
+import sys as _sys
 from pathlib import Path as _Path
+
+if _sys.argv[:1] == ["-m"] or _Path((_sys.argv or [""])[0]).name == "scratchnet":
+    # Started as the command: Ctrl-C before its first line runs needs no traceback.
+    from scratchnet.interruption import interruptions_end_the_process
+
+    interruptions_end_the_process()
 
 _root = _Path(__file__).resolve().parent.parent
 if (_root / "backends" / "interface.py").is_file():

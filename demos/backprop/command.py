@@ -15,7 +15,7 @@ from scratchnet.demos.backprop.experiment import LARGEST_INPUT, Result, recorded
 from scratchnet.demos.backprop.figures import plot
 from scratchnet.demos.backprop.graph_drawing import svg
 from scratchnet.demos.backprop.report import report
-from scratchnet.demos.results import check_writable, deliver, write_atomically
+from scratchnet.demos.results import check_writable, deliver
 from scratchnet.demos.terminal import console_for, name_device
 
 __all__ = ["command", "plot", "record", "report", "run"]
@@ -111,9 +111,17 @@ def command(
         return
     console = console_for(json)
     name_device(console, backend)
-    report(result, console)
-    figures = plot(result)
-    write_atomically(out / "graph.svg", svg(figures["graph"]))
-    write_atomically(out / "graph.dot", result.dot.encode())
-    console.print(f"Wrote graph.svg, graph.dot in {out}", markup=False, soft_wrap=True)
-    deliver(out, record(result), figures, console, json=json, show=show)
+
+    def drawings() -> dict[str, bytes]:
+        return {"graph.dot": result.dot.encode(), "graph.svg": svg(plot(result)["graph"])}
+
+    deliver(
+        out,
+        record(result),
+        lambda: plot(result),
+        lambda: report(result, console),
+        console,
+        json,
+        show,
+        drawings,
+    )

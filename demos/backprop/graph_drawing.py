@@ -427,6 +427,7 @@ def draw_legend(axes: Axes, start: Point, kinds: Sequence[Kind]) -> None:
         label(axes, (spot[0] + 0.19, spot[1]), MEANINGS[kind], "black", "left", 8)
 
 
+@styled
 def svg(figure: Figure) -> bytes:
     """The figure as an SVG whose text is text; the same file for the same figure."""
     import matplotlib

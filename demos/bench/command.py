@@ -166,7 +166,14 @@ def command(
     console = console_for(json)
     with progress("timing", total_cost(settings)) as advance:
         result = run(settings, advance)
-    report(result, console)
-    deliver(out, record(result), plot(result), console, json=json, show=show)
+    deliver(
+        out,
+        record(result),
+        lambda: plot(result),
+        lambda: report(result, console),
+        console,
+        json,
+        show,
+    )
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)

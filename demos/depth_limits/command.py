@@ -139,8 +139,15 @@ def command(
     with progress("training", total=sum(cost(settings, each) for each in planned)) as advance:
         result = run(settings, advance)
     name_device(console, backend)
-    report(result, console)
-    deliver(out, record(result), plot(result), console, json=json, show=show)
+    deliver(
+        out,
+        record(result),
+        lambda: plot(result),
+        lambda: report(result, console),
+        console,
+        json,
+        show,
+    )
     if result.unfinished:
         raise typer.Exit(INTERRUPTED)
 

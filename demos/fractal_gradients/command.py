@@ -146,7 +146,14 @@ def command(
     name_device(console, backend)
     with progress("measuring", steps(settings)) as advance:
         result = run(settings, advance)
-    report(result, console)
-    deliver(out, record(result), plot(result), console, json=json, show=show)
+    deliver(
+        out,
+        record(result),
+        lambda: plot(result),
+        lambda: report(result, console),
+        console,
+        json,
+        show,
+    )
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)

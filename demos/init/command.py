@@ -142,7 +142,14 @@ def command(
     with progress("measuring", total=1.0) as advance:
         result = run(settings, advance)
     name_device(console, backend)
-    report(result, console)
-    deliver(out, record(result), plot(result), console, json=json, show=show)
+    deliver(
+        out,
+        record(result),
+        lambda: plot(result),
+        lambda: report(result, console),
+        console,
+        json,
+        show,
+    )
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -170,8 +170,15 @@ def command(
     with progress("training", settings.total_steps) as advance:
         result = run(settings, advance)
     name_device(console, backend)
-    report(result, console)
-    others = {"mask.gif": animated(result)} if animate else {}
-    deliver(out, record(result), plot(result), console, json=json, show=show, others=others)
+    deliver(
+        out,
+        record(result),
+        lambda: plot(result),
+        lambda: report(result, console),
+        console,
+        json,
+        show,
+        lambda: {"mask.gif": animated(result)} if animate else {},
+    )
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -144,7 +144,14 @@ def command(
     with progress("working on", total=total_cost(inputs, quick, sizes, steps)) as advance:
         result = run(inputs, quick, sizes, steps, seed, seeds, backend, advance)
     name_device(console, backend)
-    report(result, console)
-    deliver(out, record(result), plot(result), console, json=json, show=show)
+    deliver(
+        out,
+        record(result),
+        lambda: plot(result),
+        lambda: report(result, console),
+        console,
+        json,
+        show,
+    )
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -253,8 +253,15 @@ def train_networks(settings: Settings, out: Path, json: bool, show: bool) -> Non
     with progress("training", experiment.steps(settings)) as advance:
         result = run(settings, advance)
     name_device(console, settings.backend)
-    report(result, console)
-    deliver(out, record(result), plot(result), console, json=json, show=show)
+    deliver(
+        out,
+        record(result),
+        lambda: plot(result),
+        lambda: report(result, console),
+        console,
+        json,
+        show,
+    )
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)
 
@@ -266,8 +273,14 @@ def compare_architectures(settings: CompareSettings, out: Path, json: bool, show
     with progress("counting", compare.steps(settings)) as advance:
         comparison = compare.run(settings, advance)
     name_device(console, settings.backend)
-    report_comparison(comparison, console)
-    figures = plot_comparison(comparison)
-    deliver(out, record_comparison(comparison), figures, console, json=json, show=show)
+    deliver(
+        out,
+        record_comparison(comparison),
+        lambda: plot_comparison(comparison),
+        lambda: report_comparison(comparison, console),
+        console,
+        json,
+        show,
+    )
     if comparison.interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -90,7 +90,14 @@ def command(
     if not result.folds:
         raise KeyboardInterrupt
     name_device(console, backend)
-    report(result, console)
-    deliver(out, record(result), plot(result), console, json=json, show=show)
+    deliver(
+        out,
+        record(result),
+        lambda: plot(result),
+        lambda: report(result, console),
+        console,
+        json,
+        show,
+    )
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)

@@ -128,7 +128,14 @@ def command(
     with progress("training", total=len(kinds(activations, widths)) * epochs) as advance:
         result = run(activations, widths, epochs, seed, seeds, backend, advance)
     name_device(console, backend)
-    report(result, console)
-    deliver(out, record(result), plot(result), console, json=json, show=show)
+    deliver(
+        out,
+        record(result),
+        lambda: plot(result),
+        lambda: report(result, console),
+        console,
+        json,
+        show,
+    )
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)

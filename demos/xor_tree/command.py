@@ -291,7 +291,14 @@ def command(
     with progress("verifying", total=2**number) as advance:
         result = run(number, bits, backend, advance)
     name_device(console, backend)
-    report(result, console)
-    deliver(out, record(result), plot(result), console, json=json, show=show)
+    deliver(
+        out,
+        record(result),
+        lambda: plot(result),
+        lambda: report(result, console),
+        console,
+        json,
+        show,
+    )
     if result.verification is None:
         raise typer.Exit(INTERRUPTED)
