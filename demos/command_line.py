@@ -165,7 +165,9 @@ def with_limits(command: Any) -> Any:
             option.type_descriptor.annotation
         )
         if largest is not None and option.max is None:
-            option.max = LARGEST.get(option.opts[-1], largest)
+            largest = LARGEST.get(option.opts[-1], largest)
+            # The one is what help and errors name, the other what a value is held against.
+            option.max = option.type_descriptor.parameter_info.max = largest
     return command
 
 

@@ -215,12 +215,8 @@ class Adam(Optimizer):
     decoupled = False
     has_missed = False
     _differs_next = False
-    beta1 = Hyperparameter(
-        "betas[0]", FRACTION, {"beta1": lambda b: b, "rest1": lambda b: 1 - b}
-    )
-    beta2 = Hyperparameter(
-        "betas[1]", FRACTION, {"beta2": lambda b: b, "rest2": lambda b: 1 - b}
-    )
+    beta1 = Hyperparameter("betas[0]", FRACTION, {"beta1": lambda b: b, "rest1": lambda b: 1 - b})
+    beta2 = Hyperparameter("betas[1]", FRACTION, {"beta2": lambda b: b, "rest2": lambda b: 1 - b})
     epsilon = Hyperparameter("epsilon", POSITIVE)
 
     def __init__(

@@ -152,9 +152,7 @@ def test_unknown_names_and_wrong_shapes_are_refused() -> None:
 
 def test_biases_are_zero_or_drawn_as_pytorch_does_after_the_same_weights() -> None:
     zero, drawn = mlp((4, 9, 1)), mlp((4, 9, 1), bias_init="uniform")
-    np.testing.assert_array_equal(
-        zero.state_dict()["0.weight"], drawn.state_dict()["0.weight"]
-    )
+    np.testing.assert_array_equal(zero.state_dict()["0.weight"], drawn.state_dict()["0.weight"])
     biases = mlp((4, 900, 1), bias_init="uniform").state_dict()["0.bias"]
     assert not zero.state_dict()["0.bias"].any()
     assert 0.45 < np.abs(biases).max() <= 0.5 and abs(biases.mean()) < 0.05

@@ -358,9 +358,7 @@ def varied_model() -> Model:
 
 @pytest.mark.parametrize("setting", varied(varied_model()))
 @pytest.mark.parametrize("optimizer", [SGD, Adam, AdamW])
-def test_what_a_callback_changes_has_the_same_effect_recorded(
-    optimizer: Any, setting: str
-) -> None:
+def test_what_a_callback_changes_has_the_same_effect_recorded(optimizer: Any, setting: str) -> None:
     if setting in ("momentum", "nesterov") and optimizer is not SGD:
         return
     if setting in ("betas", "epsilon") and optimizer is SGD:

@@ -84,7 +84,7 @@ def test_files_have_the_usual_permissions(tmp_path: Path) -> None:
 
 def test_nothing_is_written_when_the_record_has_no_json_form(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
-        results.save(tmp_path / "run", {"x": object()}, {"picture": new_figure()[0]})
+        results.deliver(tmp_path / "run", {"x": object()}, dict, list, Console(quiet=True))
     assert os.listdir(tmp_path) == []
 
 
@@ -115,7 +115,9 @@ def test_deliver_keeps_stdout_for_the_record(
 ) -> None:
     record = {"settings": {"depths": np.arange(2)}, "rows": []}
     figures = {"accuracy": new_figure()[0]}
-    results.deliver(tmp_path / "r", record, figures, Console(stderr=True), json=True)
+    results.deliver(
+        tmp_path / "r", record, lambda: figures, lambda: None, Console(stderr=True), json=True
+    )
     captured = capsys.readouterr()
     assert json.loads(captured.out) == {"settings": {"depths": [0, 1]}, "rows": []}
     assert json.loads((tmp_path / "r/result.json").read_text()) == json.loads(captured.out)

@@ -95,9 +95,7 @@ def threshold(x: Tensor, surrogate_window: float | None = None) -> Tensor:
     return result(k.multiply(fired, k.asarray(1.0, data.dtype)), k, (x, pullback))
 
 
-def dropout(
-    x: Tensor, rate: float | tuple[Array, Array], counters: Array, keys: Array
-) -> Tensor:
+def dropout(x: Tensor, rate: float | tuple[Array, Array], counters: Array, keys: Array) -> Tensor:
     """y = x * m;   dL/dx = dL/dy * m,   m = 1 / (1 - rate) with probability 1 - rate, else 0
 
     So the mean of y is x (Srivastava et al. 2014). The mask is a function of `counters` and `keys`
