@@ -147,8 +147,8 @@ def test_names_of_commands_are_never_cut(
 def test_a_table_that_is_too_wide_is_printed_row_by_row(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = new_table("depth", "accuracy\nin percent", "parameters")
-    table.add_row("12", "99.87 ± 0.12", "123,456,789")
+    table = new_table("depth", "accuracy\nin percent", "parameters", "seconds")
+    table.add_row("12", "99.87 ± 0.12", "123,456,789", "1,234.5")
     monkeypatch.setenv("COLUMNS", "34")
     console = console_for()
     assert not fits(table, console) and fits(row_by_row(table), console)
