@@ -54,7 +54,8 @@ def violations(source: str, module: str, is_package: bool = False) -> list[str]:
     """What is wrong with the imports of the module of that dotted name, a line each."""
     package = module if is_package else module.rpartition(".")[0]
     backends = within(module, "scratchnet.backends")
-    demos = within(module, "scratchnet.demos")
+    # `python -m scratchnet` has to be a module of the package itself, and is the command.
+    demos = within(module, "scratchnet.demos", "scratchnet.__main__")
     depth = within(module, "scratchnet.depth")
     found = []
     for line, name, executed in imports(ast.parse(source), package):
