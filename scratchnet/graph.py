@@ -32,29 +32,29 @@ RESULT_SHAPE = "peripheries=2"
 def nodes_of(result: Tensor) -> list[Tensor]:
     """Every tensor that the result was computed from, each once, and the result, which is last.
 
-    In an order of computation: a node stands behind its sources, so the reverse is an order for a
-    backward pass. It goes layer by layer, and keeps the order of an op's sources where it can.
+    In an order of computation: a node stands behind its inputs, so the reverse is an order for a
+    backward pass. It goes layer by layer, and keeps the order of an op's inputs where it can.
     Linear in the number of ops, without recursion, as `Tensor.backward` does it: the first loop
-    counts the users of each node, and the second takes a node once all its users are taken.
+    counts the consumers of each node, and the second takes a node once all of them are taken.
     """
-    users: dict[Tensor, int] = {result: 0}
+    consumers: dict[Tensor, int] = {result: 0}
     unexplored = [result]
     while unexplored:
-        for source, _ in unexplored.pop().sources:
-            if source in users:
-                users[source] += 1
+        for parent, _ in unexplored.pop().inputs:
+            if parent in consumers:
+                consumers[parent] += 1
             else:
-                users[source] = 1
-                unexplored.append(source)
+                consumers[parent] = 1
+                unexplored.append(parent)
 
     order, ready = [], deque([result])
     while ready:
         node = ready.popleft()
         order.append(node)
-        for source, _ in reversed(node.sources):
-            users[source] -= 1
-            if users[source] == 0:
-                ready.append(source)
+        for parent, _ in reversed(node.inputs):
+            consumers[parent] -= 1
+            if consumers[parent] == 0:
+                ready.append(parent)
     return order[::-1]
 
 
@@ -65,9 +65,9 @@ def operation_name(tensor: Tensor) -> str:
     `multiply.<locals>.<lambda>`. So training pays nothing for names. Ops that share their pullbacks
     share a name as well: maximum and minimum, max and min, and all losses, which are called `loss`.
     """
-    if not tensor.sources:
+    if not tensor.inputs:
         return "leaf" if tensor.requires_grad else "constant"
-    _, pullback = tensor.sources[0]
+    _, pullback = tensor.inputs[0]
     qualified = getattr(pullback, "__qualname__", type(pullback).__name__)
     *enclosing, innermost = qualified.split(".<locals>.")
     name = (enclosing[-1] if enclosing else innermost).rpartition(".")[2]
@@ -92,12 +92,12 @@ def to_dot(result: Tensor, names: Mapping[Tensor, str] | None = None) -> str:
         label = _quoted(_label(node, (names or {}).get(node), operation))
         lines.append(f"  n{index} [label={label}, {shape}];")
     for node in nodes:
-        lines += [f"  n{number[source]} -> n{number[node]};" for source, _ in node.sources]
+        lines += [f"  n{number[parent]} -> n{number[node]};" for parent, _ in node.inputs]
     return "\n".join([*lines, "}"]) + "\n"
 
 
 def _label(node: Tensor, name: str | None, operation: str) -> str:
-    lines = [f"{name} = {operation}" if name and node.sources else name or operation]
+    lines = [f"{name} = {operation}" if name and node.inputs else name or operation]
     lines.append(f"value {_number(node.data)}" if node.data.size == 1 else f"shape {node.shape}")
     if node.grad is not None and node.data.size == 1:
         lines.append(f"gradient {_number(node.grad)}")

@@ -8,17 +8,17 @@ Every number inside a step is made by `backend.run`, so the list of its calls is
 
 The first call runs the step and keeps the list of calls with their buffers; later ones copy their
 arguments into the recorded ones and repeat the list. A call with other shapes, another mode of the
-model (train or eval) or other buffers of the model is recorded anew. When the list is closed, a
-result that would only be copied is written to where it goes, and a buffer whose numbers are no
-longer needed is used again. On the CPU neither changes a bit of what comes out; on a GPU the order
-of a sum's additions, and so its rounding, can depend on where the sum is written.
+model (train or eval) or other buffers of the model is recorded anew. `buffer_reuse.py` elides
+copies and reuses buffers, so that the list is shorter and needs less memory. On the CPU neither
+changes a bit of what comes out; on a GPU the order of a sum's additions, and so its rounding, can
+depend on where the sum is written.
 
 What changes from step to step must be an argument, or live in an array that the host writes
 before the call, as `Optimizer.prepare` does and every `Hyperparameter`. Any other attribute of a
 layer or of the optimizer belongs to the structure of the step: once it changes, the step is
 recorded anew. Nothing can stop a step from computing outside the backend, so its second
 call runs twice from the same state, once replayed and once as Python, and compares every bit; on a
-GPU, to compare like with like, what is replayed there is the list as it was before it was closed.
+GPU, to compare like with like, what is replayed there is the list before copies were elided.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from typing import Any
 
 from scratchnet.backends import Array, Backend, InputError
 from scratchnet.backends.interface import Call
+from scratchnet.buffer_reuse import arrays_in, elide_copies, reuse_buffers
 from scratchnet.hyperparameters import Configured
 from scratchnet.model import Model
 from scratchnet.tensor import Tensor, result
@@ -141,8 +142,8 @@ class Recording:
         self.arguments = [backend.xp.array(each) for each in arguments]
         self._raw, self._outcome = self._record()
         self.first_outcome = self._copy(self._outcome)
-        written = write_directly(self._raw, self._outcome, backend)
-        self.calls = reuse_dead_buffers(written, self._outcome, backend)
+        without_copies = elide_copies(self._raw, self._outcome, backend)
+        self.calls = reuse_buffers(without_copies, self._outcome, backend)
         self._repeat = backend.repeater(self.calls)
         self._is_checked = False
 
@@ -170,7 +171,7 @@ class Recording:
         k = self._backend
         state = {id(call.out): call.out for call in self._raw if not call.is_new}
         before = {name: k.xp.array(array) for name, array in state.items()}
-        # A list that was closed writes elsewhere, which there changes the last bits.
+        # On reused buffers the calls write elsewhere, which there changes the last bits.
         repeat = Backend.repeater(k, self._raw) if k.bits_depend_on_layout else self._repeat
         repeat()
         replayed = {name: _bits(k, array) for name, array in state.items()}
@@ -240,146 +241,6 @@ def _name(call: Call | None) -> str:
     if call is None:
         return "nothing"
     return str(getattr(call.kernel, "__name__", call.kernel)).removeprefix("cupy_")
-
-
-# What happens when the list is closed.
-
-
-def write_directly(calls: Sequence[Call], outcome: Array, backend: Backend) -> list[Call]:
-    """Leave out each copy of a new array that nobody else reads; its maker writes to the target.
-
-    So a weight's gradient is computed straight into the gradient buffer.
-    """
-    readers = _count_readers(calls)
-    kept: list[Call | None] = list(calls)
-    maker = {id(owner(call.out)): i for i, call in enumerate(calls) if call.is_new}
-    for j, copy in enumerate(calls):
-        if copy.kernel is not backend.xp.positive or copy.is_new:
-            continue
-        source, made = owner(copy.inputs[0]), maker.get(id(owner(copy.inputs[0])))
-        if made is None or readers[id(source)] != 1 or source is owner(outcome):
-            continue
-        if not _same_order(copy.inputs[0], calls[made].out):
-            continue
-        target = copy.out.reshape(calls[made].out.shape)
-        touched = [
-            array for call in calls[made + 1 : j] for array in (*arrays_in(call.inputs), call.out)
-        ]
-        if (
-            backend.xp.may_share_memory(target, copy.out)
-            and target.dtype == source.dtype
-            and not any(
-                backend.shares_memory(target, array)
-                for array in (*arrays_in(calls[made].inputs), *touched)
-            )
-        ):
-            kept[made] = calls[made]._replace(out=target, is_new=False)
-            kept[j] = None
-    return [call for call in kept if call is not None]
-
-
-def _same_order(view: Array, array: Array) -> bool:
-    """Whether the view is all of the array, at most reshaped: not transposed, not broadcast."""
-    contiguous = view.flags.c_contiguous and array.flags.c_contiguous
-    return bool(contiguous and view.size == array.size)
-
-
-def _count_readers(calls: Sequence[Call]) -> dict[int, int]:
-    """How many inputs, and later outputs, are views of each array."""
-    readers: dict[int, int] = {}
-    for call in calls:
-        for array in (*arrays_in(call.inputs), *(() if call.is_new else (call.out,))):
-            readers[id(owner(array))] = readers.get(id(owner(array)), 0) + 1
-    return readers
-
-
-def reuse_dead_buffers(calls: Sequence[Call], outcome: Array, backend: Backend) -> list[Call]:
-    """The same calls on fewer buffers: a new array takes one whose last reader has been.
-
-    Fewer buffers are less to fetch from memory. An elementwise call may write onto an input that
-    nobody reads after it; a product or a reduction may not.
-    """
-    last_use: dict[int, int] = {}
-    for number, call in enumerate(calls):
-        for array in (*arrays_in(call.inputs), call.out):
-            last_use[id(owner(array))] = number
-    movable = _movable(calls, outcome, backend)
-    moved: dict[int, Array] = {}
-    free: dict[Any, list[Array]] = {}
-    closed = []
-    for number, call in enumerate(calls):
-        # By their identity: one array may be read twice.
-        dying = {
-            id(each): each
-            for each in map(owner, arrays_in(call.inputs))
-            if id(each) in movable and last_use[id(each)] == number
-        }
-        inputs = _on_new_buffers(call.inputs, moved, backend)
-        if backend.is_elementwise(call.kernel):
-            for name in [name for name, each in dying.items() if _reads_alike(call, each)]:
-                each = dying.pop(name)
-                free.setdefault(_layout(each), []).append(moved[name])
-        if call.is_new and id(owner(call.out)) in movable:
-            waiting = free.get(_layout(call.out))
-            moved[id(call.out)] = waiting.pop() if waiting else call.out
-        for name, each in dying.items():
-            free.setdefault(_layout(each), []).append(moved[name])
-        out = _on_new_buffers((call.out,), moved, backend)[0]
-        closed.append(Call(call.kernel, inputs, out, call.is_new))
-    return closed
-
-
-def _movable(calls: Sequence[Call], outcome: Array, backend: Backend) -> set[int]:
-    """The new arrays whose place in memory is nobody's business.
-
-    Not the outcome, nor one of which a part is used that does not begin where it begins.
-    """
-    new = {id(call.out): call.out for call in calls if call.is_new and owner(call.out) is call.out}
-    new.pop(id(owner(outcome)), None)
-    for call in calls:
-        for array in (*arrays_in(call.inputs), call.out):
-            whole = owner(array)
-            if backend.address(array) != backend.address(whole) or array.dtype != whole.dtype:
-                new.pop(id(whole), None)
-    return set(new)
-
-
-def _reads_alike(call: Call, array: Array) -> bool:
-    """Whether all inputs that are views of `array` lie exactly as the output does."""
-    views = [each for each in arrays_in(call.inputs) if owner(each) is array]
-    return all(_layout(view) == _layout(call.out) for view in views)
-
-
-def _layout(array: Array) -> Any:
-    return array.shape, array.strides, array.dtype
-
-
-def _on_new_buffers(inputs: Any, moved: dict[int, Array], backend: Backend) -> Any:
-    """The inputs, with each array that was moved as the same view of its new buffer."""
-    if isinstance(inputs, (tuple, list)):
-        return type(inputs)([_on_new_buffers(each, moved, backend) for each in inputs])
-    if not isinstance(inputs, backend.xp.ndarray) or id(owner(inputs)) not in moved:
-        return inputs
-    buffer = moved[id(owner(inputs))]
-    if buffer is owner(inputs):
-        return inputs
-    if _layout(inputs) == _layout(buffer):
-        return buffer
-    return backend.xp.lib.stride_tricks.as_strided(buffer, inputs.shape, inputs.strides)
-
-
-def owner(array: Array) -> Array:
-    """The array that owns the memory of this one, which may be a view."""
-    while isinstance(getattr(array, "base", None), type(array)):
-        array = array.base
-    return array
-
-
-def arrays_in(inputs: Any) -> list[Array]:
-    """All arrays among the inputs of a call, also those inside a tuple."""
-    if isinstance(inputs, (tuple, list)):
-        return [array for each in inputs for array in arrays_in(each)]
-    return [inputs] if hasattr(inputs, "strides") and hasattr(inputs, "dtype") else []
 
 
 def listing(calls: Sequence[Call], names: dict[str, Array], backend: Backend) -> list[str]:

@@ -4,7 +4,7 @@ A `Tensor` is an array that remembers which tensors it was computed from and, fo
 rule that sends a gradient back to it. These memories form a graph from the result to its inputs;
 there is no other tape. `backward()` walks it once, from the result, and applies the chain rule:
 
-    dL/dx = sum over the users y of x of  pullback_{y -> x}(dL/dy)
+    dL/dx = sum over the consumers y of x of  pullback_{y -> x}(dL/dy)
 
 A pullback is the function dL/dy -> dL/dx of one op (its vector-Jacobian product). The ops, each
 with its pullbacks, are in `scratchnet.ops`.
@@ -27,16 +27,16 @@ FLOAT_TYPES = ("float32", "float64")
 class Tensor:
     """An array and, for each tensor it was computed from, the rule that sends a gradient back.
 
-    A tensor made from values is a *leaf*: it has no sources, and `backward()` leaves the gradient
+    A tensor made from values is a *leaf*: it has no inputs, and `backward()` leaves the gradient
     of the differentiated result in its `grad`. A plain array or number in an op is a constant, and
     so is a leaf while `requires_grad` is False.
     """
 
-    __slots__ = ("data", "backend", "sources", "requires_grad", "grad", "keeps_grad", "__weakref__")
+    __slots__ = ("data", "backend", "inputs", "requires_grad", "grad", "keeps_grad", "__weakref__")
 
     data: Array
     backend: Backend
-    sources: tuple[Edge, ...]
+    inputs: tuple[Edge, ...]
     requires_grad: bool
     grad: Array | None
     keeps_grad: bool
@@ -60,7 +60,7 @@ class Tensor:
         if str(dtype) not in FLOAT_TYPES:
             raise InputError(f"dtype {dtype} of a tensor: accepted are {' and '.join(FLOAT_TYPES)}")
         self.data = self.backend.asarray(values, dtype)
-        self.sources = ()
+        self.inputs = ()
         self.requires_grad = requires_grad
         self.grad = None
         self.keeps_grad = False
@@ -71,41 +71,41 @@ class Tensor:
         One rule for a gradient that is already there: it is *replaced*, in place. A leaf that this
         result does not depend on keeps what it had. To accumulate, add the losses.
 
-        A node may send its gradient on once all its users have sent theirs. So the first loop
-        counts the users of each node, and the second visits a node when the last of them has sent.
+        A node may send its gradient on once all its consumers have sent theirs. So the first loop
+        counts the consumers of each node, and the second visits a node when the last has sent.
         Time and memory are linear in the number of ops; nothing recurses, so depth has no limit.
         """
         if not self.requires_grad:
             raise InputError("backward() of a result that depends on no tensor with a gradient")
-        users: dict[Tensor, int] = {}
+        consumers: dict[Tensor, int] = {}
         unexplored = [self]
         while unexplored:
-            for source, _ in unexplored.pop().sources:
-                if source in users:
-                    users[source] += 1
+            for parent, _ in unexplored.pop().inputs:
+                if parent in consumers:
+                    consumers[parent] += 1
                 else:
-                    users[source] = 1
-                    unexplored.append(source)
+                    consumers[parent] = 1
+                    unexplored.append(parent)
 
         backend = self.backend
         received: dict[Tensor, Array] = {}
         ready = [(self, backend.ones(self.data.shape, self.data.dtype))]
         while ready:
             node, dy = ready.pop()
-            if node.keeps_grad or not node.sources:
-                # A copy: after a + b both sources were sent this same array.
+            if node.keeps_grad or not node.inputs:
+                # A copy: after a + b both inputs were sent this same array.
                 if node.grad is None:
                     node.grad = backend.empty(dy.shape, dy.dtype)
                 backend.copy(dy, out=node.grad)
-            for source, pullback in node.sources:
+            for parent, pullback in node.inputs:
                 dx = pullback(dy)
-                if source in received:
-                    dx = backend.add(received.pop(source), dx)
-                users[source] -= 1
-                if users[source]:
-                    received[source] = dx
+                if parent in received:
+                    dx = backend.add(received.pop(parent), dx)
+                consumers[parent] -= 1
+                if consumers[parent]:
+                    received[parent] = dx
                 else:
-                    ready.append((source, dx))
+                    ready.append((parent, dx))
 
     def retain_grad(self) -> Tensor:
         """Keep this intermediate result's gradient too, in `grad`; returns self."""
@@ -148,7 +148,7 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        kind = "" if self.sources or self.requires_grad else ", constant"
+        kind = "" if self.inputs or self.requires_grad else ", constant"
         return f"Tensor({self.numpy()}, dtype={self.dtype}{kind})"
 
     def __float__(self) -> float:
@@ -237,24 +237,24 @@ def no_grad() -> Iterator[None]:
         _building_graph = before
 
 
-def result(data: Array, backend: Backend, *sources: Edge) -> Tensor:
-    """The tensor that an op returns: its value, and an edge to each source that wants a gradient.
+def result(data: Array, backend: Backend, *inputs: Edge) -> Tensor:
+    """The tensor that an op returns: its value, and an edge to each input that wants a gradient.
 
-    An edge is (source, pullback). A pullback gets dL/dy and returns dL/d(source), of the source's
+    An edge is (input, pullback). A pullback gets dL/dy and returns dL/d(input), of the input's
     shape; it must not write onto what it gets, since other pullbacks get the same array. It should
-    hold arrays rather than the result itself, so that the graph is freed with its last user.
+    hold arrays rather than the result itself, so that the graph is freed with its last consumer.
     """
     node = Tensor.__new__(Tensor)
     node.data = data
     node.backend = backend
     node.grad = None
     node.keeps_grad = False
-    for source, _ in sources:
-        if not source.requires_grad:
-            sources = tuple([edge for edge in sources if edge[0].requires_grad])
+    for parent, _ in inputs:
+        if not parent.requires_grad:
+            inputs = tuple([edge for edge in inputs if edge[0].requires_grad])
             break
-    node.sources = sources if _building_graph else ()
-    node.requires_grad = node.sources != ()
+    node.inputs = inputs if _building_graph else ()
+    node.requires_grad = node.inputs != ()
     return node
 
 

@@ -20,7 +20,7 @@ def leaf(value: float = 1.0) -> Tensor:
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), max_size=30))
-def test_every_node_once_and_behind_its_sources(pairs: list[tuple[int, int]]) -> None:
+def test_every_node_once_and_behind_its_inputs(pairs: list[tuple[int, int]]) -> None:
     made = [leaf(2.0), leaf(3.0)]
     for a, b in pairs:
         made.append(ops.maximum(made[a % len(made)], made[b % len(made)]))
@@ -28,9 +28,9 @@ def test_every_node_once_and_behind_its_sources(pairs: list[tuple[int, int]]) ->
     place = {node: i for i, node in enumerate(order)}
     assert len(place) == len(order)
     assert order[-1] is made[-1]
-    assert all(place[source] < place[node] for node in order for source, _ in node.sources)
-    with_users = {source for node in order for source, _ in node.sources}
-    assert with_users | {made[-1]} == set(order)
+    assert all(place[parent] < place[node] for node in order for parent, _ in node.inputs)
+    with_consumers = {parent for node in order for parent, _ in node.inputs}
+    assert with_consumers | {made[-1]} == set(order)
 
 
 def test_the_order_is_layer_by_layer_and_as_written() -> None:

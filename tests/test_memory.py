@@ -56,10 +56,10 @@ def test_the_graph_of_a_step_is_freed_with_its_loss_and_without_the_collector(la
     try:
         outputs = model(X)
         loss = losses.binary_cross_entropy(outputs, y)
-        hidden = outputs.sources[0][0]
+        hidden = outputs.inputs[0][0]
         loss.backward()
         nodes = [weakref.ref(node) for node in (loss, outputs)]
-        if hidden.sources:
+        if hidden.inputs:
             nodes.append(weakref.ref(hidden))
         del hidden, outputs, loss
         assert [node() for node in nodes] == [None] * len(nodes)

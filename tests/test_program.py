@@ -26,16 +26,9 @@ from scratchnet import (
     mlp,
     ops,
 )
+from scratchnet.buffer_reuse import arrays_in, elide_copies, owner, reuse_buffers
 from scratchnet.losses import mean_squared_error
-from scratchnet.program import (
-    RecordedStep,
-    arrays_in,
-    eager,
-    owner,
-    recorded,
-    reuse_dead_buffers,
-    write_directly,
-)
+from scratchnet.program import RecordedStep, eager, recorded
 from scratchnet.tensor import result
 
 BACKEND = get_backend("numpy")
@@ -213,7 +206,7 @@ def test_what_is_copied_and_also_returned_or_read_stays_where_it_is() -> None:
             product = BACKEND.matmul(a, b)
             BACKEND.copy(product, out=target)
         outcome = product if is_outcome else BACKEND.ones((), "float32")
-        assert write_directly(calls, outcome, BACKEND) == calls
+        assert elide_copies(calls, outcome, BACKEND) == calls
 
 
 @pytest.mark.parametrize(
@@ -233,7 +226,7 @@ def test_only_what_reads_each_place_for_itself_writes_onto_what_it_reads(
     with BACKEND.recording() as calls:
         x = BACKEND.add(BACKEND.ones((3, 3), "float32"), 1.0)
         outcome = BACKEND.add(op(x), 1.0)
-    first, *_, last, _ = reuse_dead_buffers(calls, outcome, BACKEND)
+    first, *_, last, _ = reuse_buffers(calls, outcome, BACKEND)
     assert np.shares_memory(first.out, last.out) == may_write_onto_its_input
 
 

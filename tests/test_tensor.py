@@ -142,7 +142,7 @@ def test_each_node_of_2_to_the_60_paths_is_visited_once() -> None:
 
 
 def test_a_long_and_a_short_way_to_one_node_are_added_before_it_is_visited() -> None:
-    """A walk that visits a node when its first user is done sends an incomplete gradient on."""
+    """A walk that visits a node when its first consumer is done sends an incomplete gradient on."""
     x = Tensor(2.0)
     h = x * x
     long_way = h
@@ -189,7 +189,7 @@ def test_a_second_loss_through_a_shared_node_meets_no_stale_gradient() -> None:
 
 @every_op
 def test_gradients_have_memory_of_their_own(op: Callable[..., Tensor]) -> None:
-    """An op may send one array, a view or a broadcast to several sources: each keeps a copy."""
+    """An op may send one array, a view or a broadcast to several inputs: each keeps a copy."""
     a, b = two_tensors()
     middle = (a * 1.0).retain_grad()
     y = op(middle, b).retain_grad()
@@ -270,7 +270,7 @@ def test_no_grad_nests_and_ends_also_after_an_exception() -> None:
 def test_no_grad_remembers_nothing(op: Callable[..., Tensor]) -> None:
     with no_grad():
         y = op(*two_tensors())
-    assert y.sources == () and not y.requires_grad
+    assert y.inputs == () and not y.requires_grad
 
 
 # Memory.
@@ -285,7 +285,7 @@ def test_the_graph_is_freed_without_the_garbage_collector(op: Callable[..., Tens
             y = op(a * 1.0, b)
             if differentiate:
                 y.backward()
-            nodes = [y, *[source for source, _ in y.sources]]
+            nodes = [y, *[parent for parent, _ in y.inputs]]
             watched = [weakref.ref(thing) for node in nodes[:2] for thing in (node, node.data)]
             del y, nodes
             assert [ref() for ref in watched] == [None] * 4
@@ -433,5 +433,5 @@ def test_results_without_axes_are_arrays(seed: int, dtype: str) -> None:
     while nodes:
         node = nodes.pop()
         arrays.append(node.data)
-        nodes += [source for source, _ in node.sources]
+        nodes += [parent for parent, _ in node.inputs]
     assert all(type(array) is np.ndarray and array.dtype == dtype for array in [*arrays, y.grad])

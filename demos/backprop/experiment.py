@@ -276,10 +276,10 @@ def described(
     0 where none reached the tensor.
     """
     value, gradient = tensor.item(), float(tensor.grad.item()) if tensor.grad is not None else 0.0
-    if not tensor.sources:
+    if not tensor.inputs:
         return Node(names[tensor], "leaf", "", "", value, gradient, quotient)
     operation = OPERATIONS[operation_name(tensor)]
-    sources = [source for source, _ in tensor.sources]
+    sources = [source for source, _ in tensor.inputs]
     by_name = dict(zip("ab", (names[source] for source in sources), strict=False))
     by_value = dict(zip("ab", (number(source.item()) for source in sources), strict=False))
     return Node(
@@ -295,10 +295,10 @@ def described(
 
 def edges_of(user: Tensor, names: Mapping[Tensor, str]) -> list[Edge]:
     """The edges from a node to each of its sources, with what goes along them."""
-    if not user.sources or user.grad is None:
+    if not user.inputs or user.grad is None:
         return []
     operation = OPERATIONS[operation_name(user)]
-    sources = dict(zip("ab", (names[source] for source, _ in user.sources), strict=False))
+    sources = dict(zip("ab", (names[source] for source, _ in user.inputs), strict=False))
     one = user.backend.ones(user.shape, user.dtype)
     return [
         Edge(
@@ -310,7 +310,7 @@ def edges_of(user: Tensor, names: Mapping[Tensor, str]) -> list[Edge]:
             float(user.grad.item()),
             float(pullback(user.grad).item()),
         )
-        for (source, pullback), formula in zip(user.sources, operation.derivatives, strict=True)
+        for (source, pullback), formula in zip(user.inputs, operation.derivatives, strict=True)
     ]
 
 
