@@ -1,0 +1,19 @@
+"""A recorded step as one compiled function.
+
+    classify   which calls compute point by point, which sum over the points, which do neither
+    phases     what one loop over tiles of points can hold
+    fuse       which calls share a loop
+    loops, elementwise, whole, memory, source      the C++ that says so
+    build      the system's compiler, and the cache of what it made
+    step       the function, called for many steps at once
+
+`vectors.h` holds what the source is built on. Sums are added in a fixed order, so that the same
+step gives the same bits each time; they are not the bits of the replayed calls, which add in
+another order and round products and sums apart.
+"""
+
+from scratchnet.backends.compile.arrays import NotCompiled
+from scratchnet.backends.compile.build import NoCompiler, compiler_available, find_compiler
+from scratchnet.backends.compile.step import CompiledStep
+
+__all__ = ["CompiledStep", "NoCompiler", "NotCompiled", "compiler_available", "find_compiler"]

@@ -1,0 +1,419 @@
+"""Each loop as a C++ function: its head, its elementwise calls, and what it stores.
+
+Two loops with the same body, as those of equal layers, become one function, called twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends.compile.arrays import Literal, View
+from scratchnet.backends.compile.classify import Input, Node, Value
+from scratchnet.backends.compile.elementwise import Lowering, Term, vector_type
+from scratchnet.backends.compile.fuse import Loop
+from scratchnet.backends.compile.memory import Memory, Pointer
+
+
+@dataclass
+class Function:
+    """A function in the making: its arguments, named in the order in which they are met."""
+
+    pointers: dict[str, tuple[str, Pointer]] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
+    opening: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    vectors: set[tuple[str, int]] = field(default_factory=set)
+
+    def name(self, pointer: Pointer, writes: bool = False) -> str:
+        """The argument that stands for this pointer."""
+        number = len(self.pointers)
+        letter = chr(ord("a") + number) if number < 8 else f"p{number}"
+        name, _ = self.pointers.setdefault(pointer.text, (letter, pointer))
+        if writes:
+            self.written.add(name)
+        return name
+
+    def vector(self, dtype: Any, lanes: int) -> str:
+        self.vectors.add((str(np.dtype(dtype)), lanes))
+        return vector_type(dtype, lanes)
+
+    @property
+    def parameters(self) -> str:
+        return ", ".join(
+            f"{'' if name in self.written else 'const '}{pointer.c_type}* __restrict__ {name}"
+            for name, pointer in self.pointers.values()
+        )
+
+    @property
+    def arguments(self) -> str:
+        return ", ".join(self.pointers)
+
+    @property
+    def body(self) -> list[str]:
+        return [*self.opening, *self.lines]
+
+
+class Writer:
+    """Writes loops as functions, on what `memory` says of their operands."""
+
+    def __init__(self, memory: Memory, matrices: dict[Any, Pointer], rows: dict[Any, Pointer]) -> None:
+        self.memory, self.matrices, self.rows = memory, matrices, rows
+        self.main = np.dtype(memory.main)
+
+    # Elementwise calls, over points or not.
+
+    def _terms(self, f: Function, lanes: int, at: Any) -> _Terms:
+        return _Terms(f, Lowering(lanes, self.main), self.memory, at)
+
+    def rows_loop(self, loop: Loop, kept: set[Value]) -> Function:
+        """Over (N, width) numbers of the points."""
+        f = Function()
+        if loop.width == 1:
+            self._column(f, loop, kept)
+        else:
+            self._rows(f, loop, kept)
+        return f
+
+    def _column(self, f: Function, loop: Loop, kept: set[Value]) -> None:
+        """One number per point: the vectors run along the points."""
+        lanes = self.memory.target.lanes(self.main)
+        n = self.memory.flat_points
+        vector = f.vector(self.main, lanes)
+        terms = self._terms(f, lanes, lambda width, row: "Full{i}")
+        head = loop.head
+        if head is None:
+            opening, closing = f"for (int64_t i = 0; i < {n}; i += {lanes}) {{", "}"
+        elif head.kind == "product":
+            x, w = self._left(f, head.inputs[0]), f.name(self.matrices[head])
+            terms.set(head, f"n{head.number}")
+            opening = (
+                f"multiply_by_column<{vector}, {n}, {_inner(head)}>({x}, {w}, "
+                f"[&](int i, {vector} n{head.number}) {{"
+            )
+            closing = "});"
+        else:
+            opening, closing = self._reduced_rows(f, head, n, lanes, terms), "}"
+        terms.write(loop.elementwise, kept, head)
+        f.lines = [opening, *("  " + line for line in terms.lines), closing]
+
+    def _reduced_rows(self, f: Function, head: Node, n: int, lanes: int, terms: _Terms) -> str:
+        x = head.inputs[0]
+        width = x.width if isinstance(x, Value) else x.shape[1]  # type: ignore[union-attr]
+        inner = f.vector(self.main, self.memory.target.lanes_of_row(width, self.main))
+        vector = f.vector(self.main, lanes)
+        operation, neutral = {
+            "sum": ("Add", "0"), "max": ("Max", "-INFINITY"), "min": ("Min", "INFINITY"),
+        }[head.name]  # fmt: skip
+        pointer = self._points(x)
+        name = f.name(pointer)
+        terms.set(head, f"n{head.number}")
+        call = f"reduce<{operation}, {inner}, {pointer.c_type}>({name} + (i + r) * {pointer.row}, {width}, {neutral})"
+        terms.lines.append(f"{vector} n{head.number};")
+        terms.lines.append(f"for (int r = 0; r < {lanes}; r++) n{head.number}[r] = {call};")
+        return f"for (int64_t i = 0; i < {n}; i += {lanes}) {{"
+
+    def _rows(self, f: Function, loop: Loop, kept: set[Value]) -> None:
+        """Rows of several numbers: the vectors run along each row."""
+        width = loop.width
+        row, lanes = self.memory.row_of(width), self.memory.target.lanes_of_row(width, self.main)
+        head, nodes = loop.head, loop.elementwise
+        if head is None and not _has_rows(nodes, width):
+            # The same for every entry, so that rows need not be told apart.
+            lanes = self.memory.target.lanes(self.main)
+            terms = self._terms(f, lanes, lambda width, row: "Full{i}")
+            terms.write(nodes, kept, None)
+            opening = f"for (int64_t i = 0; i < {self.memory.tile * row}; i += {lanes}) {{"
+            f.vector(self.main, lanes)
+            f.lines = [opening, *("  " + line for line in terms.lines), "}"]
+            return
+        vector = f.vector(self.main, lanes)
+        terms = self._terms(f, lanes, lambda width, row: f"Full{{i * {row} + j}}")
+        terms.row_pointers = self.rows
+        if head is None:
+            terms.write(nodes, kept, None)
+            f.lines = [
+                f"for (int64_t i = 0; i < {self.memory.tile}; i++)",
+                f"  for (int64_t j = 0; j < {row}; j += {lanes}) {{",
+                *("    " + line for line in terms.lines),
+                "  }",
+            ]
+            return
+        rows, columns = self.block(row // lanes)
+        start = f"{vector}{{}}"
+        if (bias := _bias(head, nodes)) is not None:
+            nodes = [each for each in nodes if each is not bias[0]]
+            start = f"load<{vector}>({f.name(terms.row(bias[1]))}, Full{{j}})"
+            terms.set(bias[0], f"n{bias[0].number}")
+            first = bias[0]
+        else:
+            terms.set(head, f"n{head.number}")
+            first = head
+        x, w = self._left(f, head.inputs[0]), f.name(self.matrices[head])
+        terms.write(nodes, kept, first)
+        f.lines = [
+            f"multiply<{vector}, {self.memory.tile}, {_inner(head)}, {row}, {rows}, {columns}>("
+            f"{x}, {w}, {self.matrices[head].row or row}, [&](int j) {{ return {start}; }},",
+            f"  [&](int64_t i, int64_t j, {vector} n{first.number}) {{",
+            *("    " + line for line in terms.lines),
+            "});",
+        ]
+
+    def block(self, vectors: int) -> tuple[int, int]:
+        """Rows and vectors of a product's block that fit the registers."""
+        many = self.memory.target.registers >= 32
+        columns = 2 if vectors % 2 == 0 else 1
+        return (8 if many else 4), columns
+
+    def _points(self, each: Input) -> Pointer:
+        """The present tile's rows of a value or of an array of the points."""
+        if isinstance(each, Value):
+            return self.memory.value(each)
+        assert isinstance(each, View)
+        if self.memory.has_copy(each):
+            return self.memory.value(each)
+        return self.memory.tile_of_array(each)
+
+    def _left(self, f: Function, x: Input) -> str:
+        pointer = self._points(x)
+        return f"{f.name(pointer)}, {pointer.row}"
+
+    def flat_loop(self, loop: Loop, is_needed: Any) -> Function:
+        """Over entries without points. `is_needed(view)` says whether another loop reads them."""
+        f = Function()
+        lanes = self.memory.target.lanes(self.main)
+        f.vector(self.main, lanes)
+        terms = self._terms(f, lanes, lambda width, row: "at")
+        terms.write_flat(loop.nodes, is_needed)
+        if loop.width == 1:
+            f.lines = ["const Part at{0, 1};", *terms.lines]
+        else:
+            f.lines = [
+                f"each<{lanes}>({loop.width}, [&](auto at) {{",
+                *("  " + line for line in terms.lines),
+                "});",
+            ]
+        return f
+
+    # Calls that are a loop of their own.
+
+    def gradient(self, node: Node, out: Pointer) -> Function:
+        """The sum over the points of x_i^T dy_i; where dy is a column, of dy_i x_i as a row."""
+        f = Function()
+        x, dy = node.inputs
+        height, width = node.call.inputs[0].shape[-2], node.call.inputs[1].shape[-1]
+        if width == 1 and height > 1:
+            x, dy, height, width = dy, x, width, height
+        row, lanes = self.memory.row_of(width), self.memory.target.lanes_of_row(width, self.main)
+        if width == 1:
+            self._dot(f, x, dy, out)
+            return f
+        rows, columns = self.block(row // lanes)
+        rows = min(rows, height)
+        vector = f.vector(self.main, lanes)
+        a, b = self._left(f, x), self._left(f, dy)
+        f.lines = [
+            f"add_outer<{vector}, {height}, {row}, {rows}, {columns}>"
+            f"({a}, {b}, rows, {f.name(out, writes=True)});"
+        ]
+        return f
+
+    def _dot(self, f: Function, x: Input, dy: Input, out: Pointer) -> None:
+        vector = f.vector(self.main, self.memory.target.lanes(self.main))
+        a, b = self._points(x), self._points(dy)
+        f.lines = [
+            f"*{f.name(out, writes=True)} += dot<{vector}>"
+            f"({f.name(a)}, {a.row}, {f.name(b)}, {b.row}, rows);"
+        ]
+
+    def column_sums(self, node: Node, out: Pointer) -> Function:
+        f = Function()
+        x = node.inputs[0]
+        pointer = self._points(x)
+        width = node.out.size
+        name, to = f.name(pointer), f.name(out, writes=True)
+        if width == 1:
+            vector = f.vector(self.main, self.memory.target.lanes(self.main))
+            f.lines = [f"*{to} += sum_of_all<{vector}, 1>({name}, {pointer.row}, rows);"]
+            return f
+        lanes = self.memory.target.lanes_of_row(width, self.main)
+        vector = f.vector(self.main, lanes)
+        f.lines = [
+            f"add_rows<{vector}, {self.memory.row_of(width)}>({name}, {pointer.row}, rows, {to});"
+        ]
+        return f
+
+    def total(self, node: Node, out: Pointer) -> Function:
+        f = Function()
+        value = node.values[0]
+        pointer = self.memory.value(value)
+        vector = f.vector(self.main, self.memory.target.lanes(self.main))
+        f.lines = [
+            f"*{f.name(out, writes=True)} += "
+            f"sum_of_all<{vector}, {value.width}>({f.name(pointer)}, {pointer.row}, rows);"
+        ]
+        return f
+
+    def copied_rows(self, source: Pointer, target: Pointer, width: int) -> Function:
+        """The present tile's rows from one place to another, whose rows are further apart."""
+        f = Function()
+        a, b = f.name(source), f.name(target, writes=True)
+        f.lines = [f"copy_rows<{width}>({a}, {source.row}, {b}, {target.row}, rows);"]
+        return f
+
+    def taken_rows(self, node: Node) -> Function:
+        f = Function()
+        source, index = node.inputs
+        assert isinstance(source, View) and isinstance(index, View) and node.value is not None
+        rows, target = self._points(index), self.memory.value(node.value)
+        a, b = f.name(self.memory.array(source)), f.name(rows)
+        c = f.name(target, writes=True)
+        f.lines = [
+            f"take_rows<{node.value.width}>({a}, {source.shape[0]}, {b}, {rows.row}, {c}, {target.row}, rows);"
+        ]
+        return f
+
+
+def _inner(head: Node) -> int:
+    return int(head.call.inputs[0].shape[-1])
+
+
+def _has_rows(nodes: list[Node], width: int) -> bool:
+    """Whether a row (width,) or a column (N, 1) is among the operands."""
+    for node in nodes:
+        for each in node.inputs:
+            if isinstance(each, Value) and each.width != width:
+                return True
+            if isinstance(each, View) and each.size > 1 and each.shape[-1:] != (width,):
+                return True
+            if isinstance(each, View) and each.points is None and each.size > 1:
+                return True
+    return False
+
+
+def _bias(head: Node, nodes: list[Node]) -> tuple[Node, View] | None:
+    """The call that adds a row to the product and is all that reads it."""
+    if not nodes or nodes[0].name != "add" or head.value is None:
+        return None
+    other = [each for each in nodes[0].inputs if each is not head.value]
+    if head.value.readers != [nodes[0]] or len(other) != 1 or not isinstance(other[0], View):
+        return None
+    bias = other[0]
+    is_row = bias.points is None and bias.size > 1
+    return (nodes[0], bias) if is_row and bias.dtype == head.value.dtype else None
+
+
+class _Terms:
+    """The lines of a loop's body: each operand loaded once, each call one line."""
+
+    def __init__(self, f: Function, lowering: Lowering, memory: Memory, at: Any) -> None:
+        self.f, self.lowering, self.memory, self.at = f, lowering, memory, at
+        self.lines: list[str] = []
+        self.row_pointers: dict[Any, Pointer] = {}
+        self._known: dict[Any, Term] = {}
+
+    def set(self, node: Node, text: str) -> None:
+        assert node.value is not None
+        self._known[node.value] = Term(text, node.out.dtype)
+
+    def row(self, view: View) -> Pointer:
+        return self.row_pointers.get(place_of(view)) or self.memory.array(view)
+
+    def write(self, nodes: list[Node], kept: set[Value], first: Node | None) -> None:
+        """The calls on points; `first` made what they begin with, and may have to be stored too."""
+        for node in ([first] if first else []) + list(nodes):
+            value = node.value
+            assert value is not None
+            if node is not first:
+                self._define(node, [self._operand(each) for each in node.inputs])
+                self._known[value] = Term(f"n{node.number}", node.out.dtype)
+            if value in kept:
+                self._store(self.memory.value(value), self._known[value], value.width)
+
+    def write_flat(self, nodes: list[Node], is_needed: Any) -> None:
+        """The calls on entries without points; of several results for one place the last counts."""
+        last = {place_of(node.out): node for node in nodes}
+        for node in nodes:
+            self._define(node, [self._flat_operand(each, node.out.size) for each in node.inputs])
+            term = Term(f"n{node.number}", node.out.dtype)
+            self._known[place_of(node.out)] = term
+            if last[place_of(node.out)] is node and is_needed(node):
+                self._store(self.memory.array(node.out), term, 1)
+
+    def _define(self, node: Node, terms: list[Term | Literal]) -> None:
+        text = self.lowering.lower(node.name, terms, node.out.dtype)
+        if node.out.dtype == np.bool_:
+            self.lines.append(f"const auto n{node.number} = {text};")
+        else:
+            vector = self.f.vector(node.out.dtype, self.lowering.lanes)
+            self.lines.append(f"const {vector} n{node.number} = {text};")
+
+    def _store(self, pointer: Pointer, term: Term, width: int) -> None:
+        name = self.f.name(pointer, writes=True)
+        text = term.text
+        if term.dtype == np.bool_:
+            text = f"zero_or_one<{self.f.vector(np.bool_, self.lowering.lanes)}>({text})"
+        self.lines.append(f"store({name}, {self.at(width, pointer.row)}, {text});")
+
+    def _load(self, pointer: Pointer, dtype: Any, at: str, name: str) -> Term:
+        vector = self.f.vector(dtype, self.lowering.lanes)
+        text = f"load<{vector}>({self.f.name(pointer)}, {at})"
+        if dtype == np.bool_:
+            self.lines.append(f"const auto {name} = {text} != 0;")
+        else:
+            self.lines.append(f"const {vector} {name} = {text};")
+        return Term(name, dtype)
+
+    def _everywhere(self, pointer: Pointer, dtype: Any, entry: str, name: str, once: bool) -> Term:
+        """One number in every lane."""
+        vector = self.f.vector(dtype, self.lowering.lanes)
+        text = f"all<{vector}>({self.f.name(pointer)}[{entry}])"
+        text += " != 0" if dtype == np.bool_ else ""
+        kind = "auto" if dtype == np.bool_ else vector
+        (self.f.opening if once else self.lines).append(f"const {kind} {name} = {text};")
+        return Term(name, dtype)
+
+    def _fresh(self) -> str:
+        return f"u{len(self._known)}"
+
+    def _operand(self, each: Input) -> Term | Literal:
+        if isinstance(each, Literal):
+            return each
+        key = each if isinstance(each, Value) else place_of(each)
+        if key in self._known:
+            return self._known[key]
+        name = self._fresh()
+        if isinstance(each, View) and each.points is None:
+            if each.size == 1:
+                term = self._everywhere(self.memory.array(each), each.dtype, "0", name, True)
+            else:
+                term = self._load(self.row(each), each.dtype, "Full{j}", name)
+        else:
+            pointer = self.memory.value(each)
+            width = each.width if isinstance(each, Value) else (*each.shape, 1)[1]
+            if width == 1 and "j" in self.at(width, pointer.row):
+                term = self._everywhere(pointer, each.dtype, "i", name, False)
+            else:
+                term = self._load(pointer, each.dtype, self.at(width, pointer.row), name)
+        self._known[key] = term
+        return term
+
+    def _flat_operand(self, each: Input, size: int) -> Term | Literal:
+        if isinstance(each, Literal):
+            return each
+        assert isinstance(each, View)
+        key = place_of(each)
+        if key not in self._known:
+            pointer, name = self.memory.array(each), self._fresh()
+            if each.size == 1 and size > 1:
+                self._known[key] = self._everywhere(pointer, each.dtype, "0", name, True)
+            else:
+                self._known[key] = self._load(pointer, each.dtype, "at", name)
+        return self._known[key]
+
+
+def place_of(view: View) -> Any:
+    """A key that equal entries have in common, whatever the shape of the view."""
+    return id(view.owner), view.offset, view.size, view.is_contiguous or view.strides

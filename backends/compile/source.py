@@ -1,0 +1,363 @@
+"""Fourth stage: the phases as one C++ function that trains each network for many steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends.compile.arrays import NotCompiled, View, owner_of
+from scratchnet.backends.compile.classify import (
+    ELEMENTWISE,
+    OVER_POINTS,
+    Classified,
+    Node,
+    Value,
+)
+from scratchnet.backends.compile.elementwise import vector_type
+from scratchnet.backends.compile.fuse import Loop, kept_values, loops_between, loops_over_points
+from scratchnet.backends.compile.loops import Function, Writer, place_of
+from scratchnet.backends.compile.memory import Memory, Pointer, Target
+from scratchnet.backends.compile.phases import Phase, in_phases
+from scratchnet.backends.compile.whole import WholeLoops
+from scratchnet.backends.interface import Array, Call
+
+_LEVEL_ONE_CACHE = 40 * 1024
+_SMALLEST_TILE, _LARGEST_TILE = 8, 96
+
+
+@dataclass
+class Program:
+    """The source of a step, and what its function needs to be called."""
+
+    source: str
+    arrays: list[Array]
+    """The arrays it reads and writes, in the order of its first argument."""
+    scratch_bytes: int
+    tile: int
+    phases: list[Phase]
+    loops: list[list[Loop]] = field(default_factory=list)
+
+
+def write_program(calls: Sequence[Call], outcome: Array, target: Target) -> Program:
+    """The C++ of a recorded step. Raises `NotCompiled` where a call has no lowering."""
+    return _Assembly(calls, outcome, target).program()
+
+
+class _Assembly:
+    def __init__(self, calls: Sequence[Call], outcome: Array, target: Target) -> None:
+        self.classified = Classified(calls, outcome)
+        self.outcome = owner_of(outcome)
+        self.nodes = self.classified.nodes
+        self.phases = in_phases(self.nodes)
+        self.main = _float_type(self.nodes)
+        self.loops = [loops_over_points(phase.inside) for phase in self.phases]
+        self.between = [loops_between(phase.before, frozenset(ELEMENTWISE)) for phase in self.phases]
+        points = self.classified.points
+        tile = _tile(points, self._bytes_per_point())
+        self.memory = Memory(target, self.main, points, tile)
+        self.matrices: dict[Any, Pointer] = {}
+        self.rows: dict[Any, Pointer] = {}
+        self.writer = Writer(self.memory, self.matrices, self.rows)
+        self.whole = WholeLoops(self.memory, self.classified.axes)
+        self.functions: dict[tuple[str, ...], str] = {}
+        self.text: list[str] = []
+        self.vectors: set[tuple[str, int]] = set()
+        self.step: list[str] = []
+        self._readers = self._count_accesses()
+
+    def _bytes_per_point(self) -> int:
+        size = 0
+        for loops in self.loops:
+            here = sum(value.width * value.dtype.itemsize for value in kept_values(loops))
+            size = max(size, here)
+        return size
+
+    def _count_accesses(self) -> dict[int, list[Node]]:
+        """For the memory of each array, the nodes that read or write it."""
+        accesses: dict[int, list[Node]] = {}
+        for node in self.nodes:
+            views = [each for each in node.inputs if isinstance(each, View)]
+            for view in (*views, node.out):
+                accesses.setdefault(id(view.owner), []).append(node)
+        return accesses
+
+    def program(self) -> Program:
+        crossing = {
+            node.value
+            for node in self.nodes
+            if node.value and len({node.stage, *(r.stage for r in node.value.readers)}) > 1
+        }
+        for number, phase in enumerate(self.phases):
+            self.step.append(f"// Phase {number + 1}.")
+            for loop in self.between[number]:
+                self._between(loop)
+            if phase.inside:
+                self._tiles(self.loops[number], crossing)
+        return Program(
+            self._source(), self.memory.arrays, self.memory.size, self.memory.tile, self.phases,
+            self.loops,
+        )  # fmt: skip
+
+    # Functions and their calls.
+
+    def _call(self, f: Function, nodes: Sequence[Node], note: str = "") -> str:
+        """A call of the function; one with the same body and arguments is not written again."""
+        self.vectors |= f.vectors
+        numbers = ", ".join(str(node.number) for node in nodes)
+        names = note or ", ".join(dict.fromkeys(node.name for node in nodes))
+        body = [line for line in f.body]
+        renamed = _renumbered(body)
+        key = (f.parameters, *renamed)
+        if key not in self.functions:
+            self.functions[key] = f"loop_{len(self.functions) + 1}"
+            self.text += [
+                f"// {names}",
+                f"static void {self.functions[key]}({f.parameters}, int rows) {{",
+                *("  " + line for line in renamed),
+                "}",
+            ]
+        comment = f"  // {numbers}: {names}" if numbers else f"  // {names}"
+        return f"{self.functions[key]}({f.arguments}, rows);{comment}"
+
+    def _between(self, loop: Loop) -> None:
+        if loop.kind == "flat":
+            inside = set(loop.nodes)
+            f = self.writer.flat_loop(loop, lambda node: self._is_needed(node, inside))
+        else:
+            f = self.whole.loop(loop.nodes[0])
+        self.step.append(self._call(f, loop.nodes))
+
+    def _is_needed(self, node: Node, inside: set[Node]) -> bool:
+        """Whether what a call between the loops makes is read by more than its own loop."""
+        others = set(self._readers[id(node.out.owner)]) - inside
+        made_here = any(each.call.is_new and each.out.owner is node.out.owner for each in inside)
+        return bool(others) or not made_here or node.out.owner is self.outcome
+
+    # One phase's loop over the tiles.
+
+    def _tiles(self, loops: list[Loop], crossing: set[Value]) -> None:
+        memory = self.memory
+        memory.forget_copies()
+        self.rows.clear()
+        kept = kept_values(loops)
+        memory.place_values(loops, kept, crossing)
+        before: list[str] = []
+        after: list[str] = []
+        inside: list[str] = []
+        for loop in loops:
+            self._lay_out(loop, before, inside)
+        for loop in loops:
+            inside.append(self._point_loop(loop, before, after))
+            inside += self._stored(loop)
+        n, tile = memory.points, memory.tile
+        self.step += before
+        if n == tile:
+            self.step += ["{ const int64_t first = 0; const int rows = " + f"{n};"]
+        else:
+            count = str(tile) if n % tile == 0 else f"int(first + {tile} <= {n} ? {tile} : {n} - first)"
+            self.step += [
+                f"for (int64_t first = 0; first < {n}; first += {tile}) {{",
+                f"  const int rows = {count};",
+            ]
+        self.step += ["  " + line for line in inside] + ["}"] + after
+
+    def _lay_out(self, loop: Loop, before: list[str], inside: list[str]) -> None:
+        """What the loop reads from the recording's arrays, where vectors can read it."""
+        head = loop.nodes[0]
+        if head.kind == "product":
+            self._matrix(head, before)
+            self._rows_of(head.inputs[0], inside, needs_padding=False)
+        elif head.kind == "gradient":
+            x, dy = head.inputs
+            wide = x if head.call.inputs[1].shape[-1] == 1 < head.call.inputs[0].shape[-2] else dy
+            self._rows_of(wide, inside, needs_padding=True, all_rows=False)
+        elif head.kind in ("column_sums", "row_reduction"):
+            self._rows_of(head.inputs[0], inside, needs_padding=True)
+        elementwise = loop.elementwise if loop.kind == "rows" else []
+        for node in elementwise:
+            for each in node.inputs:
+                if isinstance(each, View) and each.points is not None:
+                    self._rows_of(each, inside, needs_padding=True, always=True)
+                elif isinstance(each, View) and each.size > 1:
+                    self._row(each, before)
+
+    def _rows_of(
+        self, each: Any, inside: list[str], needs_padding: bool, all_rows: bool = True,
+        always: bool = False,
+    ) -> None:  # fmt: skip
+        """Copy the tile's rows of an array from outside, where they cannot be read in place."""
+        if not isinstance(each, View) or self.memory.has_copy(each):
+            return
+        memory = self.memory
+        width = each.shape[1] if len(each.shape) == 2 else 1
+        padded = memory.row_of(width) == width
+        in_full_tiles = memory.points % memory.flat_points == 0 and memory.tile == memory.flat_points
+        if not always and (padded or not needs_padding) and (in_full_tiles or not all_rows):
+            return
+        source = memory.tile_of_array(each)
+        target = memory.place_copy(each, f"x{len(memory.declared)}")
+        f = self.writer.copied_rows(source, target, width)
+        inside.append(self._call(f, [], "rows of an array from outside"))
+
+    def _matrix(self, head: Node, before: list[str]) -> None:
+        """The matrix of a product: in place where its rows are whole vectors, else a copy."""
+        view, b = head.inputs[1], head.call.inputs[1]
+        assert isinstance(view, View)
+        inner, width = head.call.inputs[0].shape[-1], (b.shape[-1] if b.ndim > 1 else 1)
+        down, along = (s // b.itemsize for s in (b.strides[-2:] if b.ndim > 1 else (*b.strides, 0)))
+        memory, source = self.memory, self.memory.array(view)
+        if width == 1:
+            if inner % memory.target.lanes(self.main) == 0 and down == 1:
+                self.matrices[head] = source
+                return
+            rows, columns, steps, row = 1, inner, (0, down), inner
+            entries = -(-inner // memory.target.lanes(self.main)) * memory.target.lanes(self.main)
+        else:
+            row = memory.row_of(width)
+            if along == 1 and row == width:
+                self.matrices[head] = Pointer(source.text, source.c_type, down)
+                return
+            rows, columns, steps, entries = inner, width, (down, along), inner * row
+        copy = memory.allocate(f"w{head.number}", entries, self.main)
+        self.matrices[head] = copy
+        before.append(
+            f"arrange<{rows}, {columns}>({source.text}, {steps[0]}, {steps[1]}, {copy.text}, {row});"
+            f"  // {head.number}: the matrix, row by row"
+        )
+
+    def _row(self, view: View, before: list[str]) -> None:
+        width, memory = view.size, self.memory
+        stride = view.strides[-1]
+        if place_of(view) in self.rows or (memory.row_of(width) == width and stride == 1):
+            return
+        copy = memory.allocate(f"r{len(memory.declared)}", memory.row_of(width), view.dtype)
+        self.rows[place_of(view)] = copy
+        source = memory.array(view)
+        before.append(
+            f"arrange<1, {width}>({source.text}, 0, {stride}, {copy.text}, 0);  // a row, padded"
+        )
+
+    def _point_loop(self, loop: Loop, before: list[str], after: list[str]) -> str:
+        head = loop.nodes[0]
+        if head.kind in OVER_POINTS:
+            write = getattr(self.writer, head.kind)
+            return self._call(write(head, self._sum(head, before, after)), loop.nodes)
+        if head.kind == "take":
+            return self._call(self.writer.taken_rows(head), loop.nodes)
+        return self._call(self.writer.rows_loop(loop, kept_values([loop])), loop.nodes)
+
+    def _sum(self, node: Node, before: list[str], after: list[str]) -> Pointer:
+        """Where a sum over the points grows: the output itself, or a copy with padded rows."""
+        memory, out = self.memory, self.memory.array(node.out)
+        size = node.out.size
+        if node.kind == "gradient":
+            height, width = node.call.inputs[0].shape[-2], node.call.inputs[1].shape[-1]
+            if width == 1:
+                height, width = 1, height
+        else:
+            height, width = 1, size
+        row = memory.row_of(width)
+        if row == width:
+            before.append(f"memset({out.text}, 0, {size} * sizeof *({out.text}));")
+            return out
+        sums = memory.allocate(f"s{node.number}", height * row, node.out.dtype)
+        before.append(f"memset({sums.text}, 0, {height * row} * sizeof *{sums.text});")
+        after.append(f"arrange<{height}, {width}>({sums.text}, {row}, 1, {out.text}, {width});")
+        return sums
+
+    def _stored(self, loop: Loop) -> list[str]:
+        """Copies of the values that are wanted where the recording had them."""
+        lines = []
+        for node in loop.nodes:
+            if node.value is not None and node.value.is_stored:
+                source = self.memory.value(node.value)
+                target = self.memory.tile_of_array(node.out)
+                f = self.writer.copied_rows(source, target, node.value.width)
+                lines.append(self._call(f, [node], "to the recorded array"))
+        return lines
+
+    # The whole source.
+
+    def _source(self) -> str:
+        memory = self.memory
+        header = Path(__file__).with_name("vectors.h").read_text()
+        names = sorted(self.vectors)
+        lines = [
+            header,
+            *(
+                f"using {vector_type(dtype, lanes)} = vec<{_type(dtype)}, {lanes}>;"
+                for dtype, lanes in names
+            ),
+            "",
+            *self.text,
+            "",
+            "// Each network from `begin` to `end` - 1, for that many steps. Where an argument changes",
+            "// from step to step, its array has the bytes of `step_bytes` for each step.",
+            'extern "C" void run(char* const* arrays, const int64_t* step_bytes, int64_t begin, '
+            "int64_t end,",
+            "                    int64_t steps, char* scratch) {",
+            *("  " + line for line in memory.declared),
+            "  for (int64_t network = begin; network < end; network++)",
+            "    for (int64_t step = 0; step < steps; step++) {",
+            *(f"      {self._array(i)}" for i in range(len(memory.arrays))),
+            "      const int rows = 0;",
+            *("      " + line for line in self.step),
+            "    }",
+            "}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _array(self, number: int) -> str:
+        array, stride = self.memory.arrays[number], self.memory.strides[number]
+        kind = _type(str(array.dtype))
+        move = f" + network * {stride}" if stride else ""
+        return (
+            f"{kind}* const m{number} = ({kind}*)(arrays[{number}] + step * step_bytes[{number}]){move};"
+        )
+
+
+def _type(dtype: str) -> str:
+    from scratchnet.backends.compile.elementwise import c_type
+
+    return c_type(dtype)
+
+
+def _renumbered(lines: list[str]) -> list[str]:
+    """The lines with the numbers n12, n13, ... of their results counted anew: n1, n2, ..."""
+    import re
+
+    names: dict[str, str] = {}
+
+    def rename(match: re.Match[str]) -> str:
+        return names.setdefault(match.group(), f"n{len(names) + 1}")
+
+    return [re.sub(r"\bn\d+\b", rename, line) for line in lines]
+
+
+def _float_type(nodes: Sequence[Node]) -> Any:
+    found = {node.out.dtype for node in nodes if node.name in ("matmul", "column_times_row")}
+    if len(found) != 1 or next(iter(found)).kind != "f":
+        raise NotCompiled(f"products of {', '.join(map(str, found))}")
+    return np.dtype(next(iter(found)))
+
+
+def _tile(points: int, bytes_per_point: int) -> int:
+    """The number of points that go through a phase together.
+
+    Enough to be worth a loop, few enough to stay in the first-level cache, and so many that the
+    last tile is nearly full.
+    """
+    if points <= _SMALLEST_TILE:
+        return _SMALLEST_TILE
+    best, least = _SMALLEST_TILE, float("inf")
+    for tile in range(_SMALLEST_TILE, _LARGEST_TILE + 1, 8):
+        wasted = -(-points // tile) * tile / points
+        spilled = max(1.0, tile * bytes_per_point / _LEVEL_ONE_CACHE) ** 0.25
+        cost = wasted * spilled * (1 + 2 / tile)
+        if cost < least:
+            best, least = tile, cost
+    return best

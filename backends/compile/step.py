@@ -1,0 +1,121 @@
+"""Last stage: a compiled step, and calling it for many steps at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends.compile.arrays import arrays_in, name_of, owner_of
+from scratchnet.backends.compile.build import built, find_compiler
+from scratchnet.backends.compile.memory import ALIGNMENT
+from scratchnet.backends.compile.source import write_program
+from scratchnet.backends.interface import Array, Call
+
+Changing = Sequence[tuple[Array, Any]]
+"""Arrays that the step reads, each with what it holds in each of the steps: (steps, ...)."""
+
+
+class CompiledStep:
+    """A recorded step as a compiled function.
+
+    Made from the calls, the outcome's array and the number of networks that train side by side.
+    Raises `NotCompiled` where a call has no lowering, and `NoCompiler` without a compiler.
+    """
+
+    def __init__(self, calls: Sequence[Call], outcome: Array, networks: int = 1) -> None:
+        self.compiler = find_compiler()
+        self.program = write_program(calls, outcome, self.compiler.target)
+        self._run = built(self.program.source, self.compiler)
+        self._calls = list(calls)  # keeps every array alive
+        self._outcome, self._networks = outcome, networks
+        self._places = {id(array): i for i, array in enumerate(self.program.arrays)}
+        self._addresses = np.array(
+            [array.__array_interface__["data"][0] for array in self.program.arrays], np.int64
+        )
+        self._heights = _indexed_heights(calls)
+        self._scratch: list[Array] = []
+
+    def run(self, steps: int, changing: Changing = (), threads: int = 1) -> Any:
+        """Do so many steps; returns the outcome of each, (steps, *outcome's shape).
+
+        `changing` gives the arrays that the step reads and that differ from step to step. Networks
+        are shared out among `threads`; each is computed in the same way by any of them.
+        """
+        addresses, distances = self._addresses.copy(), np.zeros(len(self._addresses), np.int64)
+        alive = []
+        outcomes = np.empty((steps, *self._outcome.shape), self._outcome.dtype)
+        for array, values in (*changing, (self._outcome, outcomes)):
+            place = self._places.get(id(owner_of(array)))
+            if place is None:
+                continue
+            if values is not outcomes:
+                values = self._stacked(array, values, steps)
+            alive.append(values)
+            offset = array.__array_interface__["data"][0] - self._addresses[place]
+            addresses[place] = values.__array_interface__["data"][0] - offset
+            distances[place] = values.strides[0] if steps else 0
+        self._share_out(addresses, distances, steps, min(threads, self._networks))
+        for array, values in (*changing, (self._outcome, outcomes)):
+            if steps:
+                array[...] = values[-1]
+        return outcomes
+
+    def _stacked(self, array: Array, values: Any, steps: int) -> Array:
+        """`values` as (steps, *array.shape) in memory, with indices that the compiled code trusts."""
+        stacked = np.ascontiguousarray(values, array.dtype)
+        height = self._heights.get(id(owner_of(array)))
+        if height is not None and stacked.size:
+            if not (-height <= stacked.min() and stacked.max() < height):
+                raise IndexError(f"an index out of range for {height} rows")
+        return stacked.reshape(steps, *array.shape)
+
+    def _share_out(self, addresses: Array, distances: Array, steps: int, threads: int) -> None:
+        while len(self._scratch) < threads:
+            block = np.zeros(self.program.scratch_bytes + 4096 + ALIGNMENT, np.uint8)
+            self._scratch.append(block)
+        bounds = [i * self._networks // threads for i in range(threads + 1)]
+
+        def part(i: int) -> None:
+            start = self._scratch[i].__array_interface__["data"][0]
+            self._run(
+                addresses.__array_interface__["data"][0],
+                distances.__array_interface__["data"][0],
+                bounds[i],
+                bounds[i + 1],
+                steps,
+                -(-start // ALIGNMENT) * ALIGNMENT,
+            )
+
+        if threads == 1:
+            part(0)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(part, range(threads)))
+
+
+def _indexed_heights(calls: Sequence[Call]) -> dict[int, int]:
+    """For each array of indices that `take` reads, the rows that there are to take from."""
+    heights: dict[int, int] = {}
+    for call in calls:
+        if name_of(call) == "take":
+            x, index = call.inputs
+            indices = arrays_in(index)
+            for number, each in enumerate(indices):
+                axis = number if isinstance(index, tuple) else 0
+                key = id(owner_of(each))
+                heights[key] = min(heights.get(key, x.shape[axis]), x.shape[axis])
+    return heights
+
+
+def default_threads() -> int:
+    """The threads that BLAS was told to use, or all cores of this process."""
+    told = os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS")
+    if told and told.isdigit():
+        return max(1, int(told))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
