@@ -84,7 +84,9 @@ def _find(wanted: str) -> Compiler:
         # The macros that the compiler defines for this processor, such as __AVX512F__.
         features = _output(path, *flags, "-dM", "-E", "-x", "c++", os.devnull)
     except (OSError, subprocess.SubprocessError, IndexError) as error:
-        raise NoCompiler(f"the C++ compiler {path} does not run ({error}): install {package}") from None
+        raise NoCompiler(
+            f"the C++ compiler {path} does not run ({error}): install {package}"
+        ) from None
     return Compiler(path, version, flags, features, _target(features))
 
 

@@ -143,4 +143,3 @@ def kept_values(loops: Sequence[Loop]) -> set[Value]:
             if value and (value.is_stored or any(place.get(r) is not loop for r in value.readers)):
                 kept.add(value)
     return kept
-

@@ -59,7 +59,9 @@ class Function:
 class Writer:
     """Writes loops as functions, on what `memory` says of their operands."""
 
-    def __init__(self, memory: Memory, matrices: dict[Any, Pointer], rows: dict[Any, Pointer]) -> None:
+    def __init__(
+        self, memory: Memory, matrices: dict[Any, Pointer], rows: dict[Any, Pointer]
+    ) -> None:
         self.memory, self.matrices, self.rows = memory, matrices, rows
         self.main = np.dtype(memory.main)
 

@@ -111,7 +111,9 @@ class Memory:
     def entries_of_tile(self, width: int) -> int:
         return self.flat_points if width == 1 else self.tile * self.row_of(width)
 
-    def place_values(self, loops: Sequence[Loop], kept: Iterable[Value], crossing: set[Value]) -> None:
+    def place_values(
+        self, loops: Sequence[Loop], kept: Iterable[Value], crossing: set[Value]
+    ) -> None:
         """Give each kept value of a phase a place; one that is read no more gives its place back."""
         kept = set(kept)
         position = {node: i for i, loop in enumerate(loops) for node in loop.nodes}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +56,9 @@ class _Assembly:
         self.phases = in_phases(self.nodes)
         self.main = _float_type(self.nodes)
         self.loops = [loops_over_points(phase.inside) for phase in self.phases]
-        self.between = [loops_between(phase.before, frozenset(ELEMENTWISE)) for phase in self.phases]
+        self.between = [
+            loops_between(phase.before, frozenset(ELEMENTWISE)) for phase in self.phases
+        ]
         points = self.classified.points
         tile = _tile(points, self._bytes_per_point())
         self.memory = Memory(target, self.main, points, tile)
@@ -158,7 +161,9 @@ class _Assembly:
         if n == tile:
             self.step += ["{ const int64_t first = 0; const int rows = " + f"{n};"]
         else:
-            count = str(tile) if n % tile == 0 else f"int(first + {tile} <= {n} ? {tile} : {n} - first)"
+            count = (
+                str(tile) if n % tile == 0 else f"int(first + {tile} <= {n} ? {tile} : {n} - first)"
+            )
             self.step += [
                 f"for (int64_t first = 0; first < {n}; first += {tile}) {{",
                 f"  const int rows = {count};",
@@ -195,7 +200,9 @@ class _Assembly:
         memory = self.memory
         width = each.shape[1] if len(each.shape) == 2 else 1
         padded = memory.row_of(width) == width
-        in_full_tiles = memory.points % memory.flat_points == 0 and memory.tile == memory.flat_points
+        in_full_tiles = (
+            memory.points % memory.flat_points == 0 and memory.tile == memory.flat_points
+        )
         if not always and (padded or not needs_padding) and (in_full_tiles or not all_rows):
             return
         source = memory.tile_of_array(each)
@@ -315,9 +322,7 @@ class _Assembly:
         array, stride = self.memory.arrays[number], self.memory.strides[number]
         kind = _type(str(array.dtype))
         move = f" + network * {stride}" if stride else ""
-        return (
-            f"{kind}* const m{number} = ({kind}*)(arrays[{number}] + step * step_bytes[{number}]){move};"
-        )
+        return f"{kind}* const m{number} = ({kind}*)(arrays[{number}] + step * step_bytes[{number}]){move};"
 
 
 def _type(dtype: str) -> str:
@@ -356,8 +361,8 @@ def _tile(points: int, bytes_per_point: int) -> int:
     best, least = _SMALLEST_TILE, float("inf")
     for tile in range(_SMALLEST_TILE, _LARGEST_TILE + 1, 8):
         wasted = -(-points // tile) * tile / points
-        spilled = max(1.0, tile * bytes_per_point / _LEVEL_ONE_CACHE) ** 0.25
-        cost = wasted * spilled * (1 + 2 / tile)
+        spilled = max(0.0, math.log2(tile * bytes_per_point / _LEVEL_ONE_CACHE))
+        cost = wasted * (1 + 6 / tile) * (1 + 0.1 * spilled)
         if cost < least:
             best, least = tile, cost
     return best

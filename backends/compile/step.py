@@ -117,5 +117,3 @@ def default_threads() -> int:
     if told and told.isdigit():
         return max(1, int(told))
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-
-

@@ -51,10 +51,13 @@ class WholeLoops:
         ]
         return f"{f.name(self.memory.array(view), writes)}[{' + '.join(steps) or '0'}]"
 
-    def _nest(self, f: Function, shape: Sequence[int], lines: list[str], prefix: str = "i") -> list[str]:
+    def _nest(
+        self, f: Function, shape: Sequence[int], lines: list[str], prefix: str = "i"
+    ) -> list[str]:
         """The lines inside a loop for each axis; gives the names of the counters to `lines`."""
         opened = [
-            "  " * depth + f"for (int64_t {prefix}{depth} = 0; {prefix}{depth} < {n}; {prefix}{depth}++)"
+            "  " * depth
+            + f"for (int64_t {prefix}{depth} = 0; {prefix}{depth} < {n}; {prefix}{depth}++)"
             for depth, n in enumerate(shape)
         ]
         inner = "  " * len(shape)
@@ -214,5 +217,7 @@ class WholeLoops:
         f.lines = self._nest(f, out.shape, [f"{self._place(f, out, zeros, True)} = 0;"])
         names, depth = self._counters(view.shape), len(rows.shape)
         row = self._row_number(f, rows, names[:depth], out.shape[0])
-        line = f"{self._place(f, out, [row, *names[depth:]], True)} += {self._place(f, view, names)};"
+        line = (
+            f"{self._place(f, out, [row, *names[depth:]], True)} += {self._place(f, view, names)};"
+        )
         f.lines += self._nest(f, view.shape, [line])

@@ -1,0 +1,83 @@
+"""A training step recorded, replayed and compiled from the same state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchnet import Model
+from scratchnet.backends.compile import CompiledStep
+from scratchnet.batches import Batches, checked_data
+from scratchnet.losses import get_loss
+from scratchnet.optim import Optimizer, clip_gradients
+
+BOUND = {"float32": 2e-5, "float64": 1e-12}
+"""How far a compiled step may be from a replay, relative to the largest number of an array."""
+
+
+def record(
+    optimizer: Optimizer,
+    X: Any,
+    y: Any,
+    loss: str = "binary_cross_entropy",
+    batch_size: int | None = None,
+    clip_norm: float | None = None,
+) -> tuple[Any, Any, list[Any]]:
+    """The calls of one training step, its loss, and its arguments."""
+    model = optimizer.model
+    compute_loss = get_loss(loss)
+    batches = Batches(model, *checked_data(model, X, y, compute_loss), batch_size)
+    model.train()
+    rows, _ = next(iter(batches))
+    optimizer.prepare()
+    with model.backend.recording() as calls:
+        inputs, targets = batches.select(*rows)
+        value = compute_loss(model(inputs), targets)
+        value.backward()
+        if clip_norm is not None:
+            clip_gradients(model, clip_norm)
+        optimizer.update()
+    return calls, value.data, list(rows)
+
+
+def owner(array: Any) -> Any:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def state_of(calls: Any) -> list[Any]:
+    """The arrays that the calls write and that were there before them."""
+    made = {id(owner(call.out)) for call in calls if call.is_new}
+    found = {id(owner(call.out)): owner(call.out) for call in calls}
+    return [array for key, array in found.items() if key not in made]
+
+
+def replayed(calls: Any, outcome: Any, steps: int) -> Any:
+    losses = []
+    for _ in range(steps):
+        for call in calls:
+            call.kernel(*call.inputs, out=call.out)
+        losses.append(np.array(outcome))
+    return np.array(losses)
+
+
+def compare(model: Model, calls: Any, outcome: Any, steps: int = 2, **tolerances: float) -> None:
+    """Raise `AssertionError` where a compiled step and a replay part by more than the bound."""
+    state = state_of(calls)
+    before = [array.copy() for array in state]
+    want_losses = replayed(calls, outcome, steps)
+    want = [array.copy() for array in state]
+    for array, numbers in zip(state, before, strict=True):
+        array[...] = numbers
+    step = CompiledStep(calls, outcome, model.ensemble or 1)
+    losses = step.run(steps)
+    bound = tolerances.get(model.dtype, BOUND[model.dtype])
+    np.testing.assert_allclose(losses, want_losses, rtol=bound, atol=bound)
+    for array, numbers in zip(state, want, strict=True):
+        if array.dtype.kind != "f":
+            np.testing.assert_array_equal(array, numbers)
+            continue
+        largest = np.abs(numbers).max(initial=0)
+        np.testing.assert_allclose(array, numbers, rtol=0, atol=bound * max(largest, 1e-3))
