@@ -112,7 +112,10 @@ class Writer:
         pointer = self._points(x)
         name = f.name(pointer)
         terms.set(head, f"n{head.number}")
-        call = f"reduce<{operation}, {inner}, {pointer.c_type}>({name} + (i + r) * {pointer.row}, {width}, {neutral})"
+        call = (
+            f"reduce<{operation}, {inner}, {pointer.c_type}>"
+            f"({name} + (i + r) * {pointer.row}, {width}, {neutral})"
+        )
         terms.lines.append(f"{vector} n{head.number};")
         terms.lines.append(f"for (int r = 0; r < {lanes}; r++) n{head.number}[r] = {call};")
         return f"for (int64_t i = 0; i < {n}; i += {lanes}) {{"
@@ -273,7 +276,8 @@ class Writer:
         a, b = f.name(self.memory.array(source)), f.name(rows)
         c = f.name(target, writes=True)
         f.lines = [
-            f"take_rows<{node.value.width}>({a}, {source.shape[0]}, {b}, {rows.row}, {c}, {target.row}, rows);"
+            f"take_rows<{node.value.width}>"
+            f"({a}, {source.shape[0]}, {b}, {rows.row}, {c}, {target.row}, rows);"
         ]
         return f
 

@@ -114,7 +114,7 @@ class Memory:
     def place_values(
         self, loops: Sequence[Loop], kept: Iterable[Value], crossing: set[Value]
     ) -> None:
-        """Give each kept value of a phase a place; one that is read no more gives its place back."""
+        """Give each kept value of a phase a place; one that is read no more gives it back."""
         kept = set(kept)
         position = {node: i for i, loop in enumerate(loops) for node in loop.nodes}
         free: dict[tuple[int, str], list[Pointer]] = {}

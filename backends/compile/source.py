@@ -112,8 +112,7 @@ class _Assembly:
         self.vectors |= f.vectors
         numbers = ", ".join(str(node.number) for node in nodes)
         names = note or ", ".join(dict.fromkeys(node.name for node in nodes))
-        body = [line for line in f.body]
-        renamed = _renumbered(body)
+        renamed = _renumbered(f.body)
         key = (f.parameters, *renamed)
         if key not in self.functions:
             self.functions[key] = f"loop_{len(self.functions) + 1}"
@@ -232,7 +231,8 @@ class _Assembly:
         copy = memory.allocate(f"w{head.number}", entries, self.main)
         self.matrices[head] = copy
         before.append(
-            f"arrange<{rows}, {columns}>({source.text}, {steps[0]}, {steps[1]}, {copy.text}, {row});"
+            f"arrange<{rows}, {columns}>"
+            f"({source.text}, {steps[0]}, {steps[1]}, {copy.text}, {row});"
             f"  // {head.number}: the matrix, row by row"
         )
 
@@ -302,8 +302,8 @@ class _Assembly:
             "",
             *self.text,
             "",
-            "// Each network from `begin` to `end` - 1, for that many steps. Where an argument changes",
-            "// from step to step, its array has the bytes of `step_bytes` for each step.",
+            "// Each network from `begin` to `end` - 1, for that many steps. An array that changes",
+            "// from step to step has `step_bytes` for each of them.",
             'extern "C" void run(char* const* arrays, const int64_t* step_bytes, int64_t begin, '
             "int64_t end,",
             "                    int64_t steps, char* scratch) {",
@@ -322,7 +322,8 @@ class _Assembly:
         array, stride = self.memory.arrays[number], self.memory.strides[number]
         kind = _type(str(array.dtype))
         move = f" + network * {stride}" if stride else ""
-        return f"{kind}* const m{number} = ({kind}*)(arrays[{number}] + step * step_bytes[{number}]){move};"
+        place = f"arrays[{number}] + step * step_bytes[{number}]"
+        return f"{kind}* const m{number} = ({kind}*)({place}){move};"
 
 
 def _type(dtype: str) -> str:

@@ -65,7 +65,7 @@ class CompiledStep:
         return outcomes
 
     def _stacked(self, array: Array, values: Any, steps: int) -> Array:
-        """`values` as (steps, *array.shape) in memory, with indices that the compiled code trusts."""
+        """`values` as (steps, *array.shape); the code trusts indices, so they are checked."""
         stacked = np.ascontiguousarray(values, array.dtype)
         height = self._heights.get(id(owner_of(array)))
         if height is not None and stacked.size:

@@ -1,4 +1,4 @@
-"""A compiled step leaves what a replay leaves, within the bound, for each kind of layer and loss."""
+"""A compiled step leaves what a replay leaves, within the bound, for each layer and loss."""
 
 from __future__ import annotations
 
