@@ -14,6 +14,7 @@ import numpy as np
 from scratchnet.backends import Array, InputError
 from scratchnet.backends.errors import positive_whole, whole_number
 from scratchnet.batches import Batches, checked_data
+from scratchnet.compiled_step import CompiledTraining, require_compiler
 from scratchnet.losses import Loss, get_loss
 from scratchnet.model import Model, evaluating
 from scratchnet.optim import Adam, Optimizer, clip_gradients
@@ -79,6 +80,7 @@ def fit(
     patience: int | None = None,
     callbacks: Sequence[Callback] = (),
     record: bool = True,
+    compile: bool = False,
     first_epoch: int = 0,
 ) -> History:
     """Train `model` on X (N, inputs) and targets y, in place; the loss says which y it takes.
@@ -91,7 +93,10 @@ def fit(
     with a warning that names the epoch and the layer; it does not disturb the others, and training
     ends when all have diverged. With `record` a step runs as Python twice and is replayed from then
     on, which gives the same bits faster; a loss or layer that computes outside the backend needs
-    record=False. `first_epoch` > 0 goes on with a training that has done so many of the `epochs`,
+    record=False. With `compile` a step is one function made by the system's C++ compiler, and on
+    the whole set many steps are one call; its bits are not those of a replay, but the same on every
+    run, and for a network alone and in an ensemble. `first_epoch` > 0 goes on with a training that
+    has done so many of the `epochs`,
     in the order of mini-batches that it would have had: see `checkpoint.load_checkpoint`. Ctrl-C
     ends the training and keeps what was done: see `History.stopped`. The model is left in training
     mode.
@@ -115,6 +120,8 @@ def fit(
         raise InputError("callbacks is a single function: accepted is a list of functions")
     if clip_norm is not None and not clip_norm > 0:
         raise InputError(f"clip_norm is {clip_norm}: accepted are numbers above 0")
+    if compile:
+        require_compiler(optimizer, record)
     batches = Batches(model, *checked_data(model, X, y, compute_loss), batch_size)
     batches.skip(first_epoch)
     held_out = _checked_validation(model, validation, compute_loss)
@@ -124,11 +131,16 @@ def fit(
     losses: list[Any] = []
     validation_losses: list[Any] = []
     start = time.perf_counter()
-    step = TrainingStep(batches, compute_loss, optimizer, clip_norm, record)
+    step = TrainingStep(batches, compute_loss, optimizer, clip_norm, record, compile)
+    whole_set_only = batch_size is None and held_out is None and not callbacks
     model.train()
     # Overflow is no surprise here: every loss is looked at, and reported where it is not finite.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
+            if compile and whole_set_only:
+                first_epoch = _train_at_once(
+                    model, batches, step, history, losses, first_epoch, epochs
+                )
             for epoch in range(first_epoch, epochs):
                 epoch_loss = _train_epoch(model, batches, step, history, epoch)
                 if held_out is not None:
@@ -189,6 +201,7 @@ class TrainingStep:
         optimizer: Optimizer,
         clip_norm: float | None,
         record: bool,
+        compile: bool = False,
     ) -> None:
         model = optimizer.model
         before = model.backend.copy(model.parameter_buffer)
@@ -205,7 +218,9 @@ class TrainingStep:
             return loss
 
         self._prepare = optimizer.prepare
-        self._run = recorded(device_part, model, optimizer) if record else device_part
+        self.compiled = CompiledTraining(device_part, optimizer) if compile else None
+        plain = recorded(device_part, model, optimizer) if record else device_part
+        self._run = self.compiled or plain
         self.parameters_before = before
         """The parameters that gave the loss: the step has changed them when it is looked at."""
 
@@ -221,6 +236,38 @@ def _check_shape(loss: Tensor, model: Model) -> None:
         raise InputError(f"the loss is of type {type(loss).__name__}: needs a Tensor")
     if loss.data.shape != needed:
         raise InputError(f"the loss has shape {loss.shape}: needs {needed}, a number per network")
+
+
+def _train_at_once(
+    model: Model,
+    batches: Batches,
+    step: TrainingStep,
+    history: History,
+    losses: list[Any],
+    first_epoch: int,
+    epochs: int,
+) -> int:
+    """Many epochs on the whole set in each call; returns `epochs`, which leaves none to do.
+
+    After each call the losses are looked at, and where one has just stopped being finite, so far is
+    where the call ended.
+    """
+    assert step.compiled is not None
+    epoch = first_epoch
+    while epoch < epochs:
+        known = {divergence.network for divergence in history.diverged}
+        values = step.compiled.many(min(step.compiled.affordable(), epochs - epoch), known)
+        losses.extend(np.array(values, np.float64))
+        epoch += len(values)
+        if not math.isfinite(values[-1].sum()):
+            after = model.backend.copy(model.parameter_buffer)
+            model.backend.copy(step.parameters_before, out=model.parameter_buffer)
+            _note_divergence(history, model, epoch - 1, values[-1], batches.inputs)
+            if len(history.diverged) == len(model.seeds):
+                history.stopped = "diverged"
+                return epochs
+            model.backend.copy(after, out=model.parameter_buffer)
+    return epochs
 
 
 def _train_epoch(
