@@ -11,7 +11,8 @@ import numpy as np
 
 from scratchnet.backends import Array, InputError
 from scratchnet.optim import Optimizer
-from scratchnet.program import RecordedStep, owner
+from scratchnet.buffer_reuse import owner
+from scratchnet.program import RecordedStep
 from scratchnet.tensor import Tensor, result
 
 LONGEST_CALL = 0.1
@@ -70,8 +71,11 @@ class CompiledTraining:
         They end early with the first step in which a network that is not among the `known` ones has
         a loss that is not finite; its parameters are then as that step left them.
         """
-        entry = self._entry(())
         optimizer = self._optimizer
+        # The arrays that a step reads are there once it was prepared for.
+        optimizer.prepare()
+        optimizer.steps -= 1
+        entry = self._entry(())
         if entry is None:
             optimizer.prepare()
             return self._recorded().numpy()[None]

@@ -1,0 +1,77 @@
+"""fit(compile=True): the losses of a replay within the bound, and the same bits every time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scratchnet import SGD, Adam, fit, mlp
+from scratchnet.backends import InputError
+from scratchnet.backends.compile import compiler_available
+from scratchnet.schedules import cosine
+
+pytestmark = pytest.mark.skipif(compiler_available() is not None, reason="no C++ compiler")
+
+X = np.random.default_rng(0).normal(size=(50, 2))
+Y = (X[:, 0] * X[:, 1] > 0).astype(float)
+
+
+@pytest.mark.parametrize("batch_size", [None, 16])
+def test_losses_of_a_replay(batch_size: int | None) -> None:
+    histories, models = [], []
+    for compile in (False, True):
+        model = mlp([2, 8, 8, 1], dtype="float64", ensemble=2)
+        optimizer = Adam(model, cosine(0.01, steps=30))
+        histories.append(
+            fit(model, X, Y, optimizer=optimizer, epochs=30, batch_size=batch_size, compile=compile)
+        )
+        models.append(model)
+    np.testing.assert_allclose(histories[1].loss, histories[0].loss, rtol=1e-8)
+    np.testing.assert_allclose(
+        models[1].parameter_buffer, models[0].parameter_buffer, rtol=1e-6, atol=1e-9
+    )
+
+
+def test_callbacks_do_not_change_the_bits() -> None:
+    buffers = []
+    for callbacks in ([], [lambda *_: None]):
+        model = mlp([2, 8, 1])
+        history = fit(model, X, Y, epochs=20, callbacks=callbacks, compile=True)
+        assert len(history.loss) == 20
+        buffers.append(model.parameter_buffer.tobytes())
+    assert buffers[0] == buffers[1]
+
+
+def test_a_training_goes_on_with_the_same_bits() -> None:
+    buffers = []
+    for stops in ([20], [7, 20]):
+        model = mlp([2, 8, 1])
+        optimizer, first = SGD(model, 0.1, momentum=0.9), 0
+        for stop in stops:
+            fit(model, X, Y, optimizer=optimizer, epochs=stop, first_epoch=first, compile=True)
+            first = stop
+        buffers.append(model.parameter_buffer.tobytes())
+    assert buffers[0] == buffers[1]
+
+
+def test_divergence_is_found_where_a_replay_finds_it() -> None:
+    found = []
+    for compile in (False, True):
+        model = mlp([2, 8, 1], ensemble=2)
+        rates = [0.1, 1e30]
+        with pytest.warns(RuntimeWarning, match="network 1"):
+            history = fit(model, X, Y, optimizer=SGD(model, rates), epochs=40, compile=compile)
+        found.append([(each.network, each.epoch) for each in history.diverged])
+        assert np.isfinite(history.loss[:, 0]).all()
+    assert found[0] == found[1]
+
+
+def test_compile_needs_a_recording() -> None:
+    with pytest.raises(InputError, match="must be recorded"):
+        fit(mlp([2, 4, 1]), X, Y, compile=True, record=False)
+
+
+def test_without_a_compiler_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(InputError, match="install"):
+        fit(mlp([2, 4, 1]), X, Y, compile=True)
