@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, InputError
-from scratchnet.optim import Optimizer
 from scratchnet.buffer_reuse import owner
+from scratchnet.optim import Optimizer
 from scratchnet.program import RecordedStep
 from scratchnet.tensor import Tensor, result
 
