@@ -12,9 +12,10 @@ import numpy as np
 
 from scratchnet.demos.seeded_data import Data
 from scratchnet.demos.terminal import Advance, no_progress
+from scratchnet.evaluation import accuracy, evaluate_loss
 from scratchnet.model import Model, mlp
 from scratchnet.optim import SGD, Adam, Optimizer
-from scratchnet.training import accuracy, evaluate_loss, fit
+from scratchnet.training import fit
 
 OPTIMIZERS: dict[str, Callable[[Model, float], Optimizer]] = {"sgd": SGD, "adam": Adam}
 OPTIMIZER_NAMES = {"sgd": "gradient descent", "adam": "Adam"}

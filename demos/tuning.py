@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from scratchnet.demos.running import Advance, Row, Run
+from scratchnet.evaluation import accuracy, evaluate_loss
 from scratchnet.model import Model
 from scratchnet.optim import SGD, Adam, AdamW, Optimizer
-from scratchnet.training import accuracy, evaluate_loss, fit
+from scratchnet.training import fit
 
 TUNING_SEEDS = 5
 FIRST_TUNING_SEED = 2**31

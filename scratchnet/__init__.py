@@ -16,6 +16,7 @@ if (_root / "backends" / "interface.py").is_file():
 
 from scratchnet import init, losses, ops
 from scratchnet.backends import Backend, InputError, available_backends, get_backend
+from scratchnet.evaluation import accuracy, evaluate_loss
 from scratchnet.layers import (
     GELU,
     BatchNorm,
@@ -35,7 +36,7 @@ from scratchnet.layers import (
 from scratchnet.model import Model, mlp
 from scratchnet.optim import SGD, Adam, AdamW, clip_gradients
 from scratchnet.tensor import Tensor, no_grad
-from scratchnet.training import History, accuracy, evaluate_loss, fit
+from scratchnet.training import History, fit
 
 __all__ = [
     "GELU",

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, InputError
-from scratchnet.backends.errors import positive_whole, whole_number
+from scratchnet.backends.errors import whole_number
 from scratchnet.batches import Batches, checked_data
 from scratchnet.compiled_step import CompiledTraining, require_compiler
+from scratchnet.early_stopping import EarlyStopping
+from scratchnet.evaluation import mean_loss
 from scratchnet.losses import Loss, get_loss
 from scratchnet.model import Model, evaluating
 from scratchnet.optim import Adam, Optimizer, clip_gradients
@@ -144,7 +146,7 @@ def fit(
             for epoch in range(first_epoch, epochs):
                 epoch_loss = _train_epoch(model, batches, step, history, epoch)
                 if held_out is not None:
-                    validation_loss = _evaluate(model, *held_out, compute_loss)
+                    validation_loss = mean_loss(model, *held_out, compute_loss)
                     stopping.update(epoch, validation_loss)
                     validation_losses.append(validation_loss)
                 # Only now: an interruption before leaves both curves without this epoch.
@@ -316,88 +318,3 @@ def first_nonfinite_layers(model: Model, X: Any) -> list[str]:
                 if found[network] == "the loss":
                     found[network] = f"layer {name}, {layer}"
     return found
-
-
-class EarlyStopping:
-    """For each network the best validation loss so far, when it was, and its numbers then.
-
-    Its numbers are the parameters and the layers' buffers, such as running averages.
-
-    A network is done when its loss has not improved for `patience` epochs; what it does afterwards
-    no longer counts, so that a network stops at the same epoch alone and within an ensemble.
-    """
-
-    def __init__(
-        self, model: Model, patience: int | None, has_validation: bool, first_epoch: int
-    ) -> None:
-        if patience is not None:
-            positive_whole("patience", patience)
-            if not has_validation:
-                raise InputError(f"patience is {patience}: needs validation=(X, y) to watch")
-        self.model = model
-        self.patience = patience
-        networks = len(model.seeds)
-        self.best_loss = np.full(networks, np.inf)
-        self.best_epoch = np.full(networks, first_epoch - 1)
-        self.done = np.zeros(networks, bool)
-        buffers = [each for _, layer in model.root.walk() for each in layer.buffers.values()]
-        self._arrays = [model.parameter_buffer, *buffers] if patience is not None else []
-        self._best = [self._rows(array).copy() for array in self._arrays]
-
-    def _rows(self, array: Array) -> Array:
-        """An array of the model as one row per network."""
-        return array.reshape(len(self.model.seeds), -1)
-
-    def update(self, epoch: int, validation_loss: Any) -> None:
-        """Take note of the losses after this epoch, of shape () or (E,)."""
-        if self.patience is None:
-            return
-        losses = np.atleast_1d(validation_loss)
-        better = (losses < self.best_loss) & ~self.done
-        self.best_loss[better] = losses[better]
-        self.best_epoch[better] = epoch
-        for best, array in zip(self._best, self._arrays, strict=True):
-            best[better] = self._rows(array)[better]
-        self.done |= epoch - self.best_epoch >= self.patience
-
-    @property
-    def all_done(self) -> bool:
-        return bool(self.done.all())
-
-    def restore(self) -> Any:
-        """Put the best numbers back; returns their epochs, of shape () or (E,)."""
-        if self.patience is None:
-            return None
-        for best, array in zip(self._best, self._arrays, strict=True):
-            array[...] = best.reshape(array.shape)
-        self.model.apply_mask()
-        return self.best_epoch if self.model.ensemble else int(self.best_epoch[0])
-
-
-def evaluate_loss(model: Model, X: Any, y: Any, loss: str | Loss) -> Any:
-    """The loss in eval mode, without a graph, as a NumPy array of shape () or (E,).
-
-    Raises `InputError` for the X and y that `fit` refuses.
-    """
-    compute_loss = get_loss(loss)
-    return _evaluate(model, *checked_data(model, X, y, compute_loss), compute_loss)
-
-
-def _evaluate(model: Model, inputs: Tensor, targets: Array, compute_loss: Loss) -> Any:
-    with evaluating(model):
-        return np.array(compute_loss(model(inputs), targets).numpy())
-
-
-def accuracy(model: Model, X: Any, y: Any) -> Any:
-    """The share of samples that are classified as y says, as a NumPy array of shape () or (E,).
-
-    With one output, class 1 is predicted where it is above 0, which serves logits and the outputs
-    0 and 1 of a circuit; with several outputs, the class of the largest. y (N,) holds each
-    sample's class. Raises `InputError` where there are none, or not one for each sample.
-    """
-    logits = model.predict(X)
-    y = np.asarray(y).reshape(-1)
-    if logits.shape[-2] != len(y) or not len(y):
-        raise InputError(f"{len(y)} labels for {logits.shape[-2]} samples")
-    predicted = logits[..., 0] > 0 if logits.shape[-1] == 1 else logits.argmax(axis=-1)
-    return (predicted == y).mean(axis=-1)

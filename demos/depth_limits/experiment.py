@@ -25,11 +25,12 @@ from scratchnet.demos.depth_limits.settings import (
 from scratchnet.demos.seeded_data import Data, load
 from scratchnet.demos.step_times import QUICK_ROUNDS, ROUNDS, step_times
 from scratchnet.demos.terminal import Advance, no_progress
+from scratchnet.evaluation import accuracy, evaluate_loss
 from scratchnet.losses import get_loss
 from scratchnet.model import Model
 from scratchnet.optim import Adam
 from scratchnet.schedules import constant, linear_warmup
-from scratchnet.training import accuracy, evaluate_loss, fit
+from scratchnet.training import fit
 
 LOSS = "binary_cross_entropy"
 

@@ -32,10 +32,11 @@ from scratchnet.demos.fractal.samples import (
 from scratchnet.demos.fractal.settings import Settings
 from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.depth.fractal_distributions import CURVES, empirical_curve, error_lower_bound
+from scratchnet.evaluation import accuracy
 from scratchnet.model import Model, mlp
 from scratchnet.optim import Adam
 from scratchnet.schedules import cosine
-from scratchnet.training import accuracy, fit
+from scratchnet.training import fit
 
 GRID = 120
 FIRST_STEPS, TIMED_STEPS = 3, 12

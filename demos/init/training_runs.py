@@ -16,9 +16,10 @@ import numpy as np
 from scratchnet.datasets import spirals
 from scratchnet.demos.init.settings import RULES, Settings
 from scratchnet.demos.terminal import Advance
+from scratchnet.evaluation import accuracy, evaluate_loss
 from scratchnet.model import mlp
 from scratchnet.optim import SGD
-from scratchnet.training import accuracy, evaluate_loss, fit
+from scratchnet.training import fit
 
 WIDTHS = (2, *[32] * 8, 1)
 POINTS, TURNS, NOISE = 200, 0.75, 0.02

@@ -14,11 +14,12 @@ from scratchnet.demos.lottery.settings import AT_START, VARIANTS, Settings
 from scratchnet.demos.seeded_data import Data, load
 from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.demos.trained_ensembles import build
+from scratchnet.evaluation import accuracy, evaluate_loss
 from scratchnet.lottery import CONTROLS, iterative_pruning
 from scratchnet.model import Model
 from scratchnet.optim import Adam
 from scratchnet.pruning import connection_sensitivity, layer_masks, magnitudes, remaining_weights
-from scratchnet.training import accuracy, evaluate_loss, fit
+from scratchnet.training import fit
 
 
 @dataclass(frozen=True, eq=False)

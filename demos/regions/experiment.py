@@ -15,10 +15,11 @@ from scratchnet.demos.results import environment
 from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.depth.regions import Plane, PlaneRegions, plane_regions
 from scratchnet.depth.sampled_regions import sampled_regions
+from scratchnet.evaluation import accuracy
 from scratchnet.layers import LeakyReLU, Sequential
 from scratchnet.model import Model
 from scratchnet.optim import Adam
-from scratchnet.training import accuracy, fit
+from scratchnet.training import fit
 
 # A seed's data come from streams of their own, beside those that its network draws from.
 TRAINING_DATA, TEST_DATA = 3, 4

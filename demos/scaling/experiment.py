@@ -35,10 +35,11 @@ from scratchnet.demos.scaling.settings import (
 from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.depth.budget import mlp_for_budget
 from scratchnet.depth.scaling import FLOP_PER_PARAMETER_AND_SAMPLE, Fit, fit_power_law
+from scratchnet.evaluation import evaluate_loss
 from scratchnet.model import Model, mlp
 from scratchnet.optim import Adam
 from scratchnet.schedules import cosine
-from scratchnet.training import evaluate_loss, fit
+from scratchnet.training import fit
 
 TRAINING_DATA, TEST_DATA, VALIDATION_DATA = 3, 4, 6
 LOOKS = 16

@@ -15,10 +15,11 @@ from scratchnet.datasets import xor
 from scratchnet.demos.results import environment
 from scratchnet.demos.statistics import wilson_interval
 from scratchnet.demos.terminal import Advance, no_progress
+from scratchnet.evaluation import evaluate_loss
 from scratchnet.layers import Layer, Linear, Threshold
 from scratchnet.model import Model, mlp
 from scratchnet.optim import Adam
-from scratchnet.training import evaluate_loss, fit
+from scratchnet.training import fit
 
 CORNERS, XOR = xor()
 CORNER_NAMES = ("00", "01", "10", "11")
