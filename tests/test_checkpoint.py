@@ -246,12 +246,10 @@ def test_a_failed_save_leaves_the_old_file_whole(
     save_model(path, trained())
     before = path.read_bytes()
 
-    def no_space(self: Path, content: bytes) -> None:
-        with open(self, "wb") as file:
-            file.write(content[: len(content) // 2])
+    def no_space(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", no_space)
+    monkeypatch.setattr(os, "fsync", no_space)
     with pytest.raises(OSError, match="No space") as raised:
         save_model(path, trained(seed=1))
     assert raised.value.filename == str(path)
