@@ -18,15 +18,17 @@ it lies in memory: the same bits come out as if training had never stopped.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scratchnet.backends import Backend, InputError, choose
-from scratchnet.backends.errors import positive_whole
+from scratchnet.backends.errors import positive_whole, whole_number
 from scratchnet.files import write_atomically
+from scratchnet.hyperparameters import hyperparameters, of_network
 from scratchnet.layers import (
     GELU,
     BatchNorm,
@@ -45,6 +47,7 @@ from scratchnet.layers import (
 )
 from scratchnet.model import Model
 from scratchnet.optim import Optimizer
+from scratchnet.tensor import float_type
 
 FORMAT = 1
 STORED_DTYPES = {"float32": "F32", "float64": "F64"}
@@ -76,7 +79,8 @@ def save_model(
         for name, array in model.state_dict(network).items()
         if name.rpartition(".")[2] not in PLACES_IN_MEMORY
     }
-    header = {"format": FORMAT, "dtype": model.dtype, "layers": architecture(model)}
+    layers = [_described(layer, network or 0) for layer in model.layers]
+    header = {"format": FORMAT, "dtype": model.dtype, "layers": layers}
     _write(Path(path), arrays, {"scratchnet": header, "task": dict(task or {})})
 
 
@@ -86,19 +90,26 @@ def load_model(path: str | Path, backend: str | Backend = "auto") -> Model:
     Raises `InputError` where there is no such file, where it is cut off, no safetensors file, or
     written by another program; that one's weights `load_weights` reads into a model.
     """
-    arrays, metadata = _read(Path(path))
-    header = metadata.get("scratchnet")
-    if not isinstance(header, dict):
-        raise InputError(
-            f"{path} does not say which layers it is for: make that model, and read the file with "
-            "load_weights(path, model)"
-        )
-    try:
-        layers = [_layer(each) for each in header["layers"]]
-        model = Model(*layers, dtype=header["dtype"], backend=backend)
-    except (KeyError, TypeError, AttributeError, ValueError, MemoryError) as error:
-        raise InputError(f"{path}: its description of the model cannot be used: {error}") from None
-    _fill(path, model, arrays)
+    with _open(Path(path)) as file:
+        header = file.metadata.get("scratchnet")
+        if not isinstance(header, dict):
+            raise InputError(
+                f"{path} does not say which layers it is for: make that model, and read the file "
+                "with load_weights(path, model)"
+            )
+        try:
+            layers = [_layer(each) for each in header["layers"]]
+            # Before weights are drawn: a small file can describe a model that fills the memory.
+            dtype = float_type("dtype of a model", header["dtype"])
+            _check_fits(path, file, _described_arrays(layers, dtype))
+            model = Model(*layers, dtype=dtype, backend=backend)
+        except UnfitError:
+            raise
+        except UNUSABLE as error:
+            raise InputError(
+                f"{path}: its description of the model cannot be used: {_one_line(error)}"
+            ) from None
+        _fill(path, model, file)
     return model.eval()
 
 
@@ -109,50 +120,83 @@ def load_weights(path: str | Path, model: Model) -> None:
     written by `safetensors.torch.save_file`. Raises `InputError` where it does not fit, and leaves
     the model as it is.
     """
-    _fill(path, model, _read(Path(path))[0])
+    with _open(Path(path)) as file:
+        if model.ensemble is not None:
+            raise InputError(f"{path} holds one network, and the model is an ensemble")
+        _check_fits(path, file, _arrays_of(model))
+        _fill(path, model, file)
 
 
 def load_task(path: str | Path) -> dict[str, Any]:
     """What the model of a file was trained on: the `task` given to `save_model`, or {}."""
-    task = _read(Path(path))[1].get("task")
+    with _open(Path(path)) as file:
+        task = file.metadata.get("task")
     return task if isinstance(task, dict) else {}
 
 
-def _fill(path: str | Path, model: Model, arrays: Mapping[str, Any]) -> None:
-    if model.ensemble is not None:
-        raise InputError(f"{path} holds one network, and the model is an ensemble")
+class UnfitError(InputError):
+    """The arrays of a file are not those of the model."""
+
+
+UNUSABLE = (KeyError, TypeError, AttributeError, ValueError, MemoryError, RecursionError)
+
+
+def _fill(path: str | Path, model: Model, file: File) -> None:
+    """Copy the arrays of a file that fits into the model."""
     turned = _weights_of_linear_layers(model)
     state = model.state_dict()
-    wanted = {
-        name: array.T if name in turned else array
-        for name, array in state.items()
-        if name.rpartition(".")[2] not in PLACES_IN_MEMORY
-    }
-    # PyTorch counts the batches that a BatchNorm has seen; nothing here depends on it.
-    arrays = {
-        name: each for name, each in arrays.items() if not name.endswith("num_batches_tracked")
-    }
-    _check_fits(path, arrays, wanted)
-    for name, array in arrays.items():
-        state[name] = array.T if name in turned else array
+    for name in state:
+        if name in file.arrays:
+            array = file.read(name)
+            state[name] = array.T if name in turned else array
     model.load_state_dict(state)
 
 
-def _check_fits(path: str | Path, arrays: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+Kind = tuple[tuple[int, ...], str]
+"""Shape and dtype of an array."""
+
+
+def _described_arrays(layers: Iterable[Layer], dtype: str) -> dict[str, Kind]:
+    """The arrays in a file of layers that no model has drawn yet, by name."""
+    wanted: dict[str, Kind] = {}
+    for layer_name, layer in Sequential(*layers).walk():
+        shapes = dict(layer.parameter_shapes())
+        if isinstance(layer, Linear):
+            shapes["weight"] = shapes["weight"][::-1]
+        if isinstance(layer, BatchNorm):
+            shapes |= dict.fromkeys(("running_mean", "running_var"), (layer.features,))
+        wanted |= {f"{layer_name}.{name}": (shape, dtype) for name, shape in shapes.items()}
+    return wanted
+
+
+def _arrays_of(model: Model) -> dict[str, Kind]:
+    """The arrays in a file of this model, by name."""
+    turned = _weights_of_linear_layers(model)
+    return {
+        name: (array.shape[::-1] if name in turned else array.shape, str(array.dtype))
+        for name, array in model.state_dict().items()
+        if name.rpartition(".")[2] not in PLACES_IN_MEMORY
+    }
+
+
+def _check_fits(path: str | Path, file: File, wanted: Mapping[str, Kind]) -> None:
     other = f"{path} is from another architecture"
-    if missing := [name for name in wanted if name not in arrays]:
-        raise InputError(f"{other}: it lacks {', '.join(missing)}")
-    if unknown := [name for name in arrays if name not in wanted]:
-        raise InputError(f"{other}: the model has no {', '.join(unknown)}")
-    for name, array in wanted.items():
-        if arrays[name].shape != array.shape:
-            raise InputError(
-                f"{other}: {name} has shape {arrays[name].shape}, the model's {array.shape}"
-            )
-        if arrays[name].dtype != array.dtype:
-            raise InputError(
-                f"{path}: {name} is {arrays[name].dtype}, the model is {array.dtype}; make the "
-                f"model with dtype='{arrays[name].dtype}'"
+    if missing := [name for name in wanted if name not in file.arrays]:
+        raise UnfitError(f"{other}: it lacks {_names(missing)}")
+    # PyTorch counts the batches that a BatchNorm has seen; nothing here depends on it.
+    counts = "num_batches_tracked"
+    if unknown := [
+        each for each in file.arrays if each not in wanted and not each.endswith(counts)
+    ]:
+        raise UnfitError(f"{other}: the model has no {_names(unknown)}")
+    for name, (shape, dtype) in wanted.items():
+        its_shape, its_dtype = file.arrays[name]
+        if its_shape != shape:
+            raise UnfitError(f"{other}: {name} has shape {its_shape}, the model's {shape}")
+        if its_dtype != dtype:
+            raise UnfitError(
+                f"{path}: {name} is {its_dtype}, the model is {dtype}; make the model with "
+                f"dtype='{its_dtype}'"
             )
 
 
@@ -191,33 +235,52 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
     mini-batches; of early stopping (`patience`) nothing is kept. Raises `InputError` for a file
     that cannot be read or is of another model or optimizer, and changes nothing then.
     """
-    arrays, metadata = _read(Path(path))
-    header = metadata.get("checkpoint")
-    if header is None:
-        raise InputError(f"{path} is no checkpoint of a training: a model's file has no optimizer")
-    for name, mine in _description(model, optimizer).items():
-        if header.get(name) != mine:
+    with _open(Path(path)) as file:
+        header = file.metadata.get("checkpoint")
+        if not isinstance(header, dict):
             raise InputError(
-                f"{path} is a checkpoint of another training: its {name} is "
-                f"{_short(header.get(name))}, here it is {_short(mine)}"
+                f"{path} is no checkpoint of a training: a model's file has no optimizer"
             )
-    places = _training_state(model, optimizer)
+        _check_same(path, header, _description(model, optimizer))
+        counts = [
+            whole_number(f"{path}: {name}", header.get(name), 0, LARGEST_COUNT)
+            for name in ("epochs", "steps")
+        ]
+        has_mask = header.get("has_mask")
+        if not isinstance(has_mask, bool):
+            raise InputError(f"{path}: has_mask is {_short(has_mask)}: must be true or false")
+        places = _live_arrays(model, optimizer)
+        wanted = {name: (tuple(each.shape), str(each.dtype)) for name, each in places.items()}
+        if has_mask:
+            wanted["mask"] = wanted["parameters"]
+        if wanted != file.arrays:
+            raise InputError(f"{path}: its arrays are not those that its header says")
+        arrays = {name: file.read(name) for name in wanted}
+    epochs, steps = counts
     mask = arrays.pop("mask", None)
-    places.pop("mask", None)
-    if header["has_mask"] != (mask is not None) or {
-        name: (each.shape, each.dtype) for name, each in places.items()
-    } != {name: (each.shape, each.dtype) for name, each in arrays.items()}:
-        raise InputError(f"{path}: its arrays are not those that its header says")
     if mask is None:
         model.clear_mask()
     else:
         model.set_mask(mask)
     k = model.backend
-    buffers = dict(_live_arrays(model, optimizer))
     for name, array in arrays.items():
-        k.copy(k.asarray(array), out=buffers[name])
-    optimizer.resume(int(header["steps"]))
-    return int(header["epochs"])
+        k.copy(k.asarray(array), out=places[name])
+    optimizer.resume(steps)
+    return epochs
+
+
+LARGEST_COUNT = 2**53
+"""Up to here every whole number is a float, with which an optimizer computes."""
+
+
+def _check_same(path: str | Path, header: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
+    for name, here in mine.items():
+        # As text: 1, 1.0 and true are equal in Python.
+        if json.dumps(header.get(name)) != json.dumps(here):
+            raise InputError(
+                f"{path} is a checkpoint of another training: its {name} is "
+                f"{_short(header.get(name))}, here it is {_short(here)}"
+            )
 
 
 def checkpoints(path: str | Path, optimizer: Optimizer, every: int) -> Callable[..., None]:
@@ -266,6 +329,20 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+NAMES_SHOWN = 6
+
+
+def _names(names: list[str]) -> str:
+    """The first names of a list that comes from a file, on one line."""
+    shown = [_one_line(each) for each in names[:NAMES_SHOWN]]
+    return ", ".join(shown) + (", ..." if len(names) > NAMES_SHOWN else "")
+
+
+def _one_line(message: object) -> str:
+    text = "".join(each if each.isprintable() else " " for each in str(message))
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
 # The architecture, as JSON says it.
 
 FIELDS: dict[str, tuple[type[Layer], tuple[str, ...]]] = {
@@ -286,29 +363,39 @@ BLOCKS: dict[str, type[Layer]] = {"Sequential": Sequential, "Residual": Residual
 def architecture(model: Model) -> list[dict[str, Any]]:
     """The model's layers as dictionaries of plain values, from which they can be made anew.
 
-    Raises `InputError` for a layer of one's own.
+    A number per network is a list. Raises `InputError` for a layer of one's own.
     """
     return [_described(layer) for layer in model.layers]
 
 
-def _described(layer: Layer) -> dict[str, Any]:
+def _described(layer: Layer, network: int | None = None) -> dict[str, Any]:
+    """A layer as a dictionary of plain values, with `network` as that network has it."""
     name = type(layer).__name__
     if isinstance(layer, Bottleneck):
-        inside = [_described(each) for each in layer.children().values()]
+        inside = [_described(each, network) for each in layer.children().values()]
         return {
             "type": name,
-            "width": layer.width,
-            "inner": layer.inner,
+            "width": int(layer.width),
+            "inner": int(layer.inner),
             "activation": next(
                 each for each in inside if each["type"] not in ("Linear", "BatchNorm")
             ),
             "batch_norm": any(each["type"] == "BatchNorm" for each in inside),
         }
     if BLOCKS.get(name) is type(layer):
-        return {"type": name, "layers": [_described(each) for each in layer.children().values()]}
+        inside = [_described(each, network) for each in layer.children().values()]
+        return {"type": name, "layers": inside}
     if name not in FIELDS or FIELDS[name][0] is not type(layer):
         raise InputError(f"{layer} is a layer of your own, which a file cannot describe")
-    return {"type": name} | {field: getattr(layer, field) for field in FIELDS[name][1]}
+    return {"type": name} | {field: _plain(layer, field, network) for field in FIELDS[name][1]}
+
+
+def _plain(layer: Layer, field: str, network: int | None) -> Any:
+    """A setting of a layer as JSON has it: a number per network as a list, or that network's."""
+    value = getattr(layer, field)
+    if network is not None and field in hyperparameters(type(layer)):
+        return of_network(value, network)
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
 def _layer(described: Mapping[str, Any]) -> Layer:
@@ -316,9 +403,12 @@ def _layer(described: Mapping[str, Any]) -> Layer:
     name = settings.pop("type")
     if name == "Bottleneck":
         return Bottleneck(**settings | {"activation": _layer(settings["activation"])})
-    if name in BLOCKS:
+    if isinstance(name, str) and name in BLOCKS:
         return BLOCKS[name](*map(_layer, settings["layers"]))
-    return choose("layer", name, FIELDS)[0](**settings)
+    kind, fields = choose("layer", name, FIELDS)
+    if set(settings) != set(fields):
+        raise InputError(f"a {name} has {_names(list(settings))}: must be {', '.join(fields)}")
+    return kind(**settings)
 
 
 # The file.
@@ -331,12 +421,36 @@ def _write(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, Any]) -
     contiguous = {
         name: np.ascontiguousarray(each).reshape(each.shape) for name, each in arrays.items()
     }
-    content = save(contiguous, {name: json.dumps(each) for name, each in metadata.items()})
-    write_atomically(path, content)
+    try:
+        texts = {name: json.dumps(each) for name, each in metadata.items()}
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: what goes into its header must be JSON: {error}") from None
+    write_atomically(path, save(contiguous, texts))
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """All arrays of a file, and its metadata, each entry from JSON where it is JSON."""
+class File:
+    """An open safetensors file: its header, from which `read` takes one array at a time."""
+
+    def __init__(self, path: Path, file: Any) -> None:
+        self.arrays: dict[str, Kind] = {}
+        self.metadata = {name: _parsed(each) for name, each in (file.metadata() or {}).items()}
+        self._file = file
+        for name in file.keys():
+            stored = file.get_slice(name)
+            if stored.get_dtype() not in READABLE:
+                raise InputError(
+                    f"{path}: {_one_line(name)} is stored as {stored.get_dtype()}; must be "
+                    f"{' or '.join(STORED_DTYPES.values())}"
+                )
+            self.arrays[name] = tuple(stored.get_shape()), READABLE[stored.get_dtype()]
+
+    def read(self, name: str) -> Any:
+        return self._file.get_tensor(name)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[File]:
+    """A file whose header has been read. Raises `InputError` where that cannot be."""
     from safetensors import SafetensorError, safe_open
 
     if path.is_dir():
@@ -345,21 +459,16 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise InputError(f"{path}: no such file")
     try:
         with safe_open(path, framework="np") as file:
-            stored = {name: file.get_slice(name).get_dtype() for name in file.keys()}
-            for name, dtype in stored.items():
-                if dtype not in READABLE:
-                    raise InputError(
-                        f"{path}: {name} is stored as {dtype}; accepted are "
-                        f"{' and '.join(STORED_DTYPES.values())}"
-                    )
-            arrays = {name: file.get_tensor(name) for name in stored}
-            metadata = file.metadata() or {}
+            yield File(path, file)
     except SafetensorError as error:
-        raise InputError(f"{path} is cut off, or no safetensors file ({error})") from None
-    return arrays, {name: _parsed(each) for name, each in metadata.items()}
+        raise InputError(
+            f"{path} is cut off, or no safetensors file ({_one_line(error)})"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {_one_line(error)}") from None
 
 
-READABLE = (*STORED_DTYPES.values(), "U64", "I64")
+READABLE = {each: name for name, each in STORED_DTYPES.items()} | {"U64": "uint64", "I64": "int64"}
 """The dtypes of parameters, of Dropout's counters, and of PyTorch's count of batches."""
 
 

@@ -165,11 +165,18 @@ class GELU(Layer):
         return ops.gelu(x)
 
 
+POSITIVE_NUMBER = Hyperparameter("surrogate_window of Threshold", POSITIVE)
+
+
 class Threshold(Layer):
     """y = 1 where x >= 0, else 0; it can be trained only with a surrogate window, see the op."""
 
     def __init__(self, surrogate_window: float | None = None) -> None:
         super().__init__()
+        if surrogate_window is not None:
+            surrogate_window = POSITIVE_NUMBER.checked(surrogate_window, None)
+            if not isinstance(surrogate_window, float):
+                raise InputError("surrogate_window of Threshold must be one number, or None")
         self.surrogate_window = surrogate_window
 
     def forward(self, x: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from scratchnet.backends import Array, Backend, InputError, get_backend
 from scratchnet.backends.errors import positive_whole, whole_number
@@ -36,7 +37,8 @@ from scratchnet.layers import (
     Sequential,
     get_activation,
 )
-from scratchnet.tensor import FLOAT_TYPES, Tensor, no_grad, result
+from scratchnet.state import check_state
+from scratchnet.tensor import Tensor, float_type, no_grad, result
 
 # Each use of a network's seed draws from a stream of its own.
 INITIALIZATION, DROPOUT, SHUFFLING = 0, 1, 2
@@ -87,7 +89,7 @@ class Model:
         *layers: Layer,
         seed: int | Sequence[int] = 0,
         ensemble: int | None = None,
-        dtype: str = "float32",
+        dtype: DTypeLike = "float32",
         backend: str | Backend = "auto",
     ) -> None:
         """Draw the parameters of `ensemble` networks, or of one (None: no ensemble axis).
@@ -98,13 +100,11 @@ class Model:
         or stands here twice, a negative seed, an ensemble below 1 or a dtype other than float32
         and float64.
         """
-        if dtype not in FLOAT_TYPES:
-            raise InputError(f"dtype {dtype} of a model: accepted are {' and '.join(FLOAT_TYPES)}")
+        self.dtype = float_type("dtype of a model", dtype)
         if ensemble is not None:
             positive_whole("ensemble", ensemble)
         self.root = Sequential(*layers)
         self.backend = get_backend(backend)
-        self.dtype = dtype
         self.ensemble = ensemble
         self.seeds = network_seeds(seed, ensemble)
         self._allocate()
@@ -319,19 +319,12 @@ class Model:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Copy all arrays of `state_dict()` in, in place.
 
-        Raises `InputError`, before anything is changed, for a missing or unknown name or a shape
-        that differs.
+        Raises `InputError`, before anything is changed, for a missing or unknown name, a shape that
+        differs, what is no array of numbers, and for PyTorch's state dict: its weights are (out,
+        in), which a square layer does not show.
         """
         arrays = self._arrays()
-        if missing := [name for name in arrays if name not in state]:
-            raise InputError(f"state dict lacks {', '.join(missing)}")
-        if unknown := [name for name in state if name not in arrays]:
-            raise InputError(f"state dict has unknown {', '.join(unknown)}")
-        for name, array in arrays.items():
-            if np.shape(state[name]) != tuple(array.shape):
-                raise InputError(
-                    f"state dict: {name} has shape {np.shape(state[name])}, needs {array.shape}"
-                )
+        check_state(state, arrays, self.backend)
         # All are converted before the first is written: a failure must leave nothing half-loaded.
         new = {name: self.backend.asarray(state[name], a.dtype) for name, a in arrays.items()}
         for name, array in arrays.items():
@@ -464,7 +457,7 @@ def mlp(
     bias_init: str | Initializer = "zeros",
     seed: int | Sequence[int] = 0,
     ensemble: int | None = None,
-    dtype: str = "float32",
+    dtype: DTypeLike = "float32",
     backend: str | Backend = "auto",
 ) -> Model:
     """A multilayer perceptron: `widths` is (inputs, hidden, ..., hidden, outputs).

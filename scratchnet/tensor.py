@@ -16,12 +16,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from scratchnet.backends import Array, Backend, InputError, get_backend
 
 Pullback = Callable[[Array], Array]
 Edge = tuple["Tensor", Pullback]
 
 FLOAT_TYPES = ("float32", "float64")
+
+
+def float_type(what: str, dtype: Any) -> str:
+    """'float32' or 'float64' for whatever NumPy takes for it; `InputError` for any other dtype."""
+    try:
+        # NumPy reads None as float64.
+        name = "None" if dtype is None else np.dtype(dtype).name
+    except (TypeError, ValueError):
+        name = str(dtype)
+    if name not in FLOAT_TYPES:
+        raise InputError(f"{what} is {str(dtype)[:60]!r}: must be {' or '.join(FLOAT_TYPES)}")
+    return name
 
 
 class Tensor:
@@ -57,8 +71,7 @@ class Tensor:
         if dtype is None:
             given = str(getattr(values, "dtype", "float32"))
             dtype = given if given in FLOAT_TYPES else "float32"
-        if str(dtype) not in FLOAT_TYPES:
-            raise InputError(f"dtype {dtype} of a tensor: accepted are {' and '.join(FLOAT_TYPES)}")
+        dtype = float_type("dtype of a tensor", dtype)
         self.data = self.backend.asarray(values, dtype)
         self.inputs = ()
         self.requires_grad = requires_grad

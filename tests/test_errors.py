@@ -164,7 +164,7 @@ NAMES: dict[str, Case] = {
         lambda: mlp((2, 1), backend="nunpy"),
         ("unknown backend 'nunpy'", "auto", "did you mean 'numpy'?"),
     ),
-    "dtype": (lambda: mlp((2, 1), dtype="float16"), ("float16", "float32 and float64")),
+    "dtype": (lambda: mlp((2, 1), dtype="float16"), ("float16", "must be float32 or float64")),
     "activation far from all": (
         lambda: mlp((2, 3, 1), "qqq"),
         ("unknown activation 'qqq'", "known are relu,"),

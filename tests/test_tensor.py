@@ -395,7 +395,7 @@ def test_float32_unless_the_values_are_float64(values: Any, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["float16", "int64", "nonsense"])
 def test_another_dtype_is_refused_by_its_name(dtype: str) -> None:
-    with pytest.raises(InputError, match=f"{dtype}.*accepted are float32 and float64"):
+    with pytest.raises(InputError, match=f"{dtype}.*must be float32 or float64"):
         Tensor([1.0], dtype)
 
 

@@ -1,0 +1,48 @@
+"""What a state dict must hold before a model takes its arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends import Array, Backend, InputError
+
+
+def check_state(state: Mapping[str, Any], arrays: Mapping[str, Array], backend: Backend) -> None:
+    """Raise `InputError` unless `state` has an array of numbers of the same shape for each array.
+
+    PyTorch's state dict is refused, as far as it can be told: by its tensors or its metadata.
+    """
+    if not isinstance(state, Mapping):
+        raise InputError(f"state dict of type {type(state).__name__}: must be a dictionary")
+    foreign = {type(each).__module__.partition(".")[0] for each in state.values()}
+    if "torch" in foreign or hasattr(state, "_metadata"):
+        raise InputError(
+            "state dict is PyTorch's, whose weights are (out, in): must be one of this engine; "
+            "write it with safetensors.torch.save_file and read it with load_weights"
+        )
+    if missing := [name for name in arrays if name not in state]:
+        raise InputError(f"state dict lacks {', '.join(missing)}")
+    if unknown := [name for name in state if name not in arrays]:
+        raise InputError(f"state dict has unknown {', '.join(unknown)}")
+    for name, array in arrays.items():
+        if not _is_numbers(state[name], backend):
+            raise InputError(
+                f"state dict: {name} of type {type(state[name]).__name__}: must be an array of "
+                "numbers"
+            )
+        if np.shape(state[name]) != tuple(array.shape):
+            raise InputError(
+                f"state dict: {name} has shape {np.shape(state[name])}, needs {array.shape}"
+            )
+
+
+def _is_numbers(values: Any, backend: Backend) -> bool:
+    if isinstance(values, backend.xp.ndarray):
+        return values.dtype.kind in "fiub"
+    try:
+        return np.asarray(values).dtype.kind in "fiub"
+    except (TypeError, ValueError):
+        return False
