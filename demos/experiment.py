@@ -151,13 +151,13 @@ def compiling(choice: str) -> Iterator[None]:
     Raises `InputError` for `on` where that is not available.
     """
     try:
-        from scratchnet.backends import compile as compiler  # type: ignore[attr-defined]
+        from scratchnet.backends.compile import compiling as compiled  # type: ignore[attr-defined]
     except ImportError:
         if choice == "on":
             raise InputError("--compile on: not available here; must be auto or off") from None
         yield
         return
-    with compiler.compiling(choice):
+    with compiled(choice):
         yield
 
 
