@@ -487,6 +487,4 @@ class Backend:
         probability 1 - r (Srivastava et al. 2014, inverted). Both have shape (), or (E, 1, 1) with
         one for each network.
         """
-        return self.multiply(
-            self.greater_equal(self.random_bits(counters, keys), kept_from), scale
-        )
+        return self.multiply(self.greater_equal(self.random_bits(counters, keys), kept_from), scale)

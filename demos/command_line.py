@@ -161,9 +161,10 @@ def load(name: str) -> Any:
 def with_limits(command: Any) -> Any:
     """The command, in which every option that takes a number has a largest one."""
     for option in command.params:
-        largest = {int: LARGEST_WHOLE_NUMBER, float: LARGEST_NUMBER}.get(
-            option.type_descriptor.annotation
-        )
+        kind = option.type_descriptor.annotation
+        largest = {int: LARGEST_WHOLE_NUMBER, float: LARGEST_NUMBER}.get(kind)
+        if kind is float and option.min is None:
+            continue  # the demo holds it against limits of its own
         if largest is not None and option.max is None:
             largest = LARGEST.get(option.opts[-1], largest)
             # The one is what help and errors name, the other what a value is held against.

@@ -222,8 +222,8 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("--rules hee", "unknown name in --rules 'hee': known are he, xavier,"),
         ("--activations relu,gelu", "unknown name in --activations 'gelu'"),
         ("--shapes constant,constant", "--shapes 'constant,constant': each name can stand"),
-        ("--width 1", "--width '1': expected a whole number from 2 to 1000"),
-        ("--seeds 0", "--seeds '0': expected a whole number from 1 to 1000"),
+        ("--width 1", "--width '1': expected a whole number from 2 to 1,000"),
+        ("--seeds 0", "--seeds '0': expected a whole number from 1 to 1,000"),
     ],
 )
 def test_bad_input_is_one_line(

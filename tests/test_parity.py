@@ -322,7 +322,7 @@ def test_sizes_are_learned_in_rising_order() -> None:
         (["--learn-inputs", "1"], ["--learn-inputs", "1", "2 to 14"]),
         (["--learn-inputs", "4,15"], ["--learn-inputs", "15", "2 to 14"]),
         (["--learn-inputs", "4,x"], ["--learn-inputs", "'4,x'", "whole numbers"]),
-        (["--steps", "0"], ["--steps", "'0'", "at least 1"]),
+        (["--steps", "0"], ["--steps", "'0'", "from 1 to"]),
         (["--seeds", "101"], ["--seeds", "101", "at most 100"]),
         (["--backend", "numpi"], ["--backend", "'numpi'", "mean 'numpy'"]),
     ],

@@ -277,8 +277,8 @@ def test_the_command_prints_one_json_object(
         (["--activation", "rleu"], ["--activation", "'rleu'", "mean 'relu'"]),
         (["--activation", "threshold"], ["--activation", "'threshold'", "tanh"]),
         (["--activation", "tanh,tanh"], ["--activation", "tanh,tanh", "once"]),
-        (["--epochs", "0"], ["--epochs", "'0'", "at least 1"]),
-        (["--seeds", "10001"], ["--seeds", "10001", "at most 10000"]),
+        (["--epochs", "0"], ["--epochs", "'0'", "from 1 to"]),
+        (["--seeds", "10001"], ["--seeds", "10001", "to 10,000"]),
         (["--backend", "numpi"], ["--backend", "'numpi'", "mean 'numpy'"]),
     ],
 )
