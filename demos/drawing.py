@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +64,7 @@ def seeds_at(
     enough = min(map(len, samples), default=0) >= FEWEST_SEEDS
     for number, (place, values) in enumerate(zip(places, samples, strict=True)):
         spread = SPREAD * np.linspace(-1, 1, len(values)) if len(values) > 1 else np.zeros(1)
-        alone = {"label": label} if not enough and number == 0 else {}
+        alone: dict[str, Any] = {"label": label} if not enough and number == 0 else {}
         axes.plot(
             place + spread,
             values,
@@ -105,7 +105,7 @@ def percent_axis(axes: Axes, chance: float | None = None, name: str = "test accu
 def learning_rate_figure(
     result: Result,
     title: str,
-    groups: dict[str, Sequence[str]] | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
     score: str = "validation accuracy",
 ) -> Figure:
     """The score of every arm against its learning rate, on its tuning seeds.

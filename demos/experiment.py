@@ -93,7 +93,7 @@ def execute(experiment: Experiment, settings: Any) -> int:
     check_place(settings.out)
     screen = Screen(settings.json)
     announce(experiment, settings, screen)
-    with stopping(), compiling(settings.compile):
+    with stopping():
         result = compute(experiment, settings)
         if not result.rows and result.interrupted:
             raise KeyboardInterrupt
@@ -142,23 +142,6 @@ def stopping() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def compiling(choice: str) -> Iterator[None]:
-    """Decide once, before the first arm, whether recorded steps are compiled.
-
-    Raises `InputError` for `on` where that is not available.
-    """
-    try:
-        from scratchnet.backends.compile import compiling as compiled  # type: ignore[attr-defined]
-    except ImportError:
-        if choice == "on":
-            raise InputError("--compile on: not available here; must be auto or off") from None
-        yield
-        return
-    with compiled(choice):
-        yield
 
 
 def check_place(folder: Path) -> None:

@@ -134,14 +134,17 @@ class Run:
         if self.folder:
             name = re.sub("[^a-z0-9]+", "-", arm.lower())
             path = self.folder / f"{name}-{self.key(arm, facts, seeds, part)}.npz"
-        kept = read(path) if path and self.settings.resume else None
+        kept: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
+        if path and self.settings.resume:
+            kept = read(path)
         if kept is None:
             kept = compute(self.advance)
             if path:
                 write(path, *kept)
         else:
             self.advance(work)
-        row = Row(arm, dict(facts), tuple(seeds), *kept, part=part)
+        measures, arrays = kept
+        row = Row(arm, dict(facts), tuple(seeds), measures, arrays, part)
         self.result.rows.append(row)
         return row
 

@@ -83,9 +83,6 @@ class Common:
         "fp32", "Of the operands of products; all else is float32. NumPy only rounds."
     )
     record: bool = option(True, "Replay recorded training steps: the same bits, faster.")
-    compile: Literal["auto", "on", "off"] = option(
-        "auto", "Compile recorded steps: auto where a compiler is found."
-    )
     seed: int = option(0, "First seed; the same seed gives the same run.", low=0, high=LARGEST_SEED)
     seeds: int = option(10, "Seeds of each arm.", quick=3, low=1, high=MOST_SEEDS)
     quick: bool = option(False, "Fewer arms, one learning rate, no verdicts: a first look.")
@@ -99,7 +96,7 @@ class Common:
     resume: bool = option(False, "Take arms that an earlier run in --out finished from there.")
 
 
-PRESENTATION = ("quick", "out", "json", "csv", "vector", "show", "resume", "compile", "record")
+PRESENTATION = ("quick", "out", "json", "csv", "vector", "show", "resume", "record")
 """Fields that change no number of an arm."""
 
 S = TypeVar("S", bound=Common)

@@ -53,7 +53,7 @@ class Parameter(Tensor):
         super().__init__(0.0, dtype, backend)
         self.reached = False
 
-    @property  # type: ignore[override]
+    @property
     def keeps_grad(self) -> bool:
         """What `backward()` asks of each node that it visits, and nobody else."""
         self.reached = True

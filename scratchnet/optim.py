@@ -70,6 +70,7 @@ class Optimizer(Configured):
 
     learning_rate = LearningRate("learning_rate", NONNEGATIVE)
     weight_decay = Hyperparameter("weight_decay", NONNEGATIVE, absent_at_zero=True)
+    schedule: Value | Schedule
     counters = ("version", "steps", "schedule")
 
     def __init__(self, model: Model, learning_rate: Value | Schedule, weight_decay: Value) -> None:

@@ -298,16 +298,6 @@ def test_memory_is_estimated_before_it_is_taken(tmp_path: Path) -> None:
         execute(greedy, settings)
 
 
-def test_compiling_on_is_refused_where_it_is_not_available(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "scratchnet.backends.compile", None)
-    with mechanism.compiling("auto"), mechanism.compiling("off"):
-        pass
-    with pytest.raises(InputError, match="--compile on"), mechanism.compiling("on"):
-        pass
-
-
 SPIRAL = "--quick --depths 1 --epochs 3 --width 3 --points 20"
 
 

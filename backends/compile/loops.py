@@ -90,7 +90,7 @@ class Writer:
             opening, closing = f"for (int64_t i = 0; i < {n}; i += {lanes}) {{", "}"
         elif head.kind == "product":
             x, w = self._left(f, head.inputs[0]), f.name(self.matrices[head])
-            terms.set(head, f"n{head.number}")
+            terms.name(head, f"n{head.number}")
             opening = (
                 f"multiply_by_column<{vector}, {n}, {_inner(head)}>({x}, {w}, "
                 f"[&](int i, {vector} n{head.number}) {{"
@@ -111,7 +111,7 @@ class Writer:
         }[head.name]  # fmt: skip
         pointer = self._points(x)
         name = f.name(pointer)
-        terms.set(head, f"n{head.number}")
+        terms.name(head, f"n{head.number}")
         call = (
             f"reduce<{operation}, {inner}, {pointer.c_type}>"
             f"({name} + (i + r) * {pointer.row}, {width}, {neutral})"
@@ -151,10 +151,10 @@ class Writer:
         if (bias := _bias(head, nodes)) is not None:
             nodes = [each for each in nodes if each is not bias[0]]
             start = f"load<{vector}>({f.name(terms.row(bias[1]))}, Full{{j}})"
-            terms.set(bias[0], f"n{bias[0].number}")
+            terms.name(bias[0], f"n{bias[0].number}")
             first = bias[0]
         else:
-            terms.set(head, f"n{head.number}")
+            terms.name(head, f"n{head.number}")
             first = head
         x, w = self._left(f, head.inputs[0]), f.name(self.matrices[head])
         terms.write(nodes, kept, first)
@@ -320,7 +320,7 @@ class _Terms:
         self.row_pointers: dict[Any, Pointer] = {}
         self._known: dict[Any, Term] = {}
 
-    def set(self, node: Node, text: str) -> None:
+    def name(self, node: Node, text: str) -> None:
         assert node.value is not None
         self._known[node.value] = Term(text, node.out.dtype)
 
