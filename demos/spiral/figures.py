@@ -58,11 +58,13 @@ def overview(result: Result) -> Figure:
     figure, axes = new_figure(
         len(lines),
         columns + 1,
-        width=2.05 * columns + 4.2,
-        height=2.5 * max(len(lines), 1.4) + 0.4,
+        width=1.75 * columns + 4.2,
+        height=1.85 * max(len(lines), 1.4) + 0.45,
         squeeze=False,
         width_ratios=[1.0] * columns + [1.9],
     )
+    # Square panels leave room beside them, which this layout takes away.
+    figure.set_layout_engine("compressed")
     grid = axes[0, -1].get_gridspec()
     for each in axes[:, -1]:
         each.remove()
