@@ -327,7 +327,7 @@ def test_row_bits_has_the_highest_bit_first() -> None:
         (lambda: parity_circuit("tent", 12), "is 12: accepted are powers of two"),
         (lambda: parity_circuit("tent", 25), "from 1 to 24"),
         (lambda: parity_circuit("cnf", 4), "unknown construction 'cnf'"),
-        (lambda: parity_circuit("tree", 4, "float16"), "dtype float16"),
+        (lambda: parity_circuit("tree", 4, "float16"), "is 'float16': must be float32 or float64"),
         (lambda: dnf([0, 1, 1]), r"shape \(3,\): accepted are 2\^n rows"),
         (lambda: dnf([1]), r"shape \(1,\)"),
         (lambda: dnf([]), r"shape \(0,\)"),
