@@ -38,7 +38,7 @@ extern "C" __global__ void bias_relu(
 
 extern "C" __global__ void relu_backward(const real* dy, const real* y, real* dx, whole n)
 {
-    for_each(i, n) dx[i] = dy[i] * real(y[i] > 0);
+    for_each(i, n) dx[i] = y[i] > 0 ? dy[i] : real(0);
 }
 
 #ifndef lanes

@@ -233,6 +233,15 @@ class Backend:
     def log1p(self, x: Array, out: Out = ...) -> Array:
         return self.run(self.xp.log1p, x, out=out)
 
+    def expm1(self, x: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.expm1, x, out=out)
+
+    def sin(self, x: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.sin, x, out=out)
+
+    def cos(self, x: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.cos, x, out=out)
+
     def tanh(self, x: Array, out: Out = ...) -> Array:
         return self.run(self.xp.tanh, x, out=out)
 
@@ -244,14 +253,26 @@ class Backend:
     def greater_equal(self, a: Array, b: Array, out: Out = ...) -> Array:
         return self.run(self.xp.greater_equal, a, b, out=out)
 
+    def less(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.less, a, b, out=out)
+
     def less_equal(self, a: Array, b: Array, out: Out = ...) -> Array:
         return self.run(self.xp.less_equal, a, b, out=out)
 
     def equal(self, a: Array, b: Array, out: Out = ...) -> Array:
         return self.run(self.xp.equal, a, b, out=out)
 
+    def not_equal(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.not_equal, a, b, out=out)
+
     def logical_and(self, a: Array, b: Array, out: Out = ...) -> Array:
         return self.run(self.xp.logical_and, a, b, out=out)
+
+    def logical_or(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.logical_or, a, b, out=out)
+
+    def logical_not(self, x: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.logical_not, x, out=out)
 
     def where(self, condition: Array, a: Array, b: Array, out: Out = ...) -> Array:
         """a where the condition holds, else b."""
@@ -286,6 +307,26 @@ class Backend:
 
     def _min(self, x: Array, axis: Axis, keepdims: bool, out: Out) -> Array:
         return self.xp.min(x, axis=axis, keepdims=keepdims, out=out)
+
+    def cumsum(self, x: Array, axis: int, out: Out = ...) -> Array:
+        """The sums of the entries up to each one, along an axis."""
+        return self.run(self._cumsum, x, axis, out=out)
+
+    def argmax(self, x: Array, axis: int | None = None, out: Out = ...) -> Array:
+        """Where along the axis, or in the flattened array, the first of the largest entries is."""
+        return self.run(self._argmax, x, axis, out=out)
+
+    def argmin(self, x: Array, axis: int | None = None, out: Out = ...) -> Array:
+        return self.run(self._argmin, x, axis, out=out)
+
+    def _cumsum(self, x: Array, axis: int, out: Out) -> Array:
+        return self._written(self.xp.cumsum(x, axis=axis), out)
+
+    def _argmax(self, x: Array, axis: int | None, out: Out) -> Array:
+        return self._written(self.xp.asarray(self.xp.argmax(x, axis=axis)), out)
+
+    def _argmin(self, x: Array, axis: int | None, out: Out) -> Array:
+        return self._written(self.xp.asarray(self.xp.argmin(x, axis=axis)), out)
 
     def sum_rows(self, x: Array, out: Out = ...) -> Array:
         """(..., N, d) -> (..., d): the sum over the samples."""
@@ -328,13 +369,21 @@ class Backend:
         """y + b for each row of y (N, d) or (E, N, d), written onto y; b is (d,) or (E, 1, d)."""
         return self.add(y, bias, out=y)
 
+    def where_used(self, dy: Array, slope: Array) -> Array:
+        """`slope`, but 1 where dy is 0: 0 times infinity, or 0 / 0, would be NaN."""
+        return self.where(self.equal(dy, 0.0), 1.0, slope)
+
+    def times_slope(self, dy: Array, slope: Array) -> Array:
+        """dy * slope, and 0 where dy is 0, also where the slope is infinite or NaN."""
+        return self.multiply(dy, self.where_used(dy, slope))
+
     def relu(self, x: Array) -> Array:
         """max(0, x)"""
         return self.maximum(x, 0.0)
 
     def relu_backward(self, dy: Array, y: Array) -> Array:
-        """dy * [y > 0], y being relu(x)"""
-        return self.multiply(dy, self.greater(y, 0.0))
+        """dy where y > 0, else 0, also where dy is infinite; y is relu(x)"""
+        return self.where(self.greater(y, 0.0), dy, 0.0)
 
     def sigmoid(self, x: Array) -> Array:
         """1 / (1 + e^-x) as e^min(x,0) / (1 + e^-|x|): no exponent is positive, none overflows."""

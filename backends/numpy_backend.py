@@ -17,7 +17,7 @@ from scratchnet.backends.interface import Array, Axis, Backend, Call, Out
 
 _LARGEST_CACHED_CONSTANT = 2**20
 _SHORT_ROW, _LONG_ROW, _MANY_NUMBERS = 32, 256, 2**14
-_ROW_WORTH_MULTIPLYING = 16
+_PRODUCT_WORTH_PADDING = 1024
 
 
 def keep_freed_memory() -> None:
@@ -51,20 +51,47 @@ def _repeated(bias: Array, rows: int, out: Out) -> Array:
 
 
 def _column_times_row(a: Array, b: Array, out: Out) -> Array:
-    """A product in which nothing is summed; np.matmul does not leave it to BLAS."""
-    if a.ndim == b.ndim == 2 and (out is ... or out.flags.c_contiguous):
-        return np.dot(a, b, out=None if out is ... else out)
-    if b.shape[-1] < _ROW_WORTH_MULTIPLYING:
+    """A product in which nothing is summed, which np.matmul leaves to a slow loop, not to BLAS.
+
+    With a column and a row of zeros more, BLAS takes it. np.dot would too, but leaves out products
+    with 0, so that 0 times infinity is 0, and may give -0 where 0 + -0 is 0.
+    """
+    n, m = a.shape[-2], b.shape[-1]
+    if n * m < _PRODUCT_WORTH_PADDING:
         return np.matmul(a, b, out=out)
-    out = np.multiply(a, b, out=out)
-    # A sum begins at 0, and 0 + -0 is 0.
-    return np.add(out, 0.0, out=out)
+    columns, rows = np.zeros((*a.shape[:-1], 2), a.dtype), np.zeros((*b.shape[:-2], 2, m), b.dtype)
+    columns[..., :1] = a
+    rows[..., :1, :] = b
+    return np.matmul(columns, rows, out=out)
 
 
-def _is_positive(y: Array, out: Out) -> Array:
-    """1.0 where y > 0, else 0.0, in y's dtype."""
-    out = np.empty(y.shape, y.dtype) if out is ... else out
-    np.copyto(out, y > 0.0)
+def _times_slope(dy: Array, slope: Array, out: Out) -> Array:
+    """dy * slope, and 0 where dy is 0; a sum of squares that is finite tells that every slope is.
+
+    That sum, by BLAS, takes a tenth of the time of np.where.
+    """
+    if not math.isfinite(np.vdot(slope, slope)):
+        slope = np.where(np.equal(dy, 0.0), slope.dtype.type(1.0), slope)
+    return np.multiply(dy, slope, out=out)
+
+
+_BITS_AND_ZERO = {
+    np.dtype(real): (np.dtype(bits), np.zeros((), real))
+    for real, bits in ((np.float32, np.int32), (np.float64, np.int64))
+}
+
+
+def _where_positive(dy: Array, y: Array, out: Out) -> Array:
+    """dy where y > 0, else 0.
+
+    The bits of dy, read as a whole number, times 1 or 0. A product of numbers is NaN where dy is
+    infinite, and np.where takes up to ten times as long.
+    """
+    bits, zero = _BITS_AND_ZERO[y.dtype]
+    out = np.empty(np.broadcast_shapes(dy.shape, y.shape), y.dtype) if out is ... else out
+    chosen = out.view(bits)
+    np.copyto(chosen, np.greater(y, zero))
+    np.multiply(chosen, dy.view(bits), chosen)
     return out
 
 
@@ -155,7 +182,7 @@ class NumpyBackend(Backend):
         return np.minimum.reduce(x, axis=axis, keepdims=keepdims, out=out)
 
     def matmul(self, a: Array, b: Array, out: Out = ...) -> Array:
-        """As the interface's; a column times a row takes from half to a fifth of the time."""
+        """As the interface's; a column times a row takes a fifth of np.matmul's time."""
         if min(a.ndim, b.ndim) > 1 and a.shape[-1] == b.shape[-2] == 1:
             return self.run(_column_times_row, a, b, out=out)
         return self.run(np.matmul, a, b, out=out)
@@ -179,9 +206,11 @@ class NumpyBackend(Backend):
         return y
 
     def relu_backward(self, dy: Array, y: Array) -> Array:
-        """dy * [y > 0] with a mask of floats: a mask of booleans is converted in every product."""
-        mask = self.run(_is_positive, y, out=...)
-        return self.multiply(dy, mask, out=mask if dy.shape == mask.shape else ...)
+        """As the interface's, in a quarter of np.where's time."""
+        return self.run(_where_positive, dy, y, out=...)
+
+    def times_slope(self, dy: Array, slope: Array) -> Array:
+        return self.run(_times_slope, dy, slope, out=...)
 
     def relu(self, x: Array) -> Array:
         """max(0, x) with an array of zeros, which NumPy vectorises, a number it does not."""

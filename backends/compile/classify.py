@@ -40,7 +40,7 @@ ELEMENTWISE = {
     *("add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "negative"),
     *("absolute", "sign", "square", "sqrt", "exp", "log", "log1p", "tanh", "greater"),
     *("greater_equal", "less", "less_equal", "equal", "not_equal", "logical_and", "logical_or"),
-    *("logical_not", "where", "positive", "convert", "is_positive"),
+    *("logical_not", "where", "positive", "convert", "where_positive", "times_slope"),
     *("left_shift", "right_shift", "bitwise_or", "bitwise_and", "bitwise_xor", "reciprocal"),
 }
 OTHERS = {"matmul", "column_times_row", "sum", "max", "min", "take", "concatenate", "scatter_add"}

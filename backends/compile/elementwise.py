@@ -122,8 +122,12 @@ class Lowering:
         if name == "where":
             values = [self.as_type(each, out) for each in terms[1:]]
             return f"as_mask<{self.vector(out)}>({self.as_mask(terms[0])}) ? {' : '.join(values)}"
-        if name == "is_positive":
-            return f"zero_or_one<{self.vector(out)}>({self._plain(terms[0])} > 0)"
+        if name == "where_positive":
+            dy, y = (self.as_type(each, out) for each in terms)
+            return f"{y} > 0 ? {dy} : {self.as_type(Literal(0.0), out)}"
+        if name == "times_slope":
+            dy, slope = (self.as_type(each, out) for each in terms)
+            return f"{dy} * ({dy} == 0 ? {self.as_type(Literal(1.0), out)} : {slope})"
         if name in ("positive", "convert"):
             return self.as_mask(terms[0]) if out == np.bool_ else self.as_type(terms[0], out)
         if out.kind != "f" and name not in OPERATORS and name not in ("square", "negative"):

@@ -27,7 +27,9 @@ def leaky_relu(x: Tensor, slope: float | Array = 0.01) -> Tensor:
     slope = slope if isinstance(slope, k.xp.ndarray) else float(slope)
 
     def pullback(dy: Array) -> Array:
-        return unbroadcast(k, k.where(k.greater(data, 0.0), dy, k.multiply(dy, slope)), shape)
+        # A slope of 0 times an infinite dy is 0.
+        below = k.times_slope(k.asarray(slope, dy.dtype), dy)
+        return unbroadcast(k, k.where(k.greater(data, 0.0), dy, below), shape)
 
     return result(k.where(k.greater(data, 0.0), data, k.multiply(data, slope)), k, (x, pullback))
 
@@ -88,8 +90,8 @@ def threshold(x: Tensor, surrogate_window: float | None = None) -> Tensor:
 
     def pullback(dy: Array) -> Array:
         if surrogate_window is None:
-            return k.multiply(dy, 0.0)
-        return k.multiply(dy, k.less_equal(k.absolute(data), surrogate_window))
+            return k.zeros(dy.shape, dy.dtype)
+        return k.where(k.less_equal(k.absolute(data), surrogate_window), dy, 0.0)
 
     fired = k.greater_equal(data, 0.0)
     return result(k.multiply(fired, k.asarray(1.0, data.dtype)), k, (x, pullback))
@@ -108,6 +110,9 @@ def dropout(x: Tensor, rate: float | tuple[Array, Array], counters: Array, keys:
         kept_from = k.asarray(round(float(rate) * 2.0**32), "uint64")
         rate = kept_from, k.asarray(1 / (1 - float(rate)), x.data.dtype)
     mask = k.dropout_mask(counters, keys, *rate)
-    return result(
-        k.multiply(x.data, mask), k, (x, lambda dy: unbroadcast(k, k.multiply(dy, mask), shape))
-    )
+
+    def pullback(dy: Array) -> Array:
+        kept = k.relu_backward(dy, mask)  # dy where the mask is not 0
+        return unbroadcast(k, k.multiply(kept, mask, out=kept), shape)
+
+    return result(k.multiply(x.data, mask), k, (x, pullback))

@@ -57,9 +57,10 @@ def _extreme(x: Tensor, axes: tuple[int, ...], y: Array, keepdims: bool) -> Tens
     kept = tuple(n for i, n in enumerate(data.shape) if i not in axes)
 
     def pullback(dy: Array) -> Array:
-        ties = k.multiply(k.equal(data, y), k.asarray(1.0, data.dtype))
-        share = k.divide(k.reshape(dy, y.shape), k.sum(ties, axis=axes, keepdims=True))
-        return k.multiply(ties, share)
+        is_extreme = k.equal(data, y)
+        ties = k.multiply(is_extreme, k.asarray(1.0, data.dtype))
+        part = k.divide(k.reshape(dy, y.shape), k.sum(ties, axis=axes, keepdims=True))
+        return k.where(is_extreme, part, 0.0)
 
     return result(y if keepdims else k.reshape(y, kept), k, (x, pullback))
 
