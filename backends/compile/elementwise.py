@@ -134,9 +134,6 @@ class Lowering:
             raise NotCompiled(f"{name} of {out}")
         return self._arithmetic(name, terms, out)
 
-    def _plain(self, term: Term | Literal) -> str:
-        return term.text if isinstance(term, Term) else number(term.value, self.main)
-
     def _comparison(self, name: str, terms: list[Term | Literal]) -> str:
         """In the type of the operand that is no number; a mask counts as 0 and 1."""
         dtypes = [each.dtype for each in terms if isinstance(each, Term)]
