@@ -89,8 +89,8 @@ def test_the_sources_compile_without_a_warning(dtype: str, architecture: str) ->
 
 @needs_compiler
 def test_a_typo_is_found() -> None:
-    for wrong in ("dx[i] = dz[i] * real(y[i] > 0)", "dx[i] = dy[i] * real(y[i] > 0"):
-        source = sources()["float32"].replace("dx[i] = dy[i] * real(y[i] > 0)", wrong)
+    for wrong in ("dx[i] = y[i] > 0 ? dz[i] : real(0)", "dx[i] = y[i] > 0 ? dy[i] : real(0"):
+        source = sources()["float32"].replace("dx[i] = y[i] > 0 ? dy[i] : real(0)", wrong)
         assert source != sources()["float32"]
         with pytest.raises(CompileError, match="error"):
             compiled(source, ARCHITECTURES[0])
