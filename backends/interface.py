@@ -253,26 +253,14 @@ class Backend:
     def greater_equal(self, a: Array, b: Array, out: Out = ...) -> Array:
         return self.run(self.xp.greater_equal, a, b, out=out)
 
-    def less(self, a: Array, b: Array, out: Out = ...) -> Array:
-        return self.run(self.xp.less, a, b, out=out)
-
     def less_equal(self, a: Array, b: Array, out: Out = ...) -> Array:
         return self.run(self.xp.less_equal, a, b, out=out)
 
     def equal(self, a: Array, b: Array, out: Out = ...) -> Array:
         return self.run(self.xp.equal, a, b, out=out)
 
-    def not_equal(self, a: Array, b: Array, out: Out = ...) -> Array:
-        return self.run(self.xp.not_equal, a, b, out=out)
-
     def logical_and(self, a: Array, b: Array, out: Out = ...) -> Array:
         return self.run(self.xp.logical_and, a, b, out=out)
-
-    def logical_or(self, a: Array, b: Array, out: Out = ...) -> Array:
-        return self.run(self.xp.logical_or, a, b, out=out)
-
-    def logical_not(self, x: Array, out: Out = ...) -> Array:
-        return self.run(self.xp.logical_not, x, out=out)
 
     def where(self, condition: Array, a: Array, b: Array, out: Out = ...) -> Array:
         """a where the condition holds, else b."""
@@ -307,26 +295,6 @@ class Backend:
 
     def _min(self, x: Array, axis: Axis, keepdims: bool, out: Out) -> Array:
         return self.xp.min(x, axis=axis, keepdims=keepdims, out=out)
-
-    def cumsum(self, x: Array, axis: int, out: Out = ...) -> Array:
-        """The sums of the entries up to each one, along an axis."""
-        return self.run(self._cumsum, x, axis, out=out)
-
-    def argmax(self, x: Array, axis: int | None = None, out: Out = ...) -> Array:
-        """Where along the axis, or in the flattened array, the first of the largest entries is."""
-        return self.run(self._argmax, x, axis, out=out)
-
-    def argmin(self, x: Array, axis: int | None = None, out: Out = ...) -> Array:
-        return self.run(self._argmin, x, axis, out=out)
-
-    def _cumsum(self, x: Array, axis: int, out: Out) -> Array:
-        return self._written(self.xp.cumsum(x, axis=axis), out)
-
-    def _argmax(self, x: Array, axis: int | None, out: Out) -> Array:
-        return self._written(self.xp.asarray(self.xp.argmax(x, axis=axis)), out)
-
-    def _argmin(self, x: Array, axis: int | None, out: Out) -> Array:
-        return self._written(self.xp.asarray(self.xp.argmin(x, axis=axis)), out)
 
     def sum_rows(self, x: Array, out: Out = ...) -> Array:
         """(..., N, d) -> (..., d): the sum over the samples."""

@@ -59,7 +59,7 @@ DEMOS: dict[str, tuple[str, str]] = {
     ),
     "init": (
         "scratchnet.demos.init.command",
-        "How large first weights must be, and what else happens.",
+        "How large initial weights must be, and what else happens.",
     ),
     "depth-limits": (
         "scratchnet.demos.depth_limits.command",

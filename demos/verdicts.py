@@ -88,7 +88,7 @@ def difference(
     test_points: int | None = None,
     unit: str = "points",
 ) -> Contrast:
-    """Supports a claim where `first` is higher, in the mean over the seeds that both share.
+    """Supports a claim where `first` is higher, on average over the seeds that both share.
 
     `second` may be one number, such as chance. With `test_points`, values are shares of so many
     samples. The means of networks of which some learn and some do not say little: see `success`.

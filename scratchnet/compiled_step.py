@@ -66,7 +66,7 @@ class CompiledTraining:
         return result(compiled.run(1, changing, self._threads())[0], self._model.backend)
 
     def many(self, steps: int, known: set[int]) -> Any:
-        """That many steps on the whole set; their losses, (steps,) or (steps, E).
+        """That many full-batch steps; their losses, (steps,) or (steps, E).
 
         They end early with the first step in which a network that is not among the `known` ones has
         a loss that is not finite; its parameters are then as that step left them.

@@ -4,12 +4,12 @@ A dense network is trained, its smallest weights are pruned, and what remains is
 weights it began with and trained again; round after round. A sparse network that still learns, a
 *winning ticket*, is only worth the name beside controls of the same sparsity:
 
-    random mask      the first weights, and a mask drawn at random
-    shuffled mask    the first weights, and the ticket's mask shuffled within each layer
+    random mask      the initial weights, and a mask drawn at random
+    shuffled mask    the initial weights, and the ticket's mask shuffled within each layer
     new weights      the ticket's mask, and weights drawn anew
     scaled weights   the same, times sqrt(weights / remaining weights) in each layer, which gives
                      a sparse layer's output the variance that the dense one's has
-    same signs       the ticket's mask and the signs of the first weights, with new magnitudes
+    same signs       the ticket's mask and the signs of the initial weights, with new magnitudes
                      (cf. Zhou et al. 2019, "Deconstructing lottery tickets")
 
 Ticket and controls of all seeds are one ensemble: with S seeds, network v S + s is variant v of
@@ -57,7 +57,7 @@ def iterative_pruning(
     in every round the caller finds the trained model as it is, with its masks. `rewind_step` k > 0
     is late rewinding (Frankle et al. 2020): weights, and running averages, are set back to those
     after k steps of dense training, and each round trains for the other steps - k; the optimizer
-    starts anew. Controls whose weights are drawn anew get first weights also then.
+    starts anew. Controls whose weights are drawn anew get initial weights also then.
 
     Tickets keep the weights with the highest `scores` of the trained network, or, `at_start`, of
     the network before training, which is pruning at initialisation. Networks without controls are
@@ -138,7 +138,7 @@ def begin_alike(model: Model, groups: int) -> None:
 def control_of(
     control: str, model: Model, ticket: Any, first: Any, generator: np.random.Generator
 ) -> tuple[Any, Any]:
-    """The mask and the first weights, both (P,), of a control of one network.
+    """The mask and the initial weights, both (P,), of a control of one network.
 
     `ticket` is the mask of its ticket and `first` the weights that the ticket starts from.
     """

@@ -249,7 +249,7 @@ def _train_at_once(
     first_epoch: int,
     epochs: int,
 ) -> int:
-    """Many epochs on the whole set in each call; returns `epochs`, which leaves none to do.
+    """Many full-batch epochs in each call; returns `epochs`, which leaves none to do.
 
     After each call the losses are looked at, and where one has just stopped being finite, so far is
     where the call ended.

@@ -72,6 +72,7 @@ class View:
         return low, self.offset + sum(each for each in reach if each > 0) + 1
 
     def overlaps(self, other: View) -> bool:
+        """Whether the two may share memory, judged by the ends of what they span."""
         if self.owner is not other.owner:
             return False
         if self.network_stride != other.network_stride or self.dtype != other.dtype:

@@ -234,6 +234,7 @@ class Writer:
         ]
 
     def column_sums(self, node: Node, out: Pointer) -> Function:
+        """Adds to `out` the sum of each column over the points of a tile: a bias's gradient."""
         f = Function()
         x = node.inputs[0]
         pointer = self._points(x)
@@ -251,6 +252,7 @@ class Writer:
         return f
 
     def total(self, node: Node, out: Pointer) -> Function:
+        """Adds to `out` the sum of all entries of a tile: a loss before its mean."""
         f = Function()
         value = node.values[0]
         pointer = self.memory.value(value)
@@ -269,6 +271,7 @@ class Writer:
         return f
 
     def taken_rows(self, node: Node) -> Function:
+        """Copies the rows that an index names for the points of a tile: a mini-batch's samples."""
         f = Function()
         source, index = node.inputs
         assert isinstance(source, View) and isinstance(index, View) and node.value is not None
