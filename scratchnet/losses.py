@@ -34,8 +34,9 @@ def mean_squared_error(outputs: Tensor, targets: Any) -> Tensor:
 def binary_cross_entropy(logits: Tensor, targets: Any) -> Tensor:
     """L = mean of softplus(z) - t z = mean of -t ln p - (1-t) ln(1-p),  p = sigmoid z
 
-    dL/dz = (p - t) / n.   Logits z (..., N, 1), targets t (N,) or (N, 1) in [0, 1]. Taking logits
-    instead of probabilities keeps the logarithm finite for any finite z.
+    dL/dz = (p - t) / n.   Logits z (..., N, 1), targets t (N,) or (N, 1) in [0, 1]: a label, or the
+    probability of class 1, at which L is least. Taking logits instead of probabilities keeps the
+    logarithm finite for any finite z.
     """
     k = logits.backend
     losses, slopes = k.binary_cross_entropy(logits.data, column(k, logits, targets))
@@ -89,9 +90,10 @@ def check_targets(loss: Loss, targets: Any, outputs: int) -> None:
     `targets` is a NumPy array and `outputs` the number of the model's outputs. This is done once
     for a data set: in a training step it would have to wait for the device.
     """
-    if loss is binary_cross_entropy or loss is hinge:
-        if wrong := [value for value in np.unique(targets) if value not in (0, 1)]:
-            raise InputError(f"y holds the label {wrong[0]}: accepted are 0 and 1")
+    if loss is binary_cross_entropy and len(wrong := targets[~((targets >= 0) & (targets <= 1))]):
+        raise InputError(f"y holds the target {wrong[0]}: must be from 0 to 1")
+    if loss is hinge and len(wrong := targets[(targets != 0) & (targets != 1)]):
+        raise InputError(f"y holds the label {wrong[0]}: must be 0 or 1")
     if loss is softmax_cross_entropy:
         classes = [value for value in np.unique(targets) if value not in range(outputs)]
         if classes:

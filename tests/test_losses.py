@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from networks import assert_same_bits, refused
 from strategies import seeds, spread
 
-from scratchnet import InputError, Tensor
+from scratchnet import Adam, InputError, Tensor, fit, mlp
 from scratchnet.gradcheck import check_gradients
 from scratchnet.losses import (
     LOSSES,
@@ -64,6 +64,8 @@ def outputs_and_targets(
         return y, rng.integers(0, outputs, samples)
     if name == "mean_squared_error":
         return y, rng.standard_normal((samples, outputs))
+    if name == "binary_cross_entropy":
+        return y, rng.choice([0.0, 1.0, rng.random()], (samples, outputs))
     return y, rng.integers(0, 2, (samples, outputs)).astype(float)
 
 
@@ -157,6 +159,15 @@ def test_softmax_of_two_classes_is_binary_cross_entropy_of_their_difference() ->
     of_two = softmax_cross_entropy(Tensor(z), labels).item()
     of_one = binary_cross_entropy(Tensor(z[:, 1:] - z[:, :1]), labels).item()
     assert of_two == pytest.approx(of_one, rel=1e-13)
+
+
+@pytest.mark.parametrize("ensemble", [None, 2])
+def test_a_soft_target_is_the_probability_that_is_learned(ensemble: int | None) -> None:
+    X, y = np.eye(4), np.array([0.0, 0.25, 0.6, 1.0])
+    model = mlp((4, 1), ensemble=ensemble)
+    fit(model, X, y, optimizer=Adam(model, 0.1), epochs=400, validation=(X, y))
+    p = 1 / (1 + np.exp(-model.predict(X)[..., 0]))
+    np.testing.assert_allclose(p, np.broadcast_to(y, p.shape), atol=0.03)
 
 
 def test_hinge_has_gradient_0_at_its_kink_and_beyond() -> None:
