@@ -47,7 +47,11 @@ def checked_data(model: Model, X: Any, y: Any, loss: Loss) -> tuple[Tensor, Arra
         return x, class_labels(k, outputs, k.asarray(targets, np.int64))
     if loss in LOSSES.values():
         return x, column(k, outputs, targets)
-    # A loss of the user's own: its targets keep their shape, and whole numbers stay whole.
+    # A loss of the user's own: whole numbers stay whole.
+    if targets.shape[0] != samples and targets.shape[:2] != (model.ensemble, samples):
+        raise InputError(f"X of shape {inputs.shape} and y of shape {targets.shape} do not fit")
+    if one.shape[-1] == 1 and targets.shape == (samples,):
+        targets = targets[:, None]
     return x, k.asarray(targets, model.dtype if targets.dtype.kind == "f" else None)
 
 

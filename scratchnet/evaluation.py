@@ -8,7 +8,7 @@ import numpy as np
 
 from scratchnet.backends import Array, InputError
 from scratchnet.batches import checked_data
-from scratchnet.losses import Loss, get_loss
+from scratchnet.losses import Loss, get_loss, loss_of
 from scratchnet.model import Model, evaluating
 from scratchnet.tensor import Tensor
 
@@ -25,7 +25,7 @@ def evaluate_loss(model: Model, X: Any, y: Any, loss: str | Loss) -> Any:
 def mean_loss(model: Model, inputs: Tensor, targets: Array, compute_loss: Loss) -> Any:
     """The loss of data that `checked_data` has checked: see `evaluate_loss`."""
     with evaluating(model):
-        return np.array(compute_loss(model(inputs), targets).numpy())
+        return np.array(loss_of(compute_loss, model(inputs), targets).numpy())
 
 
 def accuracy(model: Model, X: Any, y: Any) -> Any:

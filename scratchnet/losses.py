@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, Backend, InputError, choose
+from scratchnet.ops.broadcasting import computing_loss
 from scratchnet.tensor import Tensor, result
 
 Loss = Callable[[Tensor, Any], Tensor]
@@ -82,6 +83,25 @@ LOSSES: dict[str, Loss] = {
 def get_loss(loss: str | Loss) -> Loss:
     """A loss by its name; a function is returned as it is."""
     return loss if callable(loss) else choose("loss", loss, LOSSES)
+
+
+def loss_of(loss: Loss, outputs: Tensor, targets: Any) -> Tensor:
+    """loss(outputs, targets) for a loss of the table above or of one's own, which is checked.
+
+    Raises `InputError` where it is not a Tensor with one number per network, and where it would
+    broadcast outputs (N, 1) and targets (N,) to (N, N).
+    """
+    _check_samples(outputs)
+    with computing_loss(outputs.shape[-2]):
+        value = loss(outputs, targets)
+    if not isinstance(value, Tensor):
+        raise InputError(f"the loss is of type {type(value).__name__}: must be a Tensor")
+    needed = outputs.shape[:-2]
+    if value.shape != needed:
+        raise InputError(
+            f"the loss has shape {value.shape}: must be {needed}, one number per network"
+        )
+    return value
 
 
 def check_targets(loss: Loss, targets: Any, outputs: int) -> None:

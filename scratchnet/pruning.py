@@ -27,7 +27,7 @@ import numpy as np
 from scratchnet.backends import InputError, choose
 from scratchnet.batches import checked_data
 from scratchnet.layers import BatchNorm, Dropout, Layer, Linear
-from scratchnet.losses import Loss, get_loss
+from scratchnet.losses import Loss, get_loss, loss_of
 from scratchnet.model import Model, in_mode
 
 SCOPES = {"global": "all weights together", "layer": "each layer for itself"}
@@ -189,7 +189,7 @@ def connection_sensitivity(
     before = model.state_dict()
     try:
         with in_mode(model, training=True):
-            compute_loss(model(inputs), targets).backward()
+            loss_of(compute_loss, model(inputs), targets).backward()
     finally:
         model.load_state_dict(before)
     gradients = model.backend.to_numpy(model.gradient_buffer)

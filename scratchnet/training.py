@@ -17,7 +17,7 @@ from scratchnet.batches import Batches, checked_data
 from scratchnet.compiled_step import CompiledTraining, require_compiler
 from scratchnet.early_stopping import EarlyStopping
 from scratchnet.evaluation import mean_loss
-from scratchnet.losses import Loss, get_loss
+from scratchnet.losses import Loss, get_loss, loss_of
 from scratchnet.model import Model, evaluating
 from scratchnet.optim import Adam, Optimizer, clip_gradients
 from scratchnet.program import recorded
@@ -87,6 +87,10 @@ def fit(
 ) -> History:
     """Train `model` on X (N, inputs) and targets y, in place; the loss says which y it takes.
 
+    A loss of one's own is a function of the outputs and y that returns a Tensor of shape () or
+    (E,), made by `scratchnet.ops`; where the model has one output, it gets a y of shape (N,) as
+    the column (N, 1), which lines up with the outputs. Whole numbers in y stay whole.
+
     Full batch, or mini-batches of `batch_size` in an order that each network of an ensemble draws
     from its own seed; the last batch may be smaller. Without an `optimizer`, Adam at 1e-3.
     `clip_norm` bounds each network's gradient norm. With `patience`, a network whose validation
@@ -105,7 +109,7 @@ def fit(
 
     Raises `InputError`, before anything is changed, for data that is empty, not finite or of a
     shape that does not fit, and for settings outside their range; in the first step for a loss of
-    another shape than () or (E,).
+    another shape than () or (E,), or one that broadcasts samples against samples.
     """
     if not isinstance(model, Model):
         given = type(model).__name__
@@ -211,8 +215,7 @@ class TrainingStep:
         def device_part(*rows: Array) -> Tensor:
             model.backend.copy(model.parameter_buffer, out=before)
             inputs, targets = batches.select(*rows)
-            loss = compute_loss(model(inputs), targets)
-            _check_shape(loss, model)
+            loss = loss_of(compute_loss, model(inputs), targets)
             loss.backward()
             if clip_norm is not None:
                 clip_gradients(model, clip_norm)
@@ -229,15 +232,6 @@ class TrainingStep:
     def __call__(self, *rows: Array) -> Tensor:
         self._prepare()
         return self._run(*rows)
-
-
-def _check_shape(loss: Tensor, model: Model) -> None:
-    """Raise `InputError` where a loss of the user's own is not one number per network."""
-    needed = () if model.ensemble is None else (model.ensemble,)
-    if not isinstance(loss, Tensor):
-        raise InputError(f"the loss is of type {type(loss).__name__}: needs a Tensor")
-    if loss.data.shape != needed:
-        raise InputError(f"the loss has shape {loss.shape}: needs {needed}, a number per network")
 
 
 def _train_at_once(

@@ -2,21 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from numbers import Real
 from typing import Any
 
 from scratchnet.backends import Array, Backend, InputError
 from scratchnet.tensor import Operand, Tensor, result
 
+_SAMPLES: ContextVar[int] = ContextVar("samples of the loss being computed", default=0)
+
+
+@contextmanager
+def computing_loss(samples: int) -> Iterator[None]:
+    """Inside, an op refuses to pair each of so many samples with every other: see `operands`."""
+    token = _SAMPLES.set(samples)
+    try:
+        yield
+    finally:
+        _SAMPLES.reset(token)
+
 
 def operands(a: Operand, b: Operand) -> tuple[Tensor, Tensor, Backend]:
-    """As `matched`. Raises `InputError`, naming both shapes, where they do not broadcast."""
+    """As `matched`. Raises `InputError`, naming both shapes, where they do not broadcast.
+
+    In a loss of N samples it raises where (N, 1) and (N,) would give (N, N), whose mean is a number
+    too, and makes every output the mean of the targets. Pairs that are meant have as many axes on
+    either side, as in (N, 1) and (1, N).
+    """
     a, b, k = matched(a, b)
     if a.data.shape != b.data.shape:
+        check_samples_apart(a.data.shape, b.data.shape)
         for m, n in zip(a.data.shape[::-1], b.data.shape[::-1], strict=False):
             if m != n and m != 1 and n != 1:
                 raise InputError(f"operands of shapes {a.shape} and {b.shape} do not broadcast")
     return a, b, k
+
+
+def check_samples_apart(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    """Raise `InputError` where a loss would pair its samples unasked: see `operands`."""
+    samples = _SAMPLES.get()
+    if samples < 2 or len(a) == len(b):
+        return
+    axes = max(len(a), len(b))
+    pairs = list(zip((1,) * (axes - len(a)) + a, (1,) * (axes - len(b)) + b, strict=True))
+    if (samples, 1) in pairs and (1, samples) in pairs:
+        together = tuple(max(pair) for pair in pairs)
+        raise InputError(
+            f"in the loss, shapes {a} and {b} would broadcast to {together}, each sample with "
+            "every other: both must have the samples along the same axis"
+        )
 
 
 def matched(a: Operand, b: Operand) -> tuple[Tensor, Tensor, Backend]:

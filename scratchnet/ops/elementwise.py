@@ -12,7 +12,7 @@ from numbers import Real
 from typing import Any
 
 from scratchnet.backends import Array, InputError
-from scratchnet.ops.broadcasting import operands, unbroadcast
+from scratchnet.ops.broadcasting import check_samples_apart, operands, unbroadcast
 from scratchnet.tensor import Operand, Tensor, result
 
 
@@ -230,6 +230,8 @@ def where(condition: Any, a: Operand, b: Operand) -> Tensor:
     a, b, k = operands(a, b)
     a_shape, b_shape = a.data.shape, b.data.shape
     condition = k.xp.asarray(condition)
+    check_samples_apart(condition.shape, a_shape)
+    check_samples_apart(condition.shape, b_shape)
     try:
         y = k.where(condition, a.data, b.data)
     except ValueError:
