@@ -6,13 +6,13 @@ import ctypes
 import math
 import operator
 import os
-import platform
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
+from scratchnet.backends.blas import blas_facts, processor_name
 from scratchnet.backends.interface import Array, Axis, Backend, Call, Out
 
 _LARGEST_CACHED_CONSTANT = 2**20
@@ -125,21 +125,14 @@ class NumpyBackend(Backend):
         return int(array.__array_interface__["data"][0])
 
     def device_info(self) -> dict[str, str | int | float]:
-        """The processor, the cores this process may use, NumPy's BLAS and its threads."""
-        from threadpoolctl import threadpool_info
-
-        libraries = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-        # SciPy brings a BLAS of its own; the arithmetic here is done by NumPy's.
-        libraries.sort(key=lambda pool: "numpy" not in pool["filepath"])
-        blas = libraries[0] if libraries else {}
+        """The processor, the cores this process may use, NumPy's BLAS, its kernel and threads."""
         return {
             "backend": self.name,
-            "device": _processor_name(),
+            "device": processor_name(),
             "cores": len(os.sched_getaffinity(0))
             if hasattr(os, "sched_getaffinity")
             else (os.cpu_count() or 1),
-            "blas": f"{blas.get('internal_api', 'unknown')} {blas.get('version') or ''}".strip(),
-            "threads": int(blas.get("num_threads", 1)),
+            **blas_facts(),
             "numpy": np.__version__,
             "precision": self.precision,
         }
@@ -217,14 +210,3 @@ class NumpyBackend(Backend):
         if x.size > _LARGEST_CACHED_CONSTANT:
             return self.maximum(x, 0.0)
         return self.maximum(x, _constant(0.0, x.shape, x.dtype))
-
-
-def _processor_name() -> str:
-    try:
-        with open("/proc/cpuinfo") as information:
-            for line in information:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -240,10 +240,12 @@ def list_demos() -> None:
 @app.command("backends", help=BACKENDS_SENTENCE, short_help=BACKENDS_SENTENCE)
 def backends(json: options.Json = False) -> None:
     """Print which backends work here, on which device, and why the others do not."""
+    from scratchnet.backends.blas import warn_of_forced_kernel
     from scratchnet.demos.results import print_json
     from scratchnet.demos.terminal import console_for
 
     described = describe_backends()
+    warn_of_forced_kernel()
     if json:
         print_json(described)
         return
@@ -267,20 +269,20 @@ def describe_backends() -> dict[str, dict[str, Any]]:
 
 
 def backends_table(described: Mapping[str, Mapping[str, Any]]) -> Any:
-    """A row for each backend: name, whether it works, device, BLAS, threads, and the rest."""
+    """A row for each backend: name, whether it works, device, BLAS, kernel, threads, the rest."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("backend", "works here", "device", "BLAS", "threads", "also"):
+    for heading in ("backend", "works here", "device", "BLAS", "kernel", "threads", "also"):
         table.add_column(heading)
-    named = ("works", "reason", "backend", "device", "blas", "threads")
+    named = ("works", "reason", "backend", "device", "blas", "kernel", "threads")
     for name, facts in described.items():
         others = (f"{key} {value}" for key, value in facts.items() if key not in named)
         table.add_row(
             name,
             "yes" if facts["works"] else "no",
-            *(str(facts.get(key) or "") for key in ("device", "blas", "threads")),
+            *(str(facts.get(key) or "") for key in ("device", "blas", "kernel", "threads")),
             ", ".join(others),
         )
     return table

@@ -121,7 +121,8 @@ def deliver(
     """The end of every demo: save the numbers, draw and save the figures, and only then print.
 
     So nothing that goes wrong later, while a figure is drawn or a line printed, takes the numbers
-    of a finished run away: the report is printed, and then the error raised.
+    of a finished run away: the report is printed, and then the error raised. A run that was
+    interrupted before its first row writes nothing, and leaves an earlier one's files as they are.
 
     `record` is `{"settings": …, "environment": …, "rows": […], "summary": …}`; it becomes
     `result.json`, and is printed under --json. `plot` draws the figures, each saved as `NAME.png`;
@@ -129,6 +130,9 @@ def deliver(
     """
     from scratchnet.demos.figures import png
 
+    if not record.get("rows") and record.get("summary", {}).get("interrupted"):
+        report()
+        raise KeyboardInterrupt
     written = [RECORD_NAME]
     write_atomically(folder / RECORD_NAME, to_json(record).encode() + b"\n")
     figures: Mapping[str, Figure] = {}

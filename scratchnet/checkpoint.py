@@ -12,7 +12,9 @@ PyTorch, where a `torch.nn.Sequential` of the same layers is `network`:
 The header holds the architecture as JSON, so that `load_model` makes the model anew.
 
 `save_checkpoint` writes everything that training goes on from, of all networks of an ensemble, as
-it lies in memory: the same bits come out as if training had never stopped.
+it lies in memory: the same bits come out as if training had never stopped, as long as the same
+BLAS computes them with as many threads on the same kind of processor. The file says which did, and
+`load_checkpoint` warns of others.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ import numpy as np
 
 from scratchnet.backends import Backend, InputError, choose
 from scratchnet.backends.errors import positive_whole, whole_number
+from scratchnet.environment import as_json, checked_environment, environment_of, warn_of_another
 from scratchnet.files import write_atomically
 from scratchnet.hyperparameters import hyperparameters, of_network
 from scratchnet.layers import (
@@ -212,10 +215,11 @@ def save_checkpoint(path: str | Path, model: Model, optimizer: Optimizer, epochs
     """Write all that training depends on after so many epochs: see `load_checkpoint`.
 
     Parameters, masks, running averages, the state of Dropout, and the optimizer's with its count of
-    steps, bit for bit.
+    steps, bit for bit; and on what they were computed.
     """
     header = {
         **_description(model, optimizer),
+        "environment": environment_of(model),
         "epochs": epochs,
         "steps": optimizer.steps,
         "has_mask": model.mask_buffer is not None,
@@ -232,8 +236,10 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
         fit(model, X, y, optimizer=optimizer, epochs=1000, first_epoch=done)
 
     The parameters are then those of 1,000 epochs without a stop, bit for bit, also with
-    mini-batches; of early stopping (`patience`) nothing is kept. Raises `InputError` for a file
-    that cannot be read or is of another model or optimizer, and changes nothing then.
+    mini-batches; of early stopping (`patience`) nothing is kept. Bit for bit needs the same BLAS
+    with the same kernel and number of threads, the same processor and library: a warning names what
+    differs. Raises `InputError` for a file that cannot be read or is of another model or optimizer,
+    and changes nothing then.
     """
     with _open(Path(path)) as file:
         header = file.metadata.get("checkpoint")
@@ -246,9 +252,10 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
             whole_number(f"{path}: {name}", header.get(name), 0, LARGEST_COUNT)
             for name in ("epochs", "steps")
         ]
+        environment = checked_environment(path, header.get("environment"))
         has_mask = header.get("has_mask")
         if not isinstance(has_mask, bool):
-            raise InputError(f"{path}: has_mask is {_short(has_mask)}: must be true or false")
+            raise InputError(f"{path}: has_mask is {as_json(has_mask)}: must be true or false")
         places = _live_arrays(model, optimizer)
         wanted = {name: (tuple(each.shape), str(each.dtype)) for name, each in places.items()}
         if has_mask:
@@ -266,6 +273,7 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
     for name, array in arrays.items():
         k.copy(k.asarray(array), out=places[name])
     optimizer.resume(steps)
+    warn_of_another(path, environment, environment_of(model))
     return epochs
 
 
@@ -279,7 +287,7 @@ def _check_same(path: str | Path, header: Mapping[str, Any], mine: Mapping[str, 
         if json.dumps(header.get(name)) != json.dumps(here):
             raise InputError(
                 f"{path} is a checkpoint of another training: its {name} is "
-                f"{_short(header.get(name))}, here it is {_short(here)}"
+                f"{as_json(header.get(name))}, here it is {as_json(here)}"
             )
 
 
@@ -322,11 +330,6 @@ def _description(model: Model, optimizer: Optimizer) -> dict[str, Any]:
         "optimizer": type(optimizer).__name__,
         "state of the optimizer": list(optimizer.state()),
     }
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 NAMES_SHOWN = 6

@@ -101,11 +101,11 @@ def fit(
     on, which gives the same bits faster; a loss or layer that computes outside the backend needs
     record=False. With `compile` a step is one function made by the system's C++ compiler, and on
     the whole set many steps are one call; its bits are not those of a replay, but the same on every
-    run, and for a network alone and in an ensemble. `first_epoch` > 0 goes on with a training that
-    has done so many of the `epochs`,
-    in the order of mini-batches that it would have had: see `checkpoint.load_checkpoint`. Ctrl-C
-    ends the training and keeps what was done: see `History.stopped`. The model is left in training
-    mode.
+    run, and for a network alone and in an ensemble. The same bits are promised for one BLAS, one
+    number of its threads and one kind of processor. `first_epoch` > 0 goes on with a training that
+    has done so many of the `epochs`, in the order of mini-batches that it would have had: see
+    `checkpoint.load_checkpoint`. Ctrl-C ends the training and keeps what was done: see
+    `History.stopped`. The model is left in training mode.
 
     Raises `InputError`, before anything is changed, for data that is empty, not finite or of a
     shape that does not fit, and for settings outside their range; in the first step for a loss of

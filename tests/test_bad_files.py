@@ -57,6 +57,8 @@ HEADERS: dict[str, Callable[[dict[str, Any]], Any]] = {
         "format": [None, 2, True, 1.0],
         "seeds": [[1], 0, None],
         "ensemble": [1, "None"],
+        "environment": [None, [], "numpy", {}, {"threads": 1}, {"backend": ["numpy"]}]
+        + [{"backend": "numpy", "threads": each} for each in (True, None, {}, [1])],
     }.items()
     for value in values
 }
@@ -77,7 +79,7 @@ def test_a_checkpoint_with_another_header_is_refused_and_nothing_changes(
     assert_same_state(everything(model, optimizer), before)
 
 
-@pytest.mark.parametrize("name", ["steps", "epochs", "has_mask", "layers"])
+@pytest.mark.parametrize("name", ["steps", "epochs", "has_mask", "layers", "environment"])
 def test_a_checkpoint_whose_header_lacks_something_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
     save_checkpoint(path, *begun(), epochs=2)

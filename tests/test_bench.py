@@ -36,7 +36,7 @@ from scratchnet.demos.bench.readme_table import (
     section,
     updated,
 )
-from scratchnet.demos.bench.report import sentences
+from scratchnet.demos.bench.report import description, sentences
 from scratchnet.demos.bench.roofline import Ceilings, measured_size, place
 from scratchnet.demos.bench.settings import Case, Settings, choose_settings
 from scratchnet.demos.command_line import main
@@ -570,6 +570,44 @@ def test_an_interruption_keeps_the_cases_that_are_finished() -> None:
     assert sentences(result)[-1].startswith("Interrupted")
 
 
+def test_an_interruption_before_the_first_case_leaves_the_earlier_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = "bench --depths 1 --widths 4 --batches 5,6 --ensembles 1 --rounds 2".split()
+    arguments += ["--backend", "numpy", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    assert len(json.loads(before["result.json"])["rows"]) == 2
+
+    def interrupted(*_: Any) -> Row:
+        raise KeyboardInterrupt
+
+    for step in ("time_case", "all_ceilings"):
+        monkeypatch.setattr(experiment, step, interrupted)
+        capsys.readouterr()
+        assert main(arguments) == 130
+        assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
+        assert "Interrupted before anything was measured" in capsys.readouterr().out
+
+
+def test_a_forced_older_kernel_is_said_at_once_and_in_the_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(experiment, "forced_older_kernel", lambda: "A=B forces an older kernel")
+
+    def time_case(case: Case, *_: Any) -> Row:
+        assert len(caught) == 1
+        return made_up({}, case=case).rows[0]
+
+    monkeypatch.setattr(experiment, "time_case", time_case)
+    with pytest.warns(RuntimeWarning, match="A=B forces") as caught:
+        result = run(SMALL)
+    assert "Caution: A=B forces an older kernel." in sentences(result)
+    facts = result.environments["numpy"]
+    first = next(iter(description(result)))
+    assert f"{facts['blas']}, {facts['kernel']} kernel; numpy" in first
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -868,6 +906,12 @@ def test_the_table_has_a_row_for_each_network_and_a_column_for_each_who_took_par
         "| `2-[5]*2-1`, 7 points | 4.50 [4.25–4.75] | 0.50 [0.40–0.60] | 1.00 [1.00–1.00] |",
         "| 10 × `2-[32]*8-1`, 400 points | 1.25 [1.10–1.30] |  | 1.00 [1.00–1.00] |",
     ]
+
+
+def test_the_table_names_the_kernel_of_the_products() -> None:
+    (found,) = [each for each in committed_records() if each["environment"]["backend"] == "numpy"]
+    facts = found["environment"] | {"numpy": "2.4", "blas": "openblas 0.3", "kernel": "Zen"}
+    assert "NumPy 2.4 (openblas 0.3, Zen kernel)" in section([found | {"environment": facts}])
 
 
 def test_only_what_stands_between_the_markers_is_replaced() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import LAYERS, assert_same_bits, assert_same_state, network_with, refused, two_classes
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from scratchnet import SGD, Adam, AdamW, Layer, Linear, Model, ReLU, fit, mlp
@@ -379,3 +380,74 @@ def test_checkpoints_of_another_training_are_refused(tmp_path: Path) -> None:
 def test_a_first_epoch_beyond_the_training_is_refused(first_epoch: int) -> None:
     with refused(f"first_epoch is {first_epoch}", "0 to 3"):
         fit(mlp([2, 1]), *two_classes(5), epochs=3, first_epoch=first_epoch)
+
+
+# What the bits depend on beside the numbers.
+
+
+def test_a_checkpoint_says_what_computed_it(tmp_path: Path) -> None:
+    model = trained()
+    save_checkpoint(tmp_path / "checkpoint", model, Adam(model), 3)
+    with safe_open(tmp_path / "checkpoint", "np") as file:
+        environment = json.loads(file.metadata()["checkpoint"])["environment"]
+    facts = model.backend.device_info()
+    for name in ("backend", "device", "blas", "kernel", "threads", "numpy", "precision"):
+        assert environment[name] == facts[name]
+    assert "cores" not in environment
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("threads", 64, "threads was 64, here it is "),
+        ("kernel", "Haswell\n", 'kernel was "Haswell\\n", here it is '),
+        ("blas", "mkl 2024", 'blas was "mkl 2024", here it is '),
+        ("device", "another processor", 'device was "another processor", here it is '),
+        ("numpy", "2.3.0", 'numpy was "2.3.0", here it is '),
+        ("backend", "cupy", 'backend was "cupy", here it is "numpy"'),
+        ("a\nb", 1.5, '"a\\nb" was 1.5, here it is null'),
+    ],
+)
+def test_a_resume_elsewhere_names_in_one_line_what_differs(
+    name: str, value: Any, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, model = tmp_path / "checkpoint", trained()
+    facts = model.backend.device_info()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(model.backend), "device_info", lambda _: facts | {name: value})
+        save_checkpoint(path, model, Adam(model), 3)
+    again = mlp([2, 5, 4, 1])
+    with pytest.warns(RuntimeWarning) as caught:
+        assert load_checkpoint(path, again, Adam(again)) == 3
+    (warning,) = caught
+    line = str(warning.message)
+    assert str(path) in line and words in line and line.isprintable()
+    assert line.count("here it is") == 1 and warning.filename == __file__
+    assert_same_state(again.state_dict(), model.state_dict())
+
+
+def test_a_resume_with_other_threads_warns_and_one_in_the_same_place_does_not(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    from threadpoolctl import threadpool_limits
+
+    path, model = tmp_path / "checkpoint", trained()
+    with threadpool_limits(1):
+        save_checkpoint(path, model, Adam(model), 3)
+        load_checkpoint(path, model, Adam(model))
+    assert not recwarn.list
+    with threadpool_limits(2), pytest.warns(RuntimeWarning, match="threads was 1, here it is 2"):
+        load_checkpoint(path, model, Adam(model))
+
+
+def test_a_file_that_is_refused_warns_of_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    path, model = tmp_path / "checkpoint", trained()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(model.backend), "device_info", lambda _: {"backend": "another"})
+        save_checkpoint(path, model, Adam(model), 3)
+    other = mlp([2, 5, 5, 1])
+    with refused("another training"):
+        load_checkpoint(path, other, Adam(other))
+    assert not recwarn.list

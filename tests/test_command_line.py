@@ -202,17 +202,36 @@ def test_a_character_that_the_terminal_cannot_show_is_replaced() -> None:
 def test_backends_names_the_device_and_why_one_does_not_work(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    numpy = {"works": True, "device": "a processor", "blas": "some BLAS", "kernel": "SkylakeX"}
     described = {
-        "numpy": {"works": True, "device": "a processor", "blas": "some BLAS", "threads": 2},
+        "numpy": {**numpy, "threads": 2},
         "cupy": {"works": False, "reason": "no CUDA device"},
     }
     monkeypatch.setattr(command_line, "describe_backends", lambda: described)
     assert main(["backends"]) == 0
     out = capsys.readouterr().out
-    for part in ("numpy", "a processor", "some BLAS", "2", "cupy does not work here: no CUDA"):
+    for part in (
+        "numpy",
+        "a processor",
+        "some BLAS",
+        "SkylakeX",
+        "2",
+        "cupy does not work here: no CUDA",
+    ):
         assert part in out
     assert main(["backends", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == described
+
+
+def test_backends_warns_of_a_forced_kernel(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "A=B forces an older kernel"
+    monkeypatch.setattr("scratchnet.backends.blas.forced_older_kernel", lambda: line)
+    for arguments in (["backends"], ["backends", "--json"]):
+        assert main(arguments) == 0
+        captured = capsys.readouterr()
+        assert captured.err == f"scratchnet: warning: {line}\n" and line not in captured.out
 
 
 def test_backends_as_they_are_here(capsys: pytest.CaptureFixture[str]) -> None:

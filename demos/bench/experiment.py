@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from scratchnet.backends import Backend, DeviceMemoryError, InputError, get_backend
+from scratchnet.backends.blas import forced_older_kernel
 from scratchnet.demos.bench.counting import StepCount, count_step
 from scratchnet.demos.bench.engine import EAGER, RECORDED, engine_contestants
 from scratchnet.demos.bench.floors import loop_contestant, products_contestant
@@ -66,7 +68,7 @@ class Result:
     """By backend."""
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """What could not take part, and why."""
+    """What could not take part, and why; what slows the products."""
     interrupted: bool = False
 
 
@@ -80,9 +82,10 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
     with ExitStack() as stack:
         stack.enter_context(pinned(settings.threads))
         prepare_peers(settings, stack)
-        result = Result(settings, {}, environments(settings))
+        result = Result(settings, {}, environments(settings), notes=cautions(settings))
         try:
-            result = Result(settings, all_ceilings(settings, advance), result.environments)
+            ceilings = all_ceilings(settings, advance)
+            result = Result(settings, ceilings, result.environments, notes=result.notes)
             for case in settings.cases:
                 try:
                     result.rows.append(time_case(case, settings, result, advance))
@@ -97,6 +100,15 @@ def run(settings: Settings, advance: Advance = no_progress) -> Result:
                 settings, result.ceilings, result.environments, result.rows, result.notes, True
             )
     return result
+
+
+def cautions(settings: Settings) -> list[str]:
+    """What makes the times of this process worse than they must be, said at once and kept."""
+    forced = forced_older_kernel() if "numpy" in settings.backends else None
+    if forced is None:
+        return []
+    warnings.warn(forced, RuntimeWarning, stacklevel=3)
+    return [f"Caution: {forced}."]
 
 
 def is_out_of_memory(error: Exception) -> bool:

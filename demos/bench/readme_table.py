@@ -46,7 +46,12 @@ def about(record: Mapping[str, Any]) -> str:
     on = "" if facts.get("backend") == "cupy" else f", {cores}"
     clock = ", processor time" if settings["clock"] == "processor" else ""
     libraries = {"numpy": "NumPy", "cupy": "CuPy", "PyTorch": "PyTorch", "JAX": "JAX"}
-    versions = [f"{title} {facts[name]}" for name, title in libraries.items() if name in facts]
+    kernel = f" ({facts['blas']}, {facts['kernel']} kernel)" if "kernel" in facts else ""
+    versions = [
+        f"{title} {facts[name]}{kernel * (name == 'numpy')}"
+        for name, title in libraries.items()
+        if name in facts
+    ]
     return (
         f"**{facts['device']}{on}**, float32, {settings['rounds']} rounds{clock}, "
         f"{facts['date'][:10]}; "

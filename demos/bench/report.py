@@ -83,7 +83,7 @@ def description(result: Result) -> Iterator[str]:
         threads = f", {s.threads} thread{'s' * (s.threads > 1)}" if name == "numpy" else ""
         known = ("numpy", "cupy", "PyTorch", "JAX")
         versions = ", ".join(f"{each} {facts[each]}" for each in known if each in facts)
-        blas = f"{facts['blas']}; " if "blas" in facts else ""
+        blas = f"{facts['blas']}, {facts['kernel']} kernel; " if "blas" in facts else ""
         yield f"Computed by {name} on {facts['device']}{threads}; {blas}{versions}"
     for (name, precision), ceilings in result.ceilings.items():
         slow, fast = min(ceilings.bandwidths.values()), max(ceilings.bandwidths.values())
