@@ -19,6 +19,7 @@ from scratchnet.backends import Backend, InputError, available_backends, get_bac
 from scratchnet.evaluation import accuracy, evaluate_loss
 from scratchnet.layers import (
     GELU,
+    Activation,
     BatchNorm,
     Bottleneck,
     Dropout,
@@ -41,6 +42,7 @@ from scratchnet.training import History, fit
 __all__ = [
     "GELU",
     "SGD",
+    "Activation",
     "Adam",
     "AdamW",
     "Backend",

@@ -27,35 +27,17 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.backends import Backend, InputError, choose
+from scratchnet.backends import Backend, InputError
 from scratchnet.backends.errors import positive_whole, whole_number
 from scratchnet.environment import as_json, checked_environment, environment_of, warn_of_another
 from scratchnet.files import write_atomically
-from scratchnet.hyperparameters import hyperparameters, of_network
-from scratchnet.layers import (
-    GELU,
-    BatchNorm,
-    Bottleneck,
-    Dropout,
-    Layer,
-    LeakyReLU,
-    Linear,
-    ReLU,
-    Residual,
-    Sequential,
-    Sigmoid,
-    Softplus,
-    Tanh,
-    Threshold,
-)
+from scratchnet.layers import Layer, Sequential, described, from_description
 from scratchnet.model import Model
 from scratchnet.optim import Optimizer
 from scratchnet.tensor import float_type
 
 FORMAT = 1
 STORED_DTYPES = {"float32": "F32", "float64": "F64"}
-PLACES_IN_MEMORY = ("key", "drawn")
-"""Buffers that only training needs; they stay out of a model's file."""
 
 
 def save_model(
@@ -68,7 +50,7 @@ def save_model(
 
     `network` says which one of an ensemble. `task` is kept beside them, as JSON: what the model was
     trained on. What a mask has pruned is 0 in the file. Raises `InputError` for an ensemble without
-    `network`, and for layers that are none of this engine's.
+    `network`, and for layers whose kinds are not registered.
     """
     if (model.ensemble is None) != (network is None):
         raise InputError(
@@ -76,13 +58,13 @@ def save_model(
             if network is None
             else f"network {network} of a model that is no ensemble"
         )
-    turned = _weights_of_linear_layers(model)
+    layers = [described(layer, network or 0) for layer in model.layers]
+    turned, left_out = _transposed(model), _for_training_only(model)
     arrays = {
         name: array.T if name in turned else array
         for name, array in model.state_dict(network).items()
-        if name.rpartition(".")[2] not in PLACES_IN_MEMORY
+        if name not in left_out
     }
-    layers = [_described(layer, network or 0) for layer in model.layers]
     header = {"format": FORMAT, "dtype": model.dtype, "layers": layers}
     _write(Path(path), arrays, {"scratchnet": header, "task": dict(task or {})})
 
@@ -101,7 +83,7 @@ def load_model(path: str | Path, backend: str | Backend = "auto") -> Model:
                 "with load_weights(path, model)"
             )
         try:
-            layers = [_layer(each) for each in header["layers"]]
+            layers = [from_description(each) for each in header["layers"]]
             # Before weights are drawn: a small file can describe a model that fills the memory.
             dtype = float_type("dtype of a model", header["dtype"])
             _check_fits(path, file, _described_arrays(layers, dtype))
@@ -146,7 +128,7 @@ UNUSABLE = (KeyError, TypeError, AttributeError, ValueError, MemoryError, Recurs
 
 def _fill(path: str | Path, model: Model, file: File) -> None:
     """Copy the arrays of a file that fits into the model."""
-    turned = _weights_of_linear_layers(model)
+    turned = _transposed(model)
     state = model.state_dict()
     for name in state:
         if name in file.arrays:
@@ -163,22 +145,21 @@ def _described_arrays(layers: Iterable[Layer], dtype: str) -> dict[str, Kind]:
     """The arrays in a file of layers that no model has drawn yet, by name."""
     wanted: dict[str, Kind] = {}
     for layer_name, layer in Sequential(*layers).walk():
-        shapes = dict(layer.parameter_shapes())
-        if isinstance(layer, Linear):
-            shapes["weight"] = shapes["weight"][::-1]
-        if isinstance(layer, BatchNorm):
-            shapes |= dict.fromkeys(("running_mean", "running_var"), (layer.features,))
-        wanted |= {f"{layer_name}.{name}": (shape, dtype) for name, shape in shapes.items()}
+        shapes = {**layer.parameter_shapes(), **layer.buffer_shapes()}
+        for name, shape in shapes.items():
+            if name not in layer.for_training_only:
+                turned = name in layer.transposed_in_files
+                wanted[f"{layer_name}.{name}"] = (shape[::-1] if turned else shape, dtype)
     return wanted
 
 
 def _arrays_of(model: Model) -> dict[str, Kind]:
     """The arrays in a file of this model, by name."""
-    turned = _weights_of_linear_layers(model)
+    turned, left_out = _transposed(model), _for_training_only(model)
     return {
         name: (array.shape[::-1] if name in turned else array.shape, str(array.dtype))
         for name, array in model.state_dict().items()
-        if name.rpartition(".")[2] not in PLACES_IN_MEMORY
+        if name not in left_out
     }
 
 
@@ -203,9 +184,16 @@ def _check_fits(path: str | Path, file: File, wanted: Mapping[str, Kind]) -> Non
             )
 
 
-def _weights_of_linear_layers(model: Model) -> set[str]:
+def _transposed(model: Model) -> set[str]:
     """The names of the matrices that PyTorch keeps transposed."""
-    return {f"{name}.weight" for name, layer in model.root.walk() if isinstance(layer, Linear)}
+    layers = model.root.walk()
+    return {f"{name}.{each}" for name, layer in layers for each in layer.transposed_in_files}
+
+
+def _for_training_only(model: Model) -> set[str]:
+    """The names of the buffers that stay out of a model's file."""
+    layers = model.root.walk()
+    return {f"{name}.{each}" for name, layer in layers for each in layer.for_training_only}
 
 
 # Training that goes on later.
@@ -346,72 +334,12 @@ def _one_line(message: object) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-# The architecture, as JSON says it.
-
-FIELDS: dict[str, tuple[type[Layer], tuple[str, ...]]] = {
-    "Linear": (Linear, ("fan_in", "fan_out")),
-    "ReLU": (ReLU, ()),
-    "LeakyReLU": (LeakyReLU, ("slope",)),
-    "Sigmoid": (Sigmoid, ()),
-    "Tanh": (Tanh, ()),
-    "Softplus": (Softplus, ()),
-    "GELU": (GELU, ()),
-    "Threshold": (Threshold, ("surrogate_window",)),
-    "Dropout": (Dropout, ("rate",)),
-    "BatchNorm": (BatchNorm, ("features", "momentum", "epsilon")),
-}
-BLOCKS: dict[str, type[Layer]] = {"Sequential": Sequential, "Residual": Residual}
-
-
 def architecture(model: Model) -> list[dict[str, Any]]:
     """The model's layers as dictionaries of plain values, from which they can be made anew.
 
-    A number per network is a list. Raises `InputError` for a layer of one's own.
+    A number per network is a list. Raises `InputError` for a layer whose kind is not registered.
     """
-    return [_described(layer) for layer in model.layers]
-
-
-def _described(layer: Layer, network: int | None = None) -> dict[str, Any]:
-    """A layer as a dictionary of plain values, with `network` as that network has it."""
-    name = type(layer).__name__
-    if isinstance(layer, Bottleneck):
-        inside = [_described(each, network) for each in layer.children().values()]
-        return {
-            "type": name,
-            "width": int(layer.width),
-            "inner": int(layer.inner),
-            "activation": next(
-                each for each in inside if each["type"] not in ("Linear", "BatchNorm")
-            ),
-            "batch_norm": any(each["type"] == "BatchNorm" for each in inside),
-        }
-    if BLOCKS.get(name) is type(layer):
-        inside = [_described(each, network) for each in layer.children().values()]
-        return {"type": name, "layers": inside}
-    if name not in FIELDS or FIELDS[name][0] is not type(layer):
-        raise InputError(f"{layer} is a layer of your own, which a file cannot describe")
-    return {"type": name} | {field: _plain(layer, field, network) for field in FIELDS[name][1]}
-
-
-def _plain(layer: Layer, field: str, network: int | None) -> Any:
-    """A setting of a layer as JSON has it: a number per network as a list, or that network's."""
-    value = getattr(layer, field)
-    if network is not None and field in hyperparameters(type(layer)):
-        return of_network(value, network)
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-
-
-def _layer(described: Mapping[str, Any]) -> Layer:
-    settings = dict(described)
-    name = settings.pop("type")
-    if name == "Bottleneck":
-        return Bottleneck(**settings | {"activation": _layer(settings["activation"])})
-    if isinstance(name, str) and name in BLOCKS:
-        return BLOCKS[name](*map(_layer, settings["layers"]))
-    kind, fields = choose("layer", name, FIELDS)
-    if set(settings) != set(fields):
-        raise InputError(f"a {name} has {_names(list(settings))}: must be {', '.join(fields)}")
-    return kind(**settings)
+    return [described(layer) for layer in model.layers]
 
 
 # The file.

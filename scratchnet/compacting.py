@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import InputError
-from scratchnet.layers import BatchNorm, Dropout, Layer, Linear
+from scratchnet.layers import Layer, Linear, described, from_description
 from scratchnet.model import Model
 from scratchnet.pruning import Block, chain
-from scratchnet.tensor import Tensor
 
 
 def compact(model: Model) -> Model:
@@ -41,10 +40,11 @@ def compact(model: Model) -> Model:
         smaller_state |= {f"{block.name}.{part}": state[f"{block.name}.{part}"] for part in PARTS}
         layers.append(Linear(state[f"{block.name}.weight"].shape[0], len(neurons)))
         for name, layer in block.followers:
-            layers.append(_smaller(layer, len(neurons)))
-            for each in layer.parameters | layer.buffers:
-                if isinstance(layer, BatchNorm):
-                    smaller_state[f"{name}.{each}"] = state[f"{name}.{each}"][neurons]
+            layers.append(_fresh(layer, len(neurons)))
+            for each in _kept_arrays(layer):
+                array = state[f"{name}.{each}"]
+                is_per_neuron = array.shape[-1:] == (block.linear.fan_out,)
+                smaller_state[f"{name}.{each}"] = array[..., neurons] if is_per_neuron else array
     compacted = Model(*layers, seed=model.seeds[0], dtype=model.dtype, backend=model.backend)
     compacted.load_state_dict(compacted.state_dict() | smaller_state)
     return compacted.train(model.training)
@@ -91,20 +91,26 @@ def _keep(state: dict[str, Any], block: Block, following: Block, stays: Any) -> 
 
 def _outputs_for_constants(block: Block, bias: Any, state: Mapping[str, Any]) -> Any:
     """What the block puts out where its Linear layer puts out its bias, in eval mode."""
-    values = bias
+    values = bias[None]
     for name, layer in block.followers:
-        if isinstance(layer, BatchNorm):
-            scale = np.sqrt(state[f"{name}.running_var"] + layer.epsilon)
-            standard = (values - state[f"{name}.running_mean"]) / scale
-            values = standard * state[f"{name}.weight"] + state[f"{name}.bias"]
-        elif not isinstance(layer, Dropout):
-            # On the host, in float64: the model's backend may round what it computes with.
-            values = layer.forward(Tensor(values, "float64", "numpy", requires_grad=False)).numpy()
-    return values
+        # On the host, in float64: the model's backend may round what it computes with.
+        alone = Model(_fresh(layer, len(bias)), dtype="float64", backend="numpy")
+        own = {f"0.{each}": state[f"{name}.{each}"] for each in _kept_arrays(layer)}
+        alone.load_state_dict(alone.state_dict() | own)
+        values = alone.predict(values)
+    return values[0]
 
 
-def _smaller(layer: Layer, features: int) -> Layer:
+def _kept_arrays(layer: Layer) -> list[str]:
+    names = [*layer.parameters, *layer.buffers]
+    return [each for each in names if each not in layer.for_training_only]
+
+
+def _fresh(layer: Layer, features: int) -> Layer:
     """A layer that follows a Linear one, without numbers yet, for so many features."""
-    if isinstance(layer, BatchNorm):
-        return BatchNorm(features, layer.momentum, layer.epsilon)
-    return Dropout(layer.rate) if isinstance(layer, Dropout) else copy.deepcopy(layer)
+    if "features" in layer.settings:
+        return from_description(described(layer) | {"features": features})
+    fresh = copy.deepcopy(layer)
+    fresh.parameters, fresh.buffers = {}, {}
+    fresh.settle(None)
+    return fresh

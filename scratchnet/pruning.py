@@ -26,7 +26,7 @@ import numpy as np
 
 from scratchnet.backends import InputError, choose
 from scratchnet.batches import checked_data
-from scratchnet.layers import BatchNorm, Dropout, Layer, Linear
+from scratchnet.layers import Layer, Linear
 from scratchnet.losses import Loss, get_loss, loss_of
 from scratchnet.model import Model, in_mode
 
@@ -216,8 +216,6 @@ def shuffled_within_layers(
 
 # Whole neurons.
 
-ELEMENTWISE = ("ReLU", "LeakyReLU", "Sigmoid", "Tanh", "Softplus", "GELU", "Threshold")
-
 
 @dataclass(frozen=True)
 class Block:
@@ -229,7 +227,7 @@ class Block:
 
 
 def chain(model: Model) -> list[Block]:
-    """The model as Linear layers with BatchNorm, Dropout and activations between them.
+    """The model as Linear layers, with layers between them that keep neurons apart.
 
     Only there does a neuron have one column of weights that comes in and one row that goes out.
     Raises `InputError` for any other model.
@@ -238,15 +236,15 @@ def chain(model: Model) -> list[Block]:
     for name, layer in model.root.children().items():
         if isinstance(layer, Linear):
             blocks.append(Block(name, layer, ()))
-        elif isinstance(layer, (BatchNorm, Dropout)) or type(layer).__name__ in ELEMENTWISE:
+        elif layer.keeps_neurons_apart:
             if not blocks:
                 raise InputError(f"layer {name}, {layer}, stands before the first Linear layer")
             last = blocks.pop()
             blocks.append(Block(last.name, last.linear, (*last.followers, (name, layer))))
         else:
             raise InputError(
-                f"layer {name}, {layer}: neurons can be taken out of models of Linear, BatchNorm, "
-                "Dropout and activation layers only"
+                f"layer {name}, {layer}: neurons can be taken out of models of Linear layers and "
+                "layers that keep neurons apart only, such as BatchNorm, Dropout and activations"
             )
     if not blocks:
         raise InputError("a model without Linear layers has no neurons")

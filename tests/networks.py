@@ -7,43 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scratchnet import (
-    GELU,
-    BatchNorm,
-    Bottleneck,
-    Dropout,
-    InputError,
-    Layer,
-    LeakyReLU,
-    Linear,
-    Model,
-    ReLU,
-    Residual,
-    Sequential,
-    Sigmoid,
-    Softplus,
-    Tanh,
-    Threshold,
-)
+from scratchnet import InputError, Layer, Linear, Model
+from scratchnet.layers import KINDS
 
-LAYERS: dict[str, Callable[[int], Layer]] = {
-    "linear": lambda width: Linear(width, width),
-    "relu": lambda width: ReLU(),
-    "leaky_relu": lambda width: LeakyReLU(0.2),
-    "sigmoid": lambda width: Sigmoid(),
-    "tanh": lambda width: Tanh(),
-    "softplus": lambda width: Softplus(),
-    "gelu": lambda width: GELU(),
-    "threshold": lambda width: Threshold(surrogate_window=1.0),
-    "dropout": lambda width: Dropout(0.3),
-    "batch_norm": lambda width: BatchNorm(width),
-    "sequential": lambda width: Sequential(Linear(width, 4), Tanh(), Linear(4, width)),
-    "residual": lambda width: Residual(
-        Linear(width, 4), BatchNorm(4), Softplus(), Dropout(0.2), Linear(4, width)
-    ),
-    "bottleneck": lambda width: Bottleneck(width, 2, "tanh", batch_norm=True),
-}
-"""A layer of each kind that keeps the width."""
+LAYERS: dict[str, Callable[[int], Layer]] = {name: kind.example for name, kind in KINDS.items()}
+"""A layer of each registered kind that keeps the width."""
 
 every_layer = pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS.keys())
 

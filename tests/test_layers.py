@@ -27,8 +27,9 @@ from scratchnet import (
     mlp,
 )
 from scratchnet.gradcheck import GradientError, check_gradients
+from scratchnet.layers import KINDS
 
-SMOOTH_OR_AWAY_FROM_KINKS = {name: make for name, make in LAYERS.items() if name != "threshold"}
+DIFFERENTIABLE = [name for name, kind in KINDS.items() if kind.is_differentiable]
 
 
 def perturb(model: Model, seed: int = 0) -> None:
@@ -49,7 +50,7 @@ def same_masks_every_time(model: Model) -> Callable[..., Tensor]:
     return function
 
 
-@pytest.mark.parametrize("name", SMOOTH_OR_AWAY_FROM_KINKS)
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 @pytest.mark.parametrize(
     ("ensemble", "shape"),
@@ -76,13 +77,13 @@ def test_a_layer_with_a_wrong_gradient_is_caught() -> None:
 
 
 VALUES: dict[str, Callable[[Any], Any]] = {
-    "relu": lambda x: np.where(x > 0, x, 0),
-    "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "tanh": lambda x: (np.exp(2 * x) - 1) / (np.exp(2 * x) + 1),
-    "softplus": lambda x: np.log(1 + np.exp(x)),
-    "gelu": lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
-    "threshold": lambda x: (x >= 0).astype(x.dtype),
+    "ReLU": lambda x: np.where(x > 0, x, 0),
+    "LeakyReLU": lambda x: np.where(x > 0, x, 0.2 * x),
+    "Sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "Tanh": lambda x: (np.exp(2 * x) - 1) / (np.exp(2 * x) + 1),
+    "Softplus": lambda x: np.log(1 + np.exp(x)),
+    "GELU": lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    "Threshold": lambda x: (x >= 0).astype(x.dtype),
 }
 
 

@@ -35,6 +35,17 @@ def test_own_op_passes_its_check_and_a_wrong_derivative_would_not():
         exec(wrong, {})
 
 
+def test_own_activation_is_found_by_its_name():
+    from scratchnet.layers import ACTIVATIONS, unregister
+
+    names: dict = {}
+    try:
+        exec(BLOCKS[1] + BLOCKS[2], names)
+        assert names["model"].activations(np.zeros((1, 2)))["1"].shape == (1, 8)
+    finally:
+        unregister(ACTIVATIONS["softsign"])
+
+
 def test_every_file_of_the_reading_path_and_every_picture_exists():
     for place in re.findall(r"\]\(([^)]+)\)", README):
         assert (ROOT / place).exists(), place

@@ -28,7 +28,7 @@ __all__ = ["command", "plot", "record", "report", "run"]
 
 WIDEST = 1000
 MOST_SEEDS = 10_000
-SMOOTH = {name: layer for name, layer in ACTIVATIONS.items() if name != "threshold"}
+SMOOTH = {name: kind for name, kind in ACTIVATIONS.items() if kind.is_differentiable}
 
 
 def record(result: Result) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from scratchnet.backends import Backend, InputError, choose
+from scratchnet.backends.errors import positive_whole
 from scratchnet.depth.hand_set import model_from_weights
-from scratchnet.layers import Threshold, positive_whole
+from scratchnet.layers import Threshold
 from scratchnet.model import Model
 
 

@@ -1,0 +1,89 @@
+"""Normalisation: outputs of mean 0 and variance 1, before a gain and a shift that are learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scratchnet import ops
+from scratchnet.backends import Array, InputError
+from scratchnet.backends.errors import positive_whole
+from scratchnet.hyperparameters import POSITIVE, PROPORTION, Hyperparameter, Value
+from scratchnet.layers.layer import Layer, check_input
+from scratchnet.layers.registry import register
+from scratchnet.tensor import Tensor
+
+
+@register
+class BatchNorm(Layer):
+    """y = gain * (x - m) / sqrt(v + epsilon) + shift, feature by feature (Ioffe and Szegedy 2015).
+
+    In training m and v are the batch's mean and variance; running averages of them, with the
+    unbiased variance, are kept for eval: running <- (1 - momentum) running + momentum batch.
+    `momentum` and `epsilon` are one number each, or one for each network.
+    """
+
+    momentum = Hyperparameter(
+        "momentum of BatchNorm",
+        PROPORTION,
+        {"momentum": lambda momentum: momentum, "rest": lambda momentum: 1 - momentum},
+    )
+    epsilon = Hyperparameter("epsilon of BatchNorm", POSITIVE)
+    keeps_neurons_apart = True
+
+    def __init__(self, features: int, momentum: Value = 0.1, epsilon: Value = 1e-5) -> None:
+        super().__init__()
+        self.features = positive_whole("features of BatchNorm", features)
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    @classmethod
+    def example(cls, width: int) -> Layer:
+        return cls(width)
+
+    def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        return {"weight": (self.features,), "bias": (self.features,)}
+
+    def initial_parameters(self, rng: np.random.Generator) -> Mapping[str, Any]:
+        return {"weight": np.ones(self.features), "bias": np.zeros(self.features)}
+
+    def buffer_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        return {"running_mean": (self.features,), "running_var": (self.features,)}
+
+    def initial_buffers(self, seed: np.random.SeedSequence) -> Mapping[str, Any]:
+        return {"running_mean": np.zeros(self.features), "running_var": np.ones(self.features)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """y; raises `InputError` for other features, and in training for fewer than two samples."""
+        check_input(self, x, self.features)
+        k = x.backend
+        if self.training and not self.is_frozen():
+            if x.data.shape[-2] < 2 or x.data.ndim > max(2, self.parameters["weight"].ndim):
+                raise InputError(
+                    f"{self} got an input of shape {x.shape}: training needs (N, {self.features}) "
+                    "with N of at least 2"
+                )
+            standard, mean, variance = ops.standardize(x, self.arrays["epsilon"])
+            samples = x.data.shape[-2]
+            self._average("running_mean", mean)
+            self._average("running_var", k.multiply(variance, samples / (samples - 1)))
+        else:
+            scale = k.sqrt(k.add(self.buffers["running_var"], self.arrays["epsilon"]))
+            standard = (x - self.buffers["running_mean"]) / scale
+        return standard * self.parameters["weight"] + self.parameters["bias"]
+
+    def is_frozen(self) -> bool:
+        """Whether neither parameter is trained: then the running averages hold, as in eval."""
+        return not any(each.requires_grad for each in self.parameters.values())
+
+    def _average(self, name: str, batch: Array) -> None:
+        running = self.buffers[name]
+        k = self.parameters["weight"].backend
+        k.multiply(running, self.arrays["rest"], out=running)
+        share = k.multiply(batch, self.arrays["momentum"])
+        k.add(running, share.reshape(share.shape[-1:]) if running.ndim == 1 else share, out=running)
+
+    def __repr__(self) -> str:
+        return f"BatchNorm({self.features})"
