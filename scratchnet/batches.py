@@ -13,6 +13,7 @@ from scratchnet.layers import BatchNorm
 from scratchnet.losses import (
     LOSSES,
     Loss,
+    base,
     check_targets,
     class_labels,
     column,
@@ -28,6 +29,7 @@ def checked_data(model: Model, X: Any, y: Any, loss: Loss) -> tuple[Tensor, Arra
     An ensemble also takes X (E, N, inputs). Raises `InputError` where they are empty, not finite,
     or do not fit each other, the model or the loss.
     """
+    loss = base(loss)
     inputs, targets = _finite(model, "X", X), _finite(model, "y", y)
     if inputs.ndim != 2 and not (inputs.ndim == 3 and inputs.shape[0] == model.ensemble):
         own = f" or ({model.ensemble}, N, inputs)" if model.ensemble else ""

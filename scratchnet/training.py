@@ -87,7 +87,8 @@ def fit(
 ) -> History:
     """Train `model` on X (N, inputs) and targets y, in place; the loss says which y it takes.
 
-    A loss of one's own is a function of the outputs and y that returns a Tensor of shape () or
+    A loss with other settings is made by `functools.partial`, as in partial(huber, delta=0.1). One
+    of one's own is a function of the outputs and y that returns a Tensor of shape () or
     (E,), made by `scratchnet.ops`; where the model has one output, it gets a y of shape (N,) as
     the column (N, 1), which lines up with the outputs. Whole numbers in y stay whole.
 

@@ -123,6 +123,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "patience": {"validation": (lambda X, y: (X, 1 - y))(*two_classes(9, seed=1)), "patience": 3},
     "hinge": {"loss": "hinge"},
     "squared error": {"loss": "mean_squared_error"},
+    "absolute error": {"loss": "mean_absolute_error"},
+    "huber": {"loss": "huber"},
 }
 
 

@@ -13,11 +13,12 @@ from strategies import seeds, spread
 from scratchnet import Adam, InputError, Tensor, fit, mlp
 from scratchnet.gradcheck import check_gradients
 from scratchnet.losses import (
+    FORMULAS,
     LOSSES,
     binary_cross_entropy,
     get_loss,
     hinge,
-    mean_squared_error,
+    huber,
     softmax_cross_entropy,
 )
 
@@ -36,6 +37,17 @@ def naive_squared_error(y: Any, t: Any) -> tuple[Any, Any]:
     return ((y - t) ** 2).mean(), 2 * (y - t) / y.size
 
 
+def naive_absolute_error(y: Any, t: Any) -> tuple[Any, Any]:
+    return np.abs(y - t).mean(), np.where(y > t, 1, -1) / y.size
+
+
+def naive_huber(y: Any, t: Any, delta: float = 1.0) -> tuple[Any, Any]:
+    d = y - t
+    inside, slopes = np.abs(d) <= delta, np.where(d > 0, delta, -delta)
+    losses = np.where(inside, d**2 / 2, delta * (np.abs(d) - delta / 2))
+    return losses.mean(), np.where(inside, d, slopes) / y.size
+
+
 def naive_softmax(z: Any, labels: Any) -> tuple[Any, Any]:
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     onehot = np.eye(z.shape[1])[labels]
@@ -47,31 +59,35 @@ NAIVE: dict[str, Naive] = {
     "binary_cross_entropy": naive_cross_entropy,
     "hinge": naive_hinge,
     "mean_squared_error": naive_squared_error,
+    "mean_absolute_error": naive_absolute_error,
+    "huber": naive_huber,
     "softmax_cross_entropy": naive_softmax,
 }
+REGRESSION = ("mean_squared_error", "mean_absolute_error", "huber")
 every_loss = pytest.mark.parametrize("name", LOSSES)
 
 
 def outputs_and_targets(
     name: str, samples: int, outputs: int, networks: int | None = None, seed: int = 0
 ) -> tuple[Any, Any]:
-    """Outputs (N, k) or (E, N, k), none near the hinge's kinks at -1 and 1, and targets (N, k)."""
+    """Outputs (N, k) or (E, N, k), none near a kink, and targets (N, k), or (N,) for labels."""
     rng = np.random.default_rng(seed)
     if name in ("binary_cross_entropy", "hinge"):
         outputs = 1
     y = spread(seed, (*([networks] if networks else []), samples, outputs), shift=0.02)
     if name == "softmax_cross_entropy":
         return y, rng.integers(0, outputs, samples)
-    if name == "mean_squared_error":
-        return y, rng.standard_normal((samples, outputs))
+    if name in REGRESSION:
+        # `spread` is 0.02 away from all multiples of 0.05, and so no difference is near 0 or 1.
+        return y, rng.integers(-20, 20, (samples, outputs)) / 10
     if name == "binary_cross_entropy":
         return y, rng.choice([0.0, 1.0, rng.random()], (samples, outputs))
     return y, rng.integers(0, 2, (samples, outputs)).astype(float)
 
 
-def value_and_gradient(name: str, y: Any, targets: Any) -> tuple[Any, Any]:
+def value_and_gradient(name: str, y: Any, targets: Any, **options: Any) -> tuple[Any, Any]:
     outputs = Tensor(y)
-    loss = LOSSES[name](outputs, targets)
+    loss = LOSSES[name](outputs, targets, **options)
     loss.backward()
     return loss.numpy(), outputs.grad
 
@@ -89,35 +105,217 @@ def test_value_and_gradient_are_the_plain_formulas(
     np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-12, atol=1e-14)
 
 
-@every_loss
-@pytest.mark.parametrize("networks", [None, 2])
-def test_gradient_against_central_differences(name: str, networks: int | None) -> None:
-    y, targets = outputs_and_targets(name, 4, 3, networks)
-    check_gradients(lambda outputs: LOSSES[name](outputs, targets), Tensor(y))
+OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "huber": [{}, {"delta": 0.25}, {"delta": 2}],
+    "softmax_cross_entropy": [{}, {"label_smoothing": 0.3}],
+}
+every_option = pytest.mark.parametrize(
+    ("name", "options"), [(name, each) for name in LOSSES for each in OPTIONS.get(name, [{}])]
+)
 
 
-@every_loss
-@given(networks=st.integers(1, 3), samples=st.integers(1, 9), own=st.booleans(), seed=seeds)
+def sample_weights(shape: tuple[int, ...], seed: int) -> Any:
+    """Some of them 0, but not all of a network's."""
+    rng = np.random.default_rng(seed)
+    weights = rng.choice([0, 0.5, 1, 3], shape) * rng.uniform(0.5, 1, shape)
+    weights[..., rng.integers(shape[-1])] = 0.7
+    return weights
+
+
+def distribution(labels: Any, classes: int, label_smoothing: float = 0.0) -> Any:
+    return (1 - label_smoothing) * np.eye(classes)[labels] + label_smoothing / classes
+
+
+@every_option
+@given(
+    networks=st.none() | st.integers(1, 3),
+    samples=st.integers(1, 5),
+    outputs=st.integers(1, 4),
+    weighted=st.booleans(),
+    seed=seeds,
+)
+@settings(deadline=None)
+def test_a_loss_is_the_mean_of_its_formula_with_the_derivative_that_backward_finds(
+    name: str,
+    options: dict[str, Any],
+    networks: int | None,
+    samples: int,
+    outputs: int,
+    weighted: bool,
+    seed: int,
+) -> None:
+    y, targets = outputs_and_targets(name, samples, outputs, networks, seed)
+    weights = sample_weights((samples,), seed) if weighted else np.ones(samples)
+    given_weights = {"weights": weights} if weighted else {}
+    loss, gradient = value_and_gradient(name, y, targets, **given_weights, **options)
+
+    if name == "softmax_cross_entropy":
+        targets, options = distribution(targets, y.shape[-1], **options), {}
+    z = Tensor(y)
+    errors = FORMULAS[name](z, Tensor(targets, "float64", requires_grad=False), **options)
+    mean = (errors * weights[:, None]).sum((-2, -1)) / (weights.sum() * errors.shape[-1])
+    mean.backward()
+    np.testing.assert_allclose(loss, mean.numpy(), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(gradient, z.grad, rtol=1e-12, atol=1e-14)
+
+
+@every_option
+@given(
+    networks=st.none() | st.integers(1, 2),
+    samples=st.integers(1, 4),
+    outputs=st.integers(1, 3),
+    weighted=st.booleans(),
+    seed=seeds,
+)
+@settings(deadline=None, max_examples=20)
+def test_gradient_against_central_differences(
+    name: str,
+    options: dict[str, Any],
+    networks: int | None,
+    samples: int,
+    outputs: int,
+    weighted: bool,
+    seed: int,
+) -> None:
+    y, targets = outputs_and_targets(name, samples, outputs, networks, seed)
+    weights = sample_weights(y.shape[:-1], seed) if weighted else None
+    check_gradients(
+        lambda outputs: LOSSES[name](outputs, targets, weights=weights, **options), Tensor(y)
+    )
+
+
+@every_option
+@given(
+    networks=st.integers(1, 3),
+    samples=st.integers(1, 9),
+    own=st.booleans(),
+    weights=st.sampled_from(["none", "shared", "own"]),
+    seed=seeds,
+)
 @settings(max_examples=25)
 def test_each_network_sees_its_own_loss_alone_bit_for_bit(
-    name: str, networks: int, samples: int, own: bool, seed: int
+    name: str, options: dict[str, Any], networks: int, samples: int, own: bool, weights: str, seed
 ) -> None:
     y, targets = outputs_and_targets(name, samples, 3, networks, seed)
     y = y.astype(np.float32)
     of_each = [outputs_and_targets(name, samples, 3, seed=seed + i)[1] for i in range(networks)]
-    losses, gradients = value_and_gradient(name, y, np.stack(of_each) if own else targets)
+    w = sample_weights((networks, samples) if weights == "own" else (samples,), seed)
+    weighted: dict[str, Any] = {} if weights == "none" else {"weights": w}
+    losses, gradients = value_and_gradient(
+        name, y, np.stack(of_each) if own else targets, **weighted, **options
+    )
     assert losses.shape == (networks,) and losses.dtype == gradients.dtype == np.float32
     for i in range(networks):
-        loss, gradient = value_and_gradient(name, y[i], of_each[i] if own else targets)
+        if weights == "own":
+            weighted = {"weights": w[i]}
+        loss, gradient = value_and_gradient(
+            name, y[i], of_each[i] if own else targets, **weighted, **options
+        )
         assert_same_bits(losses[i], loss)
         assert_same_bits(gradients[i], gradient)
+
+
+# Weights, label smoothing and delta, in the formulas of PyTorch's documentation
+
+
+@every_option
+@pytest.mark.parametrize("form", [lambda w: w, lambda w: w[:, None], list, Tensor])
+def test_whole_weights_repeat_the_samples(name: str, options: dict[str, Any], form: Any) -> None:
+    y, targets = outputs_and_targets(name, 4, 3)
+    counts = np.array([2, 0, 1, 3])
+    loss, gradient = value_and_gradient(
+        name, y, targets, weights=form(counts.astype(float)), **options
+    )
+    repeated = np.repeat(np.arange(4), counts)
+    expected, parts = value_and_gradient(name, y[repeated], targets[repeated], **options)
+    np.testing.assert_allclose(loss, expected, rtol=1e-13)
+    together = np.zeros_like(y)
+    np.add.at(together, repeated, parts)
+    np.testing.assert_allclose(gradient, together, rtol=1e-13)
+    # A common factor changes nothing.
+    scaled, _ = value_and_gradient(name, y, targets, weights=counts * 0.37, **options)
+    np.testing.assert_allclose(scaled, expected, rtol=1e-13)
+
+
+@given(classes=st.integers(1, 5), smoothing=st.floats(0, 0.99), seed=seeds)
+def test_label_smoothing_and_a_weight_per_class_as_in_cross_entropy_loss(
+    classes: int, smoothing: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    z, labels = spread(seed, (6, classes)), rng.integers(0, classes, 6)
+    log_p = z - np.logaddexp.reduce(z, axis=1, keepdims=True)
+    of_label, of_all = -log_p[np.arange(6), labels], -log_p.mean(axis=1)
+    loss, _ = value_and_gradient("softmax_cross_entropy", z, labels, label_smoothing=smoothing)
+    expected = (1 - smoothing) * of_label.mean() + smoothing * of_all.mean()
+    np.testing.assert_allclose(loss, expected, rtol=1e-12)
+    of_class = rng.uniform(0.1, 3, classes)[labels]
+    loss, _ = value_and_gradient("softmax_cross_entropy", z, labels, weights=of_class)
+    np.testing.assert_allclose(loss, (of_class * of_label).sum() / of_class.sum(), rtol=1e-12)
+
+
+def test_label_smoothing_is_least_at_the_smoothed_distribution() -> None:
+    labels = np.array([2, 0])
+    q = distribution(labels, 3, 0.3)
+    np.testing.assert_allclose(q, [[0.1, 0.1, 0.8], [0.8, 0.1, 0.1]], rtol=1e-15)
+    loss, gradient = value_and_gradient(
+        "softmax_cross_entropy", np.log(q), labels, label_smoothing=0.3
+    )
+    np.testing.assert_allclose(loss, -(q * np.log(q)).sum() / 2, rtol=1e-13)
+    np.testing.assert_allclose(gradient, 0, atol=1e-15)
+
+
+def test_absolute_error_and_huber_at_their_kinks() -> None:
+    y = np.array([[-2.0], [-0.5], [0.0], [0.5], [2.0]])
+    loss, gradient = value_and_gradient("mean_absolute_error", y, np.zeros(5))
+    assert loss == 1 and (5 * gradient).ravel().tolist() == [-1, -1, 0, 1, 1]
+    loss, gradient = value_and_gradient("huber", y, np.zeros(5), delta=0.5)
+    assert (5 * gradient).ravel().tolist() == [-0.5, -0.5, 0, 0.5, 0.5]
+    assert 5 * loss == pytest.approx(2 * 0.5 * (2 - 0.25) + 2 * 0.125)
+
+
+def test_samples_of_weight_0_change_nothing_and_only_such_samples_give_0() -> None:
+    for name in LOSSES:
+        y, targets = outputs_and_targets(name, 4, 3)
+        weights = [1.0, 0.0, 2.0, 0.0]
+        expected = value_and_gradient(name, y, targets, weights=weights)
+        y[1] *= np.inf
+        with np.errstate(invalid="ignore"):
+            found = value_and_gradient(name, y, targets, weights=weights)
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
+        y[1] = 0
+        loss, gradient = value_and_gradient(name, y, targets, weights=np.zeros(4))
+        assert loss == 0 and not gradient.any()
+
+
+@pytest.mark.parametrize("delta", [0, -1.0, float("inf"), float("nan"), "1", None])
+def test_a_delta_of_huber_is_above_0(delta: Any) -> None:
+    with refused(f"delta of the Huber loss is {delta!r}", "must be finite and above 0"):
+        huber(Tensor(np.zeros((2, 1))), np.zeros(2), delta=delta)
+
+
+@pytest.mark.parametrize("smoothing", [1.0, -0.1, float("nan"), None])
+def test_label_smoothing_is_below_1(smoothing: Any) -> None:
+    with refused(f"label_smoothing is {smoothing!r}", "from 0 to below 1"):
+        softmax_cross_entropy(Tensor(np.zeros((2, 3))), [0, 1], label_smoothing=smoothing)
+
+
+@every_loss
+@pytest.mark.parametrize("shape", [(), (1,), (5,), (1, 4), (4, 4), (4, 1, 1)])
+def test_weights_that_do_not_line_up_are_refused(name: str, shape: tuple[int, ...]) -> None:
+    y, targets = outputs_and_targets(name, 4, 1)
+    with refused(f"weights of shape {shape}", "outputs of shape (4, 1)", "must be (4,)"):
+        value_and_gradient(name, y, targets, weights=np.ones(shape))
+
+
+# Extremes and relations
 
 
 EXTREMES = np.array([-1e4, -745, -104, -88.8, -17, -1e-4, 0, 1e-4, 17, 88.8, 104, 745, 1e4])
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0])
-@pytest.mark.parametrize("name", ["binary_cross_entropy", "hinge", "mean_squared_error"])
+@pytest.mark.parametrize("name", [name for name in LOSSES if name != "softmax_cross_entropy"])
 def test_large_logits_in_float32_neither_overflow_nor_lose_the_small_losses(
     name: str, target: float
 ) -> None:
@@ -125,6 +323,8 @@ def test_large_logits_in_float32_neither_overflow_nor_lose_the_small_losses(
         "binary_cross_entropy": lambda z: np.logaddexp(0, z) - target * z,
         "hinge": lambda z: np.maximum(0, 1 - (2 * target - 1) * z),
         "mean_squared_error": lambda z: (z - target) ** 2,
+        "mean_absolute_error": lambda z: np.abs(z - target),
+        "huber": lambda z: naive_huber(z, np.float64(target))[0],
     }[name]
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         for z in EXTREMES:
@@ -187,7 +387,7 @@ def test_the_loss_is_a_mean_and_scales_its_gradient_with_what_comes_after(name: 
     np.testing.assert_allclose(outputs.grad, [3 * gradient, -5 * gradient], rtol=1e-14)
 
 
-@pytest.mark.parametrize("name", ["binary_cross_entropy", "hinge", "mean_squared_error"])
+@pytest.mark.parametrize("name", [name for name in LOSSES if name != "softmax_cross_entropy"])
 def test_a_flat_list_of_labels_is_the_column_and_never_an_n_by_n_table(name: str) -> None:
     y = spread(2, (4, 1)).astype(np.float32)
     column = value_and_gradient(name, y, np.array([[0.0], [1], [1], [0]], np.float32))
@@ -211,7 +411,7 @@ def test_class_labels_of_any_whole_type(dtype: str) -> None:
     assert_same_bits(actual[1], expected[1])
 
 
-@pytest.mark.parametrize("loss", [binary_cross_entropy, hinge, mean_squared_error])
+@pytest.mark.parametrize("loss", [x for x in LOSSES.values() if x is not softmax_cross_entropy])
 @pytest.mark.parametrize(
     ("outputs", "targets"),
     [

@@ -137,7 +137,7 @@ class Training:
         training: bool = True,
         **settings: Any,
     ) -> None:
-        multiclass = LOSSES[loss] in (softmax_cross_entropy, LOSSES["mean_squared_error"])
+        multiclass = loss not in ("binary_cross_entropy", "hinge")
         self.model = mlp([INPUTS, 5, 5, OUTPUTS if multiclass else 1], seed=3, **settings)
         self.model.train(training)
         self.optimizer = OPTIMIZERS[optimizer](self.model)
@@ -155,7 +155,7 @@ class Training:
         inputs = rng.standard_normal((SAMPLES, INPUTS)).astype(self.dtype)
         if self.loss is softmax_cross_entropy:
             targets = rng.integers(0, OUTPUTS, SAMPLES)
-        elif self.loss is LOSSES["mean_squared_error"]:
+        elif self.loss not in (LOSSES["binary_cross_entropy"], LOSSES["hinge"]):
             targets = rng.standard_normal((SAMPLES, OUTPUTS)).astype(self.dtype)
         else:
             targets = rng.integers(0, 2, (SAMPLES, 1)).astype(self.dtype)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,9 +68,39 @@ def test_every_loss_separates(loss: str) -> None:
     outputs = 2 if loss == "softmax_cross_entropy" else 1
     model = mlp((2, 8, outputs))
     # A regression onto 0 and 1 is cut at 0.5, and accuracy() at 0.
-    targets = 2.0 * y - 1 if loss == "mean_squared_error" else y
+    of_labels = ("binary_cross_entropy", "softmax_cross_entropy", "hinge")
+    targets = y if loss in of_labels else 2.0 * y - 1
     fit(model, X, targets, loss=loss, optimizer=Adam(model, 0.03), epochs=200)
     assert accuracy(model, X, y) == 1
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs"),
+    [
+        (partial(losses.huber, delta=0.2), 1),
+        (partial(losses.softmax_cross_entropy, label_smoothing=0.2), 2),
+    ],
+)
+@pytest.mark.parametrize("ensemble", [None, 3])
+@pytest.mark.parametrize("batch_size", [None, 7])
+def test_settings_of_a_loss(
+    loss: Any, outputs: int, ensemble: int | None, batch_size: int | None
+) -> None:
+    X, y = two_classes(20)
+    models = [mlp((2, 5, outputs), ensemble=ensemble) for _ in range(3)]
+    options: list[Any] = [
+        {"loss": loss},
+        {"loss": loss, "record": False},
+        {"loss": loss.func.__name__},
+    ]
+    recorded, eager, plain = (
+        fit(model, X, y, epochs=12, batch_size=batch_size, **each)
+        for model, each in zip(models, options, strict=True)
+    )
+    assert_same_bits(recorded.loss, eager.loss)
+    assert_same_state(models[0].state_dict(), models[1].state_dict())
+    assert not np.allclose(recorded.loss, plain.loss, rtol=1e-3)
+    assert np.all(recorded.loss[-1] < recorded.loss[0])
 
 
 def test_a_network_learns_xor_and_a_neuron_cannot() -> None:

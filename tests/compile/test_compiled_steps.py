@@ -43,6 +43,10 @@ def test_activations(activation: str) -> None:
     [
         ("mean_squared_error", 1),
         ("mean_squared_error", 3),
+        ("mean_absolute_error", 1),
+        ("mean_absolute_error", 3),
+        ("huber", 1),
+        ("huber", 3),
         ("hinge", 1),
         ("softmax_cross_entropy", "labels"),
         ("binary_cross_entropy", 1),
