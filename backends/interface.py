@@ -296,6 +296,16 @@ class Backend:
     def _min(self, x: Array, axis: Axis, keepdims: bool, out: Out) -> Array:
         return self.xp.min(x, axis=axis, keepdims=keepdims, out=out)
 
+    def cumsum(self, x: Array, axis: int, from_the_end: bool = False, out: Out = ...) -> Array:
+        """The sums of the first 1, 2, ... entries along the axis, or of the last n, n - 1, ..."""
+        return self.run(self._cumsum, x, axis, from_the_end, out=out)
+
+    def _cumsum(self, x: Array, axis: int, from_the_end: bool, out: Out) -> Array:
+        out = self.empty(x.shape, x.dtype) if out is ... else out
+        order = (slice(None),) * axis + (slice(None, None, -1 if from_the_end else 1),)
+        self.xp.copyto(out[order], self.xp.cumsum(x[order], axis=axis))
+        return out
+
     def sum_rows(self, x: Array, out: Out = ...) -> Array:
         """(..., N, d) -> (..., d): the sum over the samples."""
         return self.sum(x, axis=-2, out=out)

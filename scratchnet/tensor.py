@@ -226,6 +226,11 @@ class Tensor:
         return ops.reshape(self, shape[0] if is_one else shape)
 
     @property
+    def T(self) -> Tensor:
+        """All axes in reverse order: of a matrix, its transpose."""
+        return ops.transpose(self, range(self.ndim)[::-1])
+
+    @property
     def mT(self) -> Tensor:
         """The last two axes swapped."""
         return ops.transpose(self)

@@ -129,6 +129,13 @@ EVERY_OP: dict[str, Op] = {
     "threshold": lambda a, b: ops.threshold(a, surrogate_window=BETWEEN_BANDS),
     "dropout": lambda a, b: ops.dropout(a, 0.5, *map(a.backend.asarray, (_COUNTERS, _KEY))),
     "standardize": lambda a, b: ops.standardize(a)[0],
+    "logsumexp": lambda a, b: ops.logsumexp(a, axis=0),
+    "var": lambda a, b: ops.var(a, axis=0, ddof=1),
+    "std": lambda a, b: ops.std(a, axis=1, keepdims=True),
+    "norm": lambda a, b: ops.norm(a, axis=1),
+    "cumsum": lambda a, b: ops.cumsum(a, axis=1),
+    "broadcast_to": lambda a, b: ops.broadcast_to(a, (2, 3, 4)),
+    "split": lambda a, b: ops.split(a, [1], axis=1)[1],
 }
 """Every op as a function of two tensors a, b of shape (3, 4) with positive entries."""
 

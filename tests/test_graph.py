@@ -62,6 +62,7 @@ def test_many_paths_are_walked_once() -> None:
 OTHER_NAMES = {
     "mean": "multiply",
     "stack": "concatenate",
+    "split": "take",
     "maximum": "maximum or minimum",
     "minimum": "maximum or minimum",
     "max": "max or min",

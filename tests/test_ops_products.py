@@ -17,6 +17,35 @@ def test_matmul_with_leading_axes_that_broadcast(pair: Any, seed: int) -> None:
     check_op(ops.matmul, np.matmul, spread(seed, pair[0]), spread(seed + 1, pair[1]))
 
 
+VECTORS = ["(k),(k)->()", "(n,k),(k)->(n)", "(k),(k,m)->(m)"]
+
+
+@pytest.mark.parametrize("signature", VECTORS)
+@given(data=st.data(), seed=seeds)
+def test_matmul_with_vectors(signature: str, data: st.DataObject, seed: int) -> None:
+    """A vector has no batch: leading axes are the matrix's alone. Sizes of 0 and 1 included."""
+    lead = data.draw(st.lists(st.integers(0, 3), max_size=2))
+    sizes = {letter: data.draw(st.integers(0, 3)) for letter in "nkm"}
+    shapes = [
+        [sizes[letter] for letter in core if letter in sizes]
+        for core in signature.partition("->")[0].split("),(")
+    ]
+    arrays = [
+        spread(seed + i, (*lead * (len(shape) == 2), *shape)) for i, shape in enumerate(shapes)
+    ]
+    check_op(ops.matmul, np.matmul, *arrays)
+
+
+def test_products_with_vectors_by_operators_methods_and_constants() -> None:
+    x, w = Tensor(spread(0, (2, 3))), Tensor(spread(1, (3,)))
+    rows = np.array([[1.0, 10.0], [2.0, 20.0]])
+    y = rows @ (x @ w)
+    y.backward()
+    np.testing.assert_allclose(y.data, rows @ (x.data @ w.data))
+    np.testing.assert_allclose(w.grad, (rows @ x.data).sum(0))
+    assert type((w @ w).data) is np.ndarray and (w @ w).shape == ()
+
+
 @given(lead=st.sampled_from([(), (2,)]), size=st.integers(1, 4), seed=seeds)
 def test_square_matrices_and_transposed_views(lead: Any, size: int, seed: int) -> None:
     a, b = spread(seed, (*lead, size, size)), spread(seed + 1, (size, size))
@@ -62,7 +91,10 @@ def test_affine_of_one_network_on_a_stack_of_inputs() -> None:
 
 @pytest.mark.parametrize(
     ("a", "b"),
-    [((2, 3), (2, 3)), ((3,), (3, 2)), ((2, 3), (3,)), ((), (2, 2)), ((2, 1, 3), (3, 3, 1))],
+    [
+        *[((2, 3), (2, 3)), ((2,), (3, 2)), ((2, 3), (2,)), ((2,), (3,)), ((2, 1, 3), (3, 3, 1))],
+        *[((), (2, 2)), ((2,), ()), ((), ())],
+    ],
 )
 def test_shapes_that_do_not_fit_are_both_named(a: Any, b: Any) -> None:
     with pytest.raises(InputError) as caught:

@@ -70,6 +70,36 @@ def test_stack(data: st.DataObject, shape: Any, count: int, seed: int) -> None:
 
 
 @given(data=st.data(), shape=shapes(), seed=seeds)
+def test_broadcast_to(data: st.DataObject, shape: Any, seed: int) -> None:
+    """Axes of size 1 are stretched, to nothing too, and axes are put in front."""
+    size = st.integers(0, 3)
+    lead = data.draw(st.lists(size, max_size=2))
+    target = (*lead, *[data.draw(size) if n == 1 else n for n in shape])
+    check_op(
+        lambda x: ops.broadcast_to(x, target),
+        lambda x: np.broadcast_to(x, target),
+        spread(seed, shape),
+    )
+
+
+@given(data=st.data(), shape=shapes(min_dims=1), seed=seeds)
+def test_split(data: st.DataObject, shape: Any, seed: int) -> None:
+    """Into parts of one size or at places, some of which may coincide; all parts are used."""
+    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
+    n = shape[axis]
+    places = st.lists(st.integers(0, n), max_size=3).map(sorted)
+    parts = data.draw(places | st.sampled_from([k for k in (1, 2, 3, 4) if n % k == 0]))
+    x = spread(seed, shape)
+    found, expected = ops.split(Tensor(x), parts, axis), np.split(x, parts, axis)
+    assert [each.shape for each in found] == [each.shape for each in expected]
+
+    def weighted(split: Any, join: Any) -> Any:
+        return lambda x: join([i * each for i, each in enumerate(split(x, parts, axis), 1)], axis)
+
+    check_op(weighted(ops.split, ops.concatenate), weighted(np.split, np.concatenate), x)
+
+
+@given(data=st.data(), shape=shapes(), seed=seeds)
 def test_take_of_slices_numbers_and_new_axes(data: st.DataObject, shape: Any, seed: int) -> None:
     index = data.draw(hnp.basic_indices(shape, allow_newaxis=True, max_dims=4))
     check_op(lambda x: x[index], lambda x: x[index], spread(seed, shape))
@@ -126,6 +156,24 @@ TWO_BY_THREE = Tensor(np.ones((2, 3)))
         (lambda x: ops.stack([x, x.mT]), r"\(2, 3\), \(3, 2\)"),
         (lambda x: ops.stack([x, x], 3), r"axis 3 of shape \(2, 3\)"),
         (lambda x: ops.stack([x, x], -4), r"axis -4 of shape \(2, 3\)"),
+        (lambda x: ops.broadcast_to(x, (3,)), r"\(2, 3\) to \(3,\): must be \(2, 3\) with"),
+        (lambda x: ops.broadcast_to(x, (4, 3)), r"\(2, 3\) to \(4, 3\)"),
+        (lambda x: ops.broadcast_to(x, (-1, 3)), r"\(2, 3\) to \(-1, 3\)"),
+        (lambda x: ops.broadcast_to(x, 6), r"\(2, 3\) to 6"),
+        (lambda x: ops.broadcast_to(x, (2.0, 3.0)), r"\(2, 3\) to \(2.0, 3.0\)"),
+        (lambda x: ops.split(x, 2, 1), r"into 2 parts: must divide 3.*\(2, 3\)"),
+        (lambda x: ops.split(x, 0), r"into 0 parts: must divide 2"),
+        (lambda x: ops.split(x, -1), r"into -1 parts"),
+        (lambda x: ops.split(x, [2, 1], 1), r"at \[2, 1\]: must be whole numbers which ascend"),
+        (lambda x: ops.split(x, [4], 1), r"at \[4\]: .* from 0 to 3"),
+        (lambda x: ops.split(x, [-1], 1), r"at \[-1\]"),
+        (lambda x: ops.split(x, [0.5], 1), r"at \[0.5\]"),
+        (lambda x: ops.split(x, 1.0, 1), r"into 1.0|at 1.0"),
+        (lambda x: ops.split(x, "ab", 1), r"at ab"),
+        (lambda x: ops.split(x, 1, 2), r"axis 2 of shape \(2, 3\)"),
+        (lambda x: ops.split(x, 1, -3), r"axis -3 of shape \(2, 3\)"),
+        (lambda x: ops.split(x, 1, 0.0), r"axis 0.0 of shape \(2, 3\)"),
+        (lambda x: ops.split(x[0, 0], 1), r"axis 0 of shape \(\)"),
         (lambda x: ops.concatenate([]), "no tensors"),
         (lambda x: ops.stack([]), "no tensors"),
         (lambda x: x[2], r"\(2, 3\).*2 is out of bounds"),

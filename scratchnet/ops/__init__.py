@@ -36,16 +36,38 @@ from scratchnet.ops.elementwise import (
 )
 from scratchnet.ops.normalization import standardize
 from scratchnet.ops.products import affine, matmul
-from scratchnet.ops.reductions import log_softmax, max, mean, min, softmax, sum
-from scratchnet.ops.shaping import concatenate, reshape, stack, take, transpose
+from scratchnet.ops.reductions import (
+    cumsum,
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    min,
+    norm,
+    softmax,
+    std,
+    sum,
+    var,
+)
+from scratchnet.ops.shaping import (
+    broadcast_to,
+    concatenate,
+    reshape,
+    split,
+    stack,
+    take,
+    transpose,
+)
 
 __all__ = [
     "absolute",
     "add",
     "affine",
+    "broadcast_to",
     "clip",
     "concatenate",
     "cos",
+    "cumsum",
     "divide",
     "dropout",
     "exp",
@@ -55,6 +77,7 @@ __all__ = [
     "log",
     "log1p",
     "log_softmax",
+    "logsumexp",
     "matmul",
     "max",
     "maximum",
@@ -63,6 +86,7 @@ __all__ = [
     "minimum",
     "multiply",
     "negative",
+    "norm",
     "power",
     "relu",
     "reshape",
@@ -70,8 +94,10 @@ __all__ = [
     "sin",
     "softmax",
     "softplus",
+    "split",
     "sqrt",
     "stack",
+    "std",
     "standardize",
     "subtract",
     "sum",
@@ -79,5 +105,6 @@ __all__ = [
     "tanh",
     "threshold",
     "transpose",
+    "var",
     "where",
 ]

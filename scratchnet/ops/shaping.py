@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from numbers import Integral
 from typing import Any
 
 from scratchnet.backends import InputError
+from scratchnet.ops.broadcasting import unbroadcast
 from scratchnet.tensor import Tensor, result
 
 
@@ -42,6 +45,23 @@ def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
     return result(x.data.transpose(axes), k, (x, lambda dy: dy.transpose(inverse)))
 
 
+def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
+    """y repeats x along new leading axes and along its axes of size 1, up to `shape`;
+
+    dL/dx = the sum of dL/dy over what was repeated. A view: no number is copied. Raises
+    `InputError` where x does not broadcast to the shape.
+    """
+    k, old = x.backend, x.data.shape
+    try:
+        y = k.xp.broadcast_to(x.data, tuple(shape))
+    except (ValueError, TypeError):
+        raise InputError(
+            f"broadcast_to from {old} to {shape}: must be {old} with any axes put in front, and "
+            "any size in place of 1"
+        ) from None
+    return result(y, k, (x, lambda dy: unbroadcast(k, dy, old)))
+
+
 def concatenate(parts: Sequence[Tensor], axis: int = 0) -> Tensor:
     """y = the parts one after another along `axis`;   dL/d(part) = its slice of dL/dy"""
     k = _one_backend("concatenate", parts)
@@ -72,6 +92,35 @@ def stack(parts: Sequence[Tensor], axis: int = 0) -> Tensor:
     axis %= axes
     shape = (*parts[0].shape[:axis], 1, *parts[0].shape[axis:])
     return concatenate([reshape(part, shape) for part in parts], axis)
+
+
+def split(x: Tensor, parts: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+    """x cut along `axis` into a list of tensors, as `numpy.split` does; `concatenate` undoes it.
+
+    `parts` is the number of parts, all of one size, or the places at which to cut, which ascend
+    from 0 to the axis's size. Each part is taken by its slice, which is also its derivative.
+    """
+    if not (isinstance(axis, Integral) and -x.ndim <= axis < x.ndim):
+        raise InputError(f"split along axis {axis} of shape {x.shape}: no such axis")
+    axis = int(axis) % x.ndim
+    size = x.shape[axis]
+    if isinstance(parts, Integral):
+        if parts < 1 or size % parts:
+            raise InputError(
+                f"split into {parts} parts: must divide {size}, the size of axis {axis} of shape "
+                f"{x.shape}; or give the places at which to cut"
+            )
+        places = [int(i * size // parts) for i in range(1, int(parts))]
+    else:
+        places = list(parts) if hasattr(parts, "__iter__") else [parts]
+    edges = [0, *places, size]
+    if not all(isinstance(edge, Integral) for edge in edges) or edges != sorted(edges):
+        raise InputError(
+            f"split at {parts}: must be whole numbers which ascend from 0 to {size}, the size of "
+            f"axis {axis} of shape {x.shape}"
+        )
+    before = (slice(None),) * axis
+    return [take(x, (*before, slice(*pair))) for pair in pairwise(edges)]
 
 
 def take(x: Tensor, index: Any) -> Tensor:

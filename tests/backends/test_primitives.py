@@ -57,6 +57,20 @@ def test_reductions(
 
 
 @either_dtype
+@pytest.mark.parametrize("from_the_end", [False, True])
+@given(data=st.data(), shape=shapes(min_dims=1), seed=seeds)
+@settings(max_examples=15)
+def test_running_sums(
+    backend: Backend, dtype: str, from_the_end: bool, data: Any, shape: Any, seed: int
+) -> None:
+    axis = data.draw(st.integers(0, len(shape) - 1))
+    x = spread(seed, shape).astype(dtype)
+    actual = backend.cumsum(backend.asarray(x), axis, from_the_end)
+    expected = np.flip(np.cumsum(np.flip(x, axis), axis), axis) if from_the_end else x.cumsum(axis)
+    same(backend, actual, expected, dtype)
+
+
+@either_dtype
 @given(
     pair=broadcasting_pairs("(n,k),(k,m)->(n,m)"),
     transposed=st.tuples(*[st.booleans()] * 2),
@@ -151,6 +165,8 @@ def test_every_primitive_writes_into_the_out_it_is_given(backend: Backend, dtype
         lambda out: backend.take(x, rows, out=out),
         lambda out: backend.scatter_add(x[:2], rows, (3, 4), out=out),
         lambda out: backend.copy(x, out=out),
+        lambda out: backend.cumsum(x, 1, out=out),
+        lambda out: backend.cumsum(x.mT, 0, True, out=out),
         *[
             lambda out, name=name, axis=axis: getattr(backend, name)(x, axis=axis, out=out)
             for name in REDUCTIONS
