@@ -32,13 +32,20 @@ def compact(model: Model) -> Model:
         raise InputError("compacting an ensemble: take one network out of it, model.network(i)")
     blocks = chain(model)
     state = {name: each.astype(np.float64) for name, each in model.state_dict().items()}
+    for block in blocks:
+        state.setdefault(f"{block.name}.bias", np.zeros(block.linear.fan_out))
     kept = _fold_constants(blocks, state)
     _drop_unheard(blocks, state, kept)
     layers: list[Layer] = []
     smaller_state: dict[str, Any] = {}
     for block, neurons in zip(blocks, kept, strict=True):
-        smaller_state |= {f"{block.name}.{part}": state[f"{block.name}.{part}"] for part in PARTS}
-        layers.append(Linear(state[f"{block.name}.weight"].shape[0], len(neurons)))
+        weight, bias = (state[f"{block.name}.{part}"] for part in PARTS)
+        # What constant neurons gave to a layer without a bias needs one.
+        has_bias = block.linear.bias or bool(bias.any())
+        layers.append(Linear(len(weight), len(neurons), bias=has_bias))
+        smaller_state[f"{block.name}.weight"] = weight
+        if has_bias:
+            smaller_state[f"{block.name}.bias"] = bias
         for name, layer in block.followers:
             layers.append(_fresh(layer, len(neurons)))
             for each in _kept_arrays(layer):

@@ -455,6 +455,7 @@ def mlp(
     residual: bool = False,
     bottleneck: int | None = None,
     bias_init: str | Initializer = "zeros",
+    bias: bool = True,
     seed: int | Sequence[int] = 0,
     ensemble: int | None = None,
     dtype: DTypeLike = "float32",
@@ -466,8 +467,9 @@ def mlp(
     output layer is Linear alone, so (inputs, outputs) is a linear model. A hidden layer that keeps
     the width is x + layer(x) with `residual`, and with `bottleneck` a `Bottleneck` block of that
     inner width, which is three layers deep. `bias_init` is for the biases of all Linear layers but
-    those of bottlenecks, see `init.BIAS_INITIALIZERS`. Raises `InputError` for fewer than two
-    widths, a width below 1, an unknown name, or `bottleneck` together with `residual` or `dropout`.
+    those of bottlenecks, see `init.BIAS_INITIALIZERS`; with `bias=False` these have none. Raises
+    `InputError` for fewer than two widths, a width below 1, an unknown name, or `bottleneck`
+    together with `residual` or `dropout`.
     """
     if isinstance(widths, (int, str)) or len(widths) < 2:
         raise InputError(f"widths {widths!r}: at least the inputs and the outputs are needed")
@@ -479,12 +481,12 @@ def mlp(
         if bottleneck is not None and fan_in == fan_out:
             layers.append(Bottleneck(fan_in, bottleneck, activation, init, batch_norm))
             continue
-        block: list[Layer] = [Linear(fan_in, fan_out, init, bias_init)]
+        block: list[Layer] = [Linear(fan_in, fan_out, init, bias_init, bias)]
         if batch_norm:
             block.append(BatchNorm(fan_out))
         block.append(get_activation(activation))
         if dropout:
             block.append(Dropout(dropout))
         layers += [Residual(*block)] if residual and fan_in == fan_out else block
-    layers.append(Linear(widths[-2], widths[-1], init, bias_init))
+    layers.append(Linear(widths[-2], widths[-1], init, bias_init, bias))
     return Model(*layers, seed=seed, ensemble=ensemble, dtype=dtype, backend=backend)

@@ -111,7 +111,7 @@ def test_shapes_are_compared_before_weights_are_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file of a few hundred bytes may describe a model of gigabytes."""
-    layers = [{"type": "Linear", "fan_in": 14_000, "fan_out": 14_000}]
+    layers = [{"type": "Linear", "fan_in": 14_000, "fan_out": 14_000, "bias": True}]
     header = {"format": 1, "dtype": "float32", "layers": layers}
     arrays = {"0.weight": np.zeros((1, 1), np.float32), "0.bias": np.zeros(1, np.float32)}
     save_file(arrays, tmp_path / "model", {"scratchnet": json.dumps(header)})

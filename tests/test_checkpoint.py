@@ -63,6 +63,7 @@ def test_every_layer_comes_back_with_its_bits(
     batch_norm=st.booleans(),
     dropout=st.sampled_from([0.0, 0.25]),
     residual=st.booleans(),
+    bias=st.booleans(),
     bottleneck=st.booleans(),
 )
 def test_any_mlp_comes_back(
@@ -147,6 +148,23 @@ def test_a_pytorch_file_is_read_into_a_model(tmp_path: Path) -> None:
     np.testing.assert_allclose(model.predict(X), theirs, rtol=1e-5, atol=1e-6)
     with refused("does not say which layers", "load_weights"):
         load_model(tmp_path / "theirs")
+
+
+def test_a_linear_without_bias_is_pytorchs(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    from safetensors.torch import load_file as torch_load
+
+    model = mlp([3, 3, 3], bias=False, dtype="float64")
+    X = np.random.default_rng(0).normal(size=(12, 3))
+    save_model(tmp_path / "model", model)
+    linear = [torch.nn.Linear(3, 3, bias=False) for _ in range(2)]
+    network = torch.nn.Sequential(linear[0], torch.nn.ReLU(), linear[1]).double()
+    network.load_state_dict(torch_load(tmp_path / "model"))
+    with torch.no_grad():
+        theirs = network(torch.from_numpy(X)).numpy()
+    np.testing.assert_allclose(theirs, model.predict(X), rtol=1e-12, atol=1e-12)
+    with refused("0.bias"):
+        load_weights(tmp_path / "model", mlp([3, 3, 3], dtype="float64"))
 
 
 def test_pytorchs_count_of_batches_is_read_over(tmp_path: Path) -> None:
@@ -329,16 +347,25 @@ def test_other_dtypes_are_refused(tmp_path: Path) -> None:
         ({"layers": [{"type": "ReLU"}], "dtype": "float16"}, ["dtype of a model is 'float16'"]),
         ({"layers": 3, "dtype": "float32"}, ["cannot be used"]),
         (
-            {"layers": [{"type": "Linear", "fan_in": 9, "fan_out": 10**15}], "dtype": "float32"},
+            {
+                "layers": [{"type": "Linear", "fan_in": 9, "fan_out": 10**15, "bias": True}],
+                "dtype": "float32",
+            },
             ["it lacks 0.weight"],
         ),
         ("[" * 100_000, ["does not say which layers"]),
         (
-            {"layers": [{"type": "Linear", "fan_in": 0, "fan_out": 1}], "dtype": "float32"},
+            {
+                "layers": [{"type": "Linear", "fan_in": 0, "fan_out": 1, "bias": True}],
+                "dtype": "float32",
+            },
             ["fan_in"],
         ),
         (
-            {"layers": [{"type": "Linear", "fan_in": 2, "fan_out": 2}], "dtype": "float32"},
+            {
+                "layers": [{"type": "Linear", "fan_in": 2, "fan_out": 2, "bias": True}],
+                "dtype": "float32",
+            },
             ["lacks"],
         ),
     ],

@@ -181,6 +181,7 @@ def test_classes_with_labels_of_each_network(batch_size: int | None) -> None:
     batch_size=st.none() | st.integers(1, 20),
     optimizer=st.sampled_from(sorted(OPTIMIZERS)),
     residual=st.booleans(),
+    bias=st.booleans(),
     seed=st.integers(0, 100),
     dtype=st.sampled_from(["float32", "float64"]),
 )
@@ -193,11 +194,13 @@ def test_any_shape(
     batch_size: int | None,
     optimizer: str,
     residual: bool,
+    bias: bool,
     seed: int,
     dtype: str,
 ) -> None:
     def build(**options: Any) -> Model:
-        return mlp((2, *hidden, 1), activation, residual=residual, dtype=dtype, **options)
+        settings = {"residual": residual, "bias": bias, "dtype": dtype}
+        return mlp((2, *hidden, 1), activation, **settings, **options)
 
     X, y = two_classes(samples, seed)
     assert_each_as_alone(

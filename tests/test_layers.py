@@ -103,6 +103,33 @@ def test_linear_is_rows_times_weight_plus_bias_and_not_its_transpose() -> None:
     np.testing.assert_allclose(model.predict(x), rows, rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("ensemble", [None, 2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_linear_without_bias_is_the_layer_with_a_bias_of_zero(
+    ensemble: int | None, dtype: str
+) -> None:
+    without = mlp((2, 5, 3), bias=False, ensemble=ensemble, dtype=dtype, seed=1)
+    with_zeros = mlp((2, 5, 3), ensemble=ensemble, dtype=dtype, seed=1)
+    assert [name for name, _ in without.named_parameters()] == ["0.weight", "2.weight"]
+    assert without.parameter_count == with_zeros.parameter_count - 8 == 25
+    X = spread(2, (7, 2))
+    assert_same_bits(without.predict(X), with_zeros.predict(X))
+    for model in (without, with_zeros):
+        model(X).sum().backward()
+    for layer in ("0", "2"):
+        ours, theirs = (
+            dict(m.named_parameters())[f"{layer}.weight"] for m in (without, with_zeros)
+        )
+        assert_same_bits(ours.grad, theirs.grad)
+
+
+def test_bias_is_true_or_false_and_a_layer_without_one_says_so() -> None:
+    assert repr(Linear(2, 3, bias=False)) == "Linear(2 -> 3, bias=False)"
+    for wrong in (0, "no", None):
+        with refused("bias of Linear", repr(wrong), "must be True or False"):
+            Linear(2, 3, bias=wrong)  # type: ignore[arg-type]
+
+
 def test_options_reach_the_op() -> None:
     x = Tensor([[-2.0, -0.4, 0.4, 2.0]])
     LeakyReLU(0.25)(x).backward()

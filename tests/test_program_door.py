@@ -205,6 +205,7 @@ EVERYTHING: dict[str, Any] = {
     "batch_norm": True,
     "dropout": 0.3,
     "residual": True,
+    "bias": True,
     "ensemble": None,
     "dtype": "float32",
     "by_index": True,
@@ -219,6 +220,7 @@ CHOICES: dict[str, list[Any]] = {
     "batch_norm": [False, True],
     "dropout": [0.0, 0.3],
     "residual": [False, True],
+    "bias": [False, True],
 }
 
 

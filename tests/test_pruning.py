@@ -411,10 +411,17 @@ def test_neurons_go_with_their_weights_in_and_out() -> None:
     ),
     batch_norm=st.booleans(),
     structured=st.booleans(),
+    bias=st.booleans(),
     dtype=st.sampled_from(["float32", "float64"]),
 )
 def test_the_compacted_network_computes_what_the_masked_one_does(
-    seed: int, share: float, activation: str, batch_norm: bool, structured: bool, dtype: str
+    seed: int,
+    share: float,
+    activation: str,
+    batch_norm: bool,
+    structured: bool,
+    bias: bool,
+    dtype: str,
 ) -> None:
     rng = np.random.default_rng(seed)
     model = mlp(
@@ -422,6 +429,7 @@ def test_the_compacted_network_computes_what_the_masked_one_does(
         activation,
         batch_norm=batch_norm,
         dropout=0.1,
+        bias=bias,
         dtype=dtype,
         seed=seed % 100,
     )
@@ -534,3 +542,26 @@ def test_blocks_with_weights_inside_are_pruned_too() -> None:
     model = Model(Linear(2, 3), Residual(Linear(3, 3), ReLU()), Linear(3, 1))
     prune(model, sparsity=1)
     assert [each.total for each in remaining_weights(model)] == [6, 9, 3]
+
+
+def test_a_constant_neuron_gives_a_layer_without_bias_one_if_it_needs_it() -> None:
+    for activation, needs_bias in (("relu", False), ("sigmoid", True)):
+        model = mlp((2, 4, 3, 1), activation, bias=False, dtype="float64")
+        prune_neurons(model, fraction=0.5)
+        # Its incoming weights are gone, and the outgoing ones are there again.
+        model.clear_mask()
+        model.layers[2].parameters["weight"].data[...] = 0.7
+        small = compact(model)
+        linear = [layer for layer in small.layers if isinstance(layer, Linear)]
+        assert [layer.bias for layer in linear[:2]] == [False, needs_bias]
+        X = two_classes(9)[0]
+        np.testing.assert_allclose(small.predict(X), model.predict(X), rtol=0, atol=1e-14)
+
+
+def test_pruning_with_biases_counts_those_that_there_are() -> None:
+    model = mlp((2, 3, 1), bias=False)
+    assert list(weight_places(model, biases=True)) == ["0.weight", "2.weight"]
+    prune(model, sparsity=1, biases=True)
+    assert not model.parameter_buffer.any()
+    mixed = Model(Linear(2, 3, bias=False), ReLU(), Linear(3, 1))
+    assert [each.total for each in remaining_weights(mixed, biases=True)] == [6, 3, 1]

@@ -118,7 +118,7 @@ def check_neurons(kind: Kind, path: Path) -> None:
         return moved(Model(Linear(2, 6), kind.example(6), ReLU(), Linear(6, 1), dtype=dtype))
 
     X = two_classes(20)[0]
-    if kind is Linear:
+    if issubclass(kind, Linear):
         return
     if not kind.keeps_neurons_apart:
         for change in (compact, lambda model: prune_neurons(model, fraction=0.5)):
@@ -153,6 +153,22 @@ every_check = pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 @every_check
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_registered_kind(kind: Kind, check: Callable[..., None], tmp_path: Path) -> None:
+    check(kind, tmp_path)
+
+
+def variant(kind: Kind, example: Callable[[int], Layer]) -> Kind:
+    """The kind with another example."""
+    return type(kind.__name__, (kind,), {"example": staticmethod(example)})
+
+
+VARIANTS: dict[str, Kind] = {
+    "no bias": variant(Linear, lambda width: Linear(width, width, bias=False)),
+}
+
+
+@every_check
+@pytest.mark.parametrize("kind", VARIANTS.values(), ids=VARIANTS)
+def test_other_settings_of_a_kind(kind: Kind, check: Callable[..., None], tmp_path: Path) -> None:
     check(kind, tmp_path)
 
 

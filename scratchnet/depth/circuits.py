@@ -69,15 +69,16 @@ class Circuit:
 
     @property
     def largest_bias(self) -> float:
-        """The largest absolute value of a bias."""
-        return max(float(abs(bias).max()) for bias in self._arrays("bias"))
+        """The largest absolute value of a bias, 0 where there are none."""
+        return max((float(abs(bias).max()) for bias in self._arrays("bias")), default=0.0)
 
     @property
     def _linear_layers(self) -> list[Linear]:
         return [layer for _, layer in self.model.root.walk() if isinstance(layer, Linear)]
 
     def _arrays(self, name: str) -> list[NDArray[Any]]:
-        return [layer.parameters[name].numpy() for layer in self._linear_layers]
+        layers = self._linear_layers
+        return [each.parameters[name].numpy() for each in layers if name in each.parameters]
 
 
 def row_bits(rows: Any, inputs: int, dtype: str = "float32") -> NDArray[Any]:

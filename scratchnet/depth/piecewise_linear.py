@@ -209,7 +209,9 @@ def _steps(layer: Layer, network: int | None) -> Iterator[tuple[Layer, Step]]:
         yield from _steps(layer.body, network)
         yield layer, AddBack()
     elif isinstance(layer, Linear):
-        yield layer, Affine(_matrix(layer, "weight", network), _vector(layer, "bias", network))
+        weight = _matrix(layer, "weight", network)
+        bias = _vector(layer, "bias", network) if layer.bias else np.zeros(layer.fan_out)
+        yield layer, Affine(weight, bias)
     elif isinstance(layer, BatchNorm):
         variance = _vector(layer, "running_var", network)
         scale = _vector(layer, "weight", network) / np.sqrt(variance + layer.epsilon)

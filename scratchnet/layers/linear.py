@@ -18,9 +18,12 @@ from scratchnet.tensor import Tensor
 
 @register
 class Linear(Layer):
-    """y = x W + b, with W (fan_in, fan_out) drawn by `init` and b (fan_out,) by `bias_init`."""
+    """y = x W + b, with W (fan_in, fan_out) drawn by `init` and b (fan_out,) by `bias_init`.
 
-    settings = ("fan_in", "fan_out")
+    Without `bias` y = x W, and the layer has no parameter of that name.
+    """
+
+    settings = ("fan_in", "fan_out", "bias")
     transposed_in_files = ("weight",)
 
     def __init__(
@@ -29,10 +32,14 @@ class Linear(Layer):
         fan_out: int,
         init: str | Initializer = "he_normal",
         bias_init: str | Initializer = "zeros",
+        bias: bool = True,
     ) -> None:
         super().__init__()
+        if not isinstance(bias, bool):
+            raise InputError(f"bias of Linear is {bias!r}: must be True or False")
         self.fan_in = positive_whole("fan_in of Linear", fan_in)
         self.fan_out = positive_whole("fan_out of Linear", fan_out)
+        self.bias = bias
         self.init = get_initializer(init)
         self.bias_init = get_bias_initializer(bias_init)
 
@@ -41,7 +48,8 @@ class Linear(Layer):
         return cls(width, width)
 
     def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
-        return {"weight": (self.fan_in, self.fan_out), "bias": (self.fan_out,)}
+        weight = {"weight": (self.fan_in, self.fan_out)}
+        return weight | {"bias": (self.fan_out,)} if self.bias else weight
 
     def initial_parameters(self, rng: np.random.Generator) -> Mapping[str, Any]:
         weight = self.init(rng, self.fan_in, self.fan_out)
@@ -50,6 +58,8 @@ class Linear(Layer):
                 f"{self}: its initialiser gave the shape {np.shape(weight)}, needs "
                 f"{(self.fan_in, self.fan_out)}"
             )
+        if not self.bias:
+            return {"weight": weight}
         bias = self.bias_init(rng, self.fan_in, self.fan_out)
         if np.shape(bias) != (self.fan_out,):
             raise InputError(
@@ -59,7 +69,9 @@ class Linear(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         check_input(self, x, self.fan_in)
+        if not self.bias:
+            return ops.matmul(x, self.parameters["weight"])
         return ops.affine(x, self.parameters["weight"], self.parameters["bias"])
 
     def __repr__(self) -> str:
-        return f"Linear({self.fan_in} -> {self.fan_out})"
+        return f"Linear({self.fan_in} -> {self.fan_out}{'' if self.bias else ', bias=False'})"

@@ -177,6 +177,7 @@ def test_a_call_without_a_lowering_is_named() -> None:
     batch_norm=st.booleans(),
     dropout=st.sampled_from([0.0, 0.25]),
     residual=st.booleans(),
+    bias=st.booleans(),
     optimizer=st.sampled_from(["sgd", "momentum", "nesterov"]),
 )
 def test_random_networks(
@@ -188,6 +189,7 @@ def test_random_networks(
     batch_norm: bool,
     dropout: float,
     residual: bool,
+    bias: bool,
     optimizer: str,
 ) -> None:
     widths = [widths[0]] * len(widths) if residual else widths
@@ -199,6 +201,7 @@ def test_random_networks(
         batch_norm=batch_norm,
         dropout=dropout,
         residual=residual,
+        bias=bias,
     )
     calls, outcome, _ = record(OPTIMIZERS[optimizer](model), *data(samples))
     # A threshold may fall to either side of a number that is rounded otherwise.

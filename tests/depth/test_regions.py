@@ -198,6 +198,15 @@ def test_dropout_and_batch_norm_are_as_in_eval_mode() -> None:
     assert regions.count > 10
 
 
+def test_layers_without_bias_count_as_those_with_biases_of_zero() -> None:
+    without, zeros = (mlp([2, 6, 6, 1], dtype="float64", seed=2, bias=b) for b in (False, True))
+    ours, theirs = (
+        plane_regions(each, Plane(window=((1, 2), (-1, 3)))) for each in (without, zeros)
+    )
+    assert ours.count == theirs.count > 1
+    assert ours.gradients.tobytes() == theirs.gradients.tobytes()
+
+
 def test_float32_is_counted_in_float64() -> None:
     narrow = mlp([2, 16, 16, 1], seed=5)
     wide = mlp([2, 16, 16, 1], seed=5, dtype="float64")
