@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import refused
 from strategies import EVERY_OP, positive, seeds, shapes, spread
 
 from scratchnet import InputError, Tensor, mlp, ops
@@ -272,3 +273,10 @@ def test_data_and_gradients_are_left_as_they_were(check: Check, function: Any) -
     assert x.data is arrays[0] and y.data is arrays[1] and x.grad is buffer and y.grad is None
     assert all(np.array_equal(a, b) for a, b in zip(arrays, before, strict=True))
     assert (buffer == 7.0).all()
+
+
+def test_differences_are_taken_in_float64_alone() -> None:
+    narrow = Tensor(spread(0, (2, 2)), "float32")
+    for function in (lambda a, b: a + b, lambda a, b: b.sum()):
+        with refused("tensor 1 is float32"):
+            numerical_gradients(function, Tensor(spread(0, (2, 2))), narrow)

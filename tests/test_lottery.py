@@ -21,7 +21,13 @@ from scratchnet.demos.lottery.figures import animate, plot
 from scratchnet.demos.lottery.report import report, sentences, table, visible_from
 from scratchnet.demos.lottery.settings import VARIANTS, Settings, choose_settings
 from scratchnet.demos.results import to_json
-from scratchnet.lottery import CONTROLS, control_of, first_parameters, iterative_pruning
+from scratchnet.lottery import (
+    CONTROLS,
+    begin_alike,
+    control_of,
+    first_parameters,
+    iterative_pruning,
+)
 from scratchnet.pruning import (
     alive_parameters,
     connection_sensitivity,
@@ -439,3 +445,18 @@ def test_remaining_weights_of_the_ticket_are_those_of_its_controls() -> None:
     for _ in iterative_pruning(model, train, 2, [0.3], controls=CONTROLS):
         counts = sum(each.remaining for each in remaining_weights(model))
         assert len(set(counts.tolist())) == 1
+
+
+def test_networks_begin_as_the_first_of_them_with_their_dropout() -> None:
+    """Parameters, keys and counters; then every part drops what the first drops."""
+    model = network(ensemble=4, seed=3, dropout=0.5, batch_norm=True)
+    train(model, 2)
+    before = model.state_dict()
+    begin_alike(model, 1)
+    assert_same_state(model.state_dict(), before)
+    begin_alike(model, 2)
+    for name, array in model.state_dict().items():
+        assert_same_bits(array, np.concatenate([before[name][:2]] * 2))
+    outputs = model.train()(X).numpy()
+    assert_same_bits(outputs[2:], outputs[:2])
+    assert not np.array_equal(outputs[0], outputs[1])

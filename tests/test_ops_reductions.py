@@ -274,3 +274,9 @@ def test_logsumexp_at_its_limits(x: Any, y: float, slopes: Any, dtype: str) -> N
 def test_the_gradient_of_logsumexp_is_softmax_up_to_1e4_in_float32(logits: Any) -> None:
     _, gradient = computed(lambda x: ops.logsumexp(x, -1), Tensor(logits))
     close(gradient, scipy.special.softmax(logits.astype(np.float64), axis=-1), 1e-6)
+
+
+@pytest.mark.parametrize("op", [op for op, _ in REDUCTIONS.values()], ids=REDUCTIONS)
+def test_axes_are_kept_only_where_that_is_asked_for(op: Any) -> None:
+    x = Tensor(spread(0, (2, 3)))
+    assert op(x).shape == () and op(x, 0).shape == (3,) and op(x, 0, True).shape == (1, 3)

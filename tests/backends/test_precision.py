@@ -165,3 +165,31 @@ def test_fp32_on_numpy_takes_no_detour() -> None:
     with k.recording() as calls:
         k.matmul(np.ones((2, 3)), np.ones((3, 2)))
     assert [call.kernel for call in calls] == [np.matmul]
+
+
+@pytest.mark.parametrize("precision", ROUNDED)
+def test_no_array_of_float64_beside_rounded_products(precision: str) -> None:
+    backend = get_backend("numpy", precision)
+    assert not backend.zeros((2, 3), "float32").any()
+    assert backend.zeros((2, 3), "float32").shape == (2, 3)
+    for make in (lambda: backend.zeros((2,), "float64"), lambda: backend.asarray([1.0], "float64")):
+        with refused(f"float64 with precision {precision}"):
+            make()
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_which_kernels_are_elementwise(precision: str) -> None:
+    """A buffer is written over by these alone: each number must depend on its own place."""
+    backend = get_backend("numpy", precision)
+    with backend.recording() as calls:
+        x = backend.asarray([[1.0, 2.0], [3.0, 4.0]], "float32")
+        backend.matmul(x, x)
+        backend.add(x, x)
+        backend.sum(x, axis=0)
+    by_name = {getattr(call.kernel, "__name__", ""): call.kernel for call in calls}
+    assert backend.is_elementwise(by_name["add"])
+    assert not any(backend.is_elementwise(by_name[name]) for name in ("matmul", "_sum"))
+    if precision != "fp32":
+        assert backend.is_elementwise(ROUNDINGS[precision])
+        others = [each for name, each in ROUNDINGS.items() if name != precision]
+        assert not any(map(backend.is_elementwise, others))
