@@ -73,6 +73,13 @@ def values_at(regions: PlaneRegions, coordinates: np.ndarray) -> np.ndarray:
 def check_tiling(regions: PlaneRegions) -> None:
     ends, sides = regions.edges()
     assert len(regions.vertices) - len(ends) + regions.count == 1
+    # A vertex that is there twice adds an edge of no length, which Euler's sum does not see.
+    assert np.linalg.norm(np.diff(regions.vertices[ends], axis=1), axis=2).min() > 1e-12
+    assert len(np.unique(regions.vertices, axis=0)) == len(regions.vertices)
+    for polygon in regions.polygons:
+        around = np.append(polygon[:1], polygon[1:][polygon[1:] != polygon[0]])
+        assert len(set(around)) == len(around)
+    assert set(regions.polygons.ravel()) == set(range(len(regions.vertices)))
     areas = regions.areas()
     assert areas.min() > 0
     assert areas.sum() == pytest.approx(regions.plane.area, rel=1e-9)
