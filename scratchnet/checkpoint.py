@@ -27,8 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.backends import Backend, InputError
+from scratchnet.backends import Array, Backend, InputError
 from scratchnet.backends.errors import positive_whole, whole_number
+from scratchnet.early_stopping import EarlyStopping
 from scratchnet.environment import as_json, checked_environment, environment_of, warn_of_another
 from scratchnet.files import write_atomically
 from scratchnet.layers import Layer, Sequential, described, from_description
@@ -203,14 +204,25 @@ def save_checkpoint(path: str | Path, model: Model, optimizer: Optimizer, epochs
     """Write all that training depends on after so many epochs: see `load_checkpoint`.
 
     Parameters, masks, running averages, the state of Dropout, and the optimizer's with its count of
-    steps, bit for bit; and on what they were computed.
+    steps, bit for bit; and on what they were computed. In a callback of a `fit` with patience also
+    the best validation loss, how long ago it was and the numbers then; after that `fit` the
+    parameters are the best ones. Raises `InputError` for a number of epochs that is none, or not
+    the one that early stopping has watched: in a callback it is the epoch + 1.
     """
+    stopping = optimizer.early_stopping
+    whole_number("epochs of a checkpoint", epochs, 0, LARGEST_COUNT)
+    if stopping is not None and stopping.epochs != epochs:
+        raise InputError(
+            f"epochs of a checkpoint is {epochs}: must be {stopping.epochs}, which is what early "
+            "stopping has watched"
+        )
     header = {
         **_description(model, optimizer),
         "environment": environment_of(model),
-        "epochs": epochs,
+        "epochs": int(epochs),
         "steps": optimizer.steps,
         "has_mask": model.mask_buffer is not None,
+        STOPPING: stopping is not None,
     }
     _write(Path(path), _training_state(model, optimizer), {"checkpoint": header})
 
@@ -224,10 +236,11 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
         fit(model, X, y, optimizer=optimizer, epochs=1000, first_epoch=done)
 
     The parameters are then those of 1,000 epochs without a stop, bit for bit, also with
-    mini-batches; of early stopping (`patience`) nothing is kept. Bit for bit needs the same BLAS
-    with the same kernel and number of threads, the same processor and library: a warning names what
-    differs. Raises `InputError` for a file that cannot be read or is of another model or optimizer,
-    and changes nothing then.
+    mini-batches and with early stopping: with `patience`, `fit` from the epoch that is returned on
+    watches as if it had never stopped, also where the training was over. Bit for bit needs the same
+    BLAS with the same kernel and number of threads, the same processor and library: a warning names
+    what differs. Raises `InputError` for a file that cannot be read or is of another model or
+    optimizer, and changes nothing then.
     """
     with _open(Path(path)) as file:
         header = file.metadata.get("checkpoint")
@@ -236,22 +249,22 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
                 f"{path} is no checkpoint of a training: a model's file has no optimizer"
             )
         _check_same(path, header, _description(model, optimizer))
-        counts = [
+        epochs, steps = [
             whole_number(f"{path}: {name}", header.get(name), 0, LARGEST_COUNT)
             for name in ("epochs", "steps")
         ]
         environment = checked_environment(path, header.get("environment"))
-        has_mask = header.get("has_mask")
-        if not isinstance(has_mask, bool):
-            raise InputError(f"{path}: has_mask is {as_json(has_mask)}: must be true or false")
+        has_mask, has_stopping = _switch(path, header, "has_mask"), _switch(path, header, STOPPING)
         places = _live_arrays(model, optimizer)
-        wanted = {name: (tuple(each.shape), str(each.dtype)) for name, each in places.items()}
+        stopping = EarlyStopping(model, epochs) if has_stopping else None
+        wanted = _kinds(places | _stopping_arrays(stopping))
         if has_mask:
             wanted["mask"] = wanted["parameters"]
         if wanted != file.arrays:
             raise InputError(f"{path}: its arrays are not those that its header says")
         arrays = {name: file.read(name) for name in wanted}
-    epochs, steps = counts
+    if stopping is not None:
+        stopping.load_state(path, _taken_out(arrays, f"{STOPPING}."))
     mask = arrays.pop("mask", None)
     if mask is None:
         model.clear_mask()
@@ -261,12 +274,34 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
     for name, array in arrays.items():
         k.copy(k.asarray(array), out=places[name])
     optimizer.resume(steps)
+    optimizer.early_stopping = stopping
     warn_of_another(path, environment, environment_of(model))
     return epochs
 
 
 LARGEST_COUNT = 2**53
 """Up to here every whole number is a float, with which an optimizer computes."""
+
+
+STOPPING = "early_stopping"
+"""The entry of the header, and in front of the names of the arrays."""
+
+
+def _switch(path: str | Path, header: Mapping[str, Any], name: str) -> bool:
+    value = header.get(name)
+    if not isinstance(value, bool):
+        raise InputError(f"{path}: {name} is {as_json(value)}: must be true or false")
+    return value
+
+
+def _kinds(arrays: Mapping[str, Array]) -> dict[str, Kind]:
+    return {name: (tuple(each.shape), str(each.dtype)) for name, each in arrays.items()}
+
+
+def _taken_out(arrays: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """The arrays whose names begin so, by the rest of the name; they leave the dictionary."""
+    names = [name for name in arrays if name.startswith(prefix)]
+    return {name.removeprefix(prefix): arrays.pop(name) for name in names}
 
 
 def _check_same(path: str | Path, header: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
@@ -298,8 +333,13 @@ def _live_arrays(model: Model, optimizer: Optimizer) -> dict[str, Any]:
     return arrays | {f"optimizer.{name}": each for name, each in optimizer.state().items()}
 
 
+def _stopping_arrays(stopping: EarlyStopping | None) -> dict[str, Any]:
+    state = {} if stopping is None else stopping.state()
+    return {f"{STOPPING}.{name}": each for name, each in state.items()}
+
+
 def _training_state(model: Model, optimizer: Optimizer) -> dict[str, Any]:
-    arrays = _live_arrays(model, optimizer)
+    arrays = _live_arrays(model, optimizer) | _stopping_arrays(optimizer.early_stopping)
     if model.mask_buffer is not None:
         arrays["mask"] = model.mask_buffer
     return {name: np.array(model.backend.to_numpy(each)) for name, each in arrays.items()}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, InputError
+from scratchnet.early_stopping import EarlyStopping
 from scratchnet.hyperparameters import (
     FINITE,
     FRACTION,
@@ -71,7 +72,9 @@ class Optimizer(Configured):
     learning_rate = LearningRate("learning_rate", NONNEGATIVE)
     weight_decay = Hyperparameter("weight_decay", NONNEGATIVE, absent_at_zero=True)
     schedule: Value | Schedule
-    counters = ("version", "steps", "schedule")
+    early_stopping: EarlyStopping | None = None
+    """What watches the validation loss while `fit` trains with patience; checkpoints hold it."""
+    counters = ("version", "steps", "schedule", "early_stopping")
 
     def __init__(self, model: Model, learning_rate: Value | Schedule, weight_decay: Value) -> None:
         if not isinstance(model, Model):

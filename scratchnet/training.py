@@ -15,7 +15,7 @@ from scratchnet.backends import Array, InputError
 from scratchnet.backends.errors import whole_number
 from scratchnet.batches import Batches, checked_data
 from scratchnet.compiled_step import CompiledTraining, require_compiler
-from scratchnet.early_stopping import EarlyStopping
+from scratchnet.early_stopping import check_patience, watching
 from scratchnet.evaluation import mean_loss
 from scratchnet.losses import Loss, get_loss, loss_of
 from scratchnet.model import Model, evaluating
@@ -132,7 +132,9 @@ def fit(
     batches = Batches(model, *checked_data(model, X, y, compute_loss), batch_size)
     batches.skip(first_epoch)
     held_out = _checked_validation(model, validation, compute_loss)
-    stopping = EarlyStopping(model, patience, held_out is not None, first_epoch)
+    check_patience(patience, held_out is not None)
+    stopping = watching(optimizer.early_stopping, model, patience, first_epoch)
+    optimizer.early_stopping = stopping
 
     history = History()
     losses: list[Any] = []
@@ -148,11 +150,15 @@ def fit(
                 first_epoch = _train_at_once(
                     model, batches, step, history, losses, first_epoch, epochs
                 )
+            if stopping is not None and stopping.done.all():
+                # The checkpoint that it goes on from was written after the last epoch.
+                history.stopped, first_epoch = "early stopping", epochs
             for epoch in range(first_epoch, epochs):
                 epoch_loss = _train_epoch(model, batches, step, history, epoch)
                 if held_out is not None:
                     validation_loss = mean_loss(model, *held_out, compute_loss)
-                    stopping.update(epoch, validation_loss)
+                    if stopping is not None:
+                        stopping.update(epoch, validation_loss)
                     validation_losses.append(validation_loss)
                 # Only now: an interruption before leaves both curves without this epoch.
                 losses.append(epoch_loss)
@@ -160,7 +166,7 @@ def fit(
                 answers = [_answer(callback(epoch, model, losses[-1])) for callback in callbacks]
                 if len(history.diverged) == len(model.seeds):
                     history.stopped = "diverged"
-                elif stopping.all_done:
+                elif stopping is not None and stopping.done.all():
                     history.stopped = "early stopping"
                 elif any(answers):
                     history.stopped = "callback"
@@ -169,7 +175,10 @@ def fit(
                 break
         except KeyboardInterrupt:
             history.stopped = "interrupted"
-    history.best_epoch = stopping.restore()
+    if stopping is not None:
+        history.best_epoch = stopping.restore()
+        # The parameters are the best ones: what was watched does not go on from them.
+        optimizer.early_stopping = None
     history.seconds = time.perf_counter() - start
     history.loss, history.validation_loss = np.array(losses), np.array(validation_losses)
     return history

@@ -20,6 +20,7 @@ from scratchnet.checkpoint import (
     save_checkpoint,
     save_model,
 )
+from scratchnet.early_stopping import EarlyStopping
 
 
 def begun(seed: int = 0) -> tuple[Model, Adam]:
@@ -32,7 +33,10 @@ def begun(seed: int = 0) -> tuple[Model, Adam]:
 def everything(model: Model, optimizer: Adam) -> dict[str, Any]:
     state = {name: np.array(each) for name, each in optimizer.state().items()}
     mask = model.mask_buffer
-    return model.state_dict() | state | {"steps": optimizer.steps, "masked": mask is not None}
+    stopping = optimizer.early_stopping
+    watched = {} if stopping is None else stopping.state()
+    counts = {"steps": optimizer.steps, "masked": mask is not None, "watched": stopping is not None}
+    return model.state_dict() | state | {f"best {name}": watched[name] for name in watched} | counts
 
 
 def with_header(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
@@ -54,6 +58,7 @@ HEADERS: dict[str, Callable[[dict[str, Any]], Any]] = {
         "steps": [-5, 1.5, "3", None, True, [1], 10**400, 2**60],
         "epochs": [-1, 0.5, "1", None, False, {}, 10**30],
         "has_mask": [None, 0, 1, "true", True],
+        "early_stopping": [None, 0, 1, "false", [], True],
         "format": [None, 2, True, 1.0],
         "seeds": [[1], 0, None],
         "ensemble": [1, "None"],
@@ -79,7 +84,9 @@ def test_a_checkpoint_with_another_header_is_refused_and_nothing_changes(
     assert_same_state(everything(model, optimizer), before)
 
 
-@pytest.mark.parametrize("name", ["steps", "epochs", "has_mask", "layers", "environment"])
+@pytest.mark.parametrize(
+    "name", ["steps", "epochs", "has_mask", "layers", "early_stopping", "environment"]
+)
 def test_a_checkpoint_whose_header_lacks_something_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
     save_checkpoint(path, *begun(), epochs=2)
@@ -274,6 +281,8 @@ def test_mutated_files_load_or_are_refused_in_one_line(loader: str, tmp_path: Pa
     source, path = tmp_path / "source", tmp_path / "mutated"
     model, optimizer = begun()
     if loader == "load_checkpoint":
+        optimizer.early_stopping = EarlyStopping(model, 1)
+        optimizer.early_stopping.update(1, 0.5)
         save_checkpoint(source, model, optimizer, 2)
     else:
         save_model(source, model, task={"data": "spirals", "noise": [0.1, 0.2]})
