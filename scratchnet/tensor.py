@@ -22,6 +22,7 @@ from scratchnet.backends import Array, Backend, InputError, get_backend
 
 Pullback = Callable[[Array], Array]
 Edge = tuple["Tensor", Pullback]
+Axis = int | tuple[int, ...] | None
 
 FLOAT_TYPES = ("float32", "float64")
 
@@ -78,8 +79,12 @@ class Tensor:
         self.grad = None
         self.keeps_grad = False
 
-    def backward(self) -> None:
+    def backward(self, gradient: Operand | None = None) -> None:
         """Set `grad` of every leaf, and of every tensor that asked for it, to d(sum of self)/d(it).
+
+        With a `gradient`, numbers of self's shape, the sum is weighted: d(sum of gradient * self),
+        so that a pass can go on from the dL/d(self) of a loss computed elsewhere. Raises
+        `InputError` for another shape, and where self depends on no tensor with a gradient.
 
         One rule for a gradient that is already there: it is *replaced*, in place. A leaf that this
         result does not depend on keeps what it had. To accumulate, add the losses.
@@ -102,7 +107,7 @@ class Tensor:
 
         backend = self.backend
         received: dict[Tensor, Array] = {}
-        ready = [(self, backend.ones(self.data.shape, self.data.dtype))]
+        ready = [(self, self._first_gradient(gradient))]
         while ready:
             node, dy = ready.pop()
             if node.keeps_grad or not node.inputs:
@@ -119,6 +124,32 @@ class Tensor:
                     received[parent] = dx
                 else:
                     ready.append((parent, dx))
+
+    def _first_gradient(self, gradient: Operand | None) -> Array:
+        """The dL/d(self) that `backward` starts from."""
+        backend = self.backend
+        if gradient is None:
+            return backend.ones(self.data.shape, self.data.dtype)
+        if isinstance(gradient, Tensor):
+            if gradient.backend is not backend:
+                raise TypeError(
+                    f"backward(gradient) on the {gradient.backend.name} backend, of a tensor on "
+                    f"{backend.name}: move one with backend.asarray"
+                )
+            gradient = gradient.data
+        try:
+            numbers = backend.asarray(gradient)
+        except ValueError:
+            raise InputError(
+                f"backward(gradient) of shape {self.shape}: gradient is ragged, must be numbers of "
+                "that shape"
+            ) from None
+        if numbers.shape != self.shape or numbers.dtype.kind not in "fiub":
+            raise InputError(
+                f"backward(gradient) of shape {self.shape}: gradient has shape {numbers.shape} and "
+                f"dtype {numbers.dtype}, must be real numbers of that shape"
+            )
+        return backend.asarray(numbers, self.data.dtype)
 
     def retain_grad(self) -> Tensor:
         """Keep this intermediate result's gradient too, in `grad`; returns self."""
@@ -137,6 +168,11 @@ class Tensor:
     @property
     def ndim(self) -> int:
         return int(self.data.ndim)
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return int(self.data.size)
 
     @property
     def dtype(self) -> str:
@@ -214,16 +250,63 @@ class Tensor:
     def __getitem__(self, index: Any) -> Tensor:
         return ops.take(self, index)
 
-    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return ops.sum(self, axis, keepdims)
 
-    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return ops.mean(self, axis, keepdims)
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        return ops.max(self, axis, keepdims)
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        return ops.min(self, axis, keepdims)
+
+    def var(self, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Tensor:
+        return ops.var(self, axis, keepdims, ddof)
+
+    def std(self, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Tensor:
+        return ops.std(self, axis, keepdims, ddof)
+
+    def exp(self) -> Tensor:
+        return ops.exp(self)
+
+    def log(self) -> Tensor:
+        return ops.log(self)
+
+    def sqrt(self) -> Tensor:
+        return ops.sqrt(self)
+
+    def abs(self) -> Tensor:
+        return ops.absolute(self)
+
+    def argmax(self, axis: int | None = None) -> Any:
+        """Where the largest entry lies along the axis, or among all entries in row-major order.
+
+        Whole numbers as NumPy's `argmax` gives them, on the host: the first of several that tie.
+        They have no gradient, and a recorded step refuses them. Raises `InputError` for an axis
+        that is empty or does not exist.
+        """
+        self.backend.host_work("argmax, a number that the host looks up")
+        try:
+            return np.argmax(self.backend.to_numpy(self.data), axis)
+        except (ValueError, TypeError):
+            raise InputError(
+                f"argmax over axis {axis} of shape {self.shape}: must be one axis that exists and "
+                "is not empty, or None"
+            ) from None
 
     def reshape(self, *shape: Any) -> Tensor:
         """As `ops.reshape`; the shape is several numbers, or a tuple or list of them."""
         is_one = shape != () and isinstance(shape[0], (tuple, list))
         return ops.reshape(self, shape[0] if is_one else shape)
+
+    def flatten(self) -> Tensor:
+        """All entries in row-major order, as one row."""
+        return ops.reshape(self, (-1,))
+
+    def squeeze(self, axis: Axis = None) -> Tensor:
+        return ops.squeeze(self, axis)
 
     @property
     def T(self) -> Tensor:

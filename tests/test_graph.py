@@ -63,6 +63,7 @@ OTHER_NAMES = {
     "mean": "multiply",
     "stack": "concatenate",
     "split": "take",
+    "squeeze": "reshape",
     "maximum": "maximum or minimum",
     "minimum": "maximum or minimum",
     "max": "max or min",

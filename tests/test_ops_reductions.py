@@ -66,6 +66,15 @@ def test_methods_of_a_tensor_reduce_too() -> None:
     x = spread(0, (2, 3))
     check_op(lambda x: x.sum(0), lambda x: x.sum(0), x)
     check_op(lambda x: x.mean((0, 1), keepdims=True), lambda x: x.mean((0, 1), keepdims=True), x)
+    for name in ("max", "min", "var", "std"):
+        for axis, keepdims in ((None, False), (1, False), (-2, True)):
+            check_op(
+                lambda x, name=name, over=(axis, keepdims): getattr(x, name)(*over),
+                lambda x, name=name, a=axis, d=keepdims: getattr(x, name)(axis=a, keepdims=d),
+                x,
+            )
+    check_op(lambda x: x.var(0, ddof=1), lambda x: x.var(0, ddof=1), x)
+    check_op(lambda x: x.std(0, ddof=1), lambda x: x.std(0, ddof=1), x)
 
 
 @pytest.mark.parametrize(("op", "reference"), SOFTMAXES.values(), ids=SOFTMAXES)
@@ -140,7 +149,7 @@ def test_an_axis_named_twice_is_refused(op: Any, axis: Any) -> None:
 
 @pytest.mark.parametrize("axis", [[0], 0.0, "0"])
 def test_an_axis_that_is_no_whole_number_is_refused(axis: Any) -> None:
-    with pytest.raises(InputError, match="accepted are None, a whole number or a tuple"):
+    with pytest.raises(InputError, match="must be None, a whole number or a tuple"):
         ops.sum(Tensor([[1.0, 2.0]]), axis)
 
 

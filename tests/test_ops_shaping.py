@@ -82,6 +82,24 @@ def test_broadcast_to(data: st.DataObject, shape: Any, seed: int) -> None:
     )
 
 
+@given(data=st.data(), shape=shapes(), seed=seeds)
+def test_squeeze(data: st.DataObject, shape: Any, seed: int) -> None:
+    """All axes of size 1, or some of them, counted from either end."""
+    ones = [i for i, n in enumerate(shape) if n == 1]
+    named = [i - len(shape) * data.draw(st.booleans()) for i in ones if data.draw(st.booleans())]
+    for axis in (None, tuple(named), *named):
+        check_op(
+            lambda x, a=axis: x.squeeze(a), lambda x, a=axis: x.squeeze(a), spread(seed, shape)
+        )
+
+
+@given(shape=shapes(), seed=seeds)
+def test_flatten_and_all_axes_reversed(shape: Any, seed: int) -> None:
+    check_op(lambda x: x.flatten(), lambda x: x.flatten(), spread(seed, shape))
+    check_op(lambda x: x.T, lambda x: x.T, spread(seed, shape))
+    check_op(lambda x: x.T.flatten(), lambda x: x.T.flatten(), spread(seed, shape))
+
+
 @given(data=st.data(), shape=shapes(min_dims=1), seed=seeds)
 def test_split(data: st.DataObject, shape: Any, seed: int) -> None:
     """Into parts of one size or at places, some of which may coincide; all parts are used."""
@@ -172,8 +190,12 @@ TWO_BY_THREE = Tensor(np.ones((2, 3)))
         (lambda x: ops.split(x, "ab", 1), r"at ab"),
         (lambda x: ops.split(x, 1, 2), r"axis 2 of shape \(2, 3\)"),
         (lambda x: ops.split(x, 1, -3), r"axis -3 of shape \(2, 3\)"),
-        (lambda x: ops.split(x, 1, 0.0), r"axis 0.0 of shape \(2, 3\)"),
+        (lambda x: ops.split(x, 1, 0.0), r"split over axis 0.0"),
         (lambda x: ops.split(x[0, 0], 1), r"axis 0 of shape \(\)"),
+        (lambda x: ops.split(x, 1, (0, 1)), r"axis \(0, 1\) of shape \(2, 3\)"),
+        (lambda x: x.squeeze(0), r"axis 0 of shape \(2, 3\): must have size 1"),
+        (lambda x: x[None].squeeze((0, 1)), r"axis \(0, 1\) of shape \(1, 2, 3\): must have"),
+        (lambda x: x.squeeze(2), r"squeeze over axis 2 of shape \(2, 3\)"),
         (lambda x: ops.concatenate([]), "no tensors"),
         (lambda x: ops.stack([]), "no tensors"),
         (lambda x: x[2], r"\(2, 3\).*2 is out of bounds"),

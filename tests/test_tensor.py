@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import DTYPES, EVERY_OP, OF_TWO, check_op, computed, positive, seeds, spread
 
-from scratchnet import InputError, Tensor, get_backend, no_grad, ops
+from scratchnet import InputError, Tensor, get_backend, mlp, no_grad, ops
 from scratchnet.backends import NumpyBackend
 from scratchnet.gradcheck import check_gradients
+from scratchnet.program import recorded
 from scratchnet.tensor import result
 
 every_op = pytest.mark.parametrize("op", EVERY_OP.values(), ids=EVERY_OP.keys())
@@ -225,6 +226,55 @@ def test_results_drop_their_gradient_unless_asked_to_retain_it() -> None:
     assert dropped.grad is None and kept.grad == 6.0 and x.grad == 48.0
 
 
+@given(seed=seeds, shape=st.sampled_from([(), (1,), (2, 3), (0, 2)]), dtype=st.sampled_from(DTYPES))
+def test_a_gradient_given_to_backward_weights_the_outputs(
+    seed: int, shape: Any, dtype: str
+) -> None:
+    """As an array, a tensor or lists, of any dtype: the pass of the sum of gradient * y."""
+    values, weights = positive(seed, shape).astype(dtype), spread(seed + 1, shape)
+    x = Tensor(values)
+    ((x * x) * weights.astype(dtype)).sum().backward()
+    expected, buffer = x.grad.copy(), x.grad
+    lists = weights.tolist() if weights.size else weights
+    for gradient in (weights, weights.astype(dtype), Tensor(weights), lists):
+        (x * x).backward(gradient)
+        assert x.grad is buffer and np.array_equal(x.grad, expected)
+    if shape:
+        (x * x).T.backward(weights.T)
+        assert np.array_equal(x.grad, expected)
+
+
+def test_a_pass_goes_on_from_a_gradient_found_elsewhere() -> None:
+    """What reached the middle of a graph, given to the first half, and the leaf's own gradient."""
+    x = Tensor([1.0, 2.0])
+    middle = (x * x).retain_grad()
+    (middle * middle).sum().backward()
+    whole, given_on = x.grad.copy(), middle.grad.copy()
+    (x * x).backward(given_on)
+    assert np.array_equal(x.grad, whole) and np.array_equal(given_on, [2, 8])
+    weights = np.array([3.0, np.inf], np.float32)
+    x.backward(weights)
+    assert x.grad.tolist() == [3, np.inf] and not np.shares_memory(x.grad, weights)
+
+
+@pytest.mark.parametrize(
+    "gradient",
+    [
+        *[1.0, np.ones(3), np.ones((2, 1)), np.ones((3, 2)), np.ones((1, 2, 3)), []],
+        *[[[1.0], [1.0, 2.0]], np.full((2, 3), 1j), np.full((2, 3), "1"), np.full((2, 3), None)],
+    ],
+)
+def test_a_gradient_of_another_shape_or_kind_is_one_line(gradient: Any) -> None:
+    x = Tensor(np.ones((2, 3)))
+    x.grad = np.full((2, 3), 5.0)
+    with pytest.raises(InputError, match=r"backward\(gradient\) of shape \(2, 3\)") as caught:
+        (x * 2.0).backward(gradient)
+    assert "\n" not in str(caught.value) and (x.grad == 5.0).all()
+    elsewhere = Tensor(np.ones((2, 3)), backend=NumpyBackend())
+    with pytest.raises(TypeError, match="backends|backend"):
+        (x * 2.0).backward(elsewhere)
+
+
 # Constants, detach, no_grad.
 
 
@@ -412,6 +462,57 @@ def test_a_tensor_reads_as_its_array() -> None:
         x.sum().item() == float(x.sum()) == 10.0 and bool(ops.max(x)) and x.backend is get_backend()
     )
     assert "constant" in repr(x.detach()) and "constant" not in repr(x) + repr(x * 2.0)
+
+
+def test_methods_are_the_ops_of_their_names() -> None:
+    x = Tensor(spread(0, (2, 3)))
+    for name in ("exp", "log", "sqrt", "abs"):
+        values = np.abs(spread(1, (2, 3)))
+        check_op(lambda x, name=name: getattr(x, name)(), getattr(np, name), values)
+    assert x.size == 6 and x[0, 0].size == 1 and Tensor(np.ones((0, 2))).size == 0
+    assert type(x.size) is int
+
+
+@given(data=st.data(), shape=st.sampled_from([(1,), (4,), (2, 3), (2, 0, 3)]), seed=seeds)
+def test_argmax_is_numpys_on_the_host(data: st.DataObject, shape: Any, seed: int) -> None:
+    """Of rounded numbers, so that many tie."""
+    values = spread(seed, shape).round()
+    axis = data.draw(st.none() | st.integers(-len(shape), len(shape) - 1))
+    if (values.size if axis is None else shape[axis]) == 0:
+        with pytest.raises(InputError, match="argmax over axis"):
+            Tensor(values).argmax(axis)
+        return
+    found = Tensor(values).argmax(axis)
+    assert np.array_equal(found, values.argmax(axis)) and np.asarray(found).dtype.kind == "i"
+
+
+@pytest.mark.parametrize("axis", [2, -3, (0, 1), 0.5, "0"])
+def test_argmax_over_no_axis_of_the_tensor_is_one_line(axis: Any) -> None:
+    with pytest.raises(
+        InputError, match=r"argmax over axis .* of shape \(2, 3\): must be one axis"
+    ):
+        Tensor(np.ones((2, 3))).argmax(axis)
+
+
+def test_a_recorded_step_refuses_argmax_and_takes_a_gradient_for_backward() -> None:
+    """The former would be frozen; the latter is read anew by a replay."""
+    model = mlp([2, 3, 2], dtype="float64")
+
+    def step(X: Any, gradient: Any) -> Tensor:
+        outputs = model(Tensor(X, requires_grad=False))
+        outputs.backward(gradient)
+        return outputs.sum()
+
+    rng = np.random.default_rng(0)
+    replayed = recorded(step, model)
+    for _ in range(4):
+        X, gradient = rng.standard_normal((2, 5, 2))
+        step(X, gradient)
+        expected = model.gradient_buffer.copy()
+        replayed(X, gradient)
+        assert np.array_equal(model.gradient_buffer, expected)
+    with pytest.raises(InputError, match="inside a recorded step: argmax"):
+        recorded(lambda X: step(X, X)[step(X, X).argmax()], model)(X)
 
 
 def test_rows_met_in_a_loop_send_their_gradients_back() -> None:

@@ -88,7 +88,7 @@ def constant(value: Any, like: Operand) -> Tensor:
         return result(value, backend)
     raise TypeError(
         f"a constant of type {type(value).__name__} on the {backend.name} backend: "
-        f"accepted are numbers, {backend.xp.__name__}.ndarray and Tensor"
+        f"must be a number, {backend.xp.__name__}.ndarray or Tensor"
     )
 
 

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from scratchnet.backends import Array, Backend, InputError
-from scratchnet.ops.shaping import reshape
-from scratchnet.tensor import Tensor, result
-
-Axis = int | tuple[int, ...] | None
+from scratchnet.ops.shaping import axes_of, reshape
+from scratchnet.tensor import Axis, Tensor, result
 
 
 def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -24,7 +22,7 @@ def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     Over an empty axis the sum is 0.
     """
     k, shape = x.backend, x.data.shape
-    axes = _axes("sum", x, axis)
+    axes = axes_of("sum", x, axis)
     y = k.sum(x.data, axis=axes, keepdims=keepdims)
     return result(y, k, (x, lambda dy: _spread(k, dy, axes, shape)))
 
@@ -111,7 +109,7 @@ def norm(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     At the kink x = 0 the derivative is 0. Over an empty axis the length is 0.
     """
     k, data = x.backend, x.data
-    axes = _axes("norm", x, axis)
+    axes = axes_of("norm", x, axis)
     y = k.sqrt(k.sum(k.square(data), axis=axes, keepdims=True))
 
     def pullback(dy: Array) -> Array:
@@ -128,7 +126,7 @@ def cumsum(x: Tensor, axis: int | None = None) -> Tensor:
     if axis is None:
         return cumsum(reshape(x, (-1,)), 0)
     k = x.backend
-    axes = _axes("cumsum", x, axis)
+    axes = axes_of("cumsum", x, axis)
     if len(axes) != 1:
         raise InputError(f"cumsum over axis {axis} of shape {x.shape}: must be one axis, or None")
 
@@ -192,20 +190,8 @@ def logsumexp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return result(_without_axes(k, y, axes, keepdims), k, (x, pullback))
 
 
-def _axes(op: str, x: Tensor, axis: Axis) -> tuple[int, ...]:
-    """The axes as non-negative numbers, each once."""
-    if axis is None:
-        return tuple(range(x.ndim))
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    if not all(isinstance(i, Integral) for i in axes):
-        raise InputError(f"{op} over axis {axis!r}: accepted are None, a whole number or a tuple")
-    if any(not -x.ndim <= i < x.ndim for i in axes) or len({i % x.ndim for i in axes}) < len(axes):
-        raise InputError(f"{op} over axis {axis} of shape {x.shape}: no such axis, or named twice")
-    return tuple(i % x.ndim for i in axes)
-
-
 def _nonempty_axes(op: str, x: Tensor, axis: Axis) -> tuple[int, ...]:
-    axes = _axes(op, x, axis)
+    axes = axes_of(op, x, axis)
     if any(x.shape[i] == 0 for i in axes):
         raise InputError(f"{op} over axis {axis} of shape {x.shape}: the axis is empty")
     return axes

@@ -9,7 +9,7 @@ from typing import Any
 
 from scratchnet.backends import InputError
 from scratchnet.ops.broadcasting import unbroadcast
-from scratchnet.tensor import Tensor, result
+from scratchnet.tensor import Axis, Tensor, result
 
 
 def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
@@ -43,6 +43,16 @@ def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
     for new, old in enumerate(axes):
         inverse[old] = new
     return result(x.data.transpose(axes), k, (x, lambda dy: dy.transpose(inverse)))
+
+
+def squeeze(x: Tensor, axis: Axis = None) -> Tensor:
+    """y is x without those axes, or all axes, of size 1;   dL/dx = dL/dy in x's shape"""
+    axes = axes_of("squeeze", x, axis)
+    if axis is None:
+        axes = tuple(i for i in axes if x.shape[i] == 1)
+    if any(x.shape[i] != 1 for i in axes):
+        raise InputError(f"squeeze of axis {axis} of shape {x.shape}: must have size 1")
+    return reshape(x, [n for i, n in enumerate(x.shape) if i not in axes])
 
 
 def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
@@ -100,9 +110,10 @@ def split(x: Tensor, parts: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     `parts` is the number of parts, all of one size, or the places at which to cut, which ascend
     from 0 to the axis's size. Each part is taken by its slice, which is also its derivative.
     """
-    if not (isinstance(axis, Integral) and -x.ndim <= axis < x.ndim):
-        raise InputError(f"split along axis {axis} of shape {x.shape}: no such axis")
-    axis = int(axis) % x.ndim
+    axes = axes_of("split", x, axis)
+    if len(axes) != 1:
+        raise InputError(f"split over axis {axis} of shape {x.shape}: must be one axis")
+    (axis,) = axes
     size = x.shape[axis]
     if isinstance(parts, Integral):
         if parts < 1 or size % parts:
@@ -141,7 +152,7 @@ def _one_backend(op: str, parts: Sequence[Tensor]) -> Any:
     if not parts:
         raise InputError(f"{op}: no tensors were given, at least one is needed")
     if plain := [type(part).__name__ for part in parts if not isinstance(part, Tensor)]:
-        raise TypeError(f"{op}: accepted are tensors, got {plain[0]}")
+        raise TypeError(f"{op}: must be tensors, got {plain[0]}")
     if any(part.backend is not parts[0].backend for part in parts):
         names = ", ".join(part.backend.name for part in parts)
         raise TypeError(f"{op}: tensors on different backends: {names}")
@@ -149,3 +160,15 @@ def _one_backend(op: str, parts: Sequence[Tensor]) -> Any:
         names = ", ".join(part.dtype for part in parts)
         raise TypeError(f"{op}: tensors of different dtypes: {names}")
     return parts[0].backend
+
+
+def axes_of(op: str, x: Tensor, axis: Axis) -> tuple[int, ...]:
+    """The axes as non-negative numbers, each once; `InputError` where one does not exist."""
+    if axis is None:
+        return tuple(range(x.ndim))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if not all(isinstance(i, Integral) for i in axes):
+        raise InputError(f"{op} over axis {axis!r}: must be None, a whole number or a tuple")
+    if any(not -x.ndim <= i < x.ndim for i in axes) or len({i % x.ndim for i in axes}) < len(axes):
+        raise InputError(f"{op} over axis {axis} of shape {x.shape}: no such axis, or named twice")
+    return tuple(i % x.ndim for i in axes)
