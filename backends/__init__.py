@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from functools import cache
 
 from scratchnet.backends.cuda_check import cupy_is_installed, why_cupy_is_unavailable
@@ -21,6 +22,10 @@ __all__ = [
     "available_backends",
     "get_backend",
 ]
+
+
+# Two threads that ask for the first time must get the same backend.
+_ONE_AT_A_TIME = threading.RLock()
 
 
 @cache
@@ -64,11 +69,12 @@ def get_backend(name: str | Backend = "auto", precision: str = "fp32") -> Backen
                 f"precision {precision} of a backend made for {name.precision}: give its name"
             )
         return name
-    if name == "auto":
-        return _backend(_automatic(), precision)
-    # NumPy is there without asking CUDA, which takes a while.
-    known = {"auto": None, "numpy": None, "cupy": None}
-    choose("backend", name, known)
-    if name == "cupy" and (reason := why_cupy_is_unavailable()):
-        raise InputError(f"backend '{name}' cannot be used: {reason}")
-    return _backend(name, precision)
+    with _ONE_AT_A_TIME:
+        if name == "auto":
+            return _backend(_automatic(), precision)
+        # NumPy is there without asking CUDA, which takes a while.
+        known = {"auto": None, "numpy": None, "cupy": None}
+        choose("backend", name, known)
+        if name == "cupy" and (reason := why_cupy_is_unavailable()):
+            raise InputError(f"backend '{name}' cannot be used: {reason}")
+        return _backend(name, precision)

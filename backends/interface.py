@@ -3,7 +3,7 @@
 The engine never imports NumPy's or CuPy's functions for its arithmetic: it holds a `Backend` and
 calls the methods below. They come in three layers, simple ones first:
 
-1. `run`, the one door through which every number inside a training step is made;
+1. `run`, the one door through which every number inside a training step is made: see `door.py`;
 2. primitives (add, matmul, sum, ...), one call of the array library each;
 3. fused steps (a loss with its gradient, an optimizer step, ...), whose bodies here are the
    mathematics in terms of primitives; a backend may replace such a body by one faster kernel.
@@ -15,29 +15,15 @@ without `run`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
-Array = Any
-"""A `numpy.ndarray` or a `cupy.ndarray`; Python has no common type for the two."""
+from scratchnet.backends.door import Array, Call, Door, Kernel, Out
 
-Out = Any
-"""An array to write into, or `...` for a new one."""
+__all__ = ["Array", "Axis", "Backend", "Call", "Kernel", "Out", "Timer"]
 
-Kernel = Callable[..., Array]
 Axis = int | tuple[int, ...] | None
-
-
-class Call(NamedTuple):
-    """One call of `run`: what it did, on what, and the array that holds what came out."""
-
-    kernel: Kernel
-    inputs: tuple[Any, ...]
-    out: Array
-    is_new: bool
-    """Whether the call made `out` itself, so that nobody else had it before."""
 
 
 class Timer:
@@ -58,7 +44,7 @@ class Timer:
         self.seconds = time.perf_counter() - self._start
 
 
-class Backend:
+class Backend(Door):
     """An array library. `xp` is its NumPy-like module, for set-up and analysis outside steps."""
 
     name: str
@@ -71,50 +57,9 @@ class Backend:
     bits_depend_on_layout = False
     """Whether a sum or a product adds in an order that depends on how its output lies in memory."""
 
-    def run(self, kernel: Kernel, *inputs: Any, out: Out = ...) -> Array:
-        """out = kernel(*inputs): the only place where numbers are made, so all a recorder needs.
-
-        `kernel` writes into `out`, or into a new array where `out` is `...`, and returns it.
-        An elementwise kernel may write onto one of its inputs; a product or a reduction must not.
-        """
-        return kernel(*inputs, out=out)
-
-    @contextmanager
-    def recording(self) -> Iterator[list[Call]]:
-        """Inside, every call of `run` is also noted.
-
-        To repeat the calls in order, each into its `out`, is to repeat what was computed.
-        """
-        calls: list[Call] = []
-        direct = self.run
-
-        def noting(kernel: Kernel, *inputs: Any, out: Out = ...) -> Array:
-            array = direct(kernel, *inputs, out=out)
-            calls.append(Call(kernel, inputs, array, is_new=out is ...))
-            return array
-
-        self.run = noting  # type: ignore[method-assign]
-        try:
-            yield calls
-        finally:
-            self.run = direct  # type: ignore[method-assign]
-
-    def repeater(self, calls: Sequence[Call]) -> Callable[[], None]:
-        """A function that repeats the calls, in order, each into its `out`."""
-        fixed = [(call.kernel, call.inputs, call.out) for call in calls]
-
-        def repeat() -> None:
-            for kernel, inputs, out in fixed:
-                kernel(*inputs, out=out)
-
-        return repeat
-
     def is_elementwise(self, kernel: Kernel) -> bool:
         """Whether each number of the output depends only on the inputs' numbers at its place."""
         return isinstance(kernel, self.xp.ufunc) and getattr(kernel, "signature", None) is None
-
-    def host_work(self, what: str) -> None:
-        """Called before work that only the host can do; refused while a step is recorded."""
 
     def __reduce__(self) -> tuple[Callable[..., Backend], tuple[str, str]]:
         """A copied or unpickled model computes on this process's backend of the same name.

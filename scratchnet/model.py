@@ -37,6 +37,7 @@ from scratchnet.layers import (
     Sequential,
     get_activation,
 )
+from scratchnet.layers.layer import MODES
 from scratchnet.state import check_state
 from scratchnet.tensor import Tensor, float_type, no_grad, result
 
@@ -429,14 +430,12 @@ class Model:
 
 @contextmanager
 def in_mode(model: Model, training: bool) -> Iterator[None]:
-    """Inside, the model is in training or in eval mode; afterwards each layer's is as before."""
-    before = [(layer, layer.training) for _, layer in model.root.walk()]
-    model.train(training)
-    try:
+    """Inside, the model is in training or in eval mode; afterwards each layer's is as before.
+
+    It is so for this thread or asyncio task alone: a training of the model elsewhere goes on.
+    """
+    with MODES.opened({layer: training for _, layer in model.root.walk()}):
         yield
-    finally:
-        for layer, mode in before:
-            layer.training = mode
 
 
 @contextmanager

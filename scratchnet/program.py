@@ -23,15 +23,18 @@ GPU, to compare like with like, what is replayed there is the list before copies
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any
 
 from scratchnet.backends import Array, Backend, InputError
+from scratchnet.backends.contexts import Blocks
 from scratchnet.backends.interface import Call
 from scratchnet.buffer_reuse import arrays_in, elide_copies, reuse_buffers
 from scratchnet.hyperparameters import Configured
+from scratchnet.layers.layer import MODES
 from scratchnet.model import Model
 from scratchnet.tensor import Tensor, result
 
@@ -50,21 +53,22 @@ def recorded(step: Step, model: Model, *others: Configured) -> Step:
     overwrite it. Raises `InputError` where the step reads numbers on the host, and, on the
     second call, where a replay would differ from running it.
     """
-    return RecordedStep(step, model, others) if _recording else step
+    return step if is_eager() else RecordedStep(step, model, others)
 
 
-_recording = True
+_EAGER: Blocks[None] = Blocks("eager")
 
 
 @contextmanager
 def eager() -> Iterator[None]:
-    """Inside, `recorded` gives back the step itself: it runs as Python every time."""
-    global _recording
-    before, _recording = _recording, False
-    try:
+    """Inside, in this thread or task alone, `recorded` gives back the step itself: it runs as
+    Python every time."""
+    with _EAGER.opened(None):
         yield
-    finally:
-        _recording = before
+
+
+def is_eager() -> bool:
+    return bool(_EAGER.values())
 
 
 MOST_RECORDINGS = 16
@@ -80,9 +84,15 @@ class RecordedStep:
         self._parameters = model.parameters()
         self._recordings: dict[Any, Recording] = {}
         self._structures: dict[Any, int] = {}
+        # A replay writes into the buffers of its recording, which are there once.
+        self._one_at_a_time = threading.RLock()
         self._refresh()
 
     def __call__(self, *arguments: Array) -> Tensor:
+        with self._one_at_a_time:
+            return self._run(arguments)
+
+    def _run(self, arguments: Sequence[Array]) -> Tensor:
         key = self._key(arguments)
         recording = self._recordings.get(key)
         if recording is None:
@@ -113,6 +123,7 @@ class RecordedStep:
         return (
             tuple([(each.shape, each.dtype) for each in arguments]),
             self._structure,
+            tuple([each.training for each in self._layers]) if MODES.entries() else None,
             tuple([each.requires_grad for each in self._parameters]),
             tuple([id(each) for each in self._buffers()]),
         )
@@ -152,7 +163,7 @@ class Recording:
 
     def _record(self) -> tuple[list[Call], Array]:
         """The calls, and the outcome's numbers alone: the tensor would keep its graph alive."""
-        with _without_the_host(self._backend), self._backend.recording() as calls:
+        with self._backend.without_the_host(_refuse), self._backend.recording() as calls:
             outcome = self._step(*self.arguments)
         if not isinstance(outcome, Tensor):
             raise InputError(f"a recorded step returned {type(outcome).__name__}: needs a Tensor")
@@ -198,21 +209,12 @@ def _restore(backend: Backend, state: dict[int, Array], before: dict[int, Array]
         backend.xp.copyto(array, before[name])
 
 
-@contextmanager
-def _without_the_host(backend: Backend) -> Iterator[None]:
-    """Inside, what only the host can do is refused: a replay would not do it again."""
-
-    def refuse(what: str) -> None:
-        raise InputError(
-            f"inside a recorded step: {what}. A replay repeats the arithmetic alone; return the "
-            "tensor and read it outside, or train with record=False"
-        )
-
-    backend.host_work = refuse  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        del backend.host_work  # the method of the class again
+def _refuse(what: str) -> None:
+    """What only the host can do, a replay would not do again."""
+    raise InputError(
+        f"inside a recorded step: {what}. A replay repeats the arithmetic alone; return the "
+        "tensor and read it outside, or train with record=False"
+    )
 
 
 def first_difference(recorded: Sequence[Call], again: Sequence[Call], backend: Backend) -> str:

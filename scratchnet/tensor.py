@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, Backend, InputError, get_backend
+from scratchnet.backends.contexts import Blocks
 
 Pullback = Callable[[Array], Array]
 Edge = tuple["Tensor", Pullback]
@@ -324,18 +325,30 @@ class Tensor:
 
 Operand = Tensor | Array | float
 
-_building_graph = True
+_BUILDS_GRAPH: Blocks[bool] = Blocks("whether results remember their inputs")
 
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Inside, results remember nothing: less memory, and `backward()` of them is refused."""
-    global _building_graph
-    before, _building_graph = _building_graph, False
-    try:
+    """Inside, results remember nothing: less memory, and `backward()` of them is refused.
+
+    It holds for this thread or asyncio task alone. A generator that is suspended inside leaves it
+    on for its caller, until it goes on or is closed.
+    """
+    with _BUILDS_GRAPH.opened(False):
         yield
-    finally:
-        _building_graph = before
+
+
+@contextmanager
+def enable_grad() -> Iterator[None]:
+    """Inside, results remember their inputs, also where a `no_grad` is open around it."""
+    with _BUILDS_GRAPH.opened(True):
+        yield
+
+
+def _builds_graph() -> bool:
+    choices = _BUILDS_GRAPH.values()
+    return not choices or choices[-1]
 
 
 def result(data: Array, backend: Backend, *inputs: Edge) -> Tensor:
@@ -354,7 +367,7 @@ def result(data: Array, backend: Backend, *inputs: Edge) -> Tensor:
         if not parent.requires_grad:
             inputs = tuple([edge for edge in inputs if edge[0].requires_grad])
             break
-    node.inputs = inputs if _building_graph else ()
+    node.inputs = inputs if not _BUILDS_GRAPH.entries() or _builds_graph() else ()
     node.requires_grad = node.inputs != ()
     return node
 

@@ -21,7 +21,7 @@ from scratchnet.losses import Loss, get_loss, loss_of
 from scratchnet.model import Model, evaluating
 from scratchnet.optim import Adam, Optimizer, clip_gradients
 from scratchnet.program import recorded
-from scratchnet.tensor import Tensor
+from scratchnet.tensor import Tensor, enable_grad
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def fit(
     whole_set_only = batch_size is None and held_out is None and not callbacks
     model.train()
     # Overflow is no surprise here: every loss is looked at, and reported where it is not finite.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"), enable_grad():
         try:
             if compile and whole_set_only:
                 first_epoch = _train_at_once(

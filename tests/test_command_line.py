@@ -256,9 +256,9 @@ def test_a_demo_that_trains_can_be_run_without_recording(register: Any) -> None:
     seen: list[bool] = []
 
     def training(seeds: options.Seeds = 1) -> None:
-        seen.append(program._recording)
+        seen.append(not program.is_eager())
 
     register(training)
     for arguments in (["fake"], ["fake", "--no-record"], ["fake", "--record"]):
         assert main(arguments) == 0
-    assert seen == [True, False, True] and program._recording
+    assert seen == [True, False, True] and not program.is_eager()

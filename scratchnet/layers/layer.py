@@ -14,8 +14,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from scratchnet.backends import Array, InputError
+from scratchnet.backends.contexts import Blocks
 from scratchnet.hyperparameters import Configured
 from scratchnet.tensor import Tensor
+
+MODES: Blocks[dict[Layer, bool]] = Blocks("modes of layers")
+"""Whether these layers are in training mode inside a block: in its thread or task alone, so that
+an evaluation does not disturb a training of the same model elsewhere."""
 
 
 class Layer(Configured):
@@ -45,11 +50,27 @@ class Layer(Configured):
     for_training_only: ClassVar[tuple[str, ...]] = ()
     """Buffers that stay out of a model's file."""
 
-    training = True
+    _training = True
 
     def __init__(self) -> None:
         self.parameters: dict[str, Tensor] = {}
         self.buffers: dict[str, Array] = {}
+
+    @property
+    def training(self) -> bool:
+        """Whether it is in training mode; inside `in_mode`, what holds there."""
+        for modes in reversed(MODES.values()):
+            if self in modes:
+                return modes[self]
+        return self._training
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        for modes in reversed(MODES.values()):
+            if self in modes:
+                modes[self] = mode
+                return
+        self._training = mode
 
     @classmethod
     def example(cls, width: int) -> Layer:
