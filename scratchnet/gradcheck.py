@@ -1,8 +1,21 @@
 """Is a gradient right? Compare it with differences of the function itself.
 
-The central difference (f(x + h) - f(x - h)) / 2h differs from f'(x) by h^2 f'''/6, and by rounding
-of about 1e-16 |f| / h. In float64 with h = 1e-5 both are near 1e-10, so that a gradient which is
-wrong by a thousandth stands out clearly; float32 leaves no such h, so it is refused.
+For a step h there are the differences to the right, r = (f(x + h) - f(x)) / h, and to the left,
+l = (f(x) - f(x - h)) / h. Their mean D(h) = (r + l) / 2 differs from f'(x) by h^2 f'''/6, so that
+
+    slope = D(h/2) + (D(h/2) - D(h)) / 3        is wrong by an order of h^4 only   (Richardson)
+
+and three numbers say how far it can be trusted:
+
+    rounding      16 eps (|f| / h + |D| |x| / h), since f and x + h are rounded
+    truncation    |D(h/2) - D(h)|, which shrinks as h^2 where f is smooth
+    kink          |2 s(h/2) - s(h)| with s = r - l; s is h f'' where f is smooth, so that this
+                  shrinks as h^3; at a kink or a jump it does not
+
+A smaller step makes the first larger and the others smaller. So h starts at `step` times the size
+of x, goes down or up by factors of 32 until the sum of the three is small, and the best is taken
+(Press et al., "Numerical Recipes", 3rd edition 2007, section 5.7). The differences are taken for
+each output and summed afterwards: a large constant cancels before it is summed.
 
 A function with more than one output is checked through a weighted sum of its outputs, with random
 weights: in a plain sum errors may cancel (the outputs of a softmax always sum to 1).
@@ -10,7 +23,8 @@ weights: in a plain sum errors may cancel (the outputs of a softmax always sum t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +36,7 @@ STEP = 1e-5
 TOLERANCE = 1e-5
 
 Function = Callable[..., Tensor]
+Outputs = Callable[[float], Any]
 
 
 class GradientError(AssertionError):
@@ -32,23 +47,19 @@ class KinkError(InputError):
     """A point lies at a kink or a jump of the function, where there is no derivative to check."""
 
 
+class UndecidedError(InputError):
+    """Rounding errors hide the slope: no step tells a right gradient from a wrong one."""
+
+
 def numerical_gradients(function: Function, *tensors: Tensor, step: float = STEP) -> list[Any]:
-    """d(sum of function(*tensors)) / d(each tensor) by central differences, entry by entry.
+    """d(sum of function(*tensors)) / d(each tensor) by differences, entry by entry.
 
-    Returns a NumPy array per tensor, of its shape. Two evaluations per entry. Raises `KinkError`
-    where an entry lies within `step` of a kink, and `InputError` for tensors other than float64.
+    Returns a NumPy array per tensor, of its shape. `step` is relative to the largest entry of a
+    tensor, and the first that is tried; each takes four evaluations per entry. Raises `KinkError`
+    for an entry at a kink, `UndecidedError` where rounding hides the slope, and `InputError` where
+    the function is not finite, and for tensors other than float64: float32 leaves no good step.
     """
-    _check_tensors(tensors)
-
-    def evaluate() -> float:
-        return float(function(*tensors).numpy().sum())
-
-    with no_grad():
-        floor = _smallest_slope(function, tensors)
-        return [
-            _numerical_gradient(evaluate, t, number, step, floor)
-            for number, t in enumerate(tensors)
-        ]
+    return [values for values, _ in _measure(function, tensors, step)]
 
 
 def check_gradients(
@@ -58,23 +69,22 @@ def check_gradients(
     tolerance: float = TOLERANCE,
     seed: int = 0,
 ) -> None:
-    """Compare every entry of every tensor's gradient with its central difference.
+    """Compare every entry of every tensor's gradient with its difference quotient.
 
-    The two may differ by `tolerance` times the largest difference quotient of that tensor, or times
-    a thousandth of the function's size (at least 0.001) where that is larger. Raises
-    `GradientError`, which names the worst entry and both values, or says that a gradient has
+    The two may differ by `tolerance` times the quotient, plus the error that the quotient may have.
+    Raises `GradientError`, which names the worst entry and both values, or says that a gradient has
     another shape than its tensor; and as `numerical_gradients` does.
     """
     weighted = _weighted(function, tensors, seed)
     gradients = _gradients(weighted, tensors)
-    floor = _smallest_slope(weighted, tensors)
-    expected = numerical_gradients(weighted, *tensors, step=step)
-    for number, (gradient, numerical) in enumerate(zip(gradients, expected, strict=True)):
+    measured = _measure(weighted, tensors, step)
+    for number, (gradient, (numerical, error)) in enumerate(zip(gradients, measured, strict=True)):
         if gradient.size == 0:
             continue
-        difference = np.abs(gradient - numerical)
-        worst = np.unravel_index(np.argmax(np.nan_to_num(difference, nan=np.inf)), difference.shape)
-        if not difference[worst] <= tolerance * max(floor, np.abs(numerical).max()):
+        allowed = error + tolerance * np.abs(numerical)
+        excess = np.nan_to_num(np.abs(gradient - numerical) - allowed, nan=np.inf)
+        worst = np.unravel_index(np.argmax(excess), excess.shape)
+        if excess[worst] > 0:
             raise GradientError(
                 f"gradient of tensor {number} at {tuple(int(i) for i in worst)} is "
                 f"{gradient[worst]:.9g}, the difference quotient {numerical[worst]:.9g}"
@@ -90,8 +100,8 @@ def check_directional_gradient(
 ) -> None:
     """Compare the slope along one random direction u, over all tensors at once, with sum g u.
 
-    Two evaluations in all, however many entries there are: for whole networks. Raises
-    `GradientError` and `KinkError` as `check_gradients` does.
+    Five evaluations for the first step, however many entries there are: for whole networks. `step`
+    is relative to the largest entry of all tensors. Raises as `check_gradients` does.
     """
     weighted = _weighted(function, tensors, seed)
     gradients = _gradients(weighted, tensors)
@@ -106,76 +116,158 @@ def check_directional_gradient(
         for tensor, start in zip(tensors, before, strict=True):
             tensor.data[...] = start
 
-    def at(distance: float) -> float:
+    def at(distance: float) -> Any:
         restore()
         # Added, not set: one tensor may be given twice, and moves along both of its directions.
         for tensor, u in zip(tensors, direction, strict=True):
             tensor.data[...] += tensor.backend.asarray(distance * u)
-        return float(weighted(*tensors).numpy().sum())
+        return weighted(*tensors).numpy()
 
-    floor = _smallest_slope(weighted, tensors)
+    size = _size(*tensors)
     try:
         with no_grad():
-            numerical = _slope(at, step, floor, "the random direction")
+            measured = _slope(at, at(0.0), size, step * size)
     finally:
         restore()
-    if not abs(slope - numerical) <= tolerance * max(floor, abs(numerical)):
+    _require_decided([measured], ["the random direction"], 0.0)
+    if not abs(slope - measured.value) <= measured.error + tolerance * abs(measured.value):
         raise GradientError(
             f"slope along the random direction is {slope:.9g}, the difference quotient "
-            f"{numerical:.9g}"
+            f"{measured.value:.9g}"
         )
 
 
-def _numerical_gradient(
-    evaluate: Callable[[], float], tensor: Tensor, number: int, step: float, floor: float
-) -> Any:
-    gradient = np.empty(tensor.shape)
+# Measuring a slope.
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A slope measured with one step, the larger of its one-sided differences, and its errors."""
+
+    value: float = 0.0
+    one_sided: float = 0.0
+    rounding: float = 0.0
+    truncation: float = np.inf
+    kink: float = 0.0
+
+    @property
+    def error(self) -> float:
+        return self.rounding + self.truncation + self.kink
+
+    @property
+    def is_hidden(self) -> bool:
+        """What was measured is no larger than rounding errors."""
+        return abs(self.value) <= self.rounding and not self.is_rough
+
+    @property
+    def is_rough(self) -> bool:
+        """The function is not smooth here, by more than rounding errors."""
+        return self.truncation + self.kink > 4 * self.rounding
+
+
+def _slope(at: Outputs, middle: Any, x: float, step: float) -> Slope:
+    """The slope at distance 0, of all steps tried the one with the smallest error.
+
+    `x` is the size of what is moved: a step as large as that, or 1, is the largest. The one-sided
+    difference is the first step's where that is larger: at 0, that of x^3 shrinks with its errors.
+    """
+    best, first, tried, power = Slope(), 0.0, set[int](), 0
+    while power not in tried and power > -13 and (power <= 0 or step * 32.0**power <= max(x, 1.0)):
+        tried.add(power)
+        now = _slope_with(at, middle, x, step * 32.0**power)
+        first = first or max(0.0, now.one_sided - now.rounding)
+        if now.error < best.error:
+            best = now
+        if now.error <= 0.1 * TOLERANCE * abs(now.value):
+            break
+        power += 1 if now.rounding > now.truncation + now.kink else -1
+    return replace(best, one_sided=max(best.one_sided, first))
+
+
+def _slope_with(at: Outputs, middle: Any, x: float, step: float) -> Slope:
+    with np.errstate(all="ignore"):
+        slopes, gaps, sizes = [], [], []
+        for h in (step, step / 2):
+            right, left = at(h), at(-h)
+            rise, fall = (right - middle).sum() / h, (middle - left).sum() / h
+            slopes.append((rise + fall) / 2)
+            gaps.append(rise - fall)
+            sizes.append(max(abs(rise), abs(fall)))
+        if not np.isfinite([*slopes, *gaps]).all():
+            return Slope()
+        eps = np.finfo(middle.dtype).eps
+        return Slope(
+            value=float(slopes[1] + (slopes[1] - slopes[0]) / 3),
+            one_sided=float(sizes[1]),
+            rounding=float(16 * eps * (np.abs(right).sum() + sizes[1] * x) / step),
+            truncation=float(abs(slopes[1] - slopes[0])),
+            kink=float(abs(2 * gaps[1] - gaps[0])),
+        )
+
+
+def _require_decided(slopes: list[Slope], names: list[str], largest: float) -> None:
+    """Raise unless each slope is known well enough to reject a gradient that is wrong by 0.01.
+
+    Its error must be below 0.003 of the slope, or 1e-6 of the largest slope of any tensor. Where a
+    tensor's slopes are all hidden by rounding they count as 0 if the errors are below 0.001.
+    """
+    smallest = max(1e-6 * largest, 1e-3 * all(slope.is_hidden for slope in slopes))
+    for name, slope in zip(names, slopes, strict=True):
+        if not np.isfinite(slope.error):
+            raise InputError(f"the function is not finite near {name}")
+        if slope.error <= max(3e-3 * slope.one_sided, smallest):
+            continue
+        if slope.is_rough:
+            raise KinkError(f"{name} lies at a kink or a jump: check another point")
+        raise UndecidedError(
+            f"{name} cannot be decided: the slope is {slope.value:.3g}, with a rounding error of "
+            f"up to {slope.rounding:.3g}; the outputs or the inputs are too large beside it"
+        )
+
+
+def _measure(function: Function, tensors: tuple[Tensor, ...], step: float) -> list[tuple[Any, Any]]:
+    """For each tensor the slopes at its entries and their errors, as arrays of its shape."""
+    _check_tensors(tensors)
+    with no_grad():
+        middle = function(*tensors).numpy()
+        found = [
+            [
+                _slope(at, middle, abs(float(tensor.data[place])), step * _size(tensor))
+                for place, at in _moved(function, tensors, tensor)
+            ]
+            for tensor in tensors
+        ]
+    largest = max((slope.one_sided for slopes in found for slope in slopes), default=0.0)
+    measured = []
+    for number, (tensor, slopes) in enumerate(zip(tensors, found, strict=True)):
+        names = [f"tensor {number} at {place}" for place in np.ndindex(*tensor.shape)]
+        _require_decided(slopes, names, largest)
+        values, errors = [s.value for s in slopes], [s.error for s in slopes]
+        measured.append((np.reshape(values, tensor.shape), np.reshape(errors, tensor.shape)))
+    return measured
+
+
+def _moved(
+    function: Function, tensors: tuple[Tensor, ...], tensor: Tensor
+) -> Iterator[tuple[Any, Outputs]]:
+    """Each place, and the outputs with its entry moved by a distance; it is put back each time."""
     for place in np.ndindex(*tensor.shape):
         value = tensor.data[place].copy()
 
-        def at(distance: float, place: Any = place, value: Any = value) -> float:
+        def at(distance: float, place: Any = place, value: Any = value) -> Any:
             tensor.data[place] = value + distance
             try:
-                return evaluate()
+                return function(*tensors).numpy()
             finally:
                 tensor.data[place] = value
 
-        gradient[place] = _slope(at, step, floor, f"tensor {number} at {place}")
-    return gradient
+        yield place, at
 
 
-def _slope(at: Callable[[float], float], step: float, floor: float, what: str) -> float:
-    """The central difference at 0, or `KinkError` where the function has no slope there.
-
-    The slopes to the right and to the left differ by h f'' where f is smooth, so they grow together
-    as h shrinks, and the central differences hardly change. At a kink the two slopes stay apart; a
-    kink beside the point makes the central differences jump.
-    """
-    central, gap = _slopes(at, step)
-    small = 1e-4 * max(floor, abs(central))
-    if gap > small:
-        finer, finer_gap = _slopes(at, step / 8)
-        if finer_gap > gap / 4 or abs(finer - central) > small:
-            raise KinkError(f"{what} lies within {step} of a kink or a jump: check another point")
-    if not np.isfinite(central):
-        raise InputError(f"the function is not finite within {step} of {what}")
-    return central
-
-
-def _slopes(at: Callable[[float], float], step: float) -> tuple[float, float]:
-    """The central difference, and how far the slopes to the right and to the left are apart."""
-    left, middle, right = at(-step), at(0.0), at(step)
-    return (right - left) / (2 * step), abs(right - 2 * middle + left) / step
-
-
-def _smallest_slope(function: Function, tensors: tuple[Tensor, ...]) -> float:
-    """The smallest slope that differences can measure well.
-
-    They hold rounding errors of about 1e-11 times the function's size, and where the slope is 0, a
-    truncation error; both stay below 1e-8 times the size, which is TOLERANCE times this.
-    """
-    with no_grad():
-        return 1e-3 * max(1.0, float(np.abs(function(*tensors).numpy()).sum()))
+def _size(*tensors: Tensor) -> float:
+    """The largest magnitude of an entry; 1 where all are 0, or would be when raised to a power."""
+    size = max((float(np.abs(t.numpy()).max(initial=0.0)) for t in tensors), default=0.0)
+    return size if size > 1e-30 else 1.0
 
 
 def _weighted(function: Function, tensors: tuple[Tensor, ...], seed: int) -> Function:

@@ -16,6 +16,7 @@ from scratchnet.gradcheck import (
     STEP,
     GradientError,
     KinkError,
+    UndecidedError,
     check_directional_gradient,
     check_gradients,
     numerical_gradients,
@@ -175,7 +176,7 @@ def test_numerical_gradients_of_powers(x: float, power: int, scale: float) -> No
     assert slope[0] == pytest.approx(scale * power * x ** (power - 1), rel=1e-6, abs=1e-6 * scale)
 
 
-# Kinks and jumps. `distance` is how far the kink is from the point, in steps.
+# Kinks and jumps at 0; `distance` is that of the point from there, in units of STEP.
 
 KINKED: dict[str, Callable[[Tensor], Tensor]] = {
     "|x|": ops.absolute,
@@ -192,21 +193,125 @@ KINKED: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-@pytest.mark.parametrize("distance", [0.0, 0.05, -0.3, 0.6, -0.9])
+@pytest.mark.parametrize("at", [0.0, 1.0, -1e4])
 @pytest.mark.parametrize("function", KINKED.values(), ids=KINKED)
 @both_checks
-def test_a_kink_or_a_jump_within_the_step_is_reported(
-    check: Check, function: Any, distance: float
-) -> None:
+def test_a_kink_or_a_jump_at_the_point_is_reported(check: Check, function: Any, at: float) -> None:
     with pytest.raises(KinkError, match="tensor 0 at|the random direction"):
-        check(function, Tensor(np.array([distance * STEP])))
+        check(lambda x: function(x - at), Tensor(np.array([at])))
 
 
-@pytest.mark.parametrize("distance", [-3.0, 1.5, 100.0])
+@pytest.mark.parametrize("distance", [0.05, -0.3, 0.6, -0.9, -3.0, 1.5, 100.0])
 @pytest.mark.parametrize("function", KINKED.values(), ids=KINKED)
+@pytest.mark.parametrize("at", [0.0, 1.0])
 @both_checks
-def test_a_kink_further_away_does_no_harm(check: Check, function: Any, distance: float) -> None:
-    check(function, Tensor(np.array([distance * STEP])))
+def test_a_kink_beside_the_point_does_no_harm(
+    check: Check, at: float, function: Any, distance: float
+) -> None:
+    """The right gradient is accepted, that of the other side of the kink is not."""
+    point = Tensor(np.array([at + distance * STEP]))
+    check(lambda x: function(x - at), point)
+
+    def slope_beyond(dy: Any) -> Any:
+        beyond = Tensor(2 * at - point.data)
+        function(beyond - at).backward()
+        return dy * beyond.grad
+
+    def wrong(x: Tensor) -> Tensor:
+        return result(function(x - at).data, x.backend, (x, slope_beyond))
+
+    if function not in (KINKED["jump"], KINKED["jump of 0.001"], KINKED["jump with a slope"]):
+        with pytest.raises(GradientError):
+            check(wrong, point)
+
+
+# Sizes.
+
+SCALES = [1e-8, 1e-4, 1.0, 1e4, 1e8]
+SMOOTH: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": ops.tanh,
+    "exp": ops.exp,
+    "sin": ops.sin,
+    "softmax": ops.softmax,
+    "x^3": lambda x: x * x * x,
+    "sum of squares": lambda x: (x * x).sum(),
+}
+
+
+def with_gradient(
+    function: Callable[..., Tensor], changed: Callable[[Any], Any]
+) -> Callable[..., Tensor]:
+    """The function, whose gradients are changed."""
+    return lambda *tensors: function(*[result(t.data, t.backend, (t, changed)) for t in tensors])
+
+
+def one_percent_in_one_entry(dx: Any) -> Any:
+    return dx * (1 + 0.01 * (np.arange(dx.size).reshape(dx.shape) == 0))
+
+
+CHANGED = {
+    "sign": lambda dx: -dx,
+    "1.01": lambda dx: 1.01 * dx,
+    "0": lambda dx: 0 * dx,
+    "one entry": one_percent_in_one_entry,
+}
+
+
+def assert_told_apart(function: Callable[..., Tensor], *tensors: Tensor) -> None:
+    """The right gradient is accepted, every changed one is not."""
+    check_gradients(function, *tensors)
+    for change in CHANGED.values():
+        with pytest.raises(GradientError):
+            check_gradients(with_gradient(function, change), *tensors)
+
+
+@pytest.mark.parametrize("values", SCALES)
+@pytest.mark.parametrize("inputs", SCALES)
+@pytest.mark.parametrize("function", SMOOTH.values(), ids=SMOOTH)
+def test_right_and_wrong_are_told_apart_at_every_size(
+    function: Any, inputs: float, values: float
+) -> None:
+    assert_told_apart(
+        lambda x: function(x * (1 / inputs)) * values, Tensor(spread(0, (3,)) * inputs)
+    )
+
+
+@pytest.mark.parametrize("constant", [1.0, 1e4, 1e8, -1e8])
+@pytest.mark.parametrize("function", [lambda x: x, ops.tanh, lambda x: x * 1e-3], ids=str)
+def test_a_large_constant_does_not_hide_a_wrong_gradient(function: Any, constant: float) -> None:
+    assert_told_apart(lambda x: function(x) + constant, Tensor(np.array([0.3, -1.2])))
+
+
+@pytest.mark.parametrize("point", [1e-8, 1e-6, 1e-3, 1.0, 1e8])
+@pytest.mark.parametrize(
+    "function", [ops.log, ops.sqrt, lambda x: 1.0 / x, lambda x: 1.0 / (x * x)]
+)
+def test_points_near_a_singularity_are_told_apart(function: Any, point: float) -> None:
+    assert_told_apart(function, Tensor(np.array([point, 3 * point])))
+
+
+def test_entries_of_one_tensor_may_differ_in_size() -> None:
+    assert_told_apart(ops.log, Tensor(np.array([1e-6, 1.0, 1e3])))
+    assert_told_apart(lambda x: x * x, Tensor(np.array([1e-4, 1.0, 1e4])))
+
+
+@pytest.mark.parametrize(
+    ("function", "point"),
+    [
+        (lambda x: x + 1e16, 1.0),
+        (with_gradient(lambda x: x + 1e16, lambda dx: 0 * dx), 1.0),
+        (lambda x: x + 1e12, 1.0),
+        (lambda x: ops.tanh(x) * 1e-12 + 1.0, 0.5),
+    ],
+)
+@both_checks
+def test_what_rounding_hides_is_not_accepted(check: Check, function: Any, point: float) -> None:
+    with pytest.raises(UndecidedError, match="cannot be decided: the slope is .* rounding error"):
+        check(function, Tensor(np.array([point, point / 3])))
+
+
+def test_a_tensor_without_effect_beside_a_large_function_is_accepted() -> None:
+    check_gradients(lambda x, unused: x * 1e8, Tensor(np.ones(2)), Tensor(np.ones(2)))
 
 
 def test_the_entry_at_the_kink_is_named() -> None:
@@ -241,6 +346,13 @@ def test_strong_curvature_is_no_kink(check: Check, function: Any, point: float) 
 def test_float32_is_refused(check: Check) -> None:
     with pytest.raises(InputError, match="tensor 1 is float32.*float64"):
         check(lambda a, b: ops.exp(b), SQUARE, Tensor(np.ones((3, 3), np.float32)))
+
+
+def test_numerical_gradients_of_float32_are_refused() -> None:
+    x = Tensor(np.ones((3, 3), np.float32))
+    with pytest.raises(InputError, match="tensor 0 is float32: differences need float64"):
+        numerical_gradients(ops.exp, x)
+    assert x.data.tolist() == np.ones((3, 3)).tolist()
 
 
 @both_checks
