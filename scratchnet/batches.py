@@ -83,17 +83,26 @@ class Batches:
     """Iterating gives (rows, share of the samples) for each batch of one epoch.
 
     `rows` are the indices of its samples, which `select` takes: (B,), or (E, B) for an ensemble.
+    With `weights`, (N, 1) or (E, N, 1), the share is of their sum, one for each network.
+
     Without a `batch_size` the only batch is the whole set, in its order, and has no indices.
     Otherwise each epoch has a new order, and each network of an ensemble one of its own, drawn from
     its seed; the last batch holds what is left.
     """
 
     def __init__(
-        self, model: Model, inputs: Tensor, targets: Array, batch_size: int | None
+        self,
+        model: Model,
+        inputs: Tensor,
+        targets: Array,
+        batch_size: int | None,
+        weights: Array | None = None,
     ) -> None:
         if batch_size is not None:
             positive_whole("batch_size", batch_size)
         self.model, self.inputs, self.targets = model, inputs, targets
+        self.weights = weights
+        self._host_weights = None if weights is None else model.backend.to_numpy(weights)[..., 0]
         self.batch_size = batch_size
         self.samples = inputs.shape[-2]
         largest = min(batch_size or self.samples, self.samples)
@@ -117,7 +126,15 @@ class Batches:
         for start in range(0, self.samples, self.batch_size):
             rows = orders[:, start : start + self.batch_size]
             index = self.model.backend.asarray(rows if self.model.ensemble else rows[0])
-            yield (index,), rows.shape[1] / self.samples
+            yield (index,), self._share(rows)
+
+    def _share(self, rows: Any) -> Any:
+        """How much of the whole these rows (networks, B) are, for each network of an ensemble."""
+        if self._host_weights is None:
+            return rows.shape[1] / self.samples
+        weights = np.broadcast_to(self._host_weights, (len(rows), self.samples))
+        shares = np.take_along_axis(weights, rows, axis=-1).sum(axis=-1) / weights.sum(axis=-1)
+        return shares if self.model.ensemble else shares[0]
 
     def skip(self, epochs: int) -> None:
         """Leave out the orders of so many epochs."""
@@ -135,6 +152,12 @@ class Batches:
             return self.inputs, self.targets
         inputs = self._select(self.inputs.data, *rows)
         return result(inputs, self.model.backend), self._select(self.targets, *rows)
+
+    def select_weights(self, *rows: Array) -> Array | None:
+        """The weights of a batch, in the same way; None where there are none."""
+        if self.weights is None or not rows:
+            return self.weights
+        return self._select(self.weights, *rows)
 
     def _select(self, values: Array, index: Array) -> Array:
         """The rows `index` (B,) or (E, B) of values that are shared, or that lead with E."""

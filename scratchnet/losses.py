@@ -179,15 +179,18 @@ def base(loss: Loss) -> Loss:
     return loss.func if isinstance(loss, partial) else loss
 
 
-def loss_of(loss: Loss, outputs: Tensor, targets: Any) -> Tensor:
+def loss_of(loss: Loss, outputs: Tensor, targets: Any, weights: Any = None) -> Tensor:
     """loss(outputs, targets) for a loss of the table above or of one's own, which is checked.
+
+    `weights`, where there are any, are handed on by that name.
 
     Raises `InputError` where it is not a Tensor with one number per network, and where it would
     broadcast outputs (N, 1) and targets (N,) to (N, N).
     """
     _check_samples(outputs)
     with computing_loss(outputs.shape[-2]):
-        value = loss(outputs, targets)
+        weighted = {} if weights is None else {"weights": weights}
+        value = loss(outputs, targets, **weighted)
     if not isinstance(value, Tensor):
         raise InputError(f"the loss is of type {type(value).__name__}: must be a Tensor")
     needed = outputs.shape[:-2]

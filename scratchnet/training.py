@@ -22,6 +22,7 @@ from scratchnet.model import Model, evaluating
 from scratchnet.optim import Adam, Optimizer, clip_gradients
 from scratchnet.program import recorded
 from scratchnet.tensor import Tensor, enable_grad
+from scratchnet.weighting import ClassWeight, checked_weights
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ def fit(
     y: Any,
     *,
     loss: str | Loss = "binary_cross_entropy",
+    sample_weight: Any = None,
+    class_weight: ClassWeight | None = None,
     optimizer: Optimizer | None = None,
     epochs: int = 100,
     batch_size: int | None = None,
@@ -91,6 +94,11 @@ def fit(
     of one's own is a function of the outputs and y that returns a Tensor of shape () or
     (E,), made by `scratchnet.ops`; where the model has one output, it gets a y of shape (N,) as
     the column (N, 1), which lines up with the outputs. Whole numbers in y stay whole.
+
+    `sample_weight` (N,), or (E, N), and `class_weight`, such as {0: 1, 1: 5} or a list by class,
+    say how much a sample counts: with w their product, a batch's loss is (sum of w l) / (sum of w),
+    as in PyTorch's losses with weights per class. A loss of one's own gets w as its argument
+    `weights`, a column. The loss on the validation set is not weighted.
 
     Full batch, or mini-batches of `batch_size` in an order that each network of an ensemble draws
     from its own seed; the last batch may be smaller. Without an `optimizer`, Adam at 1e-3.
@@ -129,7 +137,9 @@ def fit(
         raise InputError(f"clip_norm is {clip_norm}: accepted are numbers above 0")
     if compile:
         require_compiler(optimizer, record)
-    batches = Batches(model, *checked_data(model, X, y, compute_loss), batch_size)
+    data = checked_data(model, X, y, compute_loss)
+    weights = checked_weights(model, *data, compute_loss, sample_weight, class_weight)
+    batches = Batches(model, *data, batch_size, weights)
     batches.skip(first_epoch)
     held_out = _checked_validation(model, validation, compute_loss)
     check_patience(patience, held_out is not None)
@@ -225,7 +235,8 @@ class TrainingStep:
         def device_part(*rows: Array) -> Tensor:
             model.backend.copy(model.parameter_buffer, out=before)
             inputs, targets = batches.select(*rows)
-            loss = loss_of(compute_loss, model(inputs), targets)
+            weights = batches.select_weights(*rows)
+            loss = loss_of(compute_loss, model(inputs), targets, weights)
             loss.backward()
             if clip_norm is not None:
                 clip_gradients(model, clip_norm)

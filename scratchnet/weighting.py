@@ -1,0 +1,87 @@
+"""How much each sample counts in the loss: weights as given, and from a weight for each class."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends import Array, InputError
+from scratchnet.backends.errors import nonnegative
+from scratchnet.batches import _finite
+from scratchnet.losses import Loss
+from scratchnet.model import Model
+from scratchnet.tensor import Tensor
+
+ClassWeight = Mapping[Any, float] | Sequence[float]
+
+
+def checked_weights(
+    model: Model,
+    inputs: Tensor,
+    targets: Array,
+    loss: Loss,
+    sample_weight: Any,
+    class_weight: ClassWeight | None,
+) -> Array | None:
+    """The weight of each sample as a column (N, 1) or (E, N, 1), None where there are no weights.
+
+    It is the product of its own weight and that of its class. Raises `InputError` for weights that
+    are negative, not finite, all 0, or not one for each sample and for each label, and for a loss
+    that takes none.
+    """
+    if sample_weight is None and class_weight is None:
+        return None
+    parameters = inspect.signature(loss).parameters.values()
+    if not any(each.name == "weights" or each.kind == each.VAR_KEYWORD for each in parameters):
+        raise InputError(
+            f"weights with the loss {getattr(loss, '__name__', loss)!r}: it must have a parameter "
+            "`weights`, which gets them as a column"
+        )
+    samples = inputs.shape[-2]
+    weights: Any = np.ones(samples)
+    if sample_weight is not None:
+        weights = _of_samples(model, samples, sample_weight)
+    if class_weight is not None:
+        weights = weights * _of_classes(model.backend.to_numpy(targets), samples, class_weight)
+    if not weights.sum(axis=-1).all():
+        raise InputError("all weights are 0: must be above 0 for at least one sample")
+    return model.backend.asarray(weights[..., None], model.dtype)
+
+
+def _of_samples(model: Model, samples: int, sample_weight: Any) -> Any:
+    """As float64 of shape (N,), or (E, N)."""
+    weights = _finite(model, "sample_weight", sample_weight).astype(np.float64)
+    for shape in ((samples,), (model.ensemble, samples)):
+        if weights.shape in (shape, (*shape, 1)):
+            weights = weights.reshape(shape)
+            break
+    else:
+        raise InputError(
+            f"sample_weight of shape {weights.shape}: must be ({samples},), one for each sample"
+        )
+    if (weights < 0).any():
+        raise InputError(f"sample_weight holds {weights.min()}: must be at least 0")
+    return weights
+
+
+def _of_classes(targets: Any, samples: int, class_weight: ClassWeight) -> Any:
+    """The weight of each sample's class, of shape (N,), or (E, N)."""
+    labels = targets[..., 0] if targets.shape[-2:] == (samples, 1) else targets
+    if labels.shape[-1] != samples or (labels % 1).any():
+        raise InputError("class_weight without classes: y must be one whole number for each sample")
+    if isinstance(class_weight, str) or not isinstance(
+        class_weight, Mapping | Sequence | np.ndarray
+    ):
+        raise InputError(
+            f"class_weight is {class_weight!r}: must be one for each class, as in {{0: 1, 1: 5}}"
+        )
+    table = class_weight if isinstance(class_weight, Mapping) else dict(enumerate(class_weight))
+    weights = np.empty(labels.shape)
+    for label in np.unique(labels).tolist():
+        if label not in table:
+            raise InputError(f"class_weight has none for the label {label:g}: must have one")
+        weights[labels == label] = nonnegative(f"class_weight[{label:g}]", table[label])
+    return weights
