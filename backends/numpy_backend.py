@@ -68,10 +68,12 @@ def _column_times_row(a: Array, b: Array, out: Out) -> Array:
 def _times_slope(dy: Array, slope: Array, out: Out) -> Array:
     """dy * slope, and 0 where dy is 0; a sum of squares that is finite tells that every slope is.
 
-    That sum, by BLAS, takes a tenth of the time of np.where.
+    That sum, by BLAS, takes a tenth of the time of np.where. Both ways give the same bits, -0 too,
+    so that a network has them whatever others of its ensemble do.
     """
     if not math.isfinite(np.vdot(slope, slope)):
-        slope = np.where(np.equal(dy, 0.0), slope.dtype.type(1.0), slope)
+        one = np.copysign(slope.dtype.type(1.0), slope)
+        slope = np.where(np.equal(dy, 0.0), one, slope)
     return np.multiply(dy, slope, out=out)
 
 

@@ -118,3 +118,13 @@ def test_times_slope_is_its_default(slope: float, dtype: str) -> None:
         found, plain = k.times_slope(dy, row), Backend.times_slope(k, dy, row)
     np.testing.assert_array_equal(found, plain)
     assert found[1, 1] == 0 and found.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_times_slope_of_one_network_has_its_bits_whatever_another_does(dtype: str) -> None:
+    """-0 too: the other's infinite slope makes the whole array take the slow way."""
+    k = get_backend("numpy")
+    dy, slope = np.array([[0.0, -0.0, 2.0]] * 2, dtype), np.array([[-3.0, -3.0, 4.0]] * 2, dtype)
+    alone = k.times_slope(dy[:1], slope[:1])
+    slope[1, 0] = np.inf
+    assert k.times_slope(dy, slope)[:1].tobytes() == alone.tobytes()

@@ -61,6 +61,22 @@ def test_relu_of_negative_zero_and_of_nan() -> None:
     assert value[0] == 0 and np.isnan(value[1]) and gradient.tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("as_array", [False, True])
+def test_leaky_relu_with_slope_0_is_relu(as_array: bool, dtype: str) -> None:
+    """0 times -inf would be NaN; a NaN that is there is not hidden."""
+    x = Tensor([-np.inf, -1.0, -0.0, 2.0, np.inf, np.nan], dtype)
+    slope = np.zeros((), dtype) if as_array else 0.0
+    with np.errstate(all="raise"):
+        y, gradient = computed(lambda x: ops.leaky_relu(x, slope), x)
+        expected, slopes = computed(ops.relu, x)
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(gradient, slopes)
+    y, gradient = computed(lambda x: ops.leaky_relu(x, slope + 0.5), x)
+    np.testing.assert_array_equal(y, [-np.inf, -0.5, 0, 2, np.inf, np.nan])
+    assert y.dtype == dtype and gradient.tolist() == [0.5, 0.5, 0.5, 1, 1, 0.5]
+
+
 STABLE: dict[str, tuple[Any, Any, Any]] = {
     "sigmoid": (
         ops.sigmoid,

@@ -21,17 +21,17 @@ def leaky_relu(x: Tensor, slope: float | Array = 0.01) -> Tensor:
     """y = x where x > 0, else slope * x;   dL/dx = dL/dy * (1 where x > 0, else slope)
 
     At the kink x = 0 the derivative is `slope` (Maas et al. 2013), a number, or an array of the
-    backend which broadcasts with x.
+    backend which broadcasts with x. With the slope 0 it is relu: -inf gives 0, and NaN stays NaN.
     """
     k, data, shape = x.backend, x.data, x.data.shape
-    slope = slope if isinstance(slope, k.xp.ndarray) else float(slope)
+    factor = k.asarray(slope if isinstance(slope, k.xp.ndarray) else float(slope), data.dtype)
 
     def pullback(dy: Array) -> Array:
         # A slope of 0 times an infinite dy is 0.
-        below = k.times_slope(k.asarray(slope, dy.dtype), dy)
-        return unbroadcast(k, k.where(k.greater(data, 0.0), dy, below), shape)
+        return unbroadcast(k, k.where(k.greater(data, 0.0), dy, k.times_slope(factor, dy)), shape)
 
-    return result(k.where(k.greater(data, 0.0), data, k.multiply(data, slope)), k, (x, pullback))
+    y = k.where(k.less_equal(data, 0.0), k.times_slope(factor, data), data)
+    return result(y, k, (x, pullback))
 
 
 def sigmoid(x: Tensor) -> Tensor:
