@@ -2,6 +2,32 @@
 
 Read `elementwise` first, then `shaping`, `reductions`, `products`, `activations` and
 `normalization`; `broadcasting` is what all ops with two operands share.
+
+At a kink, a jump or a pole an op has no derivative in the usual sense. What `backward` takes there:
+
+    op                      where                           dy/dx
+    relu                    x = 0                           0
+    leaky_relu              x = 0                           slope
+    threshold               any x, the jump at 0 too        0
+    threshold               |x| = surrogate_window          1
+    absolute                x = 0                           0
+    clip                    x = low, or x = high            1
+    maximum, minimum        a = b                           1/2 each
+    max, min                n entries tie                   1/n each
+    norm                    all x are 0                     0
+    std                     all x are equal                 0
+    sqrt                    x = 0                           infinity
+    log                     x = 0                           infinity
+    log1p                   x = -1                          infinity
+    power, x^p, 0 < p < 1   x = 0                           infinity
+    power, x^0              any x, 0 too                    0
+    power, 0^x              x > 0                           0
+    logsumexp               all x are -infinity             0
+    logsumexp               n entries are infinity          1/n each
+    hinge                   the margin is 1                 0
+    mean_absolute_error     outputs equal targets           0
+
+Whatever the derivative is, where dL/dy is 0 so is dL/dx.
 """
 
 from scratchnet.ops.activations import (
