@@ -4,13 +4,20 @@ from collections.abc import Iterator
 from functools import wraps
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 import scratchnet.backends
 from scratchnet.demos import timing
 
 # No deadline: it is a clock, and a busy machine would fail a right answer.
 settings.register_profile("scratchnet", deadline=None, max_examples=50, print_blob=True)
+# For tests/campaigns: the same examples on every run, and no search for the smallest that fails.
+settings.register_profile(
+    "campaign",
+    settings.get_profile("scratchnet"),
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate),
+)
 settings.load_profile("scratchnet")
 
 

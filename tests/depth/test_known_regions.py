@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from region_checks import check_tiling, one_layer, with_biases
 
 from scratchnet import Linear, Model, ReLU, Residual, Threshold, mlp
+from scratchnet.depth import pieces
 from scratchnet.depth.hand_set import model_from_weights
 from scratchnet.depth.region_bounds import (
     arrangement_regions,
@@ -106,7 +107,7 @@ def test_neurons_that_bend_at_one_place_make_one_cut_there() -> None:
     assert (regions.patterns == [W[0] < 0, W[0] > 0]).all()
 
 
-def test_a_neuron_whose_inputs_cancel_cuts_nothing() -> None:
+def test_a_neuron_whose_inputs_cancel_cuts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """0.1 h + 0.2 h - 0.3 h is 0 up to rounding, wherever h is not 0; so is its largest value."""
     same = ([[1 / 3] * 3, [1 / 7] * 3], [0.1] * 3)
     weights = [same, ([[0.1], [0.2], [-0.3]], [0.0]), ([[1.0]], [0.0])]
@@ -114,6 +115,10 @@ def test_a_neuron_whose_inputs_cancel_cuts_nothing() -> None:
     regions = plane_regions(model)
     check_tiling(regions)
     assert (regions.count, regions.linear_count) == (2, 1)
+    assert line_regions(model, Line((-1, -1), (2, 2.1))).count == 2
+    # The largest value may stand in any block of rows.
+    monkeypatch.setattr(pieces, "ENTRIES_PER_BLOCK", 1)
+    assert plane_regions(model).count == 2
     assert line_regions(model, Line((-1, -1), (2, 2.1))).count == 2
 
 

@@ -32,6 +32,7 @@ from scratchnet import (
     Sequential,
     mlp,
 )
+from scratchnet.depth import pieces, piecewise_linear
 from scratchnet.depth.region_bounds import expected_at_initialization
 from scratchnet.depth.regions import (
     Line,
@@ -271,6 +272,29 @@ def test_the_limit_keeps_what_was_counted() -> None:
     partial = stopped.value
     assert partial.counted == len(partial.polygons) == 128
     assert (np.diff(partial.vertices[partial.polygons][..., 0]) == 1 / 128).all()
+
+
+def test_the_limit_itself_is_allowed_on_a_line_too() -> None:
+    line = Line([0.0], [1.0])
+    assert line_regions(sawtooth(6), line, max_regions=64).count == 64
+    with pytest.raises(TooManyRegions, match="hidden layer 6 at 64 regions"):
+        line_regions(sawtooth(6), line, max_regions=63)
+
+
+@given(networks())
+@settings(max_examples=20)
+def test_a_few_rows_at_a_time_give_the_same_regions(model: Model) -> None:
+    """As in networks so large that their layers are computed in blocks."""
+    plane, line = plane_of(model), Line(plane_of(model).origin, plane_of(model).first, (-1.0, 1.2))
+    whole, ends = plane_regions(model, plane), line_regions(model, line).ends
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (pieces, piecewise_linear):
+            patch.setattr(module, "ENTRIES_PER_BLOCK", 12)
+        parts, parts_of_line = plane_regions(model, plane), line_regions(model, line)
+    check_maps(model, parts)
+    assert parts.count == whole.count and parts.polygons.tolist() == whole.polygons.tolist()
+    np.testing.assert_allclose(parts.vertices, whole.vertices, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(parts_of_line.ends, ends, rtol=0, atol=1e-9)
 
 
 PLAIN = mlp([2, 3, 1])
