@@ -52,8 +52,8 @@ def checked_data(model: Model, X: Any, y: Any, loss: Loss) -> tuple[Tensor, Arra
     # A loss of the user's own: whole numbers stay whole.
     if targets.shape[0] != samples and targets.shape[:2] != (model.ensemble, samples):
         raise InputError(f"X of shape {inputs.shape} and y of shape {targets.shape} do not fit")
-    if one.shape[-1] == 1 and targets.shape == (samples,):
-        targets = targets[:, None]
+    if one.shape[-1] == 1 and targets.shape in ((samples,), (model.ensemble, samples)):
+        targets = targets[..., None]
     return x, k.asarray(targets, model.dtype if targets.dtype.kind == "f" else None)
 
 
@@ -162,9 +162,9 @@ class Batches:
     def _select(self, values: Array, index: Array) -> Array:
         """The rows `index` (B,) or (E, B) of values that are shared, or that lead with E."""
         k = self.model.backend
-        # Labels have one axis fewer than inputs and outputs.
-        own_axes = 2 if values.dtype.kind in "iu" else 3
-        if values.ndim < own_axes or values.shape[:2] != (self.model.ensemble, self.samples):
+        networks = self.model.ensemble
+        # (N, N) are outputs for N samples, or labels of N networks.
+        shared = networks == self.samples and values.ndim == 2 and values.dtype.kind not in "iu"
+        if shared or values.shape[:2] != (networks, self.samples):
             return k.take(values, index)
-        networks = k.xp.arange(len(values)).reshape(-1, 1)
-        return k.take(values, (networks, index))
+        return k.take(values, (k.xp.arange(networks).reshape(-1, 1), index))

@@ -188,7 +188,7 @@ def loss_of(loss: Loss, outputs: Tensor, targets: Any, weights: Any = None) -> T
     broadcast outputs (N, 1) and targets (N,) to (N, N).
     """
     _check_samples(outputs)
-    with computing_loss(outputs.shape[-2]):
+    with computing_loss(outputs.shape):
         weighted = {} if weights is None else {"weights": weights}
         value = loss(outputs, targets, **weighted)
     if not isinstance(value, Tensor):

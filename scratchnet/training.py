@@ -91,9 +91,9 @@ def fit(
     """Train `model` on X (N, inputs) and targets y, in place; the loss says which y it takes.
 
     A loss with other settings is made by `functools.partial`, as in partial(huber, delta=0.1). One
-    of one's own is a function of the outputs and y that returns a Tensor of shape () or
-    (E,), made by `scratchnet.ops`; where the model has one output, it gets a y of shape (N,) as
-    the column (N, 1), which lines up with the outputs. Whole numbers in y stay whole.
+    of one's own is a function of the outputs and y that returns a Tensor of shape () or (E,), made
+    by `scratchnet.ops`. Where the model has one output, it gets a y of shape (N,) as the column
+    (N, 1), which lines up with the outputs, and (E, N) as (E, N, 1). Whole numbers in y stay whole.
 
     `sample_weight` (N,), or (E, N), and `class_weight`, such as {0: 1, 1: 5} or a list by class,
     say how much a sample counts: with w their product, a batch's loss is (sum of w l) / (sum of w),

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import assert_same_state, refused, two_classes
+from networks import assert_same_bits, assert_same_state, refused, two_classes
 
 from scratchnet import Tensor, evaluate_loss, fit, mlp, ops
 from scratchnet.pruning import connection_sensitivity
@@ -35,6 +35,42 @@ def test_a_loss_of_ones_own_gets_targets_as_the_column_that_the_outputs_are(
     np.testing.assert_allclose(
         given[1], connection_sensitivity(mine, X, y, "mean_squared_error"), rtol=1e-10
     )
+
+
+@pytest.mark.parametrize("batch_size", [None, 5])
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("kind", [float, bool, int])
+def test_targets_of_each_network_are_its_own_in_every_batch(
+    kind: type, outputs: int, batch_size: int | None
+) -> None:
+    def loss(z: Tensor, targets: Any) -> Tensor:
+        target = Tensor(targets, "float64", requires_grad=False).reshape(*z.shape[:-1], 1)
+        return ((z - target) ** 2).mean(axis=(-2, -1))
+
+    X = two_classes(12)[0]
+    y = (np.random.default_rng(0).standard_normal((3, 12)) > 0).astype(kind)
+    together = mlp((2, 3, outputs), dtype="float64", ensemble=3, seed=5)
+    history = fit(together, X, y, loss=loss, batch_size=batch_size, epochs=4)
+    for i in range(3):
+        alone = mlp((2, 3, outputs), dtype="float64", seed=5 + i)
+        expected = fit(alone, X, y[i], loss=loss, batch_size=batch_size, epochs=4)
+        assert_same_bits(history.loss[:, i], expected.loss)
+        assert_same_state(together.state_dict(i), alone.state_dict())
+
+
+def test_as_many_networks_as_samples() -> None:
+    """The axis of the networks is not that of the samples."""
+    X = two_classes(6)[0].astype(np.float32)
+    scale = np.arange(1, 7, dtype=np.float32).reshape(6, 1, 1)
+
+    def loss(z: Tensor, t: Any) -> Tensor:
+        return ((z - Tensor(scale, requires_grad=False) * t) ** 2).mean(axis=(-2, -1))
+
+    model = mlp((2, 1), ensemble=6)
+    history = fit(model, X, X[:, 0], loss=loss, epochs=2)
+    assert history.loss.shape == (2, 6)
+    with refused("each sample with every other"):
+        fit(model, X, X[:, 0], loss=lambda z, t: (z - t[:, 0]).mean((-2, -1)))
 
 
 def test_a_loss_of_ones_own_indexes_with_labels_that_stay_whole_and_flat() -> None:

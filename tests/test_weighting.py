@@ -81,6 +81,17 @@ def test_each_network_as_alone_and_recorded_as_eager(
         assert_same_state(together.state_dict(i), alone.state_dict())
 
 
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "hinge", "mean_squared_error"])
+def test_classes_of_each_network(loss: str) -> None:
+    labels = np.random.default_rng(2).integers(0, 2, (NETWORKS, 11))
+    by_class, by_sample = (model_for(LOSSES[loss], ensemble=NETWORKS) for _ in range(2))
+    own = labels if loss == "softmax_cross_entropy" else labels[..., None]
+    options: dict[str, Any] = {"loss": loss, "epochs": 4, "batch_size": 3}
+    found = fit(by_class, X, own, class_weight=[1, 3], **options)
+    expected = fit(by_sample, X, own, sample_weight=1.0 + 2 * labels, **options)
+    assert_same_bits(found.loss, expected.loss)
+
+
 @pytest.mark.parametrize("ensemble", [None, 2])
 def test_the_loss_of_an_epoch_is_the_weighted_mean_over_all_samples(ensemble: int | None) -> None:
     model = model_for(losses.hinge, ensemble=ensemble, dtype="float64")

@@ -11,17 +11,20 @@ from typing import Any
 from scratchnet.backends import Array, Backend, InputError
 from scratchnet.tensor import Operand, Tensor, result
 
-_SAMPLES: ContextVar[int] = ContextVar("samples of the loss being computed", default=0)
+_OUTPUTS: ContextVar[tuple[int, ...]] = ContextVar("shape of the outputs in a loss", default=())
 
 
 @contextmanager
-def computing_loss(samples: int) -> Iterator[None]:
-    """Inside, an op refuses to pair each of so many samples with every other: see `operands`."""
-    token = _SAMPLES.set(samples)
+def computing_loss(outputs: tuple[int, ...]) -> Iterator[None]:
+    """Inside, for outputs (N, k) or (E, N, k), no op pairs each sample with every other unasked.
+
+    See `operands`.
+    """
+    token = _OUTPUTS.set(outputs)
     try:
         yield
     finally:
-        _SAMPLES.reset(token)
+        _OUTPUTS.reset(token)
 
 
 def operands(a: Operand, b: Operand) -> tuple[Tensor, Tensor, Backend]:
@@ -42,12 +45,14 @@ def operands(a: Operand, b: Operand) -> tuple[Tensor, Tensor, Backend]:
 
 def check_samples_apart(a: tuple[int, ...], b: tuple[int, ...]) -> None:
     """Raise `InputError` where a loss would pair its samples unasked: see `operands`."""
-    samples = _SAMPLES.get()
-    if samples < 2 or len(a) == len(b):
+    outputs = _OUTPUTS.get()
+    if not outputs or len(a) == len(b):
         return
-    axes = max(len(a), len(b))
+    axes, samples = max(len(a), len(b)), outputs[-2]
     pairs = list(zip((1,) * (axes - len(a)) + a, (1,) * (axes - len(b)) + b, strict=True))
-    if (samples, 1) in pairs and (1, samples) in pairs:
+    # The first axis of an ensemble's arrays is that of its networks.
+    of_samples = pairs[1:] if axes == len(outputs) == 3 else pairs
+    if samples > 1 and (samples, 1) in of_samples and (1, samples) in of_samples:
         together = tuple(max(pair) for pair in pairs)
         raise InputError(
             f"in the loss, shapes {a} and {b} would broadcast to {together}, each sample with "
