@@ -8,16 +8,15 @@ are smaller, and compute the same function.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from scratchnet.backends import InputError
-from scratchnet.layers import Layer, Linear, described, from_description
+from scratchnet.layers import Layer, Linear
 from scratchnet.model import Model
-from scratchnet.pruning import Block, chain
+from scratchnet.pruning import Block, chain, constant_outputs, fresh_layer, kept_arrays
 
 
 def compact(model: Model) -> Model:
@@ -47,8 +46,8 @@ def compact(model: Model) -> Model:
         if has_bias:
             smaller_state[f"{block.name}.bias"] = bias
         for name, layer in block.followers:
-            layers.append(_fresh(layer, len(neurons)))
-            for each in _kept_arrays(layer):
+            layers.append(fresh_layer(layer, len(neurons)))
+            for each in kept_arrays(layer):
                 array = state[f"{name}.{each}"]
                 is_per_neuron = array.shape[-1:] == (block.linear.fan_out,)
                 smaller_state[f"{name}.{each}"] = array[..., neurons] if is_per_neuron else array
@@ -69,7 +68,7 @@ def _fold_constants(blocks: Sequence[Block], state: dict[str, Any]) -> list[Any]
     for i, (block, following) in enumerate(zip(blocks, blocks[1:], strict=False)):
         weight, bias = (state[f"{block.name}.{part}"] for part in PARTS)
         constant = _but_one(~weight.any(axis=0))
-        outputs = _outputs_for_constants(block, bias, state)
+        outputs = constant_outputs(block, bias, state)
         after = state[f"{following.name}.weight"]
         state[f"{following.name}.bias"] += outputs[constant] @ after[constant]
         _keep(state, block, following, ~constant)
@@ -94,30 +93,3 @@ def _keep(state: dict[str, Any], block: Block, following: Block, stays: Any) -> 
     for part in PARTS:
         state[f"{block.name}.{part}"] = state[f"{block.name}.{part}"][..., stays]
     state[f"{following.name}.weight"] = state[f"{following.name}.weight"][stays]
-
-
-def _outputs_for_constants(block: Block, bias: Any, state: Mapping[str, Any]) -> Any:
-    """What the block puts out where its Linear layer puts out its bias, in eval mode."""
-    values = bias[None]
-    for name, layer in block.followers:
-        # On the host, in float64: the model's backend may round what it computes with.
-        alone = Model(_fresh(layer, len(bias)), dtype="float64", backend="numpy")
-        own = {f"0.{each}": state[f"{name}.{each}"] for each in _kept_arrays(layer)}
-        alone.load_state_dict(alone.state_dict() | own)
-        values = alone.predict(values)
-    return values[0]
-
-
-def _kept_arrays(layer: Layer) -> list[str]:
-    names = [*layer.parameters, *layer.buffers]
-    return [each for each in names if each not in layer.for_training_only]
-
-
-def _fresh(layer: Layer, features: int) -> Layer:
-    """A layer that follows a Linear one, without numbers yet, for so many features."""
-    if "features" in layer.settings:
-        return from_description(described(layer) | {"features": features})
-    fresh = copy.deepcopy(layer)
-    fresh.parameters, fresh.buffers = {}, {}
-    fresh.settle(None)
-    return fresh

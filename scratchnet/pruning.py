@@ -16,6 +16,7 @@ ensemble is pruned for itself. Scores and masks are made on the host.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,7 +27,7 @@ import numpy as np
 
 from scratchnet.backends import InputError, choose
 from scratchnet.batches import checked_data
-from scratchnet.layers import Layer, Linear
+from scratchnet.layers import Layer, Linear, described, from_description
 from scratchnet.losses import Loss, get_loss, loss_of
 from scratchnet.model import Model, in_mode
 
@@ -258,23 +259,83 @@ def prune_neurons(
 
     Those whose incoming weights have the smallest sum of magnitudes go (Li et al. 2017), `fraction`
     of the layer's neurons that remain or as many as bring it to `sparsity`, counted as in `prune`.
-    A neuron remains while it has an incoming weight. Biases stay, without effect. Raises
-    `InputError` for models with other layers than `chain` accepts.
+    What they put out is lost, their bias stays, without effect.
+
+    A neuron that had lost its incoming weights before, or loses them with the layer before it, does
+    not count as one that remains. It puts out a constant c = act(bias), which goes into the next
+    bias, b <- b + c W, and its outgoing weights W are pruned: in eval mode the model computes the
+    same, up to rounding. Where the next layer has no bias, or that entry of it is pruned, they
+    stay. Raises `InputError` for models with other layers than `chain` accepts.
     """
-    blocks = chain(model)
-    places = weight_places(model)
+    chain(model)
     alive = alive_parameters(model)
     weights = magnitudes(model).reshape(alive.shape) * alive
+    state = model.state_dict()
+    for number, (row, weight) in enumerate(zip(alive, weights, strict=True)):
+        single = model if model.ensemble is None else model.network(number)
+        for name, bias in _prune_neurons_of_one(single, row, weight, fraction, sparsity).items():
+            own = state[name] if model.ensemble is None else state[name][number]
+            own[...] = bias.reshape(own.shape)
+    model.load_state_dict(state)
+    model.set_mask(alive.reshape(model.parameter_buffer.shape))
+
+
+def _prune_neurons_of_one(
+    model: Model, alive: Any, weights: Any, fraction: float | None, sparsity: float | None
+) -> dict[str, Any]:
+    """Clear `alive` (P,) where neurons of one network go; the biases that get their constants."""
+    places = weight_places(model, biases=True)
+    state = {name: each.astype(np.float64) for name, each in model.state_dict().items()}
+    blocks, changed = chain(model), {}
     for block, following in zip(blocks, blocks[1:], strict=False):
         into, out_of = places[f"{block.name}.weight"], places[f"{following.name}.weight"]
         shape = (block.linear.fan_in, block.linear.fan_out)
-        for row, weight in zip(alive, weights, strict=True):
-            columns, rows = row[into].reshape(shape), row[out_of].reshape(shape[1], -1)
-            candidates = np.flatnonzero(columns.any(axis=0))
-            norms = weight[into].reshape(shape).astype(np.float64).sum(axis=0)[candidates]
-            count = how_many(shape[1], len(candidates), fraction, sparsity)
-            gone = candidates[np.argsort(norms, kind="stable")[:count]]
-            # Both are views of the mask.
-            columns[:, gone] = False
-            rows[gone] = False
-    model.set_mask(alive.reshape(model.parameter_buffer.shape))
+        # Views of the mask.
+        columns, rows = alive[into].reshape(shape), alive[out_of].reshape(shape[1], -1)
+        has_inputs = columns.any(axis=0)
+        candidates = np.flatnonzero(has_inputs)
+        norms = weights[into].reshape(shape).astype(np.float64).sum(axis=0)[candidates]
+        count = how_many(shape[1], len(candidates), fraction, sparsity)
+        gone = candidates[np.argsort(norms, kind="stable")[:count]]
+        columns[:, gone] = False
+        rows[gone] = False
+
+        name = f"{following.name}.bias"
+        if name not in places:
+            continue
+        goes = ~has_inputs[:, None] & alive[places[name]] & rows
+        if goes.any():
+            bias = state.get(f"{block.name}.bias", np.zeros(shape[1]))
+            outputs = constant_outputs(block, bias, state)
+            state[name] += outputs @ (state[f"{following.name}.weight"] * goes)
+            rows[goes] = False
+            changed[name] = state[name]
+    return changed
+
+
+def constant_outputs(block: Block, bias: Any, state: Mapping[str, Any]) -> Any:
+    """What the block puts out where its Linear layer puts out its bias, in eval mode: (out,)."""
+    values = bias[None]
+    for name, layer in block.followers:
+        # On the host, in float64: the model's backend may round what it computes with.
+        alone = Model(fresh_layer(layer, len(bias)), dtype="float64", backend="numpy")
+        own = {f"0.{each}": state[f"{name}.{each}"] for each in kept_arrays(layer)}
+        alone.load_state_dict(alone.state_dict() | own)
+        values = alone.predict(values)
+    return values[0]
+
+
+def kept_arrays(layer: Layer) -> list[str]:
+    """The names of the layer's arrays that eval mode reads."""
+    names = [*layer.parameters, *layer.buffers]
+    return [each for each in names if each not in layer.for_training_only]
+
+
+def fresh_layer(layer: Layer, features: int) -> Layer:
+    """A layer that follows a Linear one, without numbers yet, for so many features."""
+    if "features" in layer.settings:
+        return from_description(described(layer) | {"features": features})
+    fresh = copy.deepcopy(layer)
+    fresh.parameters, fresh.buffers = {}, {}
+    fresh.settle(None)
+    return fresh

@@ -402,6 +402,86 @@ def test_neurons_go_with_their_weights_in_and_out() -> None:
     assert counts(model) == [7, 7]
 
 
+def with_dead_neurons(ensemble: int | None, **options: Any) -> Model:
+    """A model with random numbers, two neurons of which have lost their incoming weights."""
+    model = mlp([3, 5, 4, 2], ensemble=ensemble, dtype="float64", **options)
+    rng = np.random.default_rng(0)
+    model.load_state_dict(
+        {
+            name: array if array.dtype.kind in "iu" else rng.uniform(0.3, 1.2, array.shape)
+            for name, array in model.state_dict().items()
+        }
+    )
+    alive = alive_parameters(model)
+    first = weight_places(model)["0.weight"]
+    for number, row in enumerate(alive):
+        row[first].reshape(3, 5)[:, [number, 3]] = False
+    model.set_mask(alive.reshape(model.parameter_buffer.shape))
+    return model.eval()
+
+
+@pytest.mark.parametrize("ensemble", [None, 2])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"activation": "relu"},
+        {"activation": "sigmoid"},
+        {"activation": "softplus", "batch_norm": True, "dropout": 0.3},
+        {"activation": "leaky_relu", "batch_norm": True},
+    ],
+    ids=str,
+)
+def test_what_a_neuron_without_inputs_puts_out_goes_into_the_next_bias(
+    options: Any, ensemble: int | None
+) -> None:
+    model = with_dead_neurons(ensemble, **options)
+    X = np.random.default_rng(1).normal(size=(20, 3))
+    before = model.predict(X)
+    weights = [name for name in weight_places(model) if name != "0.weight"]
+    prune_neurons(model, fraction=0)
+    np.testing.assert_allclose(model.predict(X), before, rtol=0, atol=1e-12)
+    for number, row in enumerate(alive_parameters(model)):
+        outgoing = row[weight_places(model)[weights[0]]].reshape(5, 4)
+        assert outgoing.any(axis=1).tolist() == [i not in (number, 3) for i in range(5)]
+    # Once: what has gone into the bias is not added again.
+    state = model.state_dict()
+    prune_neurons(model, fraction=0)
+    assert_same_state(model.state_dict(), state)
+
+
+def test_neurons_that_lose_their_inputs_with_the_layer_before_are_folded_too() -> None:
+    """All of the first layer goes; the others put out constants, which reach the last bias."""
+    model = mlp([2, 3, 4, 1], "sigmoid", dtype="float64").eval()
+    rng = np.random.default_rng(0)
+    state = {name: rng.normal(size=a.shape) for name, a in model.state_dict().items()}
+    model.load_state_dict(state)
+    prune_neurons(model, sparsity=1)
+    hidden = 1 / (1 + np.exp(-state["2.bias"]))
+    expected = hidden @ state["4.weight"] + state["4.bias"]
+    assert not any(model.state_dict()[f"{i}.weight"].any() for i in (0, 2, 4))
+    np.testing.assert_allclose(
+        model.predict(rng.normal(size=(5, 2))), [expected] * 5, rtol=0, atol=1e-14
+    )
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_where_the_next_bias_is_pruned_or_missing_outgoing_weights_stay(bias: bool) -> None:
+    model = Model(Linear(2, 3), Tanh(), Linear(3, 2, bias=bias), dtype="float64")
+    rng = np.random.default_rng(0)
+    model.load_state_dict({k: rng.normal(size=a.shape) for k, a in model.state_dict().items()})
+    places = weight_places(model, biases=True)
+    alive = alive_parameters(model)
+    alive[0, places["0.weight"]].reshape(2, 3)[:, 1] = False
+    if bias:
+        alive[0, places["2.bias"].start] = False
+    model.set_mask(alive[0])
+    X = rng.normal(size=(9, 2))
+    before = model.predict(X)
+    prune_neurons(model, fraction=0)
+    np.testing.assert_allclose(model.predict(X), before, rtol=0, atol=1e-14)
+    assert layer_masks(model)["2.weight"].tolist() == [[True, True], [True, not bias], [True, True]]
+
+
 @settings(max_examples=40)
 @given(
     seed=seeds,
