@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from scratchnet.backends.contexts import Blocks
+from scratchnet.backends.guarded import Guarded, bare, refuse
 
 Array = Any
 """A `numpy.ndarray` or a `cupy.ndarray`; Python has no common type for the two."""
@@ -34,7 +35,7 @@ class Call(NamedTuple):
 
 
 _AROUND: Blocks[tuple[Door, Callable[..., Array]]] = Blocks("what stands around run")
-_REFUSALS: Blocks[tuple[Door, Callable[[str], None]]] = Blocks("what refuses work of the host")
+_GUARDING: Blocks[Door] = Blocks("whether the arrays of a step are guarded")
 _COUNTING = threading.RLock()
 
 
@@ -106,14 +107,27 @@ class Door:
 
         return repeat
 
+    @contextmanager
+    def guarding(self) -> Iterator[None]:
+        """Inside, the arrays of a step are `Guarded`: `run` gives such, and `guarded` makes them.
+
+        What only the host can do is refused.
+        """
+
+        def guard(run: Kernel, kernel: Kernel, *inputs: Any, out: Out = ...) -> Array:
+            return Guarded(run(kernel, *bare(inputs), out=bare(out)), self)
+
+        with self.around_run(guard), _GUARDING.opened(self):
+            yield
+
+    def is_guarding(self) -> bool:
+        return bool(self._around_run) and self in _GUARDING.values()
+
+    def guarded(self, array: Array) -> Array:
+        """`array` as a step sees it: itself, but a `Guarded` while the step is recorded."""
+        return Guarded(bare(array), self) if self.is_guarding() else array
+
     def host_work(self, what: str) -> None:
         """Called before work that only the host can do; refused while a step is recorded."""
-        for door, refuse in _REFUSALS.values():
-            if door is self:
-                refuse(what)
-
-    @contextmanager
-    def without_the_host(self, refuse: Callable[[str], None]) -> Iterator[None]:
-        """Inside, `host_work` calls `refuse`, which raises an error."""
-        with _REFUSALS.opened((self, refuse)):
-            yield
+        if self.is_guarding():
+            refuse(what)

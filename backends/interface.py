@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from scratchnet.backends.door import Array, Call, Door, Kernel, Out
+from scratchnet.backends.guarded import Guarded, bare
 
 __all__ = ["Array", "Axis", "Backend", "Call", "Kernel", "Out", "Timer"]
 
@@ -77,7 +78,7 @@ class Backend(Door):
 
         An array of this backend with another dtype or memory order is converted by `run`.
         """
-        if type(values) is not self.xp.ndarray:
+        if type(values) not in (self.xp.ndarray, Guarded):
             return self.xp.asarray(values, dtype=dtype, order="C")
         dtype = values.dtype if dtype is None else dtype
         if values.dtype == dtype and values.flags.c_contiguous:
@@ -130,6 +131,10 @@ class Backend(Door):
             # Into a contiguous buffer: a copy has x's memory order, and would be copied once more.
             x = self.copy(x, out=self.empty(x.shape, x.dtype))
         return x.reshape(shape)
+
+    def broadcast_to(self, x: Array, shape: tuple[int, ...]) -> Array:
+        """A view that repeats x along new axes and along axes of size 1."""
+        return self.guarded(self.xp.broadcast_to(bare(x), shape))
 
     # Elementwise primitives, with broadcasting.
 
@@ -206,6 +211,9 @@ class Backend(Door):
 
     def logical_and(self, a: Array, b: Array, out: Out = ...) -> Array:
         return self.run(self.xp.logical_and, a, b, out=out)
+
+    def logical_or(self, a: Array, b: Array, out: Out = ...) -> Array:
+        return self.run(self.xp.logical_or, a, b, out=out)
 
     def where(self, condition: Array, a: Array, b: Array, out: Out = ...) -> Array:
         """a where the condition holds, else b."""

@@ -115,15 +115,15 @@ class CompiledTraining:
         """Record the step, compile it, compare the two, and leave everything as it was."""
         from scratchnet.backends.compile import CompiledStep, NoCompiler, NotCompiled
 
-        own = [np.array(each) for each in arguments]
         model = self._model
         before = {id(each): each.copy() for each in self._written()}
-        with model.backend.recording() as calls:
-            outcome = self._step(*own).data
+        recording = self._recorded.record(arguments)
+        own, calls, outcome = recording.arguments, recording.raw, recording.outcome
         made = {id(owner(call.out)) for call in calls if call.is_new}
         state = {id(owner(call.out)): owner(call.out) for call in calls}
         kept = [array for name, array in state.items() if name not in made]
         want = np.array(outcome), model.gradient_buffer.copy()
+        recording.check()
         for array in self._written():
             array[...] = before[id(array)]
         try:

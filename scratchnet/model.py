@@ -38,31 +38,12 @@ from scratchnet.layers import (
     get_activation,
 )
 from scratchnet.layers.layer import MODES
+from scratchnet.parameter import Parameter
 from scratchnet.state import check_state
-from scratchnet.tensor import Tensor, float_type, no_grad, result
+from scratchnet.tensor import Tensor, float_type, no_grad, note_write, result
 
 # Each use of a network's seed draws from a stream of its own.
 INITIALIZATION, DROPOUT, SHUFFLING = 0, 1, 2
-
-
-class Parameter(Tensor):
-    """A leaf that takes note when `backward()` leaves a gradient in it: then it was *reached*."""
-
-    __slots__ = ("reached",)
-
-    def __init__(self, dtype: str, backend: Backend) -> None:
-        super().__init__(0.0, dtype, backend)
-        self.reached = False
-
-    @property
-    def keeps_grad(self) -> bool:
-        """What `backward()` asks of each node that it visits, and nobody else."""
-        self.reached = True
-        return True
-
-    @keeps_grad.setter
-    def keeps_grad(self, _: bool) -> None:
-        """A leaf keeps its gradient always."""
 
 
 def network_seeds(seed: int | Sequence[int], ensemble: int | None) -> tuple[int, ...]:
@@ -150,8 +131,8 @@ class Model:
         for name, parameter in self._parameters.items():
             shape = self._single_shapes[name]
             place = (..., slice(start, start := start + math.prod(shape)))
-            parameter.data = self.parameter_buffer[place].reshape(self._own_shape(shape))
-            parameter.grad = self.gradient_buffer[place].reshape(self._own_shape(shape))
+            buffers = (self.parameter_buffer, self.gradient_buffer)
+            parameter.bind(*[each[place].reshape(self._own_shape(shape)) for each in buffers])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy or an unpickled model: its arrays are no views of its buffers, so bind them."""
@@ -330,7 +311,7 @@ class Model:
         new = {name: self.backend.asarray(state[name], a.dtype) for name, a in arrays.items()}
         for name, array in arrays.items():
             self.backend.copy(new[name], out=array)
-
+        note_write(*self._parameters.values())
         self.apply_mask()
 
     def set_mask(self, mask: Any) -> None:
@@ -364,6 +345,7 @@ class Model:
         if self.mask_buffer is not None:
             # A product would leave -0.0 of a negative parameter, and NaN of NaN.
             self.parameter_buffer[self.mask_buffer == 0] = 0
+            note_write(*self._parameters.values())
 
     def network(self, number: int) -> Model:
         """Network `number` of the ensemble as a model of its own, with its seed, its mask and its

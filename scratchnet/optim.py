@@ -9,6 +9,7 @@ ensemble, and may be set between steps: `optimizer.momentum = 0.5`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from scratchnet.hyperparameters import (
     Value,
 )
 from scratchnet.model import Model
+from scratchnet.tensor import note_write
 
 Schedule = Callable[[int], Value]
 """The learning rate of a step, which counts from 0: one number, or one for each network."""
@@ -100,7 +102,7 @@ class Optimizer(Configured):
 
     def prepare(self) -> None:
         """The part of a step that is computed on the host: the numbers that depend on its count."""
-        self.model.backend.host_work("optimizer.step(): call prepare() before it, update() in it")
+        self.model.backend.host_work("optimizer.step()")
         if callable(self.schedule):
             type(self).learning_rate.advance(self)
         # Past `__setattr__`, which takes longer than the rest: a count is no structure.
@@ -126,6 +128,7 @@ class Optimizer(Configured):
         if model.mask_buffer is not None:
             for array in (model.parameter_buffer, *self.moments().values()):
                 model.backend.multiply(array, model.mask_buffer, out=array)
+        note_write(*compress(model.parameters(), reached))
 
     def _step(self, places: slice | None) -> None:
         """One step for the parameters at these places of the buffers, or for all (None)."""

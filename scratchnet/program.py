@@ -16,9 +16,11 @@ depend on where the sum is written.
 What changes from step to step must be an argument, or live in an array that the host writes
 before the call, as `Optimizer.prepare` does and every `Hyperparameter`. Any other attribute of a
 layer or of the optimizer belongs to the structure of the step: once it changes, the step is
-recorded anew. Nothing can stop a step from computing outside the backend, so its second
-call runs twice from the same state, once replayed and once as Python, and compares every bit; on a
-GPU, to compare like with like, what is replayed there is the list before copies were elided.
+recorded anew. While a step is recorded its arrays are `Guarded`, so that what is computed from them
+goes through the backend or is refused. As it can still reach arrays on other ways, its second call
+first runs it twice from one disturbed state, once replayed and once as Python, and compares every
+bit; on a GPU, to compare like with like, what is replayed there is the list before copies were
+elided.
 """
 
 from __future__ import annotations
@@ -29,8 +31,11 @@ from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any
 
+import numpy as np
+
 from scratchnet.backends import Array, Backend, InputError
 from scratchnet.backends.contexts import Blocks
+from scratchnet.backends.guarded import bare
 from scratchnet.backends.interface import Call
 from scratchnet.buffer_reuse import arrays_in, elide_copies, reuse_buffers
 from scratchnet.hyperparameters import Configured
@@ -96,14 +101,18 @@ class RecordedStep:
         key = self._key(arguments)
         recording = self._recordings.get(key)
         if recording is None:
-            # The buffers are kept, so that no later one can have the identity of one that is gone.
-            recording = Recording(self._step, self._model.backend, arguments, self._buffers())
+            recording = self.record(arguments)
             # A number that is no hyperparameter may change in every step: its recordings go.
             while len(self._recordings) >= MOST_RECORDINGS:
                 del self._recordings[next(iter(self._recordings))]
             self._recordings[key] = recording
             return recording.first_outcome
         return recording(arguments)
+
+    def record(self, arguments: Sequence[Array]) -> Recording:
+        """Run the step once, and give its calls."""
+        # The buffers are kept, so that no later one can have the identity of one that is gone.
+        return Recording(self._step, self._model.backend, arguments, self._buffers())
 
     def _buffers(self) -> tuple[Array | None, ...]:
         model = self._model
@@ -151,10 +160,10 @@ class Recording:
     ) -> None:
         self._step, self._backend, self._buffers = step, backend, buffers
         self.arguments = [backend.xp.array(each) for each in arguments]
-        self._raw, self._outcome = self._record()
-        self.first_outcome = self._copy(self._outcome)
-        without_copies = elide_copies(self._raw, self._outcome, backend)
-        self.calls = reuse_buffers(without_copies, self._outcome, backend)
+        self.raw, self.outcome = self._record()
+        self.first_outcome = self._copy(self.outcome)
+        without_copies = elide_copies(self.raw, self.outcome, backend)
+        self.calls = reuse_buffers(without_copies, self.outcome, backend)
         self._repeat = backend.repeater(self.calls)
         self._is_checked = False
 
@@ -163,40 +172,68 @@ class Recording:
 
     def _record(self) -> tuple[list[Call], Array]:
         """The calls, and the outcome's numbers alone: the tensor would keep its graph alive."""
-        with self._backend.without_the_host(_refuse), self._backend.recording() as calls:
-            outcome = self._step(*self.arguments)
+        k = self._backend
+        with k.recording() as calls, k.guarding():
+            outcome = self._step(*map(k.guarded, self.arguments))
         if not isinstance(outcome, Tensor):
             raise InputError(f"a recorded step returned {type(outcome).__name__}: needs a Tensor")
-        return calls, outcome.data
+        return calls, bare(outcome.data)
 
     def __call__(self, arguments: Sequence[Array]) -> Tensor:
         for buffer, values in zip(self.arguments, arguments, strict=True):
             self._backend.xp.copyto(buffer, values)
         if not self._is_checked:
-            return self._check()
+            self.check()
         self._repeat()
-        return self._copy(self._outcome)
+        return self._copy(self.outcome)
 
-    def _check(self) -> Tensor:
-        """Replay the step, run it from the same state, and compare every bit of what they leave."""
+    def check(self) -> None:
+        """Replay the step, run it from the same state, and compare every bit of what they leave.
+
+        That state is a disturbed one: what was computed outside the backend from a parameter, a
+        buffer or an argument, and kept, would be the same in a step from nearly the same numbers.
+        """
         k = self._backend
-        state = {id(call.out): call.out for call in self._raw if not call.is_new}
+        state = {id(call.out): call.out for call in self.raw if not call.is_new}
+        state |= {id(each): each for each in self._disturbed()}
         before = {name: k.xp.array(array) for name, array in state.items()}
+        for array in self._disturbed():
+            disturb(array, k)
+        start = {name: k.xp.array(array) for name, array in state.items()}
         # On reused buffers the calls write elsewhere, which there changes the last bits.
-        repeat = Backend.repeater(k, self._raw) if k.bits_depend_on_layout else self._repeat
-        repeat()
-        replayed = {name: _bits(k, array) for name, array in state.items()}
-        replayed_outcome = _bits(k, self._outcome)
-        _restore(k, state, before)
-        again, outcome = self._record()
+        repeat = Backend.repeater(k, self.raw) if k.bits_depend_on_layout else self._repeat
+        with np.errstate(all="ignore"):
+            repeat()
+            replayed = {name: _bits(k, array) for name, array in state.items()}
+            replayed_outcome = _bits(k, self.outcome)
+            _restore(k, state, start)
+            again, outcome = self._record()
         # What both have written is state; what one alone has is a buffer made on the way.
         shared = {id(call.out) for call in again} & state.keys()
         same = replayed_outcome == _bits(k, outcome)
         if not same or any(replayed[name] != _bits(k, state[name]) for name in shared):
+            _restore(k, state, start)
+            message = first_difference(self.raw, again, k)
             _restore(k, state, before)
-            raise InputError(first_difference(self._raw, again, k))
-        self._is_checked, self._raw = True, []
-        return self._copy(outcome)
+            raise InputError(message)
+        _restore(k, state, before)
+        self._is_checked, self.raw = True, []
+
+    def _disturbed(self) -> list[Array]:
+        """The numbers and rows that a step may read, but for the counters of dropout."""
+        kept = [each for each in self._buffers if each is not None and each.dtype.kind == "f"]
+        return [*self.arguments, *kept]
+
+
+def disturb(array: Array, backend: Backend) -> None:
+    """Reverse the order along the first axis, so that rows stay rows and labels stay labels.
+
+    Numbers are also moved away from 0 and from each other.
+    """
+    array[...] = backend.xp.array(array[::-1] if array.ndim else array)
+    if array.dtype.kind == "f":
+        steps = backend.xp.arange(1, array.size + 1, dtype=array.dtype).reshape(array.shape)
+        array[...] = array * 1.5 + steps / array.size
 
 
 def _bits(backend: Backend, array: Array) -> bytes:
@@ -207,14 +244,6 @@ def _bits(backend: Backend, array: Array) -> bytes:
 def _restore(backend: Backend, state: dict[int, Array], before: dict[int, Array]) -> None:
     for name, array in state.items():
         backend.xp.copyto(array, before[name])
-
-
-def _refuse(what: str) -> None:
-    """What only the host can do, a replay would not do again."""
-    raise InputError(
-        f"inside a recorded step: {what}. A replay repeats the arithmetic alone; return the "
-        "tensor and read it outside, or train with record=False"
-    )
 
 
 def first_difference(recorded: Sequence[Call], again: Sequence[Call], backend: Backend) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ from scratchnet.backends.contexts import Blocks
 Pullback = Callable[[Array], Array]
 Edge = tuple["Tensor", Pullback]
 Axis = int | tuple[int, ...] | None
+
+WRITTEN_SINCE = (
+    "backward() of a result whose parameters were written since it was computed: compute it again"
+)
 
 FLOAT_TYPES = ("float32", "float64")
 
@@ -48,7 +53,10 @@ class Tensor:
     so is a leaf while `requires_grad` is False.
     """
 
-    __slots__ = ("data", "backend", "inputs", "requires_grad", "grad", "keeps_grad", "__weakref__")
+    __slots__ = (
+        *("data", "backend", "inputs", "requires_grad", "grad", "keeps_grad"),
+        *("reached", "stamp", "__weakref__"),
+    )
 
     data: Array
     backend: Backend
@@ -56,6 +64,10 @@ class Tensor:
     requires_grad: bool
     grad: Array | None
     keeps_grad: bool
+    reached: bool
+    """Of a leaf: whether a `backward()` has left a gradient in it."""
+    stamp: int
+    """The number of writes to parameters when it was computed, or, of a parameter, last written."""
 
     def __init__(
         self,
@@ -79,6 +91,8 @@ class Tensor:
         self.requires_grad = requires_grad
         self.grad = None
         self.keeps_grad = False
+        self.reached = False
+        self.stamp = 0
 
     def backward(self, gradient: Operand | None = None) -> None:
         """Set `grad` of every leaf, and of every tensor that asked for it, to d(sum of self)/d(it).
@@ -116,7 +130,10 @@ class Tensor:
                 if node.grad is None:
                     node.grad = backend.empty(dy.shape, dy.dtype)
                 backend.copy(dy, out=node.grad)
+                node.reached = True
             for parent, pullback in node.inputs:
+                if parent.stamp > node.stamp:
+                    raise InputError(WRITTEN_SINCE)
                 dx = pullback(dy)
                 if parent in received:
                     dx = backend.add(received.pop(parent), dx)
@@ -248,6 +265,37 @@ class Tensor:
     def __abs__(self) -> Tensor:
         return ops.absolute(self)
 
+    # Comparisons give constants of booleans; as a key of a dict a tensor is known by its identity.
+
+    def __lt__(self, other: Operand) -> Tensor:
+        return ops.less(self, other)
+
+    def __le__(self, other: Operand) -> Tensor:
+        return ops.less_equal(self, other)
+
+    def __gt__(self, other: Operand) -> Tensor:
+        return ops.greater(self, other)
+
+    def __ge__(self, other: Operand) -> Tensor:
+        return ops.greater_equal(self, other)
+
+    def __eq__(self, other: object) -> Any:
+        return ops.equal(self, other) if _is_operand(self, other) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        return ops.not_equal(self, other) if _is_operand(self, other) else NotImplemented
+
+    __hash__ = object.__hash__
+
+    def __and__(self, other: Operand) -> Tensor:
+        return ops.logical_and(self, other)
+
+    def __or__(self, other: Operand) -> Tensor:
+        return ops.logical_or(self, other)
+
+    def __invert__(self) -> Tensor:
+        return ops.logical_not(self)
+
     def __getitem__(self, index: Any) -> Tensor:
         return ops.take(self, index)
 
@@ -319,11 +367,22 @@ class Tensor:
         """The last two axes swapped."""
         return ops.transpose(self)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """The numbers as a NumPy array of its own, for `np.asarray(tensor)`."""
+        if copy is False:
+            raise ValueError("a tensor gives NumPy a copy of its numbers, never the array itself")
+        return np.array(self.numpy(), dtype=dtype)
+
     # NumPy must leave `array + tensor` to the methods above.
     __array_ufunc__ = None
 
 
 Operand = Tensor | Array | float
+
+
+def _is_operand(x: Tensor, other: object) -> bool:
+    return isinstance(other, (Tensor, Real, x.backend.xp.ndarray))
+
 
 _BUILDS_GRAPH: Blocks[bool] = Blocks("whether results remember their inputs")
 
@@ -351,6 +410,17 @@ def _builds_graph() -> bool:
     return not choices or choices[-1]
 
 
+_writes = 0
+
+
+def note_write(*parameters: Tensor) -> None:
+    """Let `backward()` refuse what was computed from these before their numbers changed."""
+    global _writes
+    _writes += 1
+    for each in parameters:
+        each.stamp = _writes
+
+
 def result(data: Array, backend: Backend, *inputs: Edge) -> Tensor:
     """The tensor that an op returns: its value, and an edge to each input that wants a gradient.
 
@@ -363,6 +433,7 @@ def result(data: Array, backend: Backend, *inputs: Edge) -> Tensor:
     node.backend = backend
     node.grad = None
     node.keeps_grad = False
+    node.stamp = _writes
     for parent, _ in inputs:
         if not parent.requires_grad:
             inputs = tuple([edge for edge in inputs if edge[0].requires_grad])

@@ -107,14 +107,19 @@ def fit(
     ends when all are. A network whose loss is NaN or infinite is entered in `History.diverged`,
     with a warning that names the epoch and the layer; it does not disturb the others, and training
     ends when all have diverged. With `record` a step runs as Python twice and is replayed from then
-    on, which gives the same bits faster; a loss or layer that computes outside the backend needs
-    record=False. With `compile` a step is one function made by the system's C++ compiler, and on
-    the whole set many steps are one call; its bits are not those of a replay, but the same on every
-    run, and for a network alone and in an ensemble. The same bits are promised for one BLAS, one
-    number of its threads and one kind of processor. `first_epoch` > 0 goes on with a training that
-    has done so many of the `epochs`, in the order of mini-batches that it would have had: see
-    `checkpoint.load_checkpoint`. Ctrl-C ends the training and keeps what was done: see
-    `History.stopped`. The model is left in training mode.
+    on, which gives the same bits faster. Arithmetic and comparisons on a tensor's `data` are
+    replayed too; what else would read its numbers, such as `if`, float() or an index that is an
+    array, is refused in one line. Two things slip through and need record=False: a step that
+    depends on what no tensor holds and no setting of a layer or the optimizer, such as a variable
+    that a callback changes; and an `if` on numbers read from `model.parameter_buffer` or a layer's
+    `buffers`, where it goes the same way in the two steps that are compared, of which one is from
+    disturbed numbers. With `compile` a step is one function made by the system's C++ compiler, and
+    on the whole set many steps are one call; its bits are not those of a replay, but the same on
+    every run, and for a network alone and in an ensemble. The same bits are promised for one BLAS,
+    one number of its threads and one kind of processor. `first_epoch` > 0 goes
+    on with a training that has done so many of the `epochs`, in the order of mini-batches that it
+    would have had: see `checkpoint.load_checkpoint`. Ctrl-C ends the training and keeps what was
+    done: see `History.stopped`. The model is left in training mode.
 
     Raises `InputError`, before anything is changed, for data that is empty, not finite or of a
     shape that does not fit, and for settings outside their range; in the first step for a loss of

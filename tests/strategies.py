@@ -88,6 +88,12 @@ def close(actual: Any, expected: Any, tolerance: float) -> None:
 _EVERY_THIRD = np.arange(12).reshape(3, 4) % 3 == 0
 _COUNTERS, _KEY = np.arange(12, dtype=np.uint64).reshape(3, 4), np.array(0x9E3779B97F4A7C15)
 
+COMPARISONS = (
+    *("equal", "not_equal", "greater", "greater_equal", "less", "less_equal"),
+    *("logical_and", "logical_or", "logical_not"),
+)
+"""The ops without a gradient."""
+
 EVERY_OP: dict[str, Op] = {
     "add": ops.add,
     "subtract": ops.subtract,

@@ -256,19 +256,17 @@ def test_what_only_the_host_can_do_is_refused() -> None:
 
     with pytest.raises(InputError, match="inside a recorded step: numpy"):
         recorded(reads, model)(X, y)
-    with pytest.raises(InputError, match=r"optimizer.step\(\): call prepare"):
+    with pytest.raises(InputError, match=r"optimizer.step\(\), .*: use prepare\(\) before it"):
         recorded(steps, model)(X, y)
     assert step(X, y).item() > 0  # the backend reads for the host again
 
 
 def test_a_number_made_outside_the_backend_is_found_and_nothing_is_changed() -> None:
     model, step, X, y = regression()
-    replayed = recorded(lambda X, y: step(X * 2.0, y), model)
+    replayed = recorded(lambda X, y: step(X * float(model.parameter_buffer.sum()), y), model)
     replayed(X, y)
     before = model.parameter_buffer.copy()
-    with pytest.raises(
-        InputError, match=r"call 1, matmul giving \(20, 16\), differs from an eager"
-    ):
+    with pytest.raises(InputError, match=r"call 1, multiply giving .* differs from an eager"):
         replayed(X + 1, y)
     assert bits(model.parameter_buffer) == bits(before)
 

@@ -1,6 +1,6 @@
 """Every differentiable op: its value and, beside it, its pullbacks, sorted from simple to involved.
 
-Read `elementwise` first, then `shaping`, `reductions`, `products`, `activations` and
+Read `elementwise` first, then `comparisons`, `shaping`, `reductions`, `products`, `activations` and
 `normalization`; `broadcasting` is what all ops with two operands share.
 
 At a kink, a jump or a pole an op has no derivative in the usual sense. What `backward` takes there:
@@ -39,6 +39,17 @@ from scratchnet.ops.activations import (
     softplus,
     tanh,
     threshold,
+)
+from scratchnet.ops.comparisons import (
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    not_equal,
 )
 from scratchnet.ops.elementwise import (
     absolute,
@@ -97,13 +108,21 @@ __all__ = [
     "cumsum",
     "divide",
     "dropout",
+    "equal",
     "exp",
     "expm1",
     "gelu",
+    "greater",
+    "greater_equal",
     "leaky_relu",
+    "less",
+    "less_equal",
     "log",
     "log1p",
     "log_softmax",
+    "logical_and",
+    "logical_not",
+    "logical_or",
     "logsumexp",
     "matmul",
     "max",
@@ -114,6 +133,7 @@ __all__ = [
     "multiply",
     "negative",
     "norm",
+    "not_equal",
     "power",
     "relu",
     "reshape",
@@ -125,8 +145,8 @@ __all__ = [
     "sqrt",
     "squeeze",
     "stack",
-    "std",
     "standardize",
+    "std",
     "subtract",
     "sum",
     "take",

@@ -63,8 +63,9 @@ def check_samples_apart(a: tuple[int, ...], b: tuple[int, ...]) -> None:
 def matched(a: Operand, b: Operand) -> tuple[Tensor, Tensor, Backend]:
     """Both as tensors of one backend and one dtype, with that backend.
 
-    A number becomes a constant of the other's dtype. Raises `TypeError` where two arrays differ in
-    dtype, since NumPy would silently compute in the larger one, and where the backends differ.
+    A number becomes a constant of the other's dtype, and so do booleans: 0 and 1. Raises
+    `TypeError` where two arrays differ in dtype, since NumPy would silently compute in the larger
+    one, and where the backends differ.
     """
     if not isinstance(a, Tensor):
         a = constant(a, like=b)
@@ -76,10 +77,19 @@ def matched(a: Operand, b: Operand) -> tuple[Tensor, Tensor, Backend]:
             "move one with backend.asarray"
         )
     if a.data.dtype != b.data.dtype:
+        if a.data.dtype == bool:
+            return as_numbers(a, b.dtype), b, a.backend
+        if b.data.dtype == bool:
+            return a, as_numbers(b, a.dtype), a.backend
         raise TypeError(
             f"operands of two dtypes, {a.dtype} and {b.dtype}: convert one, nothing is promoted"
         )
     return a, b, a.backend
+
+
+def as_numbers(x: Tensor, dtype: str = "float32") -> Tensor:
+    """Booleans as the constants 0 and 1; a tensor of numbers as it is."""
+    return result(x.backend.asarray(x.data, dtype), x.backend) if x.data.dtype == bool else x
 
 
 def constant(value: Any, like: Operand) -> Tensor:

@@ -224,12 +224,12 @@ def clip(x: Tensor, low: float | None = None, high: float | None = None) -> Tens
 def where(condition: Any, a: Operand, b: Operand) -> Tensor:
     """y = a where the condition holds, else b;   dL/da = dL/dy * [condition],   dL/db = the rest
 
-    `condition` is an array of booleans, a constant; it is broadcast with a and b. Raises
-    `InputError` where the three shapes do not fit.
+    `condition`, an array or a tensor of booleans, is a constant; it is broadcast with a and b.
+    Raises `InputError` where the three shapes do not fit.
     """
     a, b, k = operands(a, b)
     a_shape, b_shape = a.data.shape, b.data.shape
-    condition = k.xp.asarray(condition)
+    condition = k.asarray(condition.data if isinstance(condition, Tensor) else condition)
     check_samples_apart(condition.shape, a_shape)
     check_samples_apart(condition.shape, b_shape)
     try:

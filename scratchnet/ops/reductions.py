@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, Backend, InputError
+from scratchnet.ops.broadcasting import as_numbers
 from scratchnet.ops.shaping import axes_of, reshape
 from scratchnet.tensor import Axis, Tensor, result
 
@@ -21,6 +22,7 @@ def sum(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
     Over an empty axis the sum is 0.
     """
+    x = as_numbers(x)
     k, shape = x.backend, x.data.shape
     axes = axes_of("sum", x, axis)
     y = k.sum(x.data, axis=axes, keepdims=keepdims)
@@ -237,4 +239,4 @@ def _without_axes(k: Backend, y: Array, axes: tuple[int, ...], keepdims: bool) -
 def _spread(k: Backend, dy: Array, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
     """dy of a reduction over `axes`, seen at every entry of `shape`: a view, not a copy."""
     kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
-    return k.xp.broadcast_to(k.reshape(dy, kept), shape)
+    return k.broadcast_to(k.reshape(dy, kept), shape)
