@@ -11,6 +11,8 @@ from hypothesis.extra import numpy as hnp
 from strategies import DTYPES, check_op, close, computed, seeds, shapes, spread
 
 from scratchnet import InputError, Tensor, ops
+from scratchnet.gradcheck import GradientError, check_gradients
+from scratchnet.tensor import result
 
 EXTREMES = {"max": (ops.max, np.max), "min": (ops.min, np.min)}
 REDUCTIONS: dict[str, tuple[Any, Any]] = {
@@ -289,3 +291,43 @@ def test_the_gradient_of_logsumexp_is_softmax_up_to_1e4_in_float32(logits: Any) 
 def test_axes_are_kept_only_where_that_is_asked_for(op: Any) -> None:
     x = Tensor(spread(0, (2, 3)))
     assert op(x).shape == () and op(x, 0).shape == (3,) and op(x, 0, True).shape == (1, 3)
+
+
+# The checker knows a wrong derivative of each from the right one.
+
+
+def with_pullback(op: Any, wrong: Any) -> Any:
+    return lambda x: result(op(x).data, x.backend, (x, lambda dy: wrong(dy, x.data)))
+
+
+WRONG_DERIVATIVES: dict[str, tuple[Any, Any]] = {
+    "var, ddof forgotten": (
+        lambda x: ops.var(x, ddof=1),
+        lambda dy, x: dy * 2 * (x - x.mean()) / x.size,
+    ),
+    "var, mean forgotten": (ops.var, lambda dy, x: dy * 2 * x / x.size),
+    "std, root forgotten": (ops.std, lambda dy, x: dy * 2 * (x - x.mean()) / x.size),
+    "norm, length forgotten": (ops.norm, lambda dy, x: dy * x),
+    "norm, of each row": (
+        ops.norm,
+        lambda dy, x: dy * x / np.linalg.norm(x, axis=1, keepdims=True),
+    ),
+    "logsumexp, sum forgotten": (ops.logsumexp, lambda dy, x: dy * np.exp(x - x.max())),
+    "cumsum, forwards": (lambda x: ops.cumsum(x, 1), lambda dy, x: np.cumsum(dy, 1)),
+    "cumsum, of the other axis": (
+        lambda x: ops.cumsum(x, 1),
+        lambda dy, x: np.flip(np.cumsum(np.flip(dy, 0), 0), 0),
+    ),
+    "broadcast_to, sum forgotten": (lambda x: ops.broadcast_to(x, (2, 3, 3)), lambda dy, x: dy[0]),
+    "matrix times vector, transpose forgotten": (
+        lambda x: x @ np.arange(3.0),
+        lambda dy, x: np.outer(np.arange(3.0), dy),
+    ),
+}
+
+
+@pytest.mark.parametrize(("op", "wrong"), WRONG_DERIVATIVES.values(), ids=WRONG_DERIVATIVES)
+def test_a_wrong_derivative_is_rejected(op: Any, wrong: Any) -> None:
+    check_gradients(op, Tensor(spread(0, (3, 3))))
+    with pytest.raises(GradientError):
+        check_gradients(with_pullback(op, wrong), Tensor(spread(0, (3, 3))))

@@ -27,7 +27,7 @@ At a kink, a jump or a pole an op has no derivative in the usual sense. What `ba
     hinge                   the margin is 1                 0
     mean_absolute_error     outputs equal targets           0
 
-Whatever the derivative is, where dL/dy is 0 so is dL/dx.
+At each of them dL/dx is 0 where dL/dy is 0, infinite as the derivative may be.
 """
 
 from scratchnet.ops.activations import (

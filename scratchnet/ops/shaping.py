@@ -121,7 +121,7 @@ def split(x: Tensor, parts: int | Sequence[int], axis: int = 0) -> list[Tensor]:
                 f"split into {parts} parts: must divide {size}, the size of axis {axis} of shape "
                 f"{x.shape}; or give the places at which to cut"
             )
-        places = [int(i * size // parts) for i in range(1, int(parts))]
+        places = [i * (size // int(parts)) for i in range(1, int(parts))]
     else:
         places = list(parts) if hasattr(parts, "__iter__") else [parts]
     edges = [0, *places, size]
