@@ -133,7 +133,8 @@ class Batches:
         if self._host_weights is None:
             return rows.shape[1] / self.samples
         weights = np.broadcast_to(self._host_weights, (len(rows), self.samples))
-        shares = np.take_along_axis(weights, rows, axis=-1).sum(axis=-1) / weights.sum(axis=-1)
+        parts = np.take_along_axis(weights, rows, axis=-1).sum(axis=-1)
+        shares = parts / self._host_weights.sum(axis=-1)
         return shares if self.model.ensemble else shares[0]
 
     def skip(self, epochs: int) -> None:

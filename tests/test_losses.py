@@ -194,7 +194,13 @@ def test_gradient_against_central_differences(
 )
 @settings(max_examples=25)
 def test_each_network_sees_its_own_loss_alone_bit_for_bit(
-    name: str, options: dict[str, Any], networks: int, samples: int, own: bool, weights: str, seed
+    name: str,
+    options: dict[str, Any],
+    networks: int,
+    samples: int,
+    own: bool,
+    weights: str,
+    seed: int,
 ) -> None:
     y, targets = outputs_and_targets(name, samples, 3, networks, seed)
     y = y.astype(np.float32)

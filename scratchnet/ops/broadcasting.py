@@ -56,7 +56,8 @@ def check_samples_apart(a: tuple[int, ...], b: tuple[int, ...]) -> None:
         together = tuple(max(pair) for pair in pairs)
         raise InputError(
             f"in the loss, shapes {a} and {b} would broadcast to {together}, each sample with "
-            "every other: both must have the samples along the same axis"
+            "every other: both must have the samples along the same axis; y (N,) comes as (N, 1) "
+            "where the model has one output"
         )
 
 
