@@ -31,6 +31,22 @@ from scratchnet.backends.interface import Array, Axis, Call, Kernel, Out, Timer
 from scratchnet.backends.rounding import check_operands, check_precise_dtype
 
 
+def refuse_outside(shape: tuple[int, ...], index: Any, device_array: type) -> None:
+    """Raise what NumPy raises for a place outside of that shape: CuPy would count on instead.
+
+    NumPy indexes an array whose entries take no memory. An array on the device stands there as
+    zeros, since to read it would wait for the device.
+    """
+    if isinstance(index, device_array):
+        return
+    parts = index if isinstance(index, tuple) else (index,)
+    on_host = [
+        np.zeros(part.shape, part.dtype) if isinstance(part, device_array) else part
+        for part in parts
+    ]
+    np.empty(shape, np.dtype([]))[tuple(on_host)]
+
+
 class CupyBackend(FusedSteps):
     """CuPy arrays on the current device."""
 
@@ -162,6 +178,7 @@ class CupyBackend(FusedSteps):
         return out
 
     def take(self, x: Array, index: Any, out: Out = ...) -> Array:
+        refuse_outside(x.shape, index, self.xp.ndarray)
         return super().take(x, self._on_device(index), out=out)
 
     def scatter_add(
@@ -177,10 +194,12 @@ class CupyBackend(FusedSteps):
         """
         moved: list[Any] = []
         for each in index if isinstance(index, tuple) else (index,):
-            if not isinstance(each, (list, np.ndarray)):
+            if not isinstance(each, (list, range, np.ndarray)):
                 moved.append(each)
                 continue
-            host = np.asarray(each, np.intp if isinstance(each, list) and not each else None)
+            host = np.asarray(
+                each, np.intp if not isinstance(each, np.ndarray) and not each else None
+            )
             places = np.nonzero(host) if host.dtype == bool and host.ndim else (host,)
             moved += [self.xp.asarray(place) for place in places]
         return tuple(moved) if isinstance(index, tuple) or len(moved) > 1 else moved[0]

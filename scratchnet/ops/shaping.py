@@ -137,13 +137,15 @@ def split(x: Tensor, parts: int | Sequence[int], axis: int = 0) -> list[Tensor]:
 def take(x: Tensor, index: Any) -> Tensor:
     """y = x[index];   dL/dx is zero but for dL/dx[index] += dL/dy, where repeated places add up
 
-    `index` is anything NumPy indexes with: numbers, slices, None, `...`, arrays of whole numbers
-    or booleans.
+    `index` is anything NumPy indexes with: whole numbers, slices, None, `...`, arrays of whole
+    numbers or booleans; -1 is the last place. Raises `InputError` for a place outside of x, and for
+    anything else. Entries of an index that is an array on a GPU are not compared with the shape,
+    which would wait for the GPU: outside of x, CuPy counts on from the other end.
     """
     k, shape = x.backend, x.data.shape
     try:
         y = k.take(x.data, index)
-    except IndexError as error:
+    except (IndexError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"index into shape {tuple(shape)}: {error}") from None
     return result(y, k, (x, lambda dy: k.scatter_add(dy, index, shape)))
 

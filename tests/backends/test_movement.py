@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from strategies import shapes
 
+from scratchnet import Tensor
 from scratchnet.backends import (
     Backend,
     InputError,
@@ -19,7 +20,7 @@ from scratchnet.backends import (
     available_backends,
     get_backend,
 )
-from scratchnet.backends.cupy_backend import DeviceTimer
+from scratchnet.backends.cupy_backend import CupyBackend, DeviceTimer, refuse_outside
 from scratchnet.backends.interface import Timer
 
 
@@ -136,3 +137,56 @@ def test_backends_by_name() -> None:
 def test_an_unknown_backend_lists_the_known_ones(name: Any) -> None:
     with pytest.raises(InputError, match=r"^unknown backend .*: known are auto, numpy, cupy.*$"):
         get_backend(name)
+
+
+# Indices.
+
+
+class OnDevice:
+    """An array that the host cannot read."""
+
+    def __init__(self, values: Any) -> None:
+        array = np.array(values)
+        self.shape, self.dtype = array.shape, array.dtype
+
+
+BAD_INDICES = [2, -3, 0.5, [0.5], [0, 2], (0, -4), (0, 0, 0), [True], "a", [[0], [0, 1]], 2**70]
+
+
+@pytest.mark.parametrize(
+    "index", [*BAD_INDICES, slice(0.5, 1), (..., [3]), OnDevice([1.0])], ids=str
+)
+def test_a_place_outside_is_one_line_on_every_backend(backend: Backend, index: Any) -> None:
+    x = Tensor(np.ones((2, 3)), backend=backend)
+    with pytest.raises(InputError, match=r"^index into shape \(2, 3\): .*$"):
+        x[index]
+
+
+@pytest.mark.parametrize(
+    "index", [*BAD_INDICES, (OnDevice([0]), 3), (OnDevice([0]), 0, 0)], ids=str
+)
+def test_the_host_refuses_a_place_outside_before_the_device_counts_on(index: Any) -> None:
+    with pytest.raises((IndexError, ValueError)):
+        refuse_outside((2, 3), index, OnDevice)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [1, -2, True, None, ..., [0, -1], [True, False], range(2), (0, [2]), (slice(9), None, [0, 2])]
+    # What is on the device is not read.
+    + [OnDevice([7]), (OnDevice([7]), [2]), (OnDevice([7]), slice(1))],
+    ids=str,
+)
+def test_the_host_lets_every_place_inside_pass(index: Any) -> None:
+    refuse_outside((2, 3), index, OnDevice)
+
+
+def test_cupys_take_asks_the_host_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr(
+        "scratchnet.backends.cupy_backend.refuse_outside", lambda *call: calls.append(call)
+    )
+    stand_in = SimpleNamespace(xp=np, _on_device=lambda index: index)
+    with pytest.raises(TypeError, match="super"):
+        CupyBackend.take(stand_in, np.ones((2, 3)), [5])  # type: ignore[arg-type]
+    assert calls == [((2, 3), [5], np.ndarray)]
