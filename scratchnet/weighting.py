@@ -10,7 +10,6 @@ import numpy as np
 
 from scratchnet.backends import Array, InputError
 from scratchnet.backends.errors import nonnegative
-from scratchnet.batches import _finite
 from scratchnet.losses import Loss
 from scratchnet.model import Model
 from scratchnet.tensor import Tensor
@@ -53,7 +52,10 @@ def checked_weights(
 
 def _of_samples(model: Model, samples: int, sample_weight: Any) -> Any:
     """As float64 of shape (N,), or (E, N)."""
-    weights = _finite(model, "sample_weight", sample_weight).astype(np.float64)
+    weights = np.asarray(sample_weight)
+    if weights.dtype.kind not in "fiub":
+        raise InputError(f"sample_weight of type {weights.dtype}: must be numbers")
+    weights = weights.astype(np.float64)
     for shape in ((samples,), (model.ensemble, samples)):
         if weights.shape in (shape, (*shape, 1)):
             weights = weights.reshape(shape)
@@ -62,8 +64,8 @@ def _of_samples(model: Model, samples: int, sample_weight: Any) -> Any:
         raise InputError(
             f"sample_weight of shape {weights.shape}: must be ({samples},), one for each sample"
         )
-    if (weights < 0).any():
-        raise InputError(f"sample_weight holds {weights.min()}: must be at least 0")
+    if len(wrong := weights[~((weights >= 0) & (weights < np.inf))]):
+        raise InputError(f"sample_weight holds {wrong[0]}: must be finite and at least 0")
     return weights
 
 
