@@ -193,12 +193,15 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     try:
         with np.load(path, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError):
+    except Exception:
+        # A damaged archive can fail in any way.
         return None
-    parts: dict[str, dict[str, Any]] = {"m": {}, "a": {}}
+    parts: dict[str, dict[str, Any]] = {"m:": {}, "a:": {}}
     for name, values in content.items():
-        parts[name[0]][name[2:]] = values
-    return parts["m"], parts["a"]
+        if name[:2] not in parts:
+            return None
+        parts[name[:2]][name[2:]] = values
+    return parts["m:"], parts["a:"]
 
 
 def available_memory() -> int:

@@ -31,7 +31,7 @@ from scratchnet.backends import Array, Backend, InputError
 from scratchnet.backends.errors import positive_whole, whole_number
 from scratchnet.early_stopping import EarlyStopping
 from scratchnet.environment import as_json, checked_environment, environment_of, warn_of_another
-from scratchnet.files import write_atomically
+from scratchnet.files import one_line, write_atomically
 from scratchnet.layers import Layer, Sequential, described, from_description
 from scratchnet.model import Model
 from scratchnet.optim import Optimizer
@@ -93,7 +93,7 @@ def load_model(path: str | Path, backend: str | Backend = "auto") -> Model:
             raise
         except UNUSABLE as error:
             raise InputError(
-                f"{path}: its description of the model cannot be used: {_one_line(error)}"
+                f"{path}: its description of the model cannot be used: {one_line(error)}"
             ) from None
         _fill(path, model, file)
     return model.eval()
@@ -365,13 +365,8 @@ NAMES_SHOWN = 6
 
 def _names(names: list[str]) -> str:
     """The first names of a list that comes from a file, on one line."""
-    shown = [_one_line(each) for each in names[:NAMES_SHOWN]]
+    shown = [one_line(each) for each in names[:NAMES_SHOWN]]
     return ", ".join(shown) + (", ..." if len(names) > NAMES_SHOWN else "")
-
-
-def _one_line(message: object) -> str:
-    text = "".join(each if each.isprintable() else " " for each in str(message))
-    return text if len(text) <= 200 else text[:197] + "..."
 
 
 def architecture(model: Model) -> list[dict[str, Any]]:
@@ -410,7 +405,7 @@ class File:
             stored = file.get_slice(name)
             if stored.get_dtype() not in READABLE:
                 raise InputError(
-                    f"{path}: {_one_line(name)} is stored as {stored.get_dtype()}; must be "
+                    f"{path}: {one_line(name)} is stored as {stored.get_dtype()}; must be "
                     f"{' or '.join(STORED_DTYPES.values())}"
                 )
             self.arrays[name] = tuple(stored.get_shape()), READABLE[stored.get_dtype()]
@@ -432,11 +427,9 @@ def _open(path: Path) -> Iterator[File]:
         with safe_open(path, framework="np") as file:
             yield File(path, file)
     except SafetensorError as error:
-        raise InputError(
-            f"{path} is cut off, or no safetensors file ({_one_line(error)})"
-        ) from None
+        raise InputError(f"{path} is cut off, or no safetensors file ({one_line(error)})") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {_one_line(error)}") from None
+        raise InputError(f"{path} cannot be read: {one_line(error)}") from None
 
 
 READABLE = {each: name for name, each in STORED_DTYPES.items()} | {"U64": "uint64", "I64": "int64"}

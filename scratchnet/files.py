@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all, and words from a file on one line."""
 
 from __future__ import annotations
 
@@ -98,3 +98,9 @@ def _sync_folder(folder: Path) -> None:
         pass
     finally:
         os.close(descriptor)
+
+
+def one_line(message: object) -> str:
+    """At most 200 printable characters of a text that a file may have a part in."""
+    text = "".join(each if each.isprintable() else " " for each in str(message))
+    return text if len(text) <= 200 else text[:197] + "..."

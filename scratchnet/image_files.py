@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from scratchnet.backends.errors import InputError
+from scratchnet.files import one_line
 
 Dataset = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -116,7 +117,11 @@ def _read_idx(file: BinaryIO, path: Path) -> np.ndarray:
     if len(values) != size:
         found = "more than that" if len(values) > size else f"{len(values):,}"
         raise InputError(f"{path}: its header announces {size:,} bytes, it holds {found}")
-    return np.frombuffer(values, np.uint8).reshape(shape)
+    try:
+        return np.frombuffer(values, np.uint8).reshape(shape)
+    except ValueError as error:
+        # Many axes, or lengths of which one is 0 and the others have too large a product.
+        raise InputError(f"{path}: announces an array that cannot be ({error})") from None
 
 
 def _read_idx_of(folder: str | Path, name: str, ending: str) -> tuple[Path, np.ndarray]:
@@ -183,7 +188,9 @@ class _ArraysOnly(pickle.Unpickler):
                 return ARRAY_MAKER
         elif (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
             return getattr(np, name)
-        raise InputError(f"a pickle that asks for {module}.{name}, which is not read")
+        raise InputError(
+            f"a pickle that asks for {one_line(f'{module}.{name}')}, which is not read"
+        )
 
 
 def _scaled(images: np.ndarray, dtype: str) -> np.ndarray:
