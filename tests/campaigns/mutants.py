@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     **{ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt},
@@ -178,7 +179,7 @@ def of_statement(node: ast.AST) -> list[Change]:
     return []
 
 
-def put(items: list[ast.AST], place: int, item: ast.AST) -> None:
+def put(items: list[Any], place: int, item: Any) -> None:
     items[place] = item
 
 

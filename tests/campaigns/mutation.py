@@ -19,6 +19,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -34,7 +35,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 FITTING = {
     "backends/compile/": "compile/test_",
-    "backends/": "backends/test_(primitives|movement|fused|masks|repeater|precision|agreement)",
+    "backends/(?!compile)": "backends/test_(primitives|movement|masks|repeater|precision|column)",
     "scratchnet/buffer_reuse.py": "test_program|test_repeater",
     "scratchnet/compiled_step.py": "compile/test_",
     "scratchnet/depth/(pieces|polygons|piecewise|slices)": "test_known_regions|test_regions.py",
@@ -136,6 +137,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="for the copy and the results")
     parser.add_argument("--again", type=int, nargs="*", default=[], help="mutants to try again")
     options = parser.parse_args()
+    # A campaign that is stopped puts the right code back, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     root = copied(options.folder.resolve())
     results = root.parent / "results.jsonl"
     lines = (
