@@ -406,3 +406,17 @@ def test_a_frozen_gradient_does_not_count_in_the_norm() -> None:
     assert clip_gradients(model, 1) == pytest.approx(3)
     with refused("'7' has no parameters"):
         model.freeze("7")
+
+
+def test_a_learning_rate_is_read_as_it_was_given() -> None:
+    """A number, one for each network, and of a schedule that of the next step."""
+    model = two_numbers()
+    assert SGD(model, 0.25).learning_rate == 0.25 and Adam(model).learning_rate == 1e-3
+    ensemble = mlp([2, 1], ensemble=2)
+    np.testing.assert_array_equal(SGD(ensemble, [0.1, 0.2]).learning_rate, [0.1, 0.2])
+    optimizer = SGD(model, step_decay(0.5, every=1, factor=0.5))
+    assert optimizer.learning_rate == 0.5
+    optimizer.step()
+    assert optimizer.learning_rate == 0.25
+    optimizer.learning_rate = 0.125
+    assert optimizer.learning_rate == 0.125

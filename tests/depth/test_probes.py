@@ -140,7 +140,10 @@ def test_a_network_that_diverged_has_no_accuracy() -> None:
     broken = A.copy()
     broken[3, 1] = np.nan
     found = probe_accuracy(np.stack([A, broken]), y, np.stack([A, A]), y)
-    assert found.test[0] == 1.0 and np.isnan(found.test[1])
+    assert found.test[0] == 1.0 and np.isnan(found.test[1]) and np.isnan(found.train[1])
+    assert found.converged.all()
+    on_test = probe_accuracy(A, y, broken, y)
+    assert np.isnan(on_test.train) and np.isnan(on_test.test) and on_test.converged
 
 
 # Principal components
