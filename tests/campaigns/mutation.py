@@ -36,6 +36,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 FITTING = {
     "backends/compile/": "compile/test_",
     "backends/(?!compile)": "backends/test_(primitives|movement|masks|repeater|precision|column)",
+    "scratchnet/batches.py": "test_weighting|test_own_losses|test_checkpoint",
     "scratchnet/buffer_reuse.py": "test_program|test_repeater",
     "scratchnet/compiled_step.py": "compile/test_",
     "scratchnet/depth/(pieces|polygons|piecewise|slices)": "test_known_regions|test_regions.py",
@@ -46,7 +47,8 @@ FITTING = {
     "scratchnet/hyperparameters.py": "test_(hyperparameters|optim|layers|ensemble|errors)",
     "scratchnet/layers": "test_layers|test_ensemble|test_model|test_checkpoint",
     "scratchnet/model.py": "test_model|test_ensemble|test_errors",
-    "scratchnet/ops/": "test_ops_|test_tensor|test_layers|test_losses",
+    "scratchnet/losses.py": "test_own_losses|test_weighting|test_errors",
+    "scratchnet/ops/": "test_ops_|test_tensor|test_layers|test_losses|test_own_losses",
     "scratchnet/state.py": "test_model|test_bad_files",
     "scratchnet/training.py": "test_training|test_errors",
 }
