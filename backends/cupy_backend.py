@@ -194,7 +194,8 @@ class CupyBackend(FusedSteps):
         """
         moved: list[Any] = []
         for each in index if isinstance(index, tuple) else (index,):
-            if not isinstance(each, (list, range, np.ndarray)):
+            # By `type`: an array of a step that is being recorded is on the device already.
+            if type(each) not in (list, range, np.ndarray):
                 moved.append(each)
                 continue
             host = np.asarray(
