@@ -81,6 +81,7 @@ def build(
         [data.inputs, *[training.width] * training.depth, data.outputs],
         batch_norm=training.batch_norm,
         residual=training.skip,
+        residual_scale=1.0 if training.skip else None,
         seed=seed,
         ensemble=ensemble,
         backend=backend,

@@ -95,7 +95,7 @@ class Configured:
         return arrays
 
     def is_absent(self, name: str) -> bool:
-        """Whether a hyperparameter is the single number 0, with which a step leaves something out.
+        """Whether a hyperparameter is the single number with which a step leaves something out.
 
         A recorded step is recorded anew when this changes.
         """
@@ -139,8 +139,8 @@ class Hyperparameter:
     """An attribute whose value is written into the array that a step reads.
 
     `parts` says for each such array how its numbers, in float64, follow from the value; by default
-    they are the value. With `absent_at_zero` the single number 0 means that a step leaves the
-    arithmetic out; then `Configured.array` gives None.
+    they are the value. The single number `absent_at`, such as a rate of 0, means that a step leaves
+    the arithmetic out; then `Configured.array` gives None.
     """
 
     def __init__(
@@ -148,10 +148,10 @@ class Hyperparameter:
         what: str,
         range: Range,
         parts: Mapping[str, Callable[[Any], Any]] | None = None,
-        absent_at_zero: bool = False,
+        absent_at: float | None = None,
     ) -> None:
         self.what, self.range = what, range
-        self.parts, self.absent_at_zero = parts, absent_at_zero
+        self.parts, self.absent_at = parts, absent_at
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -216,7 +216,7 @@ class Hyperparameter:
     def write(self, holder: Configured, value: Value) -> None:
         """Write what follows from the value into the holder's arrays, once it has a place."""
         absent = holder.__dict__.setdefault("absent", set())
-        is_absent = self.absent_at_zero and isinstance(value, float) and value == 0
+        is_absent = isinstance(value, float) and value == self.absent_at
         (absent.add if is_absent else absent.discard)(self.name)
         place = holder.place
         if place is None:
@@ -231,6 +231,13 @@ class Hyperparameter:
                 arrays[name][...] = place.backend.asarray(values)
             else:
                 arrays[name] = place.backend.copy(place.backend.asarray(values))
+
+
+def shown(value: Value) -> str:
+    """A hyperparameter in words: a number, or the smallest and the largest of those per network."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{min(value):.4g} to {max(value):.4g}"
 
 
 def of_network(value: Value, network: int | None) -> float:

@@ -25,7 +25,7 @@ from numpy.typing import DTypeLike
 
 from scratchnet.backends import Array, Backend, InputError, get_backend
 from scratchnet.backends.errors import positive_whole, whole_number
-from scratchnet.hyperparameters import Place, hyperparameters, of_network
+from scratchnet.hyperparameters import Place, Value, hyperparameters, of_network
 from scratchnet.init import Initializer
 from scratchnet.layers import (
     BatchNorm,
@@ -434,6 +434,7 @@ def mlp(
     batch_norm: bool = False,
     dropout: float = 0.0,
     residual: bool = False,
+    residual_scale: Value | None = None,
     bottleneck: int | None = None,
     bias_init: str | Initializer = "zeros",
     bias: bool = True,
@@ -446,17 +447,25 @@ def mlp(
 
     Each hidden layer is Linear, BatchNorm if asked for, activation, Dropout if asked for; the
     output layer is Linear alone, so (inputs, outputs) is a linear model. A hidden layer that keeps
-    the width is x + layer(x) with `residual`, and with `bottleneck` a `Bottleneck` block of that
-    inner width, which is three layers deep. `bias_init` is for the biases of all Linear layers but
-    those of bottlenecks, see `init.BIAS_INITIALIZERS`; with `bias=False` these have none. Raises
-    `InputError` for fewer than two widths, a width below 1, an unknown name, or `bottleneck`
-    together with `residual` or `dropout`.
+    the width is x + scale * layer(x) with `residual`. The scale is `residual_scale`, one number or
+    one for each network, by default 1 / sqrt(number of such layers), see `Residual`. With
+    `bottleneck` it is a `Bottleneck` block of that inner width, which is three layers deep.
+    `bias_init` is for the biases of all Linear layers but those of bottlenecks, see
+    `init.BIAS_INITIALIZERS`; with `bias=False` these have none.
+
+    Raises `InputError` for fewer than two widths, a width below 1, an unknown name, `bottleneck`
+    together with `residual` or `dropout`, and `residual_scale` without `residual`.
     """
     if isinstance(widths, (int, str)) or len(widths) < 2:
         raise InputError(f"widths {widths!r}: at least the inputs and the outputs are needed")
     widths = [positive_whole("a width of mlp", width) for width in widths]
     if bottleneck is not None and (residual or dropout):
         raise InputError("bottleneck blocks with residual or dropout: accepted is one of them")
+    if residual_scale is not None and not residual:
+        raise InputError(f"residual_scale is {residual_scale!r} without residual: must be None")
+    if residual_scale is None:
+        blocks = sum(a == b for a, b in zip(widths[:-2], widths[1:-1], strict=True))
+        residual_scale = 1 / math.sqrt(max(1, blocks))
     layers: list[Layer] = []
     for fan_in, fan_out in zip(widths[:-2], widths[1:-1], strict=True):
         if bottleneck is not None and fan_in == fan_out:
@@ -468,6 +477,7 @@ def mlp(
         block.append(get_activation(activation))
         if dropout:
             block.append(Dropout(dropout))
-        layers += [Residual(*block)] if residual and fan_in == fan_out else block
+        is_residual = residual and fan_in == fan_out
+        layers += [Residual(*block, scale=residual_scale)] if is_residual else block
     layers.append(Linear(widths[-2], widths[-1], init, bias_init, bias))
     return Model(*layers, seed=seed, ensemble=ensemble, dtype=dtype, backend=backend)

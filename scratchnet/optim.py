@@ -72,7 +72,7 @@ class Optimizer(Configured):
     """
 
     learning_rate = LearningRate("learning_rate", NONNEGATIVE)
-    weight_decay = Hyperparameter("weight_decay", NONNEGATIVE, absent_at_zero=True)
+    weight_decay = Hyperparameter("weight_decay", NONNEGATIVE, absent_at=0.0)
     schedule: Value | Schedule
     early_stopping: EarlyStopping | None = None
     """What watches the validation loss while `fit` trains with patience; checkpoints hold it."""
@@ -176,7 +176,7 @@ class SGD(Optimizer):
     from which a momentum that is set later starts.
     """
 
-    momentum = Momentum("momentum", FRACTION, absent_at_zero=True)
+    momentum = Momentum("momentum", FRACTION, absent_at=0.0)
 
     def __init__(
         self,

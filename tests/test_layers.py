@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import LAYERS, assert_same_bits, refused
+from networks import LAYERS, assert_same_bits, assert_same_state, refused, two_classes
 from strategies import seeds, spread
 
 from scratchnet import (
+    SGD,
     BatchNorm,
     Bottleneck,
     Dropout,
@@ -24,8 +25,10 @@ from scratchnet import (
     Tanh,
     Tensor,
     Threshold,
+    fit,
     mlp,
 )
+from scratchnet.datasets import spirals
 from scratchnet.gradcheck import GradientError, check_gradients
 from scratchnet.layers import KINDS
 
@@ -153,6 +156,66 @@ def test_sequential_composes_in_order_and_residual_adds_its_input() -> None:
     assert Sequential(Double(), Increment())(x).numpy().tolist() == [[3, -5]]
     assert Sequential(Increment(), Double())(x).numpy().tolist() == [[4, -4]]
     assert Residual(Double(), Increment())(x).numpy().tolist() == [[4, -8]]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("record", [False, True])
+def test_residual_scales_its_branch_by_one_number_or_one_per_network(
+    record: bool, dtype: str
+) -> None:
+    def build(scale: Any, seed: int = 3, ensemble: int | None = None) -> Model:
+        block = Residual(Linear(3, 3), Tanh(), scale=scale)
+        return Model(Linear(2, 3), block, Linear(3, 1), seed=seed, ensemble=ensemble, dtype=dtype)
+
+    X, y = two_classes(9)
+    together = build([0.5, 1.0, -2.0], ensemble=3)
+    fit(together, X, y, epochs=4, record=record)
+    for i, scale in enumerate([0.5, 1.0, -2.0]):
+        alone = build(scale, seed=3 + i)
+        fit(alone, X, y, epochs=4, record=record)
+        assert_same_state(together.state_dict(i), alone.state_dict())
+        outputs = alone.activations(X)
+        x, block = outputs["0"], alone.layers[1]
+        branch = np.tanh(x @ alone.state_dict()["1.0.weight"] + alone.state_dict()["1.0.bias"])
+        np.testing.assert_allclose(outputs["1"], x + scale * branch, rtol=1e-5, atol=1e-6)
+        assert ("scale" in repr(block)) == (scale != 1)
+    assert together.network(2).layers[1].scale == -2
+
+
+def test_a_scale_that_a_callback_changes_is_used_by_recorded_steps() -> None:
+    X, y = two_classes(9)
+    states = []
+    for record in (False, True):
+        model = Model(Linear(2, 3), Residual(Linear(3, 3), Tanh(), scale=0.5), Linear(3, 1))
+
+        def change(epoch: int, model: Model, loss: Any) -> None:
+            model.layers[1].scale = [0.5, 1.0, 0.25, 0.0][epoch]
+
+        fit(model, X, y, epochs=4, record=record, callbacks=[change])
+        states.append(model.state_dict())
+    assert_same_state(*states)
+
+
+def test_mlp_divides_residual_branches_by_the_root_of_their_number() -> None:
+    model = mlp((2, 8, 8, 8, 5, 8, 8, 1), residual=True)
+    scales = [layer.scale for layer in model.layers if isinstance(layer, Residual)]
+    assert scales == [1 / np.sqrt(3)] * 3
+    model = mlp((2, 8, 8, 8, 1), residual=True, residual_scale=[1.0, 0.5], ensemble=2)
+    assert [layer.scale.tolist() for layer in model.layers[2:4]] == [[1.0, 0.5]] * 2
+    assert mlp((2, 8, 1), residual=True).parameter_count == mlp((2, 8, 1)).parameter_count
+    with refused("residual_scale is 0.5 without residual"):
+        mlp((2, 8, 8, 1), residual_scale=0.5)
+    with refused("scale of Residual is nan", "must be a finite number"):
+        Residual(Tanh(), scale=np.nan)
+
+
+@pytest.mark.parametrize("depth", [16, 32])
+def test_deep_residual_networks_train_by_gradient_descent(depth: int) -> None:
+    X, y = spirals(200, turns=1.0)
+    model = mlp([2] + [16] * depth + [1], residual=True, ensemble=3)
+    history = fit(model, X, y, optimizer=SGD(model, 0.1), epochs=300)
+    assert not history.diverged
+    assert np.all(history.loss[-1] < 0.6 * history.loss[0])
 
 
 def test_residual_that_changes_the_width_names_both_shapes() -> None:

@@ -220,7 +220,7 @@ class Centred(Layer):
         return {"key": np.array([1.5, 2.5])}
 
     def forward(self, x: Tensor) -> Tensor:
-        return x - x.mean(axis=-1, keepdims=True) * Tensor(self.arrays["share"])
+        return x - x.mean(axis=-1, keepdims=True) * self.arrays["share"]
 
 
 NEW = {"activation": Swish, "per neuron": Parametric, "mixing": Centred}

@@ -107,11 +107,12 @@ def build(settings: Settings, network: Network) -> Model:
     """The ensemble before training, one network for each seed."""
     s, kind = settings, network.kind
     hidden = 1 + network.blocks if kind == "bottleneck" else network.layers
+    unscaled = {"residual": True, "residual_scale": 1.0}
     options: dict[str, Any] = {
         "plain": {},
         "batch-norm": {"batch_norm": True},
-        "residual": {"residual": True},
-        "scaled-residual": {"residual": True, "init": branch_rule(s.width, network.layers)},
+        "residual": unscaled,
+        "scaled-residual": {**unscaled, "init": branch_rule(s.width, network.layers)},
         "bottleneck": {"bottleneck": max(1, s.width // 4)},
     }[kind]
     widths = [INPUTS, *[s.width] * hidden, OUTPUTS]

@@ -129,8 +129,8 @@ class Pieces:
             change, change_terms = self.current, self.terms[-self.width :]
             self.values = np.ascontiguousarray(self.values[..., : -self.width])
             self.terms = self.terms[: -self.width].copy()
-            self.current[...] += change
-            self.terms[-self.width :] += change_terms
+            self.current[...] += step.scale * change
+            self.terms[-self.width :] += abs(step.scale) * change_terms
         else:
             origin = self.cut(slice(None), max_regions)
             if isinstance(step, Jump):

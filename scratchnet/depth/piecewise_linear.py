@@ -14,6 +14,7 @@ import numpy as np
 
 from scratchnet.backends import InputError
 from scratchnet.depth.slices import Slice
+from scratchnet.hyperparameters import of_network
 from scratchnet.layers import (
     BatchNorm,
     Dropout,
@@ -58,7 +59,9 @@ class PutAside:
 
 @dataclass(frozen=True)
 class AddBack:
-    """y = x + what was put aside last"""
+    """y = scale x + what was put aside last"""
+
+    scale: float = 1.0
 
 
 Step = Affine | Bend | Jump | PutAside | AddBack
@@ -119,6 +122,7 @@ class PiecewiseLinear:
                 gradient = gradient @ step.weight.T
             elif isinstance(step, AddBack):
                 kept.append(gradient)
+                gradient = gradient * step.scale
             elif isinstance(step, PutAside):
                 gradient = gradient + kept.pop()
             else:
@@ -207,20 +211,22 @@ def _steps(layer: Layer, network: int | None) -> Iterator[tuple[Layer, Step]]:
     elif isinstance(layer, Residual):
         yield layer, PutAside()
         yield from _steps(layer.body, network)
-        yield layer, AddBack()
+        yield layer, AddBack(of_network(layer.scale, network))
     elif isinstance(layer, Linear):
         weight = _matrix(layer, "weight", network)
         bias = _vector(layer, "bias", network) if layer.bias else np.zeros(layer.fan_out)
         yield layer, Affine(weight, bias)
     elif isinstance(layer, BatchNorm):
         variance = _vector(layer, "running_var", network)
-        scale = _vector(layer, "weight", network) / np.sqrt(variance + layer.epsilon)
+        scale = _vector(layer, "weight", network) / np.sqrt(
+            variance + of_network(layer.epsilon, network)
+        )
         shift = _vector(layer, "bias", network) - _vector(layer, "running_mean", network) * scale
         yield layer, Affine(np.diag(scale), shift)
     elif isinstance(layer, Threshold):
         yield layer, Jump()
     elif isinstance(layer, ReLU | LeakyReLU):
-        yield layer, Bend(layer.slope if isinstance(layer, LeakyReLU) else 0.0)
+        yield layer, Bend(of_network(layer.slope, network) if isinstance(layer, LeakyReLU) else 0.0)
     elif not isinstance(layer, Dropout):
         raise InputError(f"{layer!r} is not piecewise linear: accepted are {ACCEPTED}")
 

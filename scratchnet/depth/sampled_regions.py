@@ -106,7 +106,7 @@ def _run(layer: Layer, x: Tensor, watch: Callable[[Layer, Tensor], None]) -> Ten
             x = _run(inner, x, watch)
         return x
     if isinstance(layer, Residual):
-        return x + _run(layer.body, x, watch)
+        return layer.added(x, _run(layer.body, x, watch))
     watch(layer, x)
     return ops.threshold(x) if isinstance(layer, Threshold) else layer.forward(x)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scratchnet.backends import InputError
+from scratchnet.hyperparameters import FINITE, Hyperparameter, Value, shown
 from scratchnet.init import Initializer
 from scratchnet.layers.activations import Softplus, Tanh, get_activation
 from scratchnet.layers.dropout import Dropout
@@ -46,11 +47,20 @@ class Sequential(Layer):
 
 @register
 class Residual(Layer):
-    """y = x + f(x), where f is the layers inside, one after another (He et al. 2016)"""
+    """y = x + scale f(x), where f is the layers inside, one after another (He et al. 2016).
 
-    def __init__(self, *layers: Layer) -> None:
+    Each block adds to what comes through, so that with a scale of 1 the signal grows exponentially
+    with their number L, in training as at the start; with a scale of 1 / sqrt(L) far more slowly
+    (Hayou et al. 2021, "Stable ResNet"; De and Smith 2020 reach the same by a scale that is learned
+    from 0 on). `scale` is one number, or one for each network.
+    """
+
+    scale = Hyperparameter("scale of Residual", FINITE, absent_at=1.0)
+
+    def __init__(self, *layers: Layer, scale: Value = 1.0) -> None:
         super().__init__()
         self.body = Sequential(*layers)
+        self.scale = scale
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -59,19 +69,25 @@ class Residual(Layer):
     @classmethod
     def example(cls, width: int) -> Layer:
         inside = (BatchNorm(4), Softplus(), Dropout(0.2))
-        return cls(Linear(width, 4), *inside, Linear(4, width))
+        return cls(Linear(width, 4), *inside, Linear(4, width), scale=0.4)
 
     def children(self) -> Mapping[str, Layer]:
         return self.body.children()
 
     def forward(self, x: Tensor) -> Tensor:
-        change = self.body.forward(x)
+        return self.added(x, self.body.forward(x))
+
+    def added(self, x: Tensor, change: Tensor) -> Tensor:
+        """x + scale * change. Raises `InputError` where their widths differ."""
         if change.data.shape[-1] != x.data.shape[-1]:
             raise InputError(f"{self} turns {x.shape} into {change.shape}: the widths must agree")
-        return x + change
+        if self.is_absent("scale"):
+            return x + change
+        return x + change * self.arrays.get("scale", self.scale)
 
     def __repr__(self) -> str:
-        return f"Residual({', '.join(map(repr, self.layers))})"
+        scale = [] if self.is_absent("scale") else [f"scale={shown(self.scale)}"]
+        return f"Residual({', '.join([*map(repr, self.layers), *scale])})"
 
 
 @register

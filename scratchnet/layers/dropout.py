@@ -9,7 +9,7 @@ import numpy as np
 
 from scratchnet import ops
 from scratchnet.backends import InputError
-from scratchnet.hyperparameters import FRACTION, Hyperparameter, Value
+from scratchnet.hyperparameters import FRACTION, Hyperparameter, Value, shown
 from scratchnet.layers.layer import Layer
 from scratchnet.layers.registry import register
 from scratchnet.tensor import Tensor
@@ -31,7 +31,7 @@ class Dropout(Layer):
             "kept_from": lambda rate: np.rint(rate * 2.0**32).astype(np.uint64),
             "scale": lambda rate: 1 / (1 - rate),
         },
-        absent_at_zero=True,
+        absent_at=0.0,
     )
     keeps_neurons_apart = True
     for_training_only = ("key", "drawn")
@@ -67,4 +67,4 @@ class Dropout(Layer):
         return ops.dropout(x, (self.arrays["kept_from"], self.arrays["scale"]), counters, key)
 
     def __repr__(self) -> str:
-        return f"Dropout({self.rate})"
+        return f"Dropout({shown(self.rate)})"

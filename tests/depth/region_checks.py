@@ -29,7 +29,8 @@ def networks(draw: Any, activations: Any = tuple(ACTIVATIONS), rounded: bool = T
         neurons = draw(st.integers(1, 6))
         activation = ACTIVATIONS[draw(st.sampled_from(activations))]
         if draw(st.integers(0, 2)) == 0:
-            layers.append(Residual(Linear(width, neurons), activation(), Linear(neurons, width)))
+            inside = Linear(width, neurons), activation(), Linear(neurons, width)
+            layers.append(Residual(*inside, scale=draw(st.sampled_from([1.0, 0.25, -2.0]))))
         else:
             layers += [Linear(width, neurons), activation()]
             width = neurons
