@@ -107,7 +107,7 @@ def build(settings: Settings, network: Network) -> Model:
     """The ensemble before training, one network for each seed."""
     s, kind = settings, network.kind
     hidden = 1 + network.blocks if kind == "bottleneck" else network.layers
-    unscaled = {"residual": True, "residual_scale": 1.0}
+    unscaled: dict[str, Any] = {"residual": True, "residual_scale": 1.0}
     options: dict[str, Any] = {
         "plain": {},
         "batch-norm": {"batch_norm": True},

@@ -231,6 +231,25 @@ def test_each_network_of_an_ensemble_is_counted_alone() -> None:
         assert (sampled.labels == sampled_regions(alone, Plane(), 64).labels).all()
 
 
+def test_numbers_of_each_network_are_those_of_the_network_alone() -> None:
+    """A slope, an epsilon and a scale for each network of an ensemble."""
+    slopes, epsilons, scales = [0.25, -0.5], [1e-5, 1.0], [0.5, -2.0]
+
+    def build(slope: Any, epsilon: Any, scale: Any, **options: Any) -> Model:
+        block = Residual(Linear(4, 4), LeakyReLU(slope), Linear(4, 4), scale=scale)
+        norm = BatchNorm(4, epsilon=epsilon)
+        return Model(Linear(2, 4), norm, block, Linear(4, 1), dtype="float64", **options)
+
+    together = build(slopes, epsilons, scales, seed=3, ensemble=2)
+    for i in range(2):
+        alone = build(slopes[i], epsilons[i], scales[i], seed=3 + i)
+        ours, theirs = plane_regions(together, network=i), plane_regions(alone)
+        assert ours.count > 1
+        assert ours.vertices.tobytes() == theirs.vertices.tobytes()
+        assert ours.gradients.tobytes() == theirs.gradients.tobytes()
+        check_maps(alone.eval(), theirs)
+
+
 def test_a_slice_of_many_inputs() -> None:
     model = with_biases(mlp([784, 20, 20, 10], dtype="float64", seed=2), 2)
     rng = np.random.default_rng(0)
