@@ -32,6 +32,7 @@ from scratchnet.layers import (
     Bottleneck,
     Dropout,
     Layer,
+    LayerNorm,
     Linear,
     Residual,
     Sequential,
@@ -432,6 +433,7 @@ def mlp(
     activation: str | Layer = "relu",
     init: str | Initializer = "he_normal",
     batch_norm: bool = False,
+    layer_norm: bool = False,
     dropout: float = 0.0,
     residual: bool = False,
     residual_scale: Value | None = None,
@@ -445,22 +447,27 @@ def mlp(
 ) -> Model:
     """A multilayer perceptron: `widths` is (inputs, hidden, ..., hidden, outputs).
 
-    Each hidden layer is Linear, BatchNorm if asked for, activation, Dropout if asked for; the
-    output layer is Linear alone, so (inputs, outputs) is a linear model. A hidden layer that keeps
-    the width is x + scale * layer(x) with `residual`. The scale is `residual_scale`, one number or
-    one for each network, by default 1 / sqrt(number of such layers), see `Residual`. With
+    Each hidden layer is Linear, BatchNorm or LayerNorm if asked for, activation, Dropout if asked
+    for; the output layer is Linear alone, so (inputs, outputs) is a linear model. A hidden layer
+    that keeps the width is x + scale * layer(x) with `residual`. The scale is `residual_scale`, one
+    number or one for each network, by default 1 / sqrt(number of such layers), see `Residual`. With
     `bottleneck` it is a `Bottleneck` block of that inner width, which is three layers deep.
     `bias_init` is for the biases of all Linear layers but those of bottlenecks, see
     `init.BIAS_INITIALIZERS`; with `bias=False` these have none.
 
     Raises `InputError` for fewer than two widths, a width below 1, an unknown name, `bottleneck`
-    together with `residual` or `dropout`, and `residual_scale` without `residual`.
+    together with `residual`, `dropout` or `layer_norm`, `batch_norm` together with `layer_norm`,
+    and `residual_scale` without `residual`.
     """
     if isinstance(widths, (int, str)) or len(widths) < 2:
         raise InputError(f"widths {widths!r}: at least the inputs and the outputs are needed")
     widths = [positive_whole("a width of mlp", width) for width in widths]
-    if bottleneck is not None and (residual or dropout):
-        raise InputError("bottleneck blocks with residual or dropout: accepted is one of them")
+    if bottleneck is not None and (residual or dropout or layer_norm):
+        raise InputError(
+            "bottleneck blocks with residual, dropout or layer_norm: must be one of them"
+        )
+    if batch_norm and layer_norm:
+        raise InputError("batch_norm and layer_norm are both asked for: must be one of them")
     if residual_scale is not None and not residual:
         raise InputError(f"residual_scale is {residual_scale!r} without residual: must be None")
     if residual_scale is None:
@@ -474,6 +481,8 @@ def mlp(
         block: list[Layer] = [Linear(fan_in, fan_out, init, bias_init, bias)]
         if batch_norm:
             block.append(BatchNorm(fan_out))
+        if layer_norm:
+            block.append(LayerNorm(fan_out))
         block.append(get_activation(activation))
         if dropout:
             block.append(Dropout(dropout))

@@ -16,6 +16,7 @@ from scratchnet import (
     Bottleneck,
     Dropout,
     Layer,
+    LayerNorm,
     LeakyReLU,
     Linear,
     Model,
@@ -349,6 +350,101 @@ def test_batch_norm_refuses_a_batch_of_one_in_training_only() -> None:
         model(np.zeros((1, 2)))
     assert model.layers[0].buffers["running_var"].tolist() == [1, 1]
     assert model.eval()(np.zeros((1, 2))).shape == (1, 2)
+
+
+# LayerNorm
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("ensemble", [None, 2])
+def test_layer_norm_has_mean_0_and_variance_1_per_sample_then_gain_and_shift(
+    ensemble: int | None, dtype: str
+) -> None:
+    model = Model(LayerNorm(4, epsilon=0.5), ensemble=ensemble, dtype=dtype)
+    gain, shift = model.parameters()
+    gain.data[...], shift.data[...] = [1, 2, 3, 4], [5, 6, 7, 8]
+    # Mean (1+2+3+6)/4 = 3, squared deviations 4+1+0+9 = 14: variance 14/4 = 3.5, and 3.5 + 0.5 = 4.
+    x = np.array([[1.0, 2, 3, 6], [10, 20, 30, 60], [7, 7, 7, 7]])
+    ten = 100 * 3.5 + 0.5
+    standard = np.array([[-2, -1, 0, 3], [-20, -10, 0, 30], [0, 0, 0, 0]]) / np.sqrt(
+        [[4.0], [ten], [0.5]]
+    )
+    expected = standard * [1, 2, 3, 4] + [5, 6, 7, 8]
+    for training in (True, False):
+        y = model.train(training)(x).numpy()
+        assert y.dtype == dtype and y.shape == (*([ensemble] if ensemble else []), 3, 4)
+        np.testing.assert_allclose(y, np.broadcast_to(expected, y.shape), rtol=1e-6)
+
+
+def test_layer_norm_treats_samples_apart_and_takes_one() -> None:
+    model = Model(LayerNorm(3), dtype="float64").train()
+    perturb(model)
+    x = spread(2, (5, 3))
+    together = model(x).numpy()
+    for row, expected in zip(x, together, strict=True):
+        assert_same_bits(model(row[None]).numpy()[0], expected)
+    with refused("LayerNorm(3)", "(5, 2)", "needs (N, 3)"):
+        model(np.zeros((5, 2)))
+    with refused("epsilon of LayerNorm is 0.0", "above 0"):
+        LayerNorm(3, epsilon=0)
+    with refused("features of LayerNorm is 0"):
+        LayerNorm(0)
+
+
+def test_layer_norm_of_one_feature_is_its_shift_with_finite_gradients() -> None:
+    model = Model(LayerNorm(1))
+    model.parameter_buffer[...] = [2, 3]
+    y = model(spread(3, (4, 1)))
+    assert y.numpy().tolist() == [[3.0]] * 4
+    y.sum().backward()
+    assert model.gradient_buffer.tolist() == [0, 4]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("record", [False, True])
+@pytest.mark.parametrize("width", [1, 8, 33])
+def test_mlp_with_layer_norm_trains_each_network_as_alone(
+    width: int, record: bool, dtype: str
+) -> None:
+    def build(**options: Any) -> Model:
+        return mlp((2, width, width, 1), layer_norm=True, residual=True, dtype=dtype, **options)
+
+    X, y = two_classes(30)
+    together = build(ensemble=3, seed=2)
+    history = fit(together, X, y, epochs=10, batch_size=7, record=record)
+    assert not history.diverged
+    for i in range(3):
+        alone = build(seed=2 + i)
+        fit(alone, X, y, epochs=10, batch_size=7, record=record)
+        assert_same_state(together.state_dict(i), alone.state_dict())
+
+
+def test_layer_norm_is_pytorchs() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    ours, theirs = Model(LayerNorm(6), dtype="float64"), torch.nn.LayerNorm(6).double()
+    perturb(ours)
+    theirs.load_state_dict(
+        {name: torch.from_numpy(ours.state_dict()[f"0.{name}"]) for name in ("weight", "bias")}
+    )
+    x, weights = spread(4, (5, 6)), spread(5, (5, 6))
+    mine, its = Tensor(x), torch.from_numpy(x).requires_grad_()
+    y, z = ours(mine), theirs(its)
+    np.testing.assert_allclose(y.numpy(), z.detach().numpy(), rtol=1e-12, atol=1e-12)
+    (y * weights).sum().backward()
+    (z * torch.from_numpy(weights)).sum().backward()
+    np.testing.assert_allclose(mine.grad, its.grad.numpy(), rtol=1e-10, atol=1e-12)
+    for name, parameter in ours.named_parameters():
+        expected = getattr(theirs, name.removeprefix("0.")).grad.numpy()
+        np.testing.assert_allclose(parameter.grad, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_mlp_puts_layer_norm_where_batch_norm_would_stand_and_takes_one_of_them() -> None:
+    kinds = [type(layer).__name__ for layer in mlp((2, 4, 3, 1), layer_norm=True).layers]
+    assert kinds == ["Linear", "LayerNorm", "ReLU"] * 2 + ["Linear"]
+    with refused("batch_norm and layer_norm"):
+        mlp((2, 4, 1), batch_norm=True, layer_norm=True)
+    with refused("bottleneck", "layer_norm"):
+        mlp((2, 4, 4, 1), bottleneck=2, layer_norm=True)
 
 
 # Dropout

@@ -15,6 +15,7 @@ from scratchnet import (
     Adam,
     Dropout,
     Layer,
+    LayerNorm,
     Linear,
     Model,
     ReLU,
@@ -162,6 +163,7 @@ def variant(kind: Kind, example: Callable[[int], Layer]) -> Kind:
 
 
 VARIANTS: dict[str, Kind] = {
+    "gain and shift": variant(LayerNorm, lambda width: LayerNorm(width)),
     "no bias": variant(Linear, lambda width: Linear(width, width, bias=False)),
 }
 

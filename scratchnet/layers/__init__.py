@@ -14,7 +14,7 @@ from scratchnet.layers.blocks import Bottleneck, Residual, Sequential
 from scratchnet.layers.dropout import Dropout
 from scratchnet.layers.layer import Activation, Layer, check_input
 from scratchnet.layers.linear import Linear
-from scratchnet.layers.normalization import BatchNorm
+from scratchnet.layers.normalization import BatchNorm, LayerNorm
 from scratchnet.layers.registry import (
     ACTIVATIONS,
     KINDS,
@@ -33,6 +33,7 @@ __all__ = [
     "Bottleneck",
     "Dropout",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "ReLU",

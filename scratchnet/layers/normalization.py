@@ -87,3 +87,41 @@ class BatchNorm(Layer):
 
     def __repr__(self) -> str:
         return f"BatchNorm({self.features})"
+
+
+@register
+class LayerNorm(Layer):
+    """y = gain * (x - m) / sqrt(v + epsilon) + shift, sample by sample (Ba et al. 2016).
+
+    m and v are the mean and the variance, divided by their number, of a sample's features. So a
+    sample's output depends on no other sample, and training and eval are the same. `gain` and
+    `shift`, one of each for each feature, are the parameters `weight` and `bias`, as in PyTorch.
+    `epsilon` is one number, or one for each network. A single feature is its own mean: y = shift.
+    """
+
+    epsilon = Hyperparameter("epsilon of LayerNorm", POSITIVE)
+
+    def __init__(self, features: int, epsilon: Value = 1e-5) -> None:
+        super().__init__()
+        self.features = positive_whole("features of LayerNorm", features)
+        self.epsilon = epsilon
+
+    @classmethod
+    def example(cls, width: int) -> Layer:
+        return cls(width, epsilon=0.01)
+
+    def parameter_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        return {"weight": (self.features,), "bias": (self.features,)}
+
+    def initial_parameters(self, rng: np.random.Generator) -> Mapping[str, Any]:
+        return {"weight": np.ones(self.features), "bias": np.zeros(self.features)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_input(self, x, self.features)
+        centred = x - ops.mean(x, axis=-1, keepdims=True)
+        variance = ops.mean(centred * centred, axis=-1, keepdims=True)
+        standard = centred / ops.sqrt(variance + self.arrays["epsilon"])
+        return standard * self.parameters["weight"] + self.parameters["bias"]
+
+    def __repr__(self) -> str:
+        return f"LayerNorm({self.features})"

@@ -167,6 +167,21 @@ def test_a_call_without_a_lowering_is_named() -> None:
         CompiledStep(calls, outcome)
 
 
+@pytest.mark.parametrize("ensemble", [None, 2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_layer_norm_and_scaled_branches(dtype: str, ensemble: int | None) -> None:
+    model = mlp(
+        [2, 7, 7, 1],
+        layer_norm=True,
+        residual=True,
+        residual_scale=0.5,
+        ensemble=ensemble,
+        dtype=dtype,
+    )
+    calls, outcome, _ = record(SGD(model, 0.1), *data(30))
+    compare(model, calls, outcome)
+
+
 @settings(max_examples=12, deadline=None)
 @given(
     widths=st.lists(st.integers(1, 36), min_size=1, max_size=3),
