@@ -21,6 +21,12 @@ def network_with(layer: Callable[[int], Layer], **options: Any) -> Model:
     return Model(layer(2), Linear(2, 3), layer(3), Linear(3, 1), **options)
 
 
+def perturb(model: Model, seed: int = 0) -> None:
+    """Gains other than 1, shifts other than 0: else a forgotten factor would not show."""
+    rng = np.random.default_rng(seed)
+    model.parameter_buffer += 0.3 * rng.standard_normal(model.parameter_buffer.shape)
+
+
 def two_classes(samples: int = 11, seed: int = 0, networks: int | None = None) -> tuple[Any, Any]:
     """Points (N, 2), or (E, N, 2), and labels (N,) that are a curved function of the first ones."""
     rng = np.random.default_rng(seed)

@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import assert_same_bits, assert_same_state, network_with, refused, two_classes
+from networks import (
+    assert_same_bits,
+    assert_same_state,
+    network_with,
+    perturb,
+    refused,
+    two_classes,
+)
 from strategies import spread
 
 from scratchnet import (
@@ -37,10 +44,8 @@ Kind = type[Layer]
 # What holds for every kind of layer.
 
 
-def moved(model: Model, seed: int = 0) -> Model:
-    """Gains other than 1, shifts other than 0: else a forgotten factor would not show."""
-    rng = np.random.default_rng(seed)
-    model.parameter_buffer += 0.3 * rng.standard_normal(model.parameter_buffer.shape)
+def moved(model: Model) -> Model:
+    perturb(model)
     return model
 
 
