@@ -29,9 +29,9 @@ INSTEAD = {
     "dot": "ops.matmul",
     "concatenate": "ops.concatenate",
     "stack": "ops.stack",
-    "std": "ops.std",
-    "var": "ops.var",
-    **{name: f"ops.{name}" for name in ("sum", "mean", "max", "min")},
+    "argmax": "x == ops.max(x), which is true at the largest",
+    **{name: f"ops.{name}" for name in ("sum", "mean", "max", "min", "var", "std", "norm")},
+    **{name: f"ops.{name}" for name in ("cumsum", "split", "squeeze")},
 }
 
 WITHOUT_NUMBERS = ("shape", "ndim", "size", "broadcast_to", "expand_dims", "moveaxis", "swapaxes")

@@ -336,7 +336,7 @@ class Tensor:
         They have no gradient, and a recorded step refuses them. Raises `InputError` for an axis
         that is empty or does not exist.
         """
-        self.backend.host_work("argmax, a number that the host looks up")
+        self.backend.host_work("argmax")
         try:
             return np.argmax(self.backend.to_numpy(self.data), axis)
         except (ValueError, TypeError):

@@ -521,8 +521,21 @@ def test_a_recorded_step_refuses_argmax_and_takes_a_gradient_for_backward() -> N
         expected = model.gradient_buffer.copy()
         replayed(X, gradient)
         assert np.array_equal(model.gradient_buffer, expected)
-    with pytest.raises(InputError, match="inside a recorded step: argmax"):
+    with pytest.raises(InputError, match="inside a recorded step: argmax.* ops.max"):
         recorded(lambda X: step(X, X)[step(X, X).argmax()], model)(X)
+
+
+@pytest.mark.parametrize("name", ["cumsum", "norm", "std", "var", "squeeze", "argmax"])
+def test_a_recorded_step_names_the_op_for_numpys_function(name: str) -> None:
+    model = mlp([2, 3, 2])
+    numpys = getattr(np, name, None) or getattr(np.linalg, name)
+
+    def step(X: Any) -> Tensor:
+        return model(Tensor(X)).sum() * float(numpys(X).sum())
+
+    op = "max" if name == "argmax" else name
+    with pytest.raises(InputError, match=rf"inside a recorded step: np\.{name}.*use .*ops\.{op}"):
+        recorded(step, model)(np.ones((5, 2), np.float32))
 
 
 def test_rows_met_in_a_loop_send_their_gradients_back() -> None:
