@@ -95,19 +95,17 @@ class RecordedStep:
 
     def __call__(self, *arguments: Array) -> Tensor:
         with self._one_at_a_time:
-            return self._run(arguments)
+            key = self._key(arguments)
+            recording = self._recordings.get(key)
+            return self._first(key, arguments) if recording is None else recording(arguments)
 
-    def _run(self, arguments: Sequence[Array]) -> Tensor:
-        key = self._key(arguments)
-        recording = self._recordings.get(key)
-        if recording is None:
-            recording = self.record(arguments)
-            # A number that is no hyperparameter may change in every step: its recordings go.
-            while len(self._recordings) >= MOST_RECORDINGS:
-                del self._recordings[next(iter(self._recordings))]
-            self._recordings[key] = recording
-            return recording.first_outcome
-        return recording(arguments)
+    def _first(self, key: Any, arguments: Sequence[Array]) -> Tensor:
+        recording = self.record(arguments)
+        # A number that is no hyperparameter may change in every step: its recordings go.
+        while len(self._recordings) >= MOST_RECORDINGS:
+            del self._recordings[next(iter(self._recordings))]
+        self._recordings[key] = recording
+        return recording.first_outcome
 
     def record(self, arguments: Sequence[Array]) -> Recording:
         """Run the step once, and give its calls."""

@@ -401,6 +401,9 @@ def no_grad() -> Iterator[None]:
 @contextmanager
 def enable_grad() -> Iterator[None]:
     """Inside, results remember their inputs, also where a `no_grad` is open around it."""
+    if _builds_graph():
+        yield  # without a block: each result would ask what it was opened with
+        return
     with _BUILDS_GRAPH.opened(True):
         yield
 

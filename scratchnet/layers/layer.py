@@ -59,9 +59,10 @@ class Layer(Configured):
     @property
     def training(self) -> bool:
         """Whether it is in training mode; inside `in_mode`, what holds there."""
-        for modes in reversed(MODES.values()):
-            if self in modes:
-                return modes[self]
+        if MODES.entries():
+            for modes in reversed(MODES.values()):
+                if self in modes:
+                    return modes[self]
         return self._training
 
     @training.setter
