@@ -89,6 +89,11 @@ class Door:
                     if not self._around_run:
                         self.run = self._plain_run  # type: ignore[method-assign]
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether something stands around `run` in this context."""
+        return any(door is self for door, _ in _AROUND.values())
+
     def _run_here(self, kernel: Kernel, *inputs: Any, out: Out = ...) -> Array:
         """`run`, with what stands around it in this context; what came last is outermost."""
         run: Kernel = self._plain_run

@@ -6,31 +6,68 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scratchnet.backends import Array, InputError
 from scratchnet.backends.errors import positive_whole
+from scratchnet.classes import labels, refuse_onehot, refuse_other_labels
+from scratchnet.data_checks import finite_numbers
 from scratchnet.layers import BatchNorm
 from scratchnet.losses import (
     LOSSES,
     Loss,
     base,
+    binary_cross_entropy,
     check_targets,
     class_labels,
     column,
+    hinge,
     softmax_cross_entropy,
 )
-from scratchnet.model import SHUFFLING, Model, evaluating
+from scratchnet.model import Model, evaluating
+from scratchnet.seeds import SHUFFLING
 from scratchnet.tensor import Tensor, result
 
 
 def checked_data(model: Model, X: Any, y: Any, loss: Loss) -> tuple[Tensor, Array]:
     """X (N, inputs) and y on the model's backend, y in the shape and dtype that the loss takes.
 
-    An ensemble also takes X (E, N, inputs). Raises `InputError` where they are empty, not finite,
-    or do not fit each other, the model or the loss.
+    An ensemble also takes X (E, N, inputs). Raises `InputError` for what `finite_numbers` refuses,
+    and where X and y are empty, or do not fit each other, the model or the loss.
     """
     loss = base(loss)
-    inputs, targets = _finite(model, "X", X), _finite(model, "y", y)
+    x, targets = checked_pair(model, X, y)
+    samples = x.shape[-2]
+    with evaluating(model):
+        one = model(result(x.data[..., :1, :], model.backend))
+    k, shape = model.backend, (*one.shape[:-2], samples, one.shape[-1])
+    if loss is softmax_cross_entropy:
+        if shape[-1] == 1 and targets.any():
+            raise InputError(
+                "softmax_cross_entropy with one output: must be one for each class; for labels 0 "
+                "and 1 one output does with loss='binary_cross_entropy'"
+            )
+        outputs = result(k.empty(shape, model.dtype), k)
+        return x, class_labels(k, outputs, k.asarray(labels(targets, shape), np.int64))
+    if loss in LOSSES.values():
+        if shape[-1] == 1:
+            refuse_onehot(targets)
+        if loss is hinge or loss is binary_cross_entropy:
+            refuse_other_labels(targets, shape[-1])
+        check_targets(loss, targets, shape[-1])
+        return x, column(k, result(k.empty(shape, model.dtype), k), targets)
+    # A loss of the user's own: whole numbers stay whole.
+    if targets.shape[0] != samples and targets.shape[:2] != (model.ensemble, samples):
+        raise InputError(f"X of shape {x.shape} and y of shape {targets.shape} do not fit")
+    if one.shape[-1] == 1 and targets.shape in ((samples,), (model.ensemble, samples)):
+        targets = targets[..., None]
+    return x, k.asarray(targets, model.dtype if targets.dtype.kind == "f" else None)
+
+
+def checked_pair(model: Model, X: Any, y: Any) -> tuple[Tensor, NDArray[Any]]:
+    """X on the model's backend and y on the host: numbers, and of the same samples."""
+    inputs = finite_numbers("X", X, model.dtype, model.backend)
+    targets = finite_numbers("y", y, model.dtype, model.backend)
     if inputs.ndim != 2 and not (inputs.ndim == 3 and inputs.shape[0] == model.ensemble):
         own = f" or ({model.ensemble}, N, inputs)" if model.ensemble else ""
         raise InputError(f"X of shape {inputs.shape}: needs (N, inputs){own}")
@@ -39,44 +76,7 @@ def checked_data(model: Model, X: Any, y: Any, loss: Loss) -> tuple[Tensor, Arra
         raise InputError(f"X of shape {inputs.shape}, y of shape {targets.shape}: no samples")
     if samples not in targets.shape[:2]:
         raise InputError(f"X of shape {inputs.shape} and y of shape {targets.shape} do not fit")
-    x = model.as_input(inputs)
-    with evaluating(model):
-        one = model(result(x.data[..., :1, :], model.backend))
-    check_targets(loss, targets, one.shape[-1])
-    k = model.backend
-    outputs = result(k.empty((*one.shape[:-2], samples, one.shape[-1]), model.dtype), k)
-    if loss is softmax_cross_entropy:
-        return x, class_labels(k, outputs, k.asarray(targets, np.int64))
-    if loss in LOSSES.values():
-        return x, column(k, outputs, targets)
-    # A loss of the user's own: whole numbers stay whole.
-    if targets.shape[0] != samples and targets.shape[:2] != (model.ensemble, samples):
-        raise InputError(f"X of shape {inputs.shape} and y of shape {targets.shape} do not fit")
-    if one.shape[-1] == 1 and targets.shape in ((samples,), (model.ensemble, samples)):
-        targets = targets[..., None]
-    return x, k.asarray(targets, model.dtype if targets.dtype.kind == "f" else None)
-
-
-def _finite(model: Model, name: str, values: Any) -> Any:
-    """The values as a host array of numbers that are finite in the model's dtype."""
-    if isinstance(values, Tensor):
-        values = values.data
-    if isinstance(values, model.backend.xp.ndarray):
-        values = model.backend.to_numpy(values)
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise InputError(f"{name} is not a table of numbers: its rows differ in length") from None
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"{name} of type {array.dtype}: accepted are numbers")
-    with np.errstate(over="ignore"):
-        wrong = ~np.isfinite(array.astype(model.dtype))
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise InputError(
-            f"{name}{list(place)} is {array[place]}: all values must be finite in {model.dtype}"
-        )
-    return array
+    return result(model.backend.asarray(inputs, model.dtype), model.backend), targets
 
 
 class Batches:

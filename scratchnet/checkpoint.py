@@ -9,7 +9,8 @@ PyTorch, where a `torch.nn.Sequential` of the same layers is `network`:
 
     network.load_state_dict(safetensors.torch.load_file(path))
 
-The header holds the architecture as JSON, so that `load_model` makes the model anew.
+The header holds the architecture as JSON, so that `load_model` makes the model anew, and what its
+outputs mean: the name of the loss, and the threshold between classes.
 
 `save_checkpoint` writes everything that training goes on from, of all networks of an ensemble, as
 it lies in memory: the same bits come out as if training had never stopped, as long as the same
@@ -29,6 +30,7 @@ import numpy as np
 
 from scratchnet.backends import Array, Backend, InputError
 from scratchnet.backends.errors import positive_whole, whole_number
+from scratchnet.classes import stored_meaning
 from scratchnet.early_stopping import EarlyStopping
 from scratchnet.environment import as_json, checked_environment, environment_of, warn_of_another
 from scratchnet.files import one_line, write_atomically
@@ -67,6 +69,7 @@ def save_model(
         if name not in left_out
     }
     header = {"format": FORMAT, "dtype": model.dtype, "layers": layers}
+    header |= {"loss": model.loss, "threshold": model.threshold}
     _write(Path(path), arrays, {"scratchnet": header, "task": dict(task or {})})
 
 
@@ -89,6 +92,7 @@ def load_model(path: str | Path, backend: str | Backend = "auto") -> Model:
             dtype = float_type("dtype of a model", header["dtype"])
             _check_fits(path, file, _described_arrays(layers, dtype))
             model = Model(*layers, dtype=dtype, backend=backend)
+            model.loss, model.threshold = stored_meaning(str(path), header, model.threshold)
         except UnfitError:
             raise
         except UNUSABLE as error:
@@ -204,10 +208,11 @@ def save_checkpoint(path: str | Path, model: Model, optimizer: Optimizer, epochs
     """Write all that training depends on after so many epochs: see `load_checkpoint`.
 
     Parameters, masks, running averages, the state of Dropout, and the optimizer's with its count of
-    steps, bit for bit; and on what they were computed. In a callback of a `fit` with patience also
-    the best validation loss, how long ago it was and the numbers then; after that `fit` the
-    parameters are the best ones. Raises `InputError` for a number of epochs that is none, or not
-    the one that early stopping has watched: in a callback it is the epoch + 1.
+    steps, bit for bit; the loss and the threshold of the model; and on what they were computed. In
+    a callback of a `fit` with patience also the best validation loss, how long ago it was and the
+    numbers then; after that `fit` the parameters are the best ones. Raises `InputError` for a
+    number of epochs that is none, or not the one that early stopping has watched: in a callback it
+    is the epoch + 1.
     """
     stopping = optimizer.early_stopping
     whole_number("epochs of a checkpoint", epochs, 0, LARGEST_COUNT)
@@ -219,6 +224,8 @@ def save_checkpoint(path: str | Path, model: Model, optimizer: Optimizer, epochs
     header = {
         **_description(model, optimizer),
         "environment": environment_of(model),
+        "loss": model.loss,
+        "threshold": model.threshold,
         "epochs": int(epochs),
         "steps": optimizer.steps,
         "has_mask": model.mask_buffer is not None,
@@ -254,6 +261,7 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
             for name in ("epochs", "steps")
         ]
         environment = checked_environment(path, header.get("environment"))
+        meaning = stored_meaning(str(path), header, model.threshold)
         has_mask, has_stopping = _switch(path, header, "has_mask"), _switch(path, header, STOPPING)
         places = _live_arrays(model, optimizer)
         stopping = EarlyStopping(model, epochs) if has_stopping else None
@@ -273,6 +281,7 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
     k = model.backend
     for name, array in arrays.items():
         k.copy(k.asarray(array), out=places[name])
+    model.loss, model.threshold = meaning
     optimizer.resume(steps)
     optimizer.early_stopping = stopping
     warn_of_another(path, environment, environment_of(model))

@@ -51,7 +51,7 @@ def compact(model: Model) -> Model:
                 array = state[f"{name}.{each}"]
                 is_per_neuron = array.shape[-1:] == (block.linear.fan_out,)
                 smaller_state[f"{name}.{each}"] = array[..., neurons] if is_per_neuron else array
-    compacted = Model(*layers, seed=model.seeds[0], dtype=model.dtype, backend=model.backend)
+    compacted = model.like(layers, model.seeds[0])
     compacted.load_state_dict(compacted.state_dict() | smaller_state)
     return compacted.train(model.training)
 

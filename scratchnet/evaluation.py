@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.backends import Array, InputError
-from scratchnet.batches import checked_data
+from scratchnet.backends import Array
+from scratchnet.batches import checked_data, checked_pair
+from scratchnet.classes import classes, labels, threshold
 from scratchnet.losses import Loss, get_loss, loss_of
 from scratchnet.model import Model, evaluating
 from scratchnet.tensor import Tensor
@@ -28,16 +29,18 @@ def mean_loss(model: Model, inputs: Tensor, targets: Array, compute_loss: Loss) 
         return np.array(loss_of(compute_loss, model(inputs), targets).numpy())
 
 
-def accuracy(model: Model, X: Any, y: Any) -> Any:
+def accuracy(model: Model, X: Any, y: Any, loss: str | Loss | None = None) -> Any:
     """The share of samples that are classified as y says, as a NumPy array of shape () or (E,).
 
-    With one output, class 1 is predicted where it is above 0, which serves logits and the outputs
-    0 and 1 of a circuit; with several outputs, the class of the largest. y (N,) holds each
-    sample's class. Raises `InputError` where there are none, or not one for each sample.
+    `model.classify(X) == y`, on average. y holds each sample's class, 0 or 1 for a model with one
+    output and 0 to k - 1 for one with k, in the shape (N,) or (N, 1); an ensemble also takes labels
+    of each network's own, (E, N). With a `loss`, the threshold of a single output is the one of
+    that loss for labels 0 and 1, not `model.threshold`. Raises `InputError` for other labels, and
+    for the X and y that `fit` refuses.
     """
-    logits = model.predict(X)
-    y = np.asarray(y).reshape(-1)
-    if logits.shape[-2] != len(y) or not len(y):
-        raise InputError(f"{len(y)} labels for {logits.shape[-2]} samples")
-    predicted = logits[..., 0] > 0 if logits.shape[-1] == 1 else logits.argmax(axis=-1)
-    return (predicted == y).mean(axis=-1)
+    inputs, targets = checked_pair(model, X, y)
+    with evaluating(model):
+        outputs = model(inputs).numpy()
+    known = labels(targets, outputs.shape)
+    above = model.threshold if loss is None else threshold(get_loss(loss), known, model.root)
+    return (classes(outputs, above) == known).mean(axis=-1)

@@ -24,7 +24,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from scratchnet.backends import Array, Backend, InputError, get_backend
-from scratchnet.backends.errors import positive_whole, whole_number
+from scratchnet.backends.errors import positive_whole
+from scratchnet.classes import classes, default_threshold
+from scratchnet.data_checks import finite_numbers
 from scratchnet.hyperparameters import Place, Value, hyperparameters, of_network
 from scratchnet.init import Initializer
 from scratchnet.layers import (
@@ -40,24 +42,9 @@ from scratchnet.layers import (
 )
 from scratchnet.layers.layer import MODES
 from scratchnet.parameter import Parameter
+from scratchnet.seeds import DROPOUT, INITIALIZATION, network_seeds
 from scratchnet.state import check_state
 from scratchnet.tensor import Tensor, float_type, no_grad, note_write, result
-
-# Each use of a network's seed draws from a stream of its own.
-INITIALIZATION, DROPOUT, SHUFFLING = 0, 1, 2
-
-
-def network_seeds(seed: int | Sequence[int], ensemble: int | None) -> tuple[int, ...]:
-    """The seed of each network, counted from `seed` on, or as given.
-
-    Raises `InputError` for a seed below 0 and where there is not one for each network.
-    """
-    if not isinstance(seed, Sequence):
-        first = whole_number("seed", seed)
-        return tuple(range(first, first + (ensemble or 1)))
-    if len(seed) != (ensemble or 1):
-        raise InputError(f"seed has {len(seed)} entries: must be {ensemble or 1}, one per network")
-    return tuple(whole_number("seed", each) for each in seed)
 
 
 class Model:
@@ -90,6 +77,10 @@ class Model:
         self.backend = get_backend(backend)
         self.ensemble = ensemble
         self.seeds = network_seeds(seed, ensemble)
+        self.loss: str | None = None
+        """The loss that `fit` has trained it with."""
+        self.threshold: float | None = default_threshold(self.root)
+        """Above which value a single output means class 1: see `classes.threshold`."""
         self._allocate()
         self._initialize()
 
@@ -172,25 +163,44 @@ class Model:
     def __call__(self, X: Any) -> Tensor:
         """The outputs for X (N, inputs), or (E, N, inputs) with inputs of its own per network.
 
-        An array is moved to the model's backend and dtype; a tensor is taken as it is.
+        An array is checked as `fit` checks it and moved to the model's backend and dtype. A tensor
+        is taken as it is, and so is an array of the backend in a recorded step or on a GPU.
         """
         return self.root.forward(self.as_input(X))
 
     def as_input(self, X: Any) -> Tensor:
         """X as a constant tensor of the model's backend and dtype; a tensor as it is."""
+        k = self.backend
         if isinstance(X, Tensor):
             return X
-        return result(self.backend.asarray(X, self.dtype), self.backend)
+        if type(X) is k.xp.ndarray and (k.is_recording or k.xp is not np):
+            return result(k.asarray(X, self.dtype), k)
+        return self._checked(X)
+
+    def _checked(self, X: Any) -> Tensor:
+        """As `as_input`, but every value is looked at and converted, also a tensor's."""
+        values = finite_numbers("X", X, self.dtype, self.backend)
+        return result(self.backend.asarray(values, self.dtype), self.backend)
 
     def predict(self, X: Any) -> Any:
-        """The outputs for X in eval mode and without a graph, as a NumPy array."""
+        """The outputs for X in eval mode and without a graph, as a NumPy array.
+
+        Raises `InputError` for the X that `fit` refuses.
+        """
         with evaluating(self):
-            return self(X).numpy()
+            return self(self._checked(X)).numpy()
+
+    def classify(self, X: Any) -> Any:
+        """The class of each sample, as whole numbers (N,), or (E, N) for an ensemble.
+
+        With several outputs that of the largest; with one, 1 where it is above `threshold`.
+        """
+        return classes(self.predict(X), self.threshold)
 
     def activations(self, X: Any) -> dict[str, Any]:
         """The output of each layer for X in eval mode, by name, as NumPy arrays."""
         with evaluating(self):
-            return {name: output.numpy() for name, output in self.layer_outputs(X)}
+            return {name: each.numpy() for name, each in self.layer_outputs(self._checked(X))}
 
     def layer_outputs(self, X: Any) -> Iterator[tuple[str, Tensor]]:
         """Name and output of each layer in turn, in the present mode."""
@@ -352,12 +362,7 @@ class Model:
         """Network `number` of the ensemble as a model of its own, with its seed, its mask and its
         frozen parameters."""
         state = self.state_dict(number)
-        single = Model(
-            *self._fresh_layers(number),
-            seed=self.seeds[number],
-            dtype=self.dtype,
-            backend=self.backend,
-        )
+        single = self.like(self._fresh_layers(number), self.seeds[number])
         single.load_state_dict(state)
         if self.mask_buffer is not None:
             single.set_mask(self.mask_buffer[number])
@@ -373,19 +378,19 @@ class Model:
         """
         if self.ensemble is not None:
             raise InputError("copies of an ensemble: take one network out of it, model.network(i)")
-        several = Model(
-            *self._fresh_layers(0),
-            seed=self.seeds[0],
-            ensemble=copies,
-            dtype=self.dtype,
-            backend=self.backend,
-        )
+        several = self.like(self._fresh_layers(0), self.seeds[0], copies)
         state = {
             name: np.stack([array] * copies).reshape(several._own_shape(array.shape))
             for name, array in self.state_dict().items()
         }
         several.load_state_dict(state)
         return several
+
+    def like(self, layers: Sequence[Layer], seed: int, ensemble: int | None = None) -> Model:
+        """A model of these layers with the dtype, backend, loss and threshold of this one."""
+        model = Model(*layers, seed=seed, ensemble=ensemble, dtype=self.dtype, backend=self.backend)
+        model.loss, model.threshold = self.loss, self.threshold
+        return model
 
     def _fresh_layers(self, network: int) -> list[Layer]:
         """Copies of the layers without parameters, with the hyperparameters of one network."""

@@ -14,6 +14,7 @@ import numpy as np
 from scratchnet.backends import Array, InputError
 from scratchnet.backends.errors import whole_number
 from scratchnet.batches import Batches, checked_data
+from scratchnet.classes import loss_name, output_warning, threshold
 from scratchnet.compiled_step import CompiledTraining, require_compiler
 from scratchnet.early_stopping import check_patience, watching
 from scratchnet.evaluation import mean_loss
@@ -116,10 +117,14 @@ def fit(
     disturbed numbers. With `compile` a step is one function made by the system's C++ compiler, and
     on the whole set many steps are one call; its bits are not those of a replay, but the same on
     every run, and for a network alone and in an ensemble. The same bits are promised for one BLAS,
-    one number of its threads and one kind of processor. `first_epoch` > 0 goes
-    on with a training that has done so many of the `epochs`, in the order of mini-batches that it
-    would have had: see `checkpoint.load_checkpoint`. Ctrl-C ends the training and keeps what was
-    done: see `History.stopped`. The model is left in training mode.
+    one number of its threads and one kind of processor. `first_epoch` > 0 goes on with a training
+    that has done so many of the `epochs`, in the order of mini-batches that it would have had: see
+    `checkpoint.load_checkpoint`. Ctrl-C ends the training and keeps what was done: see
+    `History.stopped`.
+
+    The model is left in training mode, with the name of the loss in `model.loss`, and in
+    `model.threshold` the value above which a single output means class 1 (`classes.threshold`).
+    One that ends in Sigmoid, Softplus or ReLU under a loss that takes logits gets a warning.
 
     Raises `InputError`, before anything is changed, for data that is empty, not finite or of a
     shape that does not fit, and for settings outside their range; in the first step for a loss of
@@ -150,6 +155,11 @@ def fit(
     check_patience(patience, held_out is not None)
     stopping = watching(optimizer.early_stopping, model, patience, first_epoch)
     optimizer.early_stopping = stopping
+
+    if warning := output_warning(compute_loss, model.root):
+        warnings.warn(warning, UserWarning, stacklevel=2)
+    model.loss = loss_name(compute_loss)
+    model.threshold = threshold(compute_loss, model.backend.to_numpy(data[1]), model.root)
 
     history = History()
     losses: list[Any] = []

@@ -10,6 +10,7 @@ import numpy as np
 
 from scratchnet.backends import Array, InputError
 from scratchnet.backends.errors import nonnegative
+from scratchnet.data_checks import finite_numbers
 from scratchnet.losses import Loss
 from scratchnet.model import Model
 from scratchnet.tensor import Tensor
@@ -52,10 +53,8 @@ def checked_weights(
 
 def _of_samples(model: Model, samples: int, sample_weight: Any) -> Any:
     """As float64 of shape (N,), or (E, N)."""
-    weights = np.asarray(sample_weight)
-    if weights.dtype.kind not in "fiub":
-        raise InputError(f"sample_weight of type {weights.dtype}: must be numbers")
-    weights = weights.astype(np.float64)
+    given = finite_numbers("sample_weight", sample_weight, "float64", model.backend)
+    weights = given.astype(np.float64)
     for shape in ((samples,), (model.ensemble, samples)):
         if weights.shape in (shape, (*shape, 1)):
             weights = weights.reshape(shape)

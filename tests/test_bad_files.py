@@ -36,6 +36,7 @@ def everything(model: Model, optimizer: Adam) -> dict[str, Any]:
     stopping = optimizer.early_stopping
     watched = {} if stopping is None else stopping.state()
     counts = {"steps": optimizer.steps, "masked": mask is not None, "watched": stopping is not None}
+    counts["threshold"] = model.threshold
     return model.state_dict() | state | {f"best {name}": watched[name] for name in watched} | counts
 
 
@@ -64,6 +65,8 @@ HEADERS: dict[str, Callable[[dict[str, Any]], Any]] = {
         "ensemble": [1, "None"],
         "environment": [None, [], "numpy", {}, {"threads": 1}, {"backend": ["numpy"]}]
         + [{"backend": "numpy", "threads": each} for each in (True, None, {}, [1])],
+        "loss": [1, ["hinge"], False],
+        "threshold": ["0", True, [0.5], 10**400, float("nan"), float("inf")],
     }.items()
     for value in values
 }

@@ -11,7 +11,7 @@ from networks import assert_same_bits
 from scratchnet import BatchNorm, Linear, Model, Tensor, losses, mlp
 from scratchnet.batches import Batches, checked_data
 from scratchnet.losses import Loss, mean_squared_error, softmax_cross_entropy
-from scratchnet.model import DROPOUT, INITIALIZATION
+from scratchnet.seeds import DROPOUT, INITIALIZATION
 
 sizes = st.integers(1, 12)
 

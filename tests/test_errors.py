@@ -87,10 +87,6 @@ SHAPES: dict[str, Case] = {
         ("targets of shape (2, 6, 1)", "outputs of shape (3, 6, 1)"),
     ),
     "y as a number": (lambda: fitted(y=1), ("X of shape (6, 2)", "y of shape ()")),
-    "class labels as a column": (
-        lambda: fitted(mlp((2, 2)), y=y[:, None], loss="softmax_cross_entropy"),
-        ("labels of shape (6, 1)", "logits of shape (6, 2)"),
-    ),
     "validation of another width": (
         lambda: fitted(validation=(np.zeros((6, 5)), y)),
         ("validation", "Linear(2 -> 3)", "(1, 5)"),
@@ -117,7 +113,7 @@ VALUES: dict[str, Case] = {
     "no samples as a list": (lambda: fitted(X=[], y=[]), ("X of shape (0,)",)),
     "no targets": (lambda: fitted(y=[]), ("y of shape (0,)", "no samples")),
     "X of words": (lambda: fitted(X=[["a", "b"]] * 6), ("X of type <U1", "numbers")),
-    "X with a gap": (lambda: fitted(X=[[1, None]] * 6), ("X of type object", "numbers")),
+    "X with a gap": (lambda: fitted(X=[[1, None]] * 6), ("X[0, 1] is None", "real numbers")),
     "X of unequal rows": (lambda: fitted(X=[[1, 2], [3]]), ("X is not a table of numbers",)),
     "complex X": (lambda: fitted(X=X + 1j), ("X of type complex128", "numbers")),
     "a target 2": (lambda: fitted(y=y * 2), ("target 2", "must be from 0 to 1")),
