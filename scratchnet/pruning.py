@@ -29,7 +29,8 @@ from scratchnet.backends import InputError, choose
 from scratchnet.batches import checked_data
 from scratchnet.layers import Layer, Linear, described, from_description
 from scratchnet.losses import Loss, get_loss, loss_of
-from scratchnet.model import Model, in_mode
+from scratchnet.model import Model, evaluating, in_mode
+from scratchnet.tensor import Tensor
 
 SCOPES = {"global": "all weights together", "layer": "each layer for itself"}
 
@@ -321,7 +322,9 @@ def constant_outputs(block: Block, bias: Any, state: Mapping[str, Any]) -> Any:
         alone = Model(fresh_layer(layer, len(bias)), dtype="float64", backend="numpy")
         own = {f"0.{each}": state[f"{name}.{each}"] for each in kept_arrays(layer)}
         alone.load_state_dict(alone.state_dict() | own)
-        values = alone.predict(values)
+        with evaluating(alone):
+            # A tensor, since the numbers of a network that has diverged may be NaN.
+            values = alone(Tensor(values, "float64", alone.backend)).numpy()
     return values[0]
 
 
