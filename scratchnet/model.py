@@ -173,7 +173,8 @@ class Model:
         k = self.backend
         if isinstance(X, Tensor):
             return X
-        if type(X) is k.xp.ndarray and (k.is_recording or k.xp is not np):
+        is_own = isinstance(X, k.xp.ndarray) and not isinstance(X, np.ma.MaskedArray)
+        if is_own and (k.is_recording or k.xp is not np):
             return result(k.asarray(X, self.dtype), k)
         return self._checked(X)
 
