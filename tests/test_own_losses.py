@@ -146,6 +146,15 @@ def test_a_loss_may_pair_samples_where_it_says_so(loss: Any) -> None:
     )
 
 
+def test_a_batch_of_one_sample_has_no_pairs() -> None:
+    X = two_classes(3)[0].astype(np.float32)
+
+    def flat(z: Tensor, t: Any) -> Tensor:
+        return ((z.reshape(-1) - t) ** 2).mean()
+
+    assert np.isfinite(fit(mlp((2, 1)), X, X[:, 0], loss=flat, batch_size=1, epochs=2).loss).all()
+
+
 def test_a_row_of_targets_is_no_column() -> None:
     X = two_classes(12)[0]
     for model in (mlp((2, 1)), mlp((2, 1), ensemble=3)):
