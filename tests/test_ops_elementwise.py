@@ -205,3 +205,17 @@ def test_expm1_and_log1p_keep_their_precision_near_0(dtype: str) -> None:
 def test_clip_refuses_bounds_in_the_wrong_order(low: float, high: float) -> None:
     with pytest.raises(InputError, match=rf"{low}.*{high}"):
         ops.clip(Tensor([0.0]), low, high)
+
+
+@pytest.mark.parametrize("d", [1, 7])
+def test_a_row_for_each_network_gets_the_bits_that_it_gets_alone(d: int) -> None:
+    """The gradients of rows (E, 1, d) added to (E, N, d) are sums in the order of one network's."""
+    rng = np.random.default_rng(d)
+    x, dy = rng.normal(0, 1, (2, 3, 999, d)).astype(np.float32)
+    row = np.ones((3, 1, d), np.float32)
+    _, _, together = computed(lambda x, row: (x + row) * dy, Tensor(x), Tensor(row))
+    for i in range(3):
+        _, _, alone = computed(
+            lambda x, row, i=i: (x + row) * dy[i], Tensor(x[i]), Tensor(row[i, 0])
+        )
+        assert alone.tobytes() == together[i].tobytes()
