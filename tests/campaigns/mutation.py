@@ -6,7 +6,8 @@ Mutants are drawn by `SEED` from the engine and the NumPy backend (see mutants.p
 the test files that fit its module, in a copy of the repository, until a test fails. `killed` names
 that test; `survived` says that all passed; `timeout`, that they took more than `LIMIT` seconds of
 the processor, which counts as not killed. Hypothesis draws the same examples every time. Results
-are added to results.jsonl in the folder, where a stopped campaign goes on.
+are added to results.jsonl in the folder, where a stopped campaign goes on; mutation.txt is
+written from it at the end.
 
 The score is killed / (all - equivalent); equivalent_mutants.md argues which are, one by one.
 """
@@ -24,9 +25,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
-from mutants import Mutant, drawn
+from mutants import DRAWN, Mutant, drawn
 
 SEED = 11
 LIMIT = 150
@@ -60,6 +62,8 @@ def copied(folder: Path) -> Path:
     root = folder / "repository"
     if not root.exists():
         listed = subprocess.check_output(["git", "ls-files", "-z"], cwd=REPOSITORY, text=True)
+        commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, text=True)
+        (folder / "commit").write_text(commit[:7])
         for name in filter(None, listed.split("\0")):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, root / name)
@@ -133,6 +137,21 @@ def run_tests(tests: list[str], root: Path) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+def report(folder: Path) -> None:
+    """Write mutation.txt: the counts, and a line for each mutant as it was found last."""
+    lines = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    last = {line["number"]: line for line in lines}
+    counts = Counter(line["outcome"].split()[0] for line in last.values())
+    head = (
+        f"{datetime.now(UTC):%Y-%m-%d}, commit {(folder / 'commit').read_text()}, seed {SEED}: "
+        f"{len(last)} of {DRAWN} mutants were run, "
+        + ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
+    )
+    rows = [f"{n}  {last[n]['mutant']}\n    {last[n]['outcome']}" for n in sorted(last)]
+    (folder / "mutation.txt").write_text("\n".join([head, "", *rows]) + "\n")
+    print(head)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=300, help="how many of the 300 mutants")
@@ -161,7 +180,7 @@ def main() -> None:
             file.write(json.dumps(line) + "\n")
         seconds = time.perf_counter() - begun
         print(number, what, "|", done[number], f"({seconds:.0f} s)", flush=True)
-    print(Counter(each.split()[0] for each in done.values()))
+    report(root.parent)
 
 
 if __name__ == "__main__":
