@@ -114,7 +114,7 @@ def outcome(mutant: Mutant, number: int, root: Path) -> str:
     if status < 0:
         return f"timeout or signal {-status}"
     reasons = re.findall("^(?:FAILED|ERROR) ([^ ]*)", output, re.MULTILINE)
-    return f"killed by {reasons[0] if reasons else output.strip().splitlines()[-1]}"
+    return f"killed by {reasons[0] if reasons else f'an import, status {status}'}"
 
 
 def run_tests(tests: list[str], root: Path) -> tuple[int, str]:
