@@ -106,7 +106,7 @@ class Checks:
         return bool((self.steps_to_solve >= 0).all())
 
     def look(self, step: int, model: Model) -> None:
-        right = (model.predict(self.X)[..., 0] > 0) == (self.y == 1)
+        right = model.classify(self.X) == self.y
         for network in np.flatnonzero(self.steps_to_solve < 0):
             chosen = self.training_rows[network]
             self.right[network] = right[network, chosen].mean()

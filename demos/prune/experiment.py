@@ -166,7 +166,7 @@ def mask_of(model: Model, settings: Settings, method: str, sparsity: float, draw
 def correct(model: Model, X: Any, y: Any) -> Any:
     """Booleans (N,), or (E, N): which samples each network classifies right."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return (model.predict(X)[..., 0] > 0) == (y == 1)
+        return model.classify(X) == y
 
 
 def hidden_neurons(model: Model) -> int:
