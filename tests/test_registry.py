@@ -36,6 +36,7 @@ from scratchnet.compacting import compact
 from scratchnet.gradcheck import check_gradients
 from scratchnet.hyperparameters import FINITE, Hyperparameter, Value
 from scratchnet.layers import ACTIVATIONS, KINDS, register, unregister
+from scratchnet.layers.registry import from_description
 from scratchnet.pruning import prune_neurons
 
 Kind = type[Layer]
@@ -351,3 +352,16 @@ def test_all_kinds_of_the_engine_can_be_imported_from_it() -> None:
 
     assert all(getattr(scratchnet, name) is kind for name, kind in KINDS.items())
     assert set(KINDS) <= set(scratchnet.__all__)
+
+
+@pytest.mark.parametrize(
+    ("description", "words"),
+    [
+        ({"type": "Linear", "fan_in": 2}, "the settings of a Linear are fan_in: must be fan_in, "),
+        ({"type": "ReLU", "slope": 0.1}, "the settings of a ReLU are slope: must be none"),
+        ({"type": "LeakyReLU"}, "the settings of a LeakyReLU are missing: must be slope"),
+    ],
+)
+def test_a_description_with_other_settings_is_refused(description: Any, words: str) -> None:
+    with refused(words):
+        from_description(description)

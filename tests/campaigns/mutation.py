@@ -50,7 +50,7 @@ FITTING = {
     "scratchnet/evaluation.py": "test_evaluation|test_training|test_data_checks|test_classes",
     "scratchnet/hyperparameters.py": "test_(hyperparameters|optim|layers|ensemble|errors)",
     "scratchnet/layers": "test_layers|test_ensemble|test_model|test_checkpoint",
-    "scratchnet/model.py": "test_model|test_ensemble|test_errors",
+    "scratchnet/model.py": "test_model|test_ensemble|test_errors|test_pruning",
     "scratchnet/losses.py": "test_own_losses|test_weighting|test_errors",
     "scratchnet/ops/": "test_ops_|test_tensor|test_layers|test_losses|test_own_losses",
     "scratchnet/state.py": "test_model|test_bad_files",

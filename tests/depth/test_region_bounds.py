@@ -65,6 +65,7 @@ def test_one_layer_has_one_bound(neurons: int, dimensions: int) -> None:
     [
         (lambda: arrangement_regions(0, 2), "neurons is 0"),
         (lambda: central_arrangement_regions(3, 0), "dimensions is 0"),
+        (lambda: central_arrangement_regions(0, 2), "neurons is 0"),
         (lambda: upper_bound([], 2), "widths []"),
         (lambda: upper_bound("22", 2), "widths '22'"),
         (lambda: textbook_bound([2, 0], 2), "a width is 0"),
