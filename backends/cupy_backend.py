@@ -195,7 +195,7 @@ class CupyBackend(FusedSteps):
         moved: list[Any] = []
         for each in index if isinstance(index, tuple) else (index,):
             # By `type`: an array of a step that is being recorded is on the device already.
-            if type(each) not in (list, range, np.ndarray):
+            if not issubclass(type(each), (list, range, np.ndarray)):
                 moved.append(each)
                 continue
             host = np.asarray(

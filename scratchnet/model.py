@@ -314,8 +314,9 @@ class Model:
         """Copy all arrays of `state_dict()` in, in place.
 
         Raises `InputError`, before anything is changed, for a missing or unknown name, a shape that
-        differs, what is no array of numbers, and for PyTorch's state dict: its weights are (out,
-        in), which a square layer does not show.
+        differs, what is no array of numbers, and for PyTorch's state dict, whose weights are (out,
+        in). A dictionary of plain arrays in which every layer is square does not show that, and is
+        taken as it is: transpose such weights yourself.
         """
         arrays = self._arrays()
         check_state(state, arrays, self.backend)

@@ -13,7 +13,9 @@ from scratchnet.backends import Array, Backend, InputError
 def check_state(state: Mapping[str, Any], arrays: Mapping[str, Array], backend: Backend) -> None:
     """Raise `InputError` unless `state` has an array of numbers of the same shape for each array.
 
-    PyTorch's state dict is refused, as far as it can be told: by its tensors or its metadata.
+    PyTorch's state dict, whose weights are (out, in), is refused as far as it can be told: by its
+    tensors, its metadata, the batch counters of its BatchNorm, or a weight of a layer that is not
+    square. Plain arrays of square layers alone look like this engine's, and are taken as they are.
     """
     if not isinstance(state, Mapping):
         raise InputError(f"state dict of type {type(state).__name__}: must be a dictionary")
@@ -25,18 +27,33 @@ def check_state(state: Mapping[str, Any], arrays: Mapping[str, Array], backend: 
         )
     if missing := [name for name in arrays if name not in state]:
         raise InputError(f"state dict lacks {', '.join(missing)}")
+    if any(str(name).endswith(".num_batches_tracked") for name in state):
+        raise InputError(
+            "state dict is PyTorch's, with num_batches_tracked: must be one of this engine; leave "
+            "that out and transpose every Linear weight (.T)"
+        )
     if unknown := [name for name in state if name not in arrays]:
         raise InputError(f"state dict has unknown {', '.join(unknown)}")
-    for name, array in arrays.items():
+    for name in arrays:
         if not _is_numbers(state[name], backend):
             raise InputError(
                 f"state dict: {name} of type {type(state[name]).__name__}: must be an array of "
                 "numbers"
             )
-        if np.shape(state[name]) != tuple(array.shape):
-            raise InputError(
-                f"state dict: {name} has shape {np.shape(state[name])}, needs {array.shape}"
+    if wrong := [name for name, array in arrays.items() if np.shape(state[name]) != array.shape]:
+        name = wrong[0]
+        found, needed = np.shape(state[name]), tuple(arrays[name].shape)
+        message = f"state dict: {name} has shape {found}, must be {needed}"
+        if all(
+            len(arrays[each].shape) > 1
+            and np.shape(state[each]) == (*arrays[each].shape[:-2], *arrays[each].shape[:-3:-1])
+            for each in wrong
+        ):
+            message += (
+                ": it is transposed, (out, in) as PyTorch's; transpose every Linear weight (.T), "
+                "those of square layers too"
             )
+        raise InputError(message)
 
 
 def _is_numbers(values: Any, backend: Backend) -> bool:

@@ -309,6 +309,14 @@ def without(name: str) -> Any:
             lambda state: state | {"3.weight": np.zeros((1, 3))},
             ("3.weight", "(1, 3)", "(3, 1)"),
         ),
+        (
+            lambda state: state | {"3.weight": np.zeros((4, 2))},
+            ("3.weight has shape (4, 2), must be (3, 1)",),
+        ),
+        (
+            lambda state: state | {"1.num_batches_tracked": np.array(7)},
+            ("PyTorch's, with num_batches_tracked", "(.T)"),
+        ),
         (lambda state: {}, ("lacks 0.weight",)),
     ],
 )
@@ -317,6 +325,24 @@ def test_a_state_dict_that_does_not_fit_changes_nothing(change: Any, parts: Any)
     before = model.state_dict()
     with refused("state dict", *parts):
         model.load_state_dict(change(other.state_dict()))
+    assert_same_state(model.state_dict(), before)
+
+
+@pytest.mark.parametrize("ensemble", [None, 2])
+def test_plain_arrays_in_pytorchs_layout_are_named_as_transposed(ensemble: int | None) -> None:
+    """Square layers alone do not show it."""
+    model = mlp((2, 3, 3, 1), ensemble=ensemble)
+    theirs = {
+        name: each.swapaxes(-1, -2) if name.endswith("weight") else each
+        for name, each in mlp((2, 3, 3, 1), ensemble=ensemble, seed=1).state_dict().items()
+    }
+    before = model.state_dict()
+    with refused("0.weight has shape", "transposed, (out, in) as PyTorch's", "(.T)", "square"):
+        model.load_state_dict(theirs)
+    with pytest.raises(ValueError, match=r"0\.weight has shape \(9, 9\), must be \(.*2, 3\)$"):
+        model.load_state_dict(theirs | {"0.weight": np.zeros((9, 9))})
+    with pytest.raises(ValueError, match=r"must be \(.*2, 3\)$"):
+        model.load_state_dict(theirs | {"0.bias": np.zeros(9)})
     assert_same_state(model.state_dict(), before)
 
 

@@ -152,16 +152,24 @@ def test_each_node_of_2_to_the_60_paths_is_visited_once() -> None:
     assert x.grad.tolist() == y.numpy().tolist() == [2.0**60] * 2
 
 
-def test_a_long_and_a_short_way_to_one_node_are_added_before_it_is_visited() -> None:
-    """A walk that visits a node when its first consumer is done sends an incomplete gradient on."""
+@pytest.mark.parametrize("uses", [1, 2])
+@pytest.mark.parametrize("long_way_first", [True, False])
+def test_a_long_and_a_short_way_to_one_node_are_added_before_it_is_visited(
+    long_way_first: bool, uses: int
+) -> None:
+    """A walk that visits a node when its first consumer is done sends an incomplete gradient on.
+
+    The result is (n + 1) h with h = x^2 and n short ways, so the slope is (n + 1) 2 x.
+    """
     x = Tensor(2.0)
     h = x * x
-    long_way = h
+    total = h
     for _ in range(5):
-        long_way = long_way * 1.0
-    for total in (h + long_way, long_way + h, h * 1.0 + (h + long_way)):
-        total.backward()
-        assert x.grad == (8.0 if total.item() == 8.0 else 12.0)
+        total = total * 1.0
+    for _ in range(uses):
+        total = total + h if long_way_first else h + total
+    total.backward()
+    assert total.item() == (uses + 1) * 4.0 and x.grad == (uses + 1) * 4.0
 
 
 # What backward() leaves.

@@ -50,6 +50,15 @@ def precise_backend(request: pytest.FixtureRequest, made: Any) -> Any:
     return made(*request.param)
 
 
+ROUNDING = [precision for precision in PRECISIONS if precision != "fp32"]
+
+
+@pytest.fixture(scope="module", params=[named(*pair) for pair in product(WHY_NOT, ROUNDING)])
+def rounding_backend(request: pytest.FixtureRequest, made: Any) -> Any:
+    """Each backend in each precision that rounds the operands of products."""
+    return made(*request.param)
+
+
 @pytest.fixture(scope="module", params=[named("cupy")])
 def cuda(request: pytest.FixtureRequest) -> Any:
     """The CUDA backend; what is particular to it cannot be tested elsewhere."""
