@@ -198,7 +198,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
         return None
     parts: dict[str, dict[str, Any]] = {"m:": {}, "a:": {}}
     for name, values in content.items():
-        if name[:2] not in parts:
+        # What is no array in its archive comes out as bytes.
+        if name[:2] not in parts or not isinstance(values, np.ndarray):
             return None
         parts[name[:2]][name[2:]] = values
     return parts["m:"], parts["a:"]

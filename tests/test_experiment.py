@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -400,3 +401,14 @@ def test_quick_runs_of_every_experiment_leave_a_record(tmp_path: Path) -> None:
 
 def test_networks_of_an_ensemble_with_given_seeds() -> None:
     assert mlp([2, 1], seed=[5, 5], ensemble=2).seeds == (5, 5)
+
+
+def test_a_kept_row_whose_entry_is_no_array_is_computed_anew(tmp_path: Path) -> None:
+    """np.load gives such an entry as bytes."""
+    path = tmp_path / "row.npz"
+    running.write(path, {"accuracy": 0.5}, {})
+    assert running.read(path) == ({"accuracy": np.array(0.5)}, {})
+    for name, content in (("m:accuracy", b"no array"), ("x", b"")):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(name, content)
+        assert running.read(path) is None
