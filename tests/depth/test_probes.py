@@ -144,6 +144,8 @@ def test_a_network_that_diverged_has_no_accuracy() -> None:
     assert found.converged.all()
     on_test = probe_accuracy(A, y, broken, y)
     assert np.isnan(on_test.train) and np.isnan(on_test.test) and on_test.converged
+    with pytest.raises(ValueError, match="shorter"):
+        probe_accuracy(np.stack([A, A]), y, A[None], y)
 
 
 # Principal components
