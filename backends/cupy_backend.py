@@ -71,6 +71,13 @@ class CupyBackend(FusedSteps):
         except MemoryError as error:
             raise self._out_of_memory(error) from None
 
+    def ufunc(self, name: str) -> Kernel | None:
+        """As the interface's, but products are ours: CuPy's cannot be captured."""
+        kernel = super().ufunc(name)
+        if name == "matmul":
+            return self._matmul
+        return kernel if isinstance(kernel, self.xp.ufunc) else None
+
     def repeater(self, calls: Sequence[Call]) -> Callable[[], None]:
         """Launches one CUDA graph, or repeats kernel by kernel where the calls make none."""
         calls = self.with_bias_relu(calls)

@@ -123,7 +123,12 @@ class Door:
             return Guarded(run(kernel, *bare(inputs), out=bare(out)), self)
 
         with self.around_run(guard), _GUARDING.opened(self):
-            yield
+            try:
+                yield
+            except TypeError as error:
+                if Guarded.__name__ in str(error):
+                    refuse(f"a call that takes no recorded array ({error})")
+                raise
 
     def is_guarding(self) -> bool:
         return bool(self._around_run) and self in _GUARDING.values()

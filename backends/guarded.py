@@ -2,8 +2,8 @@
 
 A replay repeats the calls of `Backend.run` and nothing else. What a step computes from an array in
 another way would keep the numbers of the step that was recorded. So while a step is recorded its
-arrays come as `Guarded`: arithmetic and comparisons, also NumPy's, are made by `run` and so are
-part of the recording; shapes and views are as ever; anything else raises one line.
+arrays come as `Guarded`: arithmetic and comparisons, also NumPy's and CuPy's, are made by `run` and
+so are part of the recording; shapes and views are as ever; anything else raises one line.
 """
 
 from __future__ import annotations
@@ -130,7 +130,22 @@ class Guarded:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Array:
         if method != "__call__" or options or ufunc.nout != 1:
             refuse(f"np.{ufunc.__name__}" + (f".{method}" if method != "__call__" else ""))
-        return self.backend.run(getattr(self.backend.xp, ufunc.__name__), *inputs, out=...)
+        return self._computed(ufunc.__name__, *inputs)
+
+    def _computed(self, name: str, *operands: Any) -> Array:
+        """NumPy's ufunc of that name, made by the backend."""
+        kernel = self.backend.ufunc(name)
+        if kernel is None:
+            refuse(f"np.{name}")
+        return self.backend.run(kernel, *operands, out=...)
+
+    def __cupy_override_elementwise_kernel__(self, kernel: Any, *inputs: Any, **out: Any) -> Array:
+        """CuPy's `__array_ufunc__`, also for an array from outside of the step on the left."""
+        if not isinstance(kernel, self.backend.xp.ufunc):
+            refuse("an ElementwiseKernel")
+        if out or len(inputs) != kernel.nin:
+            refuse("writing to an array")
+        return self.backend.run(kernel, *inputs, out=...)
 
     def __array_function__(self, function: Any, _: Any, inputs: Any, options: Any) -> Any:
         if function.__name__ not in WITHOUT_NUMBERS:
@@ -174,8 +189,7 @@ class Guarded:
 
 def _operator(name: str, is_swapped: bool = False) -> Callable[..., Array]:
     def method(self: Guarded, *others: Any) -> Array:
-        operands = (*others, self) if is_swapped else (self, *others)
-        return self.backend.run(getattr(self.backend.xp, name), *operands, out=...)
+        return self._computed(name, *((*others, self) if is_swapped else (self, *others)))
 
     return method
 

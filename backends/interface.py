@@ -62,6 +62,11 @@ class Backend(Door):
         """Whether each number of the output depends only on the inputs' numbers at its place."""
         return isinstance(kernel, self.xp.ufunc) and getattr(kernel, "signature", None) is None
 
+    def ufunc(self, name: str) -> Kernel | None:
+        """What `run` computes NumPy's ufunc of that name with; None where nothing does."""
+        kernel: Kernel | None = getattr(self.xp, name, None)
+        return kernel
+
     def __reduce__(self) -> tuple[Callable[..., Backend], tuple[str, str]]:
         """A copied or unpickled model computes on this process's backend of the same name.
 

@@ -101,6 +101,8 @@ RECORDED: dict[str, Loss] = {
     "a copy": scaled(lambda d, _: d.data.copy()),
     "flattened and back": scaled(lambda d, _: d.data.ravel().reshape(-1, 1)),
     "division of numbers by an array": scaled(lambda d, _: 1.0 / (1.0 + np.abs(d.data))),
+    "@": scaled(lambda d, _: d.data @ d.data.T @ d.data),
+    "np.matmul": scaled(lambda d, _: np.matmul(d.data, d.data.T) @ d.data),
     "np.sign": scaled(lambda d, _: np.sign(d.data)),
     "a leaf from numbers": scaled(lambda d, _: Tensor(d.data, requires_grad=False)),
     "np.broadcast_to": scaled(lambda d, _: np.broadcast_to(d.data[:1], d.shape).copy()),
@@ -138,6 +140,8 @@ REFUSED: dict[str, Loss] = {
     "sorted": scaled(lambda d, _: sorted(d.data.ravel())[0]),
     "in": scaled(lambda d, _: 1.0 if 0.5 in d.data else 2.0),
     "deepcopy": scaled(lambda d, _: copy.deepcopy(d.data)),
+    "divmod": scaled(lambda d, _: divmod(d.data, 1.0)[1]),
+    "shift": scaled(lambda d, _: (d.data > 0) << 1),
     "range": scaled(lambda d, _: float(len(range(d.data[0, 0])))),
     "np.random": scaled(lambda d, _: np.random.default_rng(0).permutation(d.data)),
 }
