@@ -29,17 +29,15 @@ def threshold(loss: Loss, targets: NDArray[Any], last: Layer) -> float | None:
     """Above which value a single output means class 1.
 
     For a loss that takes logits that is 0. For one that fits the outputs to the targets it is the
-    middle of these where they are 0 and 1, or -1 and 1, and None where they are other numbers. It
-    is None for a loss of the user's own, and 1/2 for the probabilities of a sigmoid, whatever the
-    loss.
+    middle of these where they are 0 and 1, or -1 and 1, and None where they are other numbers. For
+    a loss of the user's own it is 0, as without a loss: name another one in `accuracy`, or set
+    `model.threshold`. For the probabilities of a sigmoid it is 1/2, whatever the loss.
     """
     if isinstance(_last(last), Sigmoid):
         return 0.5
     loss = base(loss)
-    if loss in TAKE_LOGITS:
+    if loss in TAKE_LOGITS or loss not in LOSSES.values():
         return 0.0
-    if loss not in LOSSES.values():
-        return None
     values = set(np.unique(targets)[:3].tolist())
     return 0.5 if values <= {0, 1} else 0.0 if values <= {-1, 1} else None
 
@@ -97,8 +95,9 @@ def classes(outputs: NDArray[Any], above: float | None) -> NDArray[Any]:
         return outputs.argmax(axis=-1)
     if above is None:
         raise InputError(
-            "the loss of this model does not say above which output class 1 begins: set "
-            "model.threshold, or name a loss, as in accuracy(model, X, y, 'binary_cross_entropy')"
+            "the model was trained on targets other than labels, so no output tells the classes "
+            "apart: set model.threshold, or name a loss, as in accuracy(model, X, y, "
+            "'binary_cross_entropy')"
         )
     return (outputs[..., 0] > above).astype(np.int64)
 

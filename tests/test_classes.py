@@ -100,18 +100,27 @@ def test_accuracy_takes_the_threshold_of_a_loss_that_it_is_given() -> None:
     assert accuracy(model, points, [0, 1, 1, 1], "hinge") == 1
 
 
-def test_where_the_threshold_is_unknown_one_line_says_how_to_name_it() -> None:
+def test_where_targets_are_no_labels_one_line_says_how_to_name_a_threshold() -> None:
+    model = trained("mean_squared_error", X[:, 0])
+    for call in (lambda m: m.classify(X), lambda m: accuracy(m, X, Y)):
+        with refused("model.threshold", "'binary_cross_entropy'"):
+            call(model)
+    assert accuracy(model, X, Y, loss="huber").shape == ()
+    model.threshold = 0.0
+    assert model.classify(X).shape == (12,)
+
+
+def test_a_loss_of_ones_own_keeps_its_name_and_is_cut_at_0_unless_another_is_named() -> None:
     def own(outputs: Tensor, targets: Any) -> Tensor:
         return mean_squared_error(outputs, targets)
 
-    for model in (trained(own), trained("mean_squared_error", X[:, 0])):
-        for call in (lambda m: m.classify(X), lambda m: accuracy(m, X, Y)):
-            with refused("model.threshold", "'binary_cross_entropy'"):
-                call(model)
-        assert accuracy(model, X, Y, loss="huber").shape == ()
-        model.threshold = 0.0
-        assert model.classify(X).shape == (12,)
-    assert trained(own).loss == "own"
+    model = trained(own)
+    assert (model.loss, model.threshold) == ("own", 0.0)
+    fitted = identity()
+    fit(fitted, [[0.0], [0.75]], [0, 1], loss=own, epochs=1)
+    fitted.parameter_buffer[...] = [1, 0]
+    points, y = [[0.25], [0.75]], [0, 1]
+    assert (accuracy(fitted, points, y), accuracy(fitted, points, y, "huber")) == (0.5, 1)
 
 
 def test_a_refused_fit_keeps_the_meaning() -> None:
