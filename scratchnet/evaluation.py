@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from scratchnet.backends import Array
+from scratchnet.backends import Array, InputError
 from scratchnet.batches import checked_data, checked_pair
 from scratchnet.classes import classes, labels, threshold
+from scratchnet.data_checks import finite_numbers
 from scratchnet.losses import Loss, get_loss, loss_of
 from scratchnet.model import Model, evaluating
 from scratchnet.tensor import Tensor
@@ -43,4 +46,34 @@ def accuracy(model: Model, X: Any, y: Any, loss: str | Loss | None = None) -> An
         outputs = model(inputs).numpy()
     known = labels(targets, outputs.shape)
     above = model.threshold if loss is None else threshold(get_loss(loss), known, model.root)
+    return share_right(outputs, known, above)
+
+
+def share_right(outputs: NDArray[Any], known: NDArray[Any], above: float | None) -> Any:
+    """The share of outputs (N, k) or (E, N, k) whose class is the known one, (N,) or (E, N)."""
     return (classes(outputs, above) == known).mean(axis=-1)
+
+
+def accuracy_measure(
+    model: Model, inputs: Tensor, y: Any, above: float | None
+) -> Callable[[], Any]:
+    """A function that gives the accuracy at the time of its call, on data that is checked here.
+
+    `inputs` are those of `checked_data`, `above` is the threshold of a single output. Raises
+    `InputError` where y holds no classes, or a single output has no threshold.
+    """
+    with evaluating(model):
+        outputs = model(inputs[..., :1, :]).shape
+    shape = (*outputs[:-2], inputs.shape[-2], outputs[-1])
+    known = labels(finite_numbers("y", y, model.dtype, model.backend), shape)
+    if above is None and shape[-1] == 1:
+        raise InputError(
+            "the loss does not say above which output class 1 begins: must be one of the losses "
+            "with a name, or the model must have one output for each class"
+        )
+
+    def measure() -> Any:
+        with evaluating(model):
+            return share_right(model(inputs).numpy(), known, above)
+
+    return measure

@@ -17,7 +17,7 @@ from scratchnet.batches import Batches, checked_data
 from scratchnet.classes import loss_name, output_warning, threshold
 from scratchnet.compiled_step import CompiledTraining, require_compiler
 from scratchnet.early_stopping import check_patience, watching
-from scratchnet.evaluation import mean_loss
+from scratchnet.evaluation import accuracy_measure, mean_loss
 from scratchnet.losses import Loss, get_loss, loss_of
 from scratchnet.model import Model, evaluating
 from scratchnet.optim import Adam, Optimizer, clip_gradients
@@ -49,6 +49,10 @@ class History:
     """Training loss, the mean over the epoch's samples, each before its step."""
     validation_loss: Any = field(default_factory=lambda: np.empty(0))
     """Loss on the validation set after each epoch, in eval mode; empty without one."""
+    accuracy: Any = field(default_factory=lambda: np.empty(0))
+    """`evaluation.accuracy` on the training set after each epoch; empty without accuracy=True."""
+    validation_accuracy: Any = field(default_factory=lambda: np.empty(0))
+    """The same on the validation set."""
     seconds: float = 0.0
     stopped: str = "epochs"
     """Why training ended: 'epochs', 'early stopping', 'callback', 'interrupted' or 'diverged'."""
@@ -85,6 +89,7 @@ def fit(
     clip_norm: float | None = None,
     patience: int | None = None,
     callbacks: Sequence[Callback] = (),
+    accuracy: bool = False,
     record: bool = True,
     compile: bool = False,
     first_epoch: int = 0,
@@ -107,18 +112,21 @@ def fit(
     loss has not improved for that many epochs is done, and gets its best parameters back; training
     ends when all are. A network whose loss is NaN or infinite is entered in `History.diverged`,
     with a warning that names the epoch and the layer; it does not disturb the others, and training
-    ends when all have diverged. With `record` a step runs as Python twice and is replayed from then
-    on, which gives the same bits faster. Arithmetic and comparisons on a tensor's `data` are
-    replayed too; what else would read its numbers, such as `if`, float() or an index that is an
-    array, is refused in one line. Two things slip through and need record=False: a step that
-    depends on what no tensor holds and no setting of a layer or the optimizer, such as a variable
-    that a callback changes; and an `if` on numbers read from `model.parameter_buffer` or a layer's
-    `buffers`, where it goes the same way in the two steps that are compared, of which one is from
-    disturbed numbers. With `compile` a step is one function made by the system's C++ compiler, and
-    on the whole set many steps are one call; its bits are not those of a replay, but the same on
-    every run, and for a network alone and in an ensemble. The same bits are promised for one BLAS,
-    one number of its threads and one kind of processor. `first_epoch` > 0 goes on with a training
-    that has done so many of the `epochs`, in the order of mini-batches that it would have had: see
+    ends when all have diverged. With `accuracy`, `History.accuracy` and, where there is a
+    validation set, `History.validation_accuracy` hold the share of samples classified as y says
+    after each epoch, in eval mode, which costs a forward pass over the set. With `record` a step
+    runs as Python twice and is replayed from then on, which gives the same bits faster. Arithmetic
+    and comparisons on a tensor's `data` are replayed too; what else would read its numbers, such as
+    `if`, float() or an index that is an array, is refused in one line. Two things slip through and
+    need record=False: a step that depends on what no tensor holds and no setting of a layer or the
+    optimizer, such as a variable that a callback changes; and an `if` on numbers read from
+    `model.parameter_buffer` or a layer's `buffers`, where it goes the same way in the two steps
+    that are compared, of which one is from disturbed numbers. With `compile` a step is one function
+    made by the system's C++ compiler, and on the whole set, where nothing is done between epochs,
+    many steps are one call; its bits are not those of a replay, but the same on every run, and for
+    a network alone and in an ensemble. The same bits are promised for one BLAS, one number of its
+    threads and one kind of processor. `first_epoch` > 0 goes on with a training that has done so
+    many of the `epochs`, in the order of mini-batches that it would have had: see
     `checkpoint.load_checkpoint`. Ctrl-C ends the training and keeps what was done: see
     `History.stopped`.
 
@@ -127,8 +135,9 @@ def fit(
     One that ends in Sigmoid, Softplus or ReLU under a loss that takes logits gets a warning.
 
     Raises `InputError`, before anything is changed, for data that is empty, not finite or of a
-    shape that does not fit, and for settings outside their range; in the first step for a loss of
-    another shape than () or (E,), or one that broadcasts samples against samples.
+    shape that does not fit, for settings outside their range, and for `accuracy` where y holds no
+    classes or a loss of one's own leaves a single output without a threshold; in the first step for
+    a loss of another shape than () or (E,), or one that broadcasts samples against samples.
     """
     if not isinstance(model, Model):
         given = type(model).__name__
@@ -152,6 +161,12 @@ def fit(
     batches = Batches(model, *data, batch_size, weights)
     batches.skip(first_epoch)
     held_out = _checked_validation(model, validation, compute_loss)
+    above = threshold(compute_loss, model.backend.to_numpy(data[1]), model.root)
+    measures = []
+    if accuracy:
+        measures.append(_accuracy_measure(model, data[0], y, above))
+        if validation is not None and held_out is not None:
+            measures.append(_accuracy_measure(model, held_out[0], validation[1], above, True))
     check_patience(patience, held_out is not None)
     stopping = watching(optimizer.early_stopping, model, patience, first_epoch)
     optimizer.early_stopping = stopping
@@ -159,14 +174,15 @@ def fit(
     if warning := output_warning(compute_loss, model.root):
         warnings.warn(warning, UserWarning, stacklevel=2)
     model.loss = loss_name(compute_loss)
-    model.threshold = threshold(compute_loss, model.backend.to_numpy(data[1]), model.root)
+    model.threshold = above
 
     history = History()
     losses: list[Any] = []
     validation_losses: list[Any] = []
+    accuracies: list[list[Any]] = []
     start = time.perf_counter()
     step = TrainingStep(batches, compute_loss, optimizer, clip_norm, record, compile)
-    whole_set_only = batch_size is None and held_out is None and not callbacks
+    whole_set_only = batch_size is None and held_out is None and not (callbacks or accuracy)
     model.train()
     # Overflow is no surprise here: every loss is looked at, and reported where it is not finite.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"), enable_grad():
@@ -180,13 +196,15 @@ def fit(
                 history.stopped, first_epoch = "early stopping", epochs
             for epoch in range(first_epoch, epochs):
                 epoch_loss = _train_epoch(model, batches, step, history, epoch)
+                measured = [measure() for measure in measures]
                 if held_out is not None:
                     validation_loss = mean_loss(model, *held_out, compute_loss)
                     if stopping is not None:
                         stopping.update(epoch, validation_loss)
                     validation_losses.append(validation_loss)
-                # Only now: an interruption before leaves both curves without this epoch.
+                # Only now: an interruption before leaves all curves without this epoch.
                 losses.append(epoch_loss)
+                accuracies.append(measured)
                 # A list, not a generator: every callback is called, whatever another one answers.
                 answers = [_answer(callback(epoch, model, losses[-1])) for callback in callbacks]
                 if len(history.diverged) == len(model.seeds):
@@ -206,6 +224,9 @@ def fit(
         optimizer.early_stopping = None
     history.seconds = time.perf_counter() - start
     history.loss, history.validation_loss = np.array(losses), np.array(validation_losses)
+    if accuracy:
+        history.accuracy = np.array([each[0] for each in accuracies])
+        history.validation_accuracy = np.array([each[1] for each in accuracies if each[1:]])
     return history
 
 
@@ -230,6 +251,16 @@ def _checked_validation(
         return checked_data(model, *validation, loss)
     except InputError as error:
         raise InputError(f"validation: {error}") from None
+
+
+def _accuracy_measure(
+    model: Model, inputs: Tensor, y: Any, above: float | None, validation: bool = False
+) -> Callable[[], Any]:
+    try:
+        return accuracy_measure(model, inputs, y, above)
+    except InputError as error:
+        where = "accuracy=True, validation" if validation else "accuracy=True"
+        raise InputError(f"{where}: {error}") from None
 
 
 class TrainingStep:
