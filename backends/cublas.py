@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -185,7 +186,11 @@ def load_library() -> ctypes.CDLL:
 
 
 class Cublas:
-    """A cuBLAS handle on the current device. All its work is put on CuPy's current stream."""
+    """A cuBLAS handle on the current device. All its work is put on CuPy's current stream.
+
+    The handle has one stream at a time, so a thread that asks for a product waits while another
+    sets the stream and asks: else a product could get onto the stream that the other captures.
+    """
 
     def __init__(self, xp: Any) -> None:
         self._xp = xp
@@ -195,6 +200,7 @@ class Cublas:
         # cuBLAS would otherwise allocate when it first runs on a stream, which a capture forbids.
         self._workspace = xp.empty(WORKSPACE_BYTES, np.uint8)
         self._stream: Any = None
+        self._one_at_a_time = threading.Lock()
 
     def _call(self, function: str, *arguments: Any) -> None:
         status = getattr(self._library, function)(*arguments)
@@ -214,7 +220,6 @@ class Cublas:
 
     def multiply(self, gemm: Gemm, a: Array, b: Array, out: Array, operands: Operands) -> None:
         """out = a b, of arrays whose layouts are those that `gemm` was made for."""
-        self._follow_current_stream()
         number = ctypes.c_double if operands.computed == _COMPUTE_64 else ctypes.c_float
         one, zero = number(1), number(0)
         shape = gemm.transpose_b, gemm.transpose_a, gemm.m, gemm.n, gemm.k
@@ -223,15 +228,17 @@ class Cublas:
         target = out.data.ptr, operands.result, gemm.leading_out
         scales = ctypes.byref(one), ctypes.byref(zero)
         how = operands.computed, _DEFAULT_ALGORITHM
+        arguments: tuple[Any, ...]
         if gemm.batch == 1:
             # It may share a long sum among the whole GPU, which the other does not.
-            self._call(
-                "cublasGemmEx",
-                *(self._handle, *shape, scales[0], *first, *second, scales[1], *target, *how),
+            function = "cublasGemmEx"
+            arguments = (*shape, scales[0], *first, *second, scales[1], *target, *how)
+        else:
+            function = "cublasGemmStridedBatchedEx"
+            arguments = (
+                *(*shape, scales[0], *first, gemm.step_b, *second, gemm.step_a, scales[1]),
+                *(*target, gemm.step_out, gemm.batch, *how),
             )
-            return
-        self._call(
-            "cublasGemmStridedBatchedEx",
-            *(self._handle, *shape, scales[0], *first, gemm.step_b, *second, gemm.step_a),
-            *(scales[1], *target, gemm.step_out, gemm.batch, *how),
-        )
+        with self._one_at_a_time:
+            self._follow_current_stream()
+            self._call(function, self._handle, *arguments)

@@ -12,7 +12,7 @@ import pytest
 
 from scratchnet.backends.cuda_kernels import COMPILER_OPTIONS, parameter_types, sources, typed
 
-ARCHITECTURES = ("sm_80", "sm_90")  # A100, and H100 and H200
+ARCHITECTURES = ("sm_80", "sm_90", "sm_100")  # A100, H100 and H200, B200
 NVRTC = "nvidia-cuda-nvrtc"
 
 

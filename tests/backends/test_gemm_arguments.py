@@ -1,6 +1,7 @@
 """What cuBLAS is asked for, carried out by its definition: columns first, with given gaps."""
 
 import ctypes
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -182,7 +183,7 @@ def test_the_call_of_cublas(batch: Any, dtype: str) -> None:
     cublas = Cublas.__new__(Cublas)
     cublas._call = lambda *arguments: calls.append(arguments)  # type: ignore[method-assign]
     cublas._follow_current_stream = lambda: None  # type: ignore[method-assign]
-    cublas._handle = ctypes.c_void_p(1)
+    cublas._handle, cublas._one_at_a_time = ctypes.c_void_p(1), threading.Lock()
     operands = OPERANDS["float64" if dtype == "float64" else "tf32"]
     placed = [SimpleNamespace(data=SimpleNamespace(ptr=100 * i)) for i in (1, 2, 3)]
     cublas.multiply(gemm_arguments(*map(layout_of, (a, b, out))), *placed, operands)
@@ -201,3 +202,39 @@ def test_the_call_of_cublas(batch: Any, dtype: str) -> None:
         *((3,) if batch else ()),
         *(kind_of[1], -1),
     ]
+
+
+def test_no_thread_sets_the_stream_while_another_asks_for_its_product() -> None:
+    """The second thread is given every chance to; each product gets onto its own stream."""
+    cublas = Cublas.__new__(Cublas)
+    here, asked = threading.local(), threading.Event()
+    on_handle: list[str] = []
+    products: list[tuple[str, str]] = []
+
+    def call(name: str, _: Any, *arguments: Any) -> None:
+        if name == "cublasSetStream_v2":
+            on_handle.append(arguments[0])
+            asked.set()
+        elif name == "cublasGemmEx":
+            if here.name == "first":
+                asked.clear()
+                second.start()
+                asked.wait(0.1)
+            products.append((here.name, on_handle[-1]))
+
+    def multiply(name: str) -> None:
+        here.name = name
+        x = SimpleNamespace(data=SimpleNamespace(ptr=0))
+        layout = layout_of(np.ones((2, 2)))
+        cublas.multiply(gemm_arguments(layout, layout, layout), x, x, x, OPERANDS["float64"])
+
+    cublas._call = call  # type: ignore[method-assign]
+    cublas._handle, cublas._one_at_a_time = ctypes.c_void_p(1), threading.Lock()
+    cublas._stream, cublas._workspace = None, SimpleNamespace(data=SimpleNamespace(ptr=0), nbytes=1)
+    cublas._xp = SimpleNamespace(
+        cuda=SimpleNamespace(get_current_stream=lambda: SimpleNamespace(ptr=here.name))
+    )
+    second = threading.Thread(target=multiply, args=["second"])
+    multiply("first")
+    second.join()
+    assert products == [("first", "first"), ("second", "second")]
