@@ -31,7 +31,7 @@ from scratchnet.backends.interface import Array, Axis, Call, Kernel, Out, Timer
 from scratchnet.backends.rounding import check_operands, check_precise_dtype
 
 
-def refuse_outside(shape: tuple[int, ...], index: Any, device_array: type) -> None:
+def refuse_outside(shape: tuple[int, ...], index: Any, device_array: Any) -> None:
     """Raise what NumPy raises for a place outside of that shape: CuPy would count on instead.
 
     NumPy indexes an array whose entries take no memory. An array on the device stands there as

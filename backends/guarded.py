@@ -52,7 +52,10 @@ class Guarded:
 
     __slots__ = ("backend", "bare")
 
-    def __init__(self, bare: Array, backend: Backend) -> None:
+    bare: Array
+    backend: Backend
+
+    def __init__(self, bare: Array, backend: Any) -> None:
         self.bare, self.backend = bare, backend
 
     @property  # type: ignore[misc]

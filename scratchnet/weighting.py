@@ -55,7 +55,8 @@ def _of_samples(model: Model, samples: int, sample_weight: Any) -> Any:
     """As float64 of shape (N,), or (E, N)."""
     given = finite_numbers("sample_weight", sample_weight, "float64", model.backend)
     weights = given.astype(np.float64)
-    for shape in ((samples,), (model.ensemble, samples)):
+    shapes: list[tuple[Any, ...]] = [(samples,), (model.ensemble, samples)]
+    for shape in shapes:
         if weights.shape in (shape, (*shape, 1)):
             weights = weights.reshape(shape)
             break

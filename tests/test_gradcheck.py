@@ -392,3 +392,18 @@ def test_differences_are_taken_in_float64_alone() -> None:
     for function in (lambda a, b: a + b, lambda a, b: b.sum()):
         with refused("tensor 1 is float32"):
             numerical_gradients(function, Tensor(spread(0, (2, 2))), narrow)
+
+
+@both_checks
+@pytest.mark.parametrize("seed", range(10))
+def test_a_slope_of_0_that_is_left_of_cancellation_is_accepted(check: Check, seed: int) -> None:
+    """Its roundings are those of numbers on the way, larger than the function's value."""
+    x = Tensor(spread(seed, (3, 1)))
+
+    def centred(x: Tensor) -> Tensor:
+        y = -(x + np.zeros((3, 3)))
+        return ops.tanh(y - y.mean(axis=-1, keepdims=True)) + (x - x.mean(axis=-1, keepdims=True))
+
+    check(centred, x)
+    with pytest.raises(GradientError):
+        check(lambda x: centred(x) + (x - x.detach()) * 1e-3 + (x.detach() - x) * 1.01e-3, x)
