@@ -92,7 +92,7 @@ def _last(layer: Layer) -> Layer:
 def classes(outputs: NDArray[Any], above: float | None) -> NDArray[Any]:
     """The class of each sample, (N,) or (E, N), from outputs (N, k) or (E, N, k)."""
     if outputs.shape[-1] > 1:
-        return outputs.argmax(axis=-1)
+        return np.asarray(outputs.argmax(axis=-1))
     if above is None:
         raise InputError(
             "the model was trained on targets other than labels, so no output tells the classes "
