@@ -4,6 +4,9 @@ Their state exists from construction and has the parameters' shape, so that each
 ensemble has its own. What changes from step to step, such as the learning rate, lives in arrays,
 which a recorded step reads anew. Every setting is one number, or one for each network of an
 ensemble, and may be set between steps: `optimizer.momentum = 0.5`.
+
+Each rule stands here twice. First come the formulas, on arrays of any shape. The classes do the
+same in few calls of the backend, on the model's buffers; a test compares the two.
 """
 
 from __future__ import annotations
@@ -31,6 +34,40 @@ from scratchnet.tensor import note_write
 
 Schedule = Callable[[int], Value]
 """The learning rate of a step, which counts from 0: one number, or one for each network."""
+
+
+# The formulas: parameters p after a step along the gradient g, and the optimizer's state after it.
+
+
+def sgd_rule(
+    p: Array, g: Array, v: Array, rate: float, momentum: float, nesterov: bool, decay: float
+) -> tuple[Array, Array]:
+    """p and the velocity v (Sutskever et al. 2013)."""
+    g = g + decay * p
+    v = momentum * v + g
+    return p - rate * (g + momentum * v if nesterov else v), v
+
+
+def adam_rule(
+    p: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    t: int,
+    rate: float,
+    b1: float,
+    b2: float,
+    epsilon: float,
+) -> tuple[Array, Array, Array]:
+    """p and the running means m of g and v of g^2, in step t = 1, 2, ... (Kingma and Ba 2015).
+
+    Weight decay l is Adam's with g + l p in the place of g, and AdamW's with (1 - rate l) p in the
+    place of p (Loshchilov and Hutter 2019).
+    """
+    m = b1 * m + (1 - b1) * g
+    v = b2 * v + (1 - b2) * g**2
+    corrected_m, corrected_v = m / (1 - b1**t), v / (1 - b2**t)
+    return p - rate * corrected_m / (np.sqrt(corrected_v) + epsilon), m, v
 
 
 class LearningRate(Hyperparameter):

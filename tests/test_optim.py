@@ -1,4 +1,4 @@
-"""Optimizers: steps worked out by hand, twenty steps of plain NumPy, clipping per network."""
+"""Optimizers: steps worked out by hand, twenty steps of the formulas, clipping per network."""
 
 import math
 from collections.abc import Callable, Generator
@@ -24,7 +24,7 @@ from scratchnet import (
     losses,
     mlp,
 )
-from scratchnet.optim import Optimizer
+from scratchnet.optim import Optimizer, adam_rule, sgd_rule
 from scratchnet.program import recorded
 from scratchnet.schedules import cosine, linear_warmup, step_decay
 
@@ -118,7 +118,7 @@ def test_adams_first_step_is_the_learning_rate_whatever_the_size_of_the_gradient
         assert path(Adam(two_numbers(), 0.25), [gradient]) == pytest.approx([0.75], rel=1e-4)
 
 
-# Twenty steps of the textbooks' algorithms, each parameter for itself.
+# Twenty steps of the formulas, each parameter for itself.
 
 Loop = Generator[Any, Any, None]
 
@@ -127,9 +127,7 @@ def sgd_loop(rate: float, momentum: float, nesterov: bool, decay: float) -> Loop
     p, velocity = yield
     for _ in range(20):
         gradient = yield p
-        gradient = gradient + decay * p
-        velocity = momentum * velocity + gradient
-        p = p - rate * (gradient + momentum * velocity if nesterov else velocity)
+        p, velocity = sgd_rule(p, gradient, velocity, rate, momentum, nesterov, decay)
     yield p
 
 
@@ -138,11 +136,8 @@ def adam_loop(rate: float, b1: float, b2: float, l2: float, decoupled: float) ->
     v = m
     for t in range(1, 21):
         gradient = yield p
-        gradient = gradient + l2 * p
-        m = b1 * m + (1 - b1) * gradient
-        v = b2 * v + (1 - b2) * gradient**2
-        corrected = (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + 1e-8)
-        p = p - rate * decoupled * p - rate * corrected
+        gradient, p = gradient + l2 * p, p - rate * decoupled * p
+        p, m, v = adam_rule(p, gradient, m, v, t, rate, b1, b2, 1e-8)
     yield p
 
 
