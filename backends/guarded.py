@@ -192,6 +192,9 @@ class Guarded:
 
 def _operator(name: str, is_swapped: bool = False) -> Callable[..., Array]:
     def method(self: Guarded, *others: Any) -> Array:
+        # As NumPy's operators do: a Tensor on the right computes it, as a step of its graph.
+        if any(getattr(type(each), "__array_ufunc__", ...) is None for each in others):
+            return NotImplemented
         return self._computed(name, *((*others, self) if is_swapped else (self, *others)))
 
     return method
