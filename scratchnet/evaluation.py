@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scratchnet.backends import Array, InputError
+from scratchnet.backends import Array
 from scratchnet.batches import checked_data, checked_pair
 from scratchnet.classes import classes, labels, threshold
 from scratchnet.data_checks import finite_numbers
@@ -60,17 +60,12 @@ def accuracy_measure(
     """A function that gives the accuracy at the time of its call, on data that is checked here.
 
     `inputs` are those of `checked_data`, `above` is the threshold of a single output. Raises
-    `InputError` where y holds no classes, or a single output has no threshold.
+    `InputError` where y holds no classes.
     """
     with evaluating(model):
         outputs = model(inputs[..., :1, :]).shape
     shape = (*outputs[:-2], inputs.shape[-2], outputs[-1])
     known = labels(finite_numbers("y", y, model.dtype, model.backend), shape)
-    if above is None and shape[-1] == 1:
-        raise InputError(
-            "the loss does not say above which output class 1 begins: must be one of the losses "
-            "with a name, or the model must have one output for each class"
-        )
 
     def measure() -> Any:
         with evaluating(model):
