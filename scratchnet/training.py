@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from scratchnet.backends import Array, InputError
-from scratchnet.backends.errors import whole_number
+from scratchnet.backends.errors import positive_whole, whole_number
 from scratchnet.batches import Batches, checked_data
 from scratchnet.classes import loss_name, output_warning, threshold
 from scratchnet.compiled_step import CompiledTraining, require_compiler
@@ -85,6 +86,7 @@ def fit(
     optimizer: Optimizer | None = None,
     epochs: int = 100,
     batch_size: int | None = None,
+    accumulate: int = 1,
     validation: tuple[Any, Any] | None = None,
     clip_norm: float | None = None,
     patience: int | None = None,
@@ -107,7 +109,10 @@ def fit(
     `weights`, a column. The loss on the validation set is not weighted.
 
     Full batch, or mini-batches of `batch_size` in an order that each network of an ensemble draws
-    from its own seed; the last batch may be smaller. Without an `optimizer`, Adam at 1e-3.
+    from its own seed; the last batch may be smaller. With `accumulate` the optimizer makes one step
+    for so many mini-batches, or for what is left of the epoch, along the mean of their gradients by
+    samples, or by weights: that of one batch that holds them all, up to rounding, but for batch
+    normalisation, which sees a mini-batch at a time. Without an `optimizer`, Adam at 1e-3.
     `clip_norm` bounds each network's gradient norm. With `patience`, a network whose validation
     loss has not improved for that many epochs is done, and gets its best parameters back; training
     ends when all are. A network whose loss is NaN or infinite is entered in `History.diverged`,
@@ -136,8 +141,8 @@ def fit(
 
     Raises `InputError`, before anything is changed, for data that is empty, not finite or of a
     shape that does not fit, for settings outside their range, and for `accuracy` where y holds no
-    classes or a loss of one's own leaves a single output without a threshold; in the first step for
-    a loss of another shape than () or (E,), or one that broadcasts samples against samples.
+    classes; in the first step for a loss of another shape than () or (E,), or one that broadcasts
+    samples against samples.
     """
     if not isinstance(model, Model):
         given = type(model).__name__
@@ -154,6 +159,11 @@ def fit(
         raise InputError("callbacks is a single function: accepted is a list of functions")
     if clip_norm is not None and not clip_norm > 0:
         raise InputError(f"clip_norm is {clip_norm}: accepted are numbers above 0")
+    positive_whole("accumulate", accumulate)
+    if accumulate > 1 and batch_size is None:
+        raise InputError(f"accumulate is {accumulate} without a batch_size: must be 1")
+    if accumulate > 1 and compile:
+        raise InputError(f"accumulate is {accumulate} with compile=True: must be 1")
     if compile:
         require_compiler(optimizer, record)
     data = checked_data(model, X, y, compute_loss)
@@ -181,7 +191,7 @@ def fit(
     validation_losses: list[Any] = []
     accuracies: list[list[Any]] = []
     start = time.perf_counter()
-    step = TrainingStep(batches, compute_loss, optimizer, clip_norm, record, compile)
+    step = TrainingStep(batches, compute_loss, optimizer, clip_norm, record, compile, accumulate)
     whole_set_only = batch_size is None and held_out is None and not (callbacks or accuracy)
     model.train()
     # Overflow is no surprise here: every loss is looked at, and reported where it is not finite.
@@ -264,7 +274,10 @@ def _accuracy_measure(
 
 
 class TrainingStep:
-    """One step on a batch, given by its rows; returns the batch's loss, of shape () or (E,)."""
+    """One step on a batch, given by its rows; returns the batch's loss, of shape () or (E,).
+
+    With `accumulate` above 1, each batch is a part of a group, and the step is made on its last.
+    """
 
     def __init__(
         self,
@@ -274,31 +287,87 @@ class TrainingStep:
         clip_norm: float | None,
         record: bool,
         compile: bool = False,
+        accumulate: int = 1,
     ) -> None:
         model = optimizer.model
-        before = model.backend.copy(model.parameter_buffer)
+        k, gradients = model.backend, model.gradient_buffer
+        before = k.copy(model.parameter_buffer)
 
-        def device_part(*rows: Array) -> Tensor:
-            model.backend.copy(model.parameter_buffer, out=before)
+        def differentiate(*rows: Array) -> Tensor:
+            k.copy(model.parameter_buffer, out=before)
             inputs, targets = batches.select(*rows)
             weights = batches.select_weights(*rows)
             loss = loss_of(compute_loss, model(inputs), targets, weights)
             loss.backward()
+            return loss
+
+        def change() -> None:
             if clip_norm is not None:
                 clip_gradients(model, clip_norm)
             optimizer.update()
+
+        def whole(*rows: Array) -> Tensor:
+            loss = differentiate(*rows)
+            change()
             return loss
 
+        def gather(part: Array, *rows: Array) -> Tensor:
+            # What this batch does not reach adds nothing, instead of an earlier gradient.
+            k.copy(zeros, out=gradients)
+            loss = differentiate(*rows)
+            k.add(total, k.multiply(gradients, part), out=total)
+            return loss
+
+        def finish(part: Array, *rows: Array) -> Tensor:
+            loss = gather(part, *rows)
+            k.copy(total, out=gradients)
+            k.copy(zeros, out=total)
+            change()
+            return loss
+
+        # What was reached before, as in a group that was interrupted, is no part of a step.
+        model.take_reached()
         self._prepare = optimizer.prepare
-        self.compiled = CompiledTraining(device_part, optimizer) if compile else None
-        plain = recorded(device_part, model, optimizer) if record else device_part
-        self._run = self.compiled or plain
+        self.compiled = CompiledTraining(whole, optimizer) if compile else None
+        steps = [whole] if accumulate == 1 else [gather, finish]
+        if record:
+            steps = [recorded(each, model, optimizer) for each in steps]
+        self._run = self.compiled or steps[-1]
+        self.accumulate = accumulate
+        if accumulate > 1:
+            self._gather = steps[0]
+            zeros, total = (k.zeros(gradients.shape, gradients.dtype) for _ in range(2))
         self.parameters_before = before
         """The parameters that gave the loss: the step has changed them when it is looked at."""
 
     def __call__(self, *rows: Array) -> Tensor:
         self._prepare()
         return self._run(*rows)
+
+    def epoch(self, batches: Batches) -> Iterator[tuple[tuple[Array, ...], Any, Tensor]]:
+        """Do the steps of an epoch; for each batch its rows, its share and its loss."""
+        if self.accumulate == 1:
+            for rows, share in batches:
+                yield rows, share, self(*rows)
+            return
+        left = iter(batches)
+        while group := list(islice(left, self.accumulate)):
+            # A replay takes no note of what is reached: what the recording of a part has left would
+            # be taken for reached in a later group, when it may be frozen.
+            batches.model.take_reached()
+            parts = _parts([share for _, share in group], batches.model)
+            for number, ((rows, share), part) in enumerate(zip(group, parts, strict=True), 1):
+                step = self if number == len(group) else self._gather
+                yield rows, share, step(part, *rows)
+
+
+def _parts(shares: Sequence[Any], model: Model) -> list[Array]:
+    """What part of their sum each share is, as arrays (1,), or (E, 1); 0 where the sum is 0."""
+    lead = (1,) if model.ensemble is None else (model.ensemble, 1)
+    of_each = [np.broadcast_to(np.expand_dims(share, -1), lead) for share in shares]
+    whole = np.sum(of_each, axis=0)
+    parts = [each / np.where(whole > 0, whole, 1) for each in of_each]
+    return [model.backend.asarray(part.astype(model.dtype)) for part in parts]
 
 
 def _train_at_once(
@@ -341,8 +410,8 @@ def _train_epoch(
     Where all networks have diverged, they get the parameters back that gave the loss.
     """
     epoch_loss = np.zeros(() if model.ensemble is None else (model.ensemble,))
-    for rows, share in batches:
-        value = step(*rows).numpy()
+    for rows, share, loss in step.epoch(batches):
+        value = loss.numpy()
         epoch_loss += share * value
         if not math.isfinite(value.sum()):
             after = model.backend.copy(model.parameter_buffer)
