@@ -35,7 +35,7 @@ def test_arrays_survive_the_way_to_the_device_and_back(
     assert type(backend.to_numpy(array)) is np.ndarray
     assert np.array_equal(backend.to_numpy(array), values.T)
     copy = backend.copy(array)
-    assert not backend.xp.shares_memory(copy, array) and backend.asarray(array) is array
+    assert not backend.shares_memory(copy, array) and backend.asarray(array) is array
     backend.synchronize()
 
 
