@@ -366,3 +366,10 @@ def test_bad_input_is_one_line(attempt: Callable[[], object], message: str) -> N
 
 def test_bits_are_read_from_the_left() -> None:
     assert parse_bits("100", 3) == parse_bits([1, False, 0], 3) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("construction", PARITY)
+def test_parity_with_nothing_but_its_inputs_given(construction: str) -> None:
+    circuit = PARITY[construction].build(4)
+    assert circuit.model.dtype == "float32"
+    assert verify(circuit).errors == 0
