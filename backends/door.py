@@ -42,7 +42,7 @@ _COUNTING = threading.RLock()
 class Door:
     """What makes numbers, and what can be noted and repeated of it."""
 
-    _around_run = 0
+    watchers = 0
     """How many blocks of `around_run` are open, in all threads."""
 
     def run(self, kernel: Kernel, *inputs: Any, out: Out = ...) -> Array:
@@ -78,15 +78,15 @@ class Door:
         """
         with _AROUND.opened((self, around)):
             with _COUNTING:
-                if not self._around_run:
+                if not self.watchers:
                     self._plain_run, self.run = self.run, self._run_here  # type: ignore[method-assign]
-                self._around_run += 1
+                self.watchers += 1
             try:
                 yield
             finally:
                 with _COUNTING:
-                    self._around_run -= 1
-                    if not self._around_run:
+                    self.watchers -= 1
+                    if not self.watchers:
                         self.run = self._plain_run  # type: ignore[method-assign]
 
     @property
@@ -131,7 +131,7 @@ class Door:
                 raise
 
     def is_guarding(self) -> bool:
-        return bool(self._around_run) and self in _GUARDING.values()
+        return bool(self.watchers) and self in _GUARDING.values()
 
     def guarded(self, array: Array) -> Array:
         """`array` as a step sees it: itself, but a `Guarded` while the step is recorded."""

@@ -90,9 +90,11 @@ def _where_positive(dy: Array, y: Array, out: Out) -> Array:
     infinite, and np.where takes up to ten times as long.
     """
     bits, zero = _BITS_AND_ZERO[y.dtype]
-    out = np.empty(np.broadcast_shapes(dy.shape, y.shape), y.dtype) if out is ... else out
+    if out is ...:
+        same = dy.shape == y.shape
+        out = np.empty(y.shape if same else np.broadcast_shapes(dy.shape, y.shape), y.dtype)
     chosen = out.view(bits)
-    np.copyto(chosen, np.greater(y, zero))
+    np.greater(y, zero, out=chosen)
     np.multiply(chosen, dy.view(bits), chosen)
     return out
 

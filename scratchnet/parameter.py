@@ -30,7 +30,8 @@ class Parameter(Tensor):
 
     @property
     def data(self) -> Array:
-        return self.backend.guarded(self._data)
+        # Asked for often, and guarded seldom.
+        return self.backend.guarded(self._data) if self.backend.watchers else self._data
 
     @data.setter
     def data(self, values: Any) -> None:
@@ -42,7 +43,7 @@ class Parameter(Tensor):
 
     @property
     def grad(self) -> Array:
-        return self.backend.guarded(self._grad)
+        return self.backend.guarded(self._grad) if self.backend.watchers else self._grad
 
     @grad.setter
     def grad(self, values: Any) -> None:

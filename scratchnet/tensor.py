@@ -127,9 +127,9 @@ class Tensor:
             node, dy = ready.pop()
             if node.keeps_grad or not node.inputs:
                 # A copy: after a + b both inputs were sent this same array.
-                if node.grad is None:
-                    node.grad = backend.empty(dy.shape, dy.dtype)
-                backend.copy(dy, out=node.grad)
+                if (grad := node.grad) is None:
+                    grad = node.grad = backend.empty(dy.shape, dy.dtype)
+                backend.copy(dy, out=grad)
                 node.reached = True
             for parent, pullback in node.inputs:
                 if parent.stamp > node.stamp:
