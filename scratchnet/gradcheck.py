@@ -37,8 +37,8 @@ TOLERANCE = 1e-5
 
 # Of x - mean(x) with one entry the function and its slope are 0, but for the roundings of larger
 # numbers on the way. Values up to the first may be such roundings; what they are divided by a step
-# is up to the second, and what a gradient has of them up to the third.
-HIDDEN_VALUE, HIDDEN_SLOPE, HIDDEN_GRADIENT = 1e-13, 1e-7, 1e-13
+# is up to the second, and what a gradient has of them up to the third, beside a largest slope of 1.
+HIDDEN_VALUE, HIDDEN_SLOPE, HIDDEN_GRADIENT = 1e-13, 1e-7, 1e-11
 
 Function = Callable[..., Tensor]
 Outputs = Callable[[float], Any]
@@ -83,11 +83,11 @@ def check_gradients(
     weighted = _weighted(function, tensors, seed)
     gradients = _gradients(weighted, tensors)
     measured = _measure(weighted, tensors, step)
+    largest = max((np.abs(values).max(initial=0.0) for values, _ in measured), default=0.0)
     for number, (gradient, (numerical, error)) in enumerate(zip(gradients, measured, strict=True)):
         if gradient.size == 0:
             continue
-        allowed = error + tolerance * np.abs(numerical)
-        allowed += HIDDEN_GRADIENT * (np.abs(numerical) <= error)
+        allowed = error + tolerance * np.abs(numerical) + _hidden(numerical, error, largest)
         excess = np.nan_to_num(np.abs(gradient - numerical) - allowed, nan=np.inf)
         worst = np.unravel_index(np.argmax(excess), excess.shape)
         if excess[worst] > 0:
@@ -138,12 +138,18 @@ def check_directional_gradient(
         restore()
     _require_decided([measured], ["the random direction"], 0.0, middle)
     allowed = measured.error + tolerance * abs(measured.value)
-    allowed += HIDDEN_GRADIENT * (abs(measured.value) <= measured.error)
+    allowed += _hidden(measured.value, measured.error, measured.one_sided)
     if not abs(slope - measured.value) <= allowed:
         raise GradientError(
             f"slope along the random direction is {slope:.9g}, the difference quotient "
             f"{measured.value:.9g}"
         )
+
+
+def _hidden(slope: Any, error: Any, largest: float) -> Any:
+    """How large a gradient may be where its slope is 0 but for roundings."""
+    is_nothing = np.abs(slope) <= np.maximum(error, 0.1 * HIDDEN_GRADIENT * largest)
+    return HIDDEN_GRADIENT * max(1.0, largest) * is_nothing
 
 
 # Measuring a slope.
