@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -116,30 +117,37 @@ class CompiledTraining:
         from scratchnet.backends.compile import CompiledStep, NoCompiler, NotCompiled
 
         model = self._model
-        before = {id(each): each.copy() for each in self._written()}
-        recording = self._recorded.record(arguments)
-        own, calls, outcome = recording.arguments, recording.raw, recording.outcome
+        with self._restoring():
+            recording = self._recorded.record(arguments)
+            own, calls, outcome = recording.arguments, recording.raw, recording.outcome
+            want = np.array(outcome), model.gradient_buffer.copy()
+            recording.check()
         made = {id(owner(call.out)) for call in calls if call.is_new}
         state = {id(owner(call.out)): owner(call.out) for call in calls}
         kept = [array for name, array in state.items() if name not in made]
-        want = np.array(outcome), model.gradient_buffer.copy()
-        recording.check()
-        for array in self._written():
-            array[...] = before[id(array)]
         try:
             compiled = CompiledStep(calls, outcome, model.ensemble or 1)
         except (NotCompiled, NoCompiler) as refusal:
             warnings.warn(f"the step is replayed: {refusal}", RuntimeWarning, stacklevel=5)
             return None
-        got = compiled.run(1)[0], model.gradient_buffer.copy()
-        for array in self._written():
-            array[...] = before[id(array)]
+        with self._restoring():
+            got = compiled.run(1)[0], model.gradient_buffer.copy()
         for name, mine, other in zip(("loss", "gradients"), got, want, strict=True):
             largest = np.abs(other).max(initial=0)
             bound = BOUND[model.dtype] * max(largest, 1e-6)
             if np.isfinite(largest) and not np.abs(mine - other).max(initial=0) <= bound:
                 raise InputError(f"the compiled step has another {name} than the step as Python")
         return compiled, own, kept
+
+    @contextmanager
+    def _restoring(self) -> Iterator[None]:
+        """Afterwards, also after Ctrl-C, what a step changes is as it was before."""
+        before = [(array, array.copy()) for array in self._written()]
+        try:
+            yield
+        finally:
+            for array, numbers in before:
+                array[...] = numbers
 
     def _written(self) -> list[Array]:
         """The arrays that a step leaves changed: parameters, gradients, state and buffers."""

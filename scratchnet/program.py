@@ -195,6 +195,18 @@ class Recording:
         state = {id(call.out): call.out for call in self.raw if not call.is_new}
         state |= {id(each): each for each in self._disturbed()}
         before = {name: k.xp.array(array) for name, array in state.items()}
+        try:
+            difference = self._difference(state)
+        finally:
+            # Also after Ctrl-C, or where the step refuses the disturbed numbers.
+            _restore(k, state, before)
+        if difference:
+            raise InputError(difference)
+        self._is_checked, self.raw = True, []
+
+    def _difference(self, state: dict[int, Array]) -> str:
+        """What a replay and Python do differently from a disturbed state, or nothing."""
+        k = self._backend
         for array in self._disturbed():
             disturb(array, k)
         start = {name: k.xp.array(array) for name, array in state.items()}
@@ -209,13 +221,10 @@ class Recording:
         # What both have written is state; what one alone has is a buffer made on the way.
         shared = {id(call.out) for call in again} & state.keys()
         same = replayed_outcome == _bits(k, outcome)
-        if not same or any(replayed[name] != _bits(k, state[name]) for name in shared):
-            _restore(k, state, start)
-            message = first_difference(self.raw, again, k)
-            _restore(k, state, before)
-            raise InputError(message)
-        _restore(k, state, before)
-        self._is_checked, self.raw = True, []
+        if same and all(replayed[name] == _bits(k, state[name]) for name in shared):
+            return ""
+        _restore(k, state, start)
+        return first_difference(self.raw, again, k)
 
     def _disturbed(self) -> list[Array]:
         """The numbers and rows that a step may read, but for the counters of dropout."""

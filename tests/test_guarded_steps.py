@@ -16,6 +16,7 @@ import pytest
 
 from scratchnet import SGD, Model, Tensor, fit, mlp, no_grad, ops
 from scratchnet.backends import InputError
+from scratchnet.backends.compile import compiler_available
 from scratchnet.layers import Layer, Linear
 from scratchnet.program import recorded
 
@@ -254,6 +255,39 @@ def test_the_check_runs_from_a_disturbed_state_and_leaves_no_trace() -> None:
         replayed(X)
     assert before[0].tobytes() == model.parameter_buffer.tobytes()
     assert before[1].tobytes() == model.gradient_buffer.tobytes()
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_ctrl_c_while_a_step_is_checked_leaves_the_numbers_of_the_steps_that_were_done(
+    compile: bool,
+) -> None:
+    """The check runs from disturbed numbers: none of them may stay."""
+    if compile and compiler_available():
+        compile = False
+    X, y = np.random.default_rng(0).uniform(-1, 1, (2, 8, 1)).astype("float32")
+
+    def run(interrupted_pass: int) -> tuple[Model, SGD]:
+        passes = []
+
+        def loss(outputs: Tensor, targets: Any) -> Tensor:
+            passes.append(1)
+            if len(passes) == interrupted_pass:
+                raise KeyboardInterrupt
+            return ((outputs - targets) ** 2).mean()
+
+        model = mlp([1, 4, 1], seed=1)
+        optimizer = SGD(model, 0.1, momentum=0.9)
+        fit(model, X, y, loss=loss, optimizer=optimizer, epochs=5, compile=compile)
+        return model, optimizer
+
+    done = 0 if compile else 1
+    model, optimizer = run(2)
+    expected = mlp([1, 4, 1], seed=1)
+    other = SGD(expected, 0.1, momentum=0.9)
+    if done:
+        fit(expected, X, y, loss="mean_squared_error", optimizer=other, epochs=done, record=False)
+    assert np.allclose(model.parameter_buffer, expected.parameter_buffer, rtol=1e-6, atol=0)
+    assert np.allclose(optimizer.velocity, other.velocity, rtol=1e-5, atol=0)
 
 
 def test_what_is_kept_from_a_recorded_step_stays_shut() -> None:
