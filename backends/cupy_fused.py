@@ -61,6 +61,7 @@ class FusedSteps(Backend):
         return self._delivered(target, out)
 
     def binary_cross_entropy(self, logits: Array, targets: Array) -> tuple[Array, Array]:
+        """As the interface's, loss and derivative by one kernel."""
         shared = targets.shape == logits.shape[logits.ndim - targets.ndim :]
         if not shared or not self._has_kernel(logits, targets):
             return super().binary_cross_entropy(logits, targets)
@@ -88,6 +89,7 @@ class FusedSteps(Backend):
         nesterov: bool,
         weight_decay: Array | None,
     ) -> None:
+        """As the interface's, by one kernel; its numbers are read on the device."""
         numbers = (learning_rate, momentum, weight_decay)
         if not parameters.flags.c_contiguous:
             args = (parameters, gradients, velocity, scratch, learning_rate, momentum, nesterov)
@@ -119,6 +121,7 @@ class FusedSteps(Backend):
         weight_decay: Array | None,
         decoupled: bool,
     ) -> None:
+        """As the interface's, by one kernel; its numbers are read on the device."""
         numbers = (learning_rate, *bias_corrections, *betas[0], *betas[1], epsilon, weight_decay)
         if not parameters.flags.c_contiguous or bias_corrections[0].shape[-1:] not in ((), (1,)):
             moments = (first_moment, second_moment)
