@@ -17,10 +17,10 @@ What changes from step to step must be an argument, or live in an array that the
 before the call, as `Optimizer.prepare` does and every `Hyperparameter`. Any other attribute of a
 layer or of the optimizer belongs to the structure of the step: once it changes, the step is
 recorded anew. While a step is recorded its arrays are `Guarded`, so that what is computed from them
-goes through the backend or is refused. As a step can still reach arrays in other ways, the second call
-first runs it twice from one disturbed state, once replayed and once as Python, and compares every
-bit; on a GPU, to compare like with like, what is replayed there is the list before copies were
-elided.
+goes through the backend or is refused. As a step can still reach arrays in other ways, the second
+call first runs it twice from one disturbed state, once replayed and once as Python, and compares
+every bit; on a GPU, to compare like with like, what is replayed there is the list before copies
+were elided.
 """
 
 from __future__ import annotations
