@@ -61,6 +61,8 @@ class Experiment:
     """About how long it takes on one core."""
     next: Sequence[str] = ()
     """Commands to try next."""
+    definitions: Sequence[str] = ()
+    """Words that the question needs, such as `A linear region is ...`; said before all else."""
     work: Callable[[Any], float] = lambda settings: 1.0
     """How many units of work `run` will advance."""
     memory: Callable[[Any], float] = lambda settings: 0.0
@@ -206,6 +208,7 @@ def announce(experiment: Experiment, settings: Any, screen: Screen) -> None:
     """What is asked, on which setting, what to look for, and how long it takes."""
     device = get_backend(settings.backend, settings.precision).device_info()
     screen.text(experiment.question, "bold")
+    screen.items(experiment.definitions)
     screen.text(f"Claimed by: {experiment.source}")
     screen.text(f"Setting: {setting_line(settings)}; {device['backend']} on {device['device']}")
     screen.text(f"Look for: {experiment.look_for}")
@@ -413,7 +416,9 @@ def print_help(experiment: Experiment) -> None:
 
     screen = Screen(json=False)
     screen.whole(f"Usage: scratchnet {experiment.name} [OPTIONS]\n")
-    screen.text(f"{experiment.question}\n\nClaimed by: {experiment.source}")
+    screen.text(f"{experiment.question}\n")
+    screen.items(experiment.definitions)
+    screen.text(f"Claimed by: {experiment.source}")
     screen.text(f"Look for: {experiment.look_for}\n")
     grid = Grid.grid(padding=(0, 2))
     grid.add_column(no_wrap=screen.console.width >= 60)

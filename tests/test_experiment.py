@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -208,6 +208,14 @@ def test_a_run_says_what_it_asks_then_answers_and_leaves_its_files(
     assert (tmp_path / "learning-rates.png").exists() and (tmp_path / "learning-rates.svg").exists()
     lines = (tmp_path / "rows.csv").read_text().splitlines()
     assert len(lines) == 1 + sum(len(row["seeds"]) for row in record["rows"])
+
+
+def test_definitions_stand_before_all_else(tmp_path: Path, capsys: Any) -> None:
+    defined = replace(circles(), definitions=("A circle is round.",))
+    for arguments in (tiny(tmp_path, "--quick"), ["--help"]):
+        assert defined.main(arguments) == 0
+        out = capsys.readouterr().out
+        assert out.index("A circle is round.") < out.index("Claimed by")
 
 
 def test_json_is_alone_on_stdout(tmp_path: Path, capsys: Any) -> None:
