@@ -196,9 +196,19 @@ def test_of_equal_rates_the_smallest_is_taken_and_divergence_is_worst() -> None:
 def test_a_run_says_what_it_asks_then_answers_and_leaves_its_files(
     tmp_path: Path, capsys: Any
 ) -> None:
-    assert circles().main(tiny(tmp_path, "--seeds", "5", "--csv", "--vector")) == 0
+    defined = replace(circles(), definitions=("A circle is round.",))
+    assert defined.main(tiny(tmp_path, "--seeds", "5", "--csv", "--vector")) == 0
     out = capsys.readouterr().out
-    order = ["Does a circle need", "Claimed by", "Setting", "Look for", "Answer", "Claims", "Next"]
+    order = [
+        "Does a circle need",
+        "is round",
+        "Claimed by",
+        "Setting",
+        "Look for",
+        "Answer",
+        "Claims",
+        "Next",
+    ]
     assert [out.index(word) for word in order] == sorted(out.index(word) for word in order)
     record = json.loads((tmp_path / "result.json").read_text())
     assert {"settings", "environment", "rows", "claims"} <= set(record)
@@ -299,9 +309,7 @@ def test_places_that_cannot_be_written_are_found_before_the_work(
 
 
 def test_memory_is_estimated_before_it_is_taken(tmp_path: Path) -> None:
-    import dataclasses
-
-    greedy = dataclasses.replace(circles(), memory=lambda settings: 1e15)
+    greedy = replace(circles(), memory=lambda settings: 1e15)
     settings = resolve(greedy.settings, {"quick": True, "out": tmp_path})
     with pytest.raises(InputError, match="GiB of memory: must be at most .* 80%"):
         execute(greedy, settings)
