@@ -38,6 +38,8 @@ class Table:
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     title: str = ""
+    words: Sequence[int] = (0,)
+    """The columns that are justified to the left; the others hold numbers."""
 
 
 @dataclass(frozen=True)
@@ -373,15 +375,18 @@ def rate_notes(result: Result) -> list[str]:
 
 def print_table(table: Table, screen: Screen) -> None:
     """A table as wide as its numbers; where the screen is too narrow, an arm below the other."""
+    from rich.text import Text
+
     from scratchnet.demos.tables import new_table
 
     if table.title:
         screen.text(table.title, "bold")
     if width_of(table) <= screen.console.width:
         drawn = new_table(*table.headings)
-        drawn.columns[0].justify = "left"
+        for column in table.words:
+            drawn.columns[column].justify = "left"
         for row in table.rows:
-            drawn.add_row(*row)
+            drawn.add_row(*map(Text, row))
         screen.print(drawn)
         return
     for row in table.rows:

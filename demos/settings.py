@@ -22,7 +22,7 @@ import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from scratchnet.backends.errors import InputError, choose
 
@@ -47,6 +47,8 @@ class Option:
     """Whether the value must be above `low`, not only at least as large."""
     chooses_arms: bool = False
     """Whether it only says which arms there are, so that no arm's numbers depend on it."""
+    repeats: bool = False
+    """Whether a list may hold a value twice, as the coordinates of a point do."""
 
     def value(self, others: Mapping[str, Any], quick: bool) -> Any:
         """The default, or the quick value, given the fields that were chosen before."""
@@ -65,16 +67,20 @@ def option(
     above: bool = False,
     metavar: str | None = None,
     chooses_arms: bool = False,
+    repeats: bool = False,
 ) -> Any:
     """A field of a settings class; see `Option`."""
-    details = Option(default, help, quick, by, low, high, metavar, above, chooses_arms)
+    details = Option(default, help, quick, by, low, high, metavar, above, chooses_arms, repeats)
     plain = None if by else default
     return field(default=plain, metadata={"option": details})
 
 
 @dataclass(frozen=True)
 class Common:
-    """The options that every experiment has."""
+    """The options that every experiment has, but for those that it names in `without`."""
+
+    without: ClassVar[tuple[str, ...]] = ()
+    """Fields of this class that make no sense for the experiment, such as seeds of a circuit."""
 
     backend: Literal["auto", "numpy", "cupy"] = option(
         "auto", "Array library: auto takes the fastest one that works here."
@@ -107,6 +113,7 @@ def options_of(kind: type[Common]) -> dict[str, Option]:
     fields = {each.name: each for each in dataclasses.fields(kind)}
     common = [each.name for each in dataclasses.fields(Common)]
     names = [name for name in fields if name not in common] + common
+    names = [name for name in names if name not in kind.without]
     return {name: described(fields[name]) for name in names}
 
 
@@ -147,7 +154,7 @@ def check(name: str, value: Any, kind: Any, details: Option) -> None:
     if get_origin(kind) is tuple and value is not None:
         for entry in value:
             check(name, entry, get_args(kind)[0], details)
-        if len(set(value)) < len(value) or not value:
+        if (len(set(value)) < len(value) and not details.repeats) or not value:
             raise InputError(f"{name} {joined(value)}: must be a list without repetitions")
         return
     if kind in (int, float) and value is not None:

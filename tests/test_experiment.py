@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -126,7 +126,19 @@ def test_help_names_every_option_with_its_default() -> None:
     assert "quick: 2" in rows["--epochs N"] and "adam 6" in rows["--epochs N"]
     assert "[runs/fake]" in rows["--out PATH"]
     assert "--no-record" in rows
-    assert len(rows) == len(Settings.__dataclass_fields__)
+    assert len(rows) == len(fields(Settings))
+
+
+def test_an_experiment_leaves_out_options_that_make_no_sense_for_it() -> None:
+    @dataclass(frozen=True)
+    class Point(Common):
+        without = ("seeds", "resume")
+        at: tuple[float, ...] = option((1, 2), "Where.", repeats=True)
+
+    assert resolve(Point, parse(Point, ["--at", "3,3"])).at == (3, 3)
+    assert not {"--seeds N", "--resume"} & set(dict(help_rows(Point, "point")))
+    with pytest.raises(InputError, match="--seeds"):
+        parse(Point, ["--seeds", "3"])
 
 
 # Rows and learning rates
