@@ -20,7 +20,7 @@ from scratchnet.backends import get_backend
 from scratchnet.backends.errors import InputError
 from scratchnet.demos.results import RECORD_NAME, environment, print_json, to_json
 from scratchnet.demos.running import Result, Run, check_memory
-from scratchnet.demos.settings import Common, help_rows, parse, resolve
+from scratchnet.demos.settings import Common, help_rows, parse, resolve, usage
 from scratchnet.demos.verdicts import Claim, Verdict, judge
 from scratchnet.files import write_atomically
 
@@ -420,7 +420,7 @@ def print_help(experiment: Experiment) -> None:
     from rich.text import Text
 
     screen = Screen(json=False)
-    screen.whole(f"Usage: scratchnet {experiment.name} [OPTIONS]\n")
+    screen.whole(f"Usage: scratchnet {experiment.name} {usage(experiment.settings)}\n")
     screen.text(f"{experiment.question}\n")
     screen.items(experiment.definitions)
     screen.text(f"Claimed by: {experiment.source}")

@@ -10,8 +10,10 @@ A field has a type, a default, a value for `--quick`, a range and a sentence. Fr
 options, the help, the checks, the record in JSON and every line about bad input. A default that is
 a dictionary depends on another field, `by`, and so may a quick value.
 
-`parse` reads arguments, `resolve` fills in what was not given. Types are bool, int, float, str,
-Path, Literal of words, tuples of int, float or Literal, and any of these or None.
+`parse` reads arguments, `resolve` fills in what was not given. A `positional` field is no option:
+it takes the words that belong to none, in the order of the fields; a tuple takes all that follow.
+Types are bool, int, float, str, Path, Literal of words, tuples of int, float or Literal, and any of
+these or None.
 """
 
 from __future__ import annotations
@@ -49,6 +51,8 @@ class Option:
     """Whether it only says which arms there are, so that no arm's numbers depend on it."""
     repeats: bool = False
     """Whether a list may hold a value twice, as the coordinates of a point do."""
+    positional: bool = False
+    """Whether it is given by its place alone. It may be left out."""
 
     def value(self, others: Mapping[str, Any], quick: bool) -> Any:
         """The default, or the quick value, given the fields that were chosen before."""
@@ -68,9 +72,12 @@ def option(
     metavar: str | None = None,
     chooses_arms: bool = False,
     repeats: bool = False,
+    positional: bool = False,
 ) -> Any:
     """A field of a settings class; see `Option`."""
-    details = Option(default, help, quick, by, low, high, metavar, above, chooses_arms, repeats)
+    details = Option(
+        default, help, quick, by, low, high, metavar, above, chooses_arms, repeats, positional
+    )
     plain = None if by else default
     return field(default=plain, metadata={"option": details})
 
@@ -127,6 +134,23 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def positionals(kind: type[Common]) -> dict[str, str]:
+    """The fields that are given by their places, and what the help calls them, such as FILE."""
+    return {
+        name: details.metavar or name.upper()
+        for name, details in options_of(kind).items()
+        if details.positional
+    }
+
+
+def usage(kind: type[Common]) -> str:
+    """Such as `[FILE] [OPTIONS]`, with dots where a tuple takes several."""
+    hints = get_type_hints(kind)
+    dots = {name: "..." * (get_origin(without_none(hints[name])) is tuple) for name in hints}
+    places = [f"[{word}]{dots[name]}" for name, word in positionals(kind).items()]
+    return " ".join([*places, "[OPTIONS]"])
+
+
 def resolve(kind: type[S], given: Mapping[str, Any]) -> S:
     """The settings: what is given, the quick values under `quick`, and the defaults.
 
@@ -144,7 +168,8 @@ def resolve(kind: type[S], given: Mapping[str, Any]) -> S:
             values[name] = options[name].value(values, quick)
         waiting = [name for name in waiting if name not in ready]
     for name in given:
-        check(flag(name), values[name], hints[name], options[name])
+        shown = positionals(kind).get(name, flag(name))
+        check(shown, values[name], hints[name], options[name])
     return kind(**values)
 
 
@@ -196,22 +221,29 @@ def joined(value: Any) -> str:
 
 
 def parse(kind: type[Common], arguments: Sequence[str]) -> dict[str, Any]:
-    """The fields that the arguments name, as `--name value`, `--name=value` or `--[no-]name`.
+    """The fields that the arguments name, as `--name value`, `--name=value` or `--[no-]name`, and
+    those that they give by their places.
 
     Raises `InputError` that names the option, the value and what it must be.
     """
     options, hints = options_of(kind), get_type_hints(kind)
+    places = positionals(kind)
+    words: list[str] = []
     known: dict[str, tuple[str, bool]] = {}
     for name in options:
+        if name in places:
+            continue
         known[flag(name)] = (name, True)
         if hints[name] is bool:
             known["--no-" + flag(name)[2:]] = (name, False)
     given: dict[str, Any] = {}
     left = list(arguments)
     while left:
-        word, equals, text = left.pop(0).partition("=")
-        if not word.startswith("-"):
-            raise InputError(f"{word!r}: must be an option, such as --seeds 5; see --help")
+        argument = left.pop(0)
+        if not argument.startswith("-"):
+            words.append(argument)
+            continue
+        word, equals, text = argument.partition("=")
         name, positive = choose("option", word, known)
         if hints[name] is bool:
             if equals:
@@ -226,6 +258,15 @@ def parse(kind: type[Common], arguments: Sequence[str]) -> dict[str, Any]:
             text = left.pop(0)
         given[name] = converted(word, text, hints[name], options[name])
         check(word, given[name], hints[name], options[name])
+    for name, place in places.items():
+        several = get_origin(without_none(hints[name])) is tuple
+        if words:
+            text = ",".join(words) if several else words[0]
+            given[name] = converted(place, text, hints[name], options[name])
+            check(place, given[name], hints[name], options[name])
+            words = [] if several else words[1:]
+    if words:
+        raise InputError(f"{words[0]!r}: must be an option, such as --seeds 5; see --help")
     return given
 
 
@@ -269,8 +310,10 @@ def help_rows(kind: type[Common], name: str) -> list[tuple[str, str]]:
     hints, rows = get_type_hints(kind), []
     for field_name, details in options_of(kind).items():
         hint = without_none(hints[field_name])
-        left = flag(field_name)
-        if hint is bool:
+        left = positionals(kind).get(field_name, flag(field_name))
+        if details.positional:
+            pass
+        elif hint is bool:
             left = f"--no-{left[2:]}" if details.default is True else left
         elif get_origin(hint) is Literal:
             left += " " + "|".join(map(str, get_args(hint)))

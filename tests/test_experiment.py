@@ -26,7 +26,7 @@ from scratchnet.demos.command_line import main
 from scratchnet.demos.experiment import Experiment, execute, run_small
 from scratchnet.demos.progress import Estimate, progress
 from scratchnet.demos.running import Run
-from scratchnet.demos.settings import Common, help_rows, option, parse, resolve
+from scratchnet.demos.settings import Common, help_rows, option, parse, resolve, usage
 from scratchnet.demos.tuning import TUNING_SEEDS, Arm, best_rate, is_bracketed, tuned
 
 EXAMPLE = inspect.cleandoc(demos.__doc__ or "").split("This is a whole one:")[1]
@@ -119,6 +119,33 @@ def test_bad_input_is_one_line_that_says_what_must_be(arguments: str, expected: 
     assert "\n" not in message and len(message) < 400
     for part in expected:
         assert part in message
+
+
+@dataclass(frozen=True)
+class Placed(Common):
+    file: Path | None = option(None, "A saved model.", positional=True)
+    numbers: tuple[int, ...] | None = option(
+        None, "More.", low=1, high=9, metavar="NUMBER", positional=True
+    )
+
+
+def test_words_without_an_option_fill_the_positional_fields_in_order() -> None:
+    assert (resolve(Placed, {}).file, resolve(Placed, {}).numbers) == (None, None)
+    s = resolve(Placed, parse(Placed, "--seeds 5 ~/model --csv 3 4".split()))
+    assert (s.file, s.numbers, s.seeds) == (Path.home() / "model", (3, 4), 5)
+    assert parse(Placed, ["a=b"]) == {"file": Path("a=b")}
+    assert usage(Placed) == "[FILE] [NUMBER]... [OPTIONS]"
+    rows = dict(help_rows(Placed, "fake"))
+    assert (rows["FILE"], rows["NUMBER"]) == ("A saved model.", "More.")
+    for arguments, expected in (
+        ("m 10", "NUMBER 10: must be a whole number from 1 to 9"),
+        ("m x", "NUMBER 'x': must be a whole number from 1 to 9"),
+        ("--file m", "unknown option '--file'"),
+    ):
+        with pytest.raises(InputError, match=expected):
+            parse(Placed, arguments.split())
+    with pytest.raises(InputError, match="NUMBER 10: must be"):
+        resolve(Placed, {"numbers": (10,)})
 
 
 def test_help_names_every_option_with_its_default() -> None:
