@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SPREAD = 0.08
 """How far the dots of an arm are spread to both sides."""
 
+PANELS_PER_LINE = 4
+
 
 @contextmanager
 def plain_matplotlib() -> Iterator[None]:
@@ -111,7 +113,7 @@ def learning_rate_figure(
     """The score of every arm against its learning rate, on its tuning seeds.
 
     `groups` names panels and the arms that each shows, such as one per optimizer. A ring marks the
-    rate that was chosen.
+    rate that was chosen. Panels of regressions, whose scores are below 0, show losses.
     """
     from matplotlib import colormaps
 
@@ -119,16 +121,30 @@ def learning_rate_figure(
     groups = groups or {"": arms}
     shown = {panel: [name for name in names if name in arms] for panel, names in groups.items()}
     shown = {panel: names for panel, names in shown.items() if names} or {"": []}
+    losses = {
+        panel: any(np.nanmax(result.tuned[arm].scores) < 0 for arm in members)
+        for panel, members in shown.items()
+    }
+    columns = min(len(shown), PANELS_PER_LINE)
+    lines = -(-len(shown) // columns)
     figure, axes = new_figure(
-        1, len(shown), width=2.2 + 3.6 * len(shown), height=4.0, squeeze=False, sharey=True
+        lines,
+        columns,
+        width=2.2 + 3.6 * columns,
+        height=0.6 + 3.4 * lines,
+        squeeze=False,
+        sharey=not any(losses.values()),
     )
-    for panel, (name, members) in zip(axes[0], shown.items(), strict=True):
+    for panel in axes.flat[len(shown) :]:
+        panel.remove()
+    for panel, (name, members) in zip(axes.flat, shown.items(), strict=False):
         colors = colormaps["viridis"](np.linspace(0, 0.85, max(len(members), 1)))
         for color, arm in zip(colors, members, strict=True):
             found = result.tuned[arm]
-            mean = np.nanmean(found.scores, axis=1)
+            scores = -found.scores if losses[name] else found.scores
+            mean = np.nanmean(scores, axis=1)
             panel.plot(found.rates, mean, "o-", color=color, label=short(arm, name))
-            for rate, values in zip(found.rates, found.scores, strict=True):
+            for rate, values in zip(found.rates, scores, strict=True):
                 panel.plot([rate] * len(values), values, ".", color=color, alpha=0.4, markersize=4)
             best = found.rates.index(found.best)
             ring = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.6}
@@ -136,18 +152,25 @@ def learning_rate_figure(
         panel.set(xscale="log", xlabel="learning rate", title=name)
         panel.xaxis.set_major_formatter("{x:g}")
         panel.xaxis.set_minor_formatter("")
+        if losses[name]:
+            panel.set(yscale="log", ylabel="validation loss")
+        else:
+            panel.set_ylabel(score)
+            panel.yaxis.set_major_formatter("{x:.0%}" if "accuracy" in score else "{x:g}")
         if members:
             panel.legend(title="", loc="best")
-    axes[0, 0].set_ylabel(score)
-    if "accuracy" in score:
-        axes[0, 0].yaxis.set_major_formatter("{x:.0%}")
+    if not any(losses.values()):
+        for panel in axes[:, 1:].flat:
+            panel.set_ylabel("")
     figure.suptitle(title, fontsize=11)
     return figure
 
 
 def short(arm: str, panel: str) -> str:
     """The arm's name without what its panel says already."""
-    return arm.replace(f", {panel}", "").replace(f"{panel}, ", "") if panel else arm
+    for said in (f", {panel}", f"{panel}, ", f"{panel}: ") if panel else ():
+        arm = arm.replace(said, "")
+    return arm
 
 
 def color_of(number: int) -> str:

@@ -41,6 +41,8 @@ RATES: dict[str, tuple[float, ...]] = {
 }
 """The grid of every arm of an optimizer: five rates, a factor of two from one to the next."""
 
+REGRESSION = ("mean_squared_error", "mean_absolute_error", "huber")
+
 TRAINING, VALIDATION, TEST = 3, 5, 4
 """Streams of a seed's data, beside those that its network draws from."""
 
@@ -128,7 +130,7 @@ class Arm:
     """`keep(model, history, data)`: arrays for figures, of the verdict seeds."""
     callbacks: Callable[[Model], Sequence[Any]] | None = None
     train: Trainer | None = None
-    """Instead of `train_classifiers`."""
+    """Instead of `train_networks`."""
 
     def total_work(self, seeds: int) -> float:
         """Of the sweep and the verdict seeds; a grid that is extended makes it more."""
@@ -246,10 +248,10 @@ def trained(
     """Measures and arrays of a network for each (seed, rate). Raises `KeyboardInterrupt`."""
     if arm.train is not None:
         return arm.train(arm, seeds, rates, settings, advance, tuning)
-    return train_classifiers(arm, seeds, rates, settings, advance, tuning)
+    return train_networks(arm, seeds, rates, settings, advance, tuning)
 
 
-def train_classifiers(
+def train_networks(
     arm: Arm,
     seeds: tuple[int, ...],
     rates: tuple[float, ...],
@@ -257,7 +259,7 @@ def train_classifiers(
     advance: Advance,
     tuning: bool = False,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Train on the arm's data, and measure loss and accuracies.
+    """Train on the arm's data, and measure it: see `measured`.
 
     A network whose loss stopped being finite has NaN everywhere. When tuning, the test data are not
     looked at.
@@ -297,14 +299,21 @@ def train_classifiers(
 
 
 def measured(model: Model, data: Data, tuning: bool) -> dict[str, Any]:
-    """Final training loss, and accuracies on training, validation and test data."""
-    measures = {
-        "loss": evaluate_loss(model, data.X, data.y, data.loss),
-        "train_accuracy": accuracy(model, data.X, data.y),
-        "validation_score": accuracy(model, data.X_validation, data.y_validation),
-    }
-    if not tuning:
-        measures["test_accuracy"] = accuracy(model, data.X_test, data.y_test)
+    """Final training loss, and accuracies on training, validation and test data.
+
+    Of a regression, whose loss has no classes: the losses on validation (negative) and test data.
+    """
+    measures = {"loss": evaluate_loss(model, data.X, data.y, data.loss)}
+    if data.loss in REGRESSION:
+        held_out = data.X_validation, data.y_validation, data.loss
+        measures["validation_score"] = -np.asarray(evaluate_loss(model, *held_out))
+        if not tuning:
+            measures["test_loss"] = evaluate_loss(model, data.X_test, data.y_test, data.loss)
+    else:
+        measures["train_accuracy"] = accuracy(model, data.X, data.y)
+        measures["validation_score"] = accuracy(model, data.X_validation, data.y_validation)
+        if not tuning:
+            measures["test_accuracy"] = accuracy(model, data.X_test, data.y_test)
     return {name: np.array(values, np.float64) for name, values in measures.items()}
 
 

@@ -18,16 +18,26 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from scratchnet import demos, mlp
+from scratchnet import SGD, demos, mlp
 from scratchnet.backends.errors import InputError
 from scratchnet.demos import experiment as mechanism
 from scratchnet.demos import registry, running
 from scratchnet.demos.command_line import main
+from scratchnet.demos.drawing import learning_rate_figure
 from scratchnet.demos.experiment import Experiment, execute, run_small
 from scratchnet.demos.progress import Estimate, progress
 from scratchnet.demos.running import Run
 from scratchnet.demos.settings import Common, help_rows, option, parse, resolve, usage
-from scratchnet.demos.tuning import TUNING_SEEDS, Arm, best_rate, is_bracketed, tuned
+from scratchnet.demos.tuning import (
+    RATES,
+    TUNING_SEEDS,
+    Arm,
+    Data,
+    best_rate,
+    is_bracketed,
+    stream,
+    tuned,
+)
 
 EXAMPLE = inspect.cleandoc(demos.__doc__ or "").split("This is a whole one:")[1]
 CIRCLES: dict[str, Any] = {"__name__": "circles_example"}
@@ -300,8 +310,8 @@ def test_an_interrupted_run_keeps_what_is_finished_and_is_resumed(
     assert "Interrupted" in capsys.readouterr().out
     trained = []
     monkeypatch.setattr(
-        "scratchnet.demos.tuning.train_classifiers",
-        lambda arm, *rest, original=sys.modules[tuned.__module__].train_classifiers: (
+        "scratchnet.demos.tuning.train_networks",
+        lambda arm, *rest, original=sys.modules[tuned.__module__].train_networks: (
             trained.append(arm.name) or original(arm, *rest)
         ),
     )
@@ -467,3 +477,20 @@ def test_a_kept_row_whose_entry_is_no_array_is_computed_anew(tmp_path: Path) -> 
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(name, content)
         assert running.read(path) is None
+
+
+def test_a_regression_is_tuned_and_measured_by_its_loss() -> None:
+    def data(seeds: Any) -> Data:
+        X = np.stack([stream(seed, 3).normal(size=(20, 1)) for seed in seeds])
+        return Data(*[X, 2 * X] * 3, loss="mean_squared_error")
+
+    def build(seeds: Any) -> Any:
+        return mlp([1, 1], seed=list(seeds), ensemble=len(seeds))
+
+    run = Run(resolve(Settings, {"seeds": 2}))
+    row = tuned(run, Arm("line", build, data, SGD, RATES["sgd"], 5))
+    np.testing.assert_allclose(-row["validation_score"], row["loss"], rtol=1e-5)
+    np.testing.assert_allclose(row["test_loss"], row["loss"], rtol=1e-5)
+    # After five steps the largest stable rate is the nearest to y = 2 x.
+    assert run.result.tuned["line"].best > 0.1 and "test_accuracy" not in row.measures
+    assert learning_rate_figure(run.result, "").axes[0].get_ylabel() == "validation loss"
