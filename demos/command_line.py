@@ -25,10 +25,6 @@ from scratchnet.demos import options, registry
 from scratchnet.interruption import interruptions_raise
 
 DEMOS: dict[str, tuple[str, str]] = {
-    "backprop": (
-        "scratchnet.demos.backprop.command",
-        "A pass through a tiny network and back, node by node.",
-    ),
     "xor": (
         "scratchnet.demos.xor.command",
         "What one neuron cannot compute and a hidden layer learns.",
