@@ -49,10 +49,6 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.fractal.command",
         "Fractals: built exactly, and what depth learns of them.",
     ),
-    "fractal-gradients": (
-        "scratchnet.demos.fractal_gradients.command",
-        "Why fine fractals are not learned: the first gradients.",
-    ),
     "init": (
         "scratchnet.demos.init.command",
         "How large initial weights must be, and what else happens.",
