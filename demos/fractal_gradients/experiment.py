@@ -101,7 +101,12 @@ def run(run: Run) -> None:
 def networks(s: Settings, initialiser: str) -> Model:
     """An ensemble 1-[width]*depth-1, in float64, whose network i depends on seed + i only."""
     weights, weight_size, biases, bias_size = INITIALISERS[initialiser]
-    options = {"init": "zeros", "dtype": "float64", "seed": s.seed, "ensemble": s.seeds}
+    options: dict[str, Any] = {
+        "init": "zeros",
+        "dtype": "float64",
+        "seed": s.seed,
+        "ensemble": s.seeds,
+    }
     model = mlp([1, *[s.width] * s.depth, 1], backend=s.backend, **options)
     generators = [stream(seed, WEIGHTS) for seed in model.seeds]
     state = model.state_dict()
