@@ -307,7 +307,13 @@ def figure(result: Result) -> Figure:
         axes.set_title(f"{row.arm}\n{share(row['above bound'])} above the bound")
     panels[0, 0].set_ylabel("largest gradient entry\n(bottom: 0 but for rounding)")
     panels[0, -1].plot(
-        [], [], "_", color="black", markersize=14, markeredgewidth=2.5, label="bound"
+        [],
+        [],
+        "_",
+        color="black",
+        markersize=14,
+        markeredgewidth=2.5,
+        label="bound, if\nnot vacuous",
     )
     panels[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     entries = ", ".join(f"{small(value)} ({name})" for name, value in deepest(result, rows[0]))
