@@ -12,8 +12,8 @@ a dictionary depends on another field, `by`, and so may a quick value.
 
 `parse` reads arguments, `resolve` fills in what was not given. A `positional` field is no option:
 it takes the words that belong to none, in the order of the fields; a tuple takes all that follow.
-Types are bool, int, float, str, Path, Literal of words, tuples of int, float, str or Literal, and any
-of these or None.
+Types are bool, int, float, str, Path, Literal of words, tuples of int, float, str or Literal, and
+any of these or None.
 """
 
 from __future__ import annotations

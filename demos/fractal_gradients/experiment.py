@@ -38,11 +38,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAPER = "Malach and Shalev-Shwartz 2019"
-WEIGHTS = 7
-"""The stream of a seed that weights and biases are drawn from."""
-
-ROUNDING = 1e-13
-"""Entries this small are rounding, and no sign that a bound was broken."""
+WEIGHTS = 7  # the stream of a seed that weights and biases are drawn from
+ROUNDING = 1e-13  # entries this small are rounding, and no sign that a bound was broken
 
 VACUOUS = 0.5
 """From here on a bound says nothing. With the paper's weights all hidden outputs are in [0, 1]
@@ -292,29 +289,22 @@ def figure(result: Result) -> Figure:
         1, len(rows), width=2.7 * len(rows) + 1.4, height=3.9, squeeze=False, sharey=True
     )
     limits = bounds(s, np.array([s.theorem_level]))[..., 0]
+    bar = {"markersize": 14, "markeredgewidth": 2.5}
     for axes, row in zip(panels[0], rows, strict=True):
         for number, name in enumerate(s.curve):
             color = color_of(number)
             values = np.maximum(row.arrays["largest"][:, number], floor)
             low, middle, high = np.quantile(values, [0.1, 0.5, 0.9], axis=-1)
-            axes.plot(
-                s.level, middle, "os^Dv"[number % 5] + "-", color=color, label=name, markersize=4
-            )
+            line = "os^Dv"[number % 5] + "-"
+            axes.plot(s.level, middle, line, color=color, label=name, markersize=4)
             axes.fill_between(s.level, low, high, color=color, alpha=0.15, linewidth=0)
             bound = np.maximum(limits[:, number], floor)
-            axes.plot(s.level, bound, "_", color=color, markersize=14, markeredgewidth=2.5)
+            axes.plot(s.level, bound, "_", color=color, **bar)
         axes.set(yscale="log", xlabel="level n", ylim=(floor / 3, 30), xticks=s.level)
         axes.set_title(f"{row.arm}\n{share(row['above bound'])} above the bound")
     panels[0, 0].set_ylabel("largest gradient entry\n(bottom: 0 but for rounding)")
-    panels[0, -1].plot(
-        [],
-        [],
-        "_",
-        color="black",
-        markersize=14,
-        markeredgewidth=2.5,
-        label="bound, if\nnot vacuous",
-    )
+    label = "bound, if\nnot vacuous"
+    panels[0, -1].plot([], [], "_", color="black", label=label, **bar)
     panels[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     entries = ", ".join(f"{small(value)} ({name})" for name, value in deepest(result, rows[0]))
     figure.suptitle(f"Gradients at level {s.level[-1]}, {rows[0].arm}: {entries}", fontsize=11)
