@@ -77,10 +77,6 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.lottery.command",
         "Sparse networks that learn: lottery tickets and controls.",
     ),
-    "prune": (
-        "scratchnet.demos.prune.command",
-        "Takes weights out of a saved model: what is left of it.",
-    ),
     "bench": (
         "scratchnet.demos.bench.command",
         "How fast a step is, beside the device's limit and others.",
