@@ -203,9 +203,9 @@ def learned(model: Model, history: Any, data: Data) -> dict[str, Any]:
     return {"parameters": np.array(model.backend.to_numpy(model.parameter_buffer))}
 
 
-def prune_and_train(arm: Arm, seeds: Any, rates: Any, s: Settings, advance: Any, choosing: bool):
+def prune_and_train(arm: Arm, seeds: Any, rates: Any, s: Any, advance: Any, choosing: bool) -> Any:
     """As any arm, and what the networks are as pruned, before they are trained further."""
-    measures, arrays = tuning.train_classifiers(arm, seeds, rates, s, advance, choosing)
+    measures, arrays = tuning.train_networks(arm, seeds, rates, s, advance, choosing)
     if not choosing:
         model, data = arm.build(seeds), arm.data(seeds)
         sizes = [compact(model.network(i)).parameter_count for i in range(len(seeds))]
