@@ -33,10 +33,6 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.xor_tree.command",
         "Parity as a tree of XOR gates: drawn, run on all inputs.",
     ),
-    "parity": (
-        "scratchnet.demos.parity.command",
-        "Five circuits for parity side by side; what learns it.",
-    ),
     "sawtooth": (
         "scratchnet.demos.sawtooth.command",
         "Folding a line: every layer doubles the number of pieces.",
