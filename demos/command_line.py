@@ -25,6 +25,10 @@ from scratchnet.demos import options, registry
 from scratchnet.interruption import interruptions_raise
 
 DEMOS: dict[str, tuple[str, str]] = {
+    "backprop": (
+        "scratchnet.demos.backprop.command",
+        "A pass through a tiny network and back, node by node.",
+    ),
     "xor": (
         "scratchnet.demos.xor.command",
         "What one neuron cannot compute and a hidden layer learns.",
@@ -32,6 +36,10 @@ DEMOS: dict[str, tuple[str, str]] = {
     "xor-tree": (
         "scratchnet.demos.xor_tree.command",
         "Parity as a tree of XOR gates: drawn, run on all inputs.",
+    ),
+    "parity": (
+        "scratchnet.demos.parity.command",
+        "Five circuits for parity side by side; what learns it.",
     ),
     "sawtooth": (
         "scratchnet.demos.sawtooth.command",
@@ -44,6 +52,10 @@ DEMOS: dict[str, tuple[str, str]] = {
     "fractal": (
         "scratchnet.demos.fractal.command",
         "Fractals: built exactly, and what depth learns of them.",
+    ),
+    "fractal-gradients": (
+        "scratchnet.demos.fractal_gradients.command",
+        "Why fine fractals are not learned: the first gradients.",
     ),
     "init": (
         "scratchnet.demos.init.command",
@@ -61,10 +73,6 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.probes.command",
         "What each layer of a deep network makes of its inputs.",
     ),
-    "width": (
-        "scratchnet.demos.width.command",
-        "The same parameters, deep or wide: where depth wins.",
-    ),
     "scaling": (
         "scratchnet.demos.scaling.command",
         "Loss against size, data and compute; published laws.",
@@ -72,6 +80,10 @@ DEMOS: dict[str, tuple[str, str]] = {
     "lottery": (
         "scratchnet.demos.lottery.command",
         "Sparse networks that learn: lottery tickets and controls.",
+    ),
+    "prune": (
+        "scratchnet.demos.prune.command",
+        "Takes weights out of a saved model: what is left of it.",
     ),
     "bench": (
         "scratchnet.demos.bench.command",

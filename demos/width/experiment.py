@@ -1,249 +1,455 @@
 """The same number of parameters as one wide layer or as several narrow ones, target by target.
 
-A seed has its own data, and its own first weights for each depth. Each network is trained on the
-whole training set with two learning rates; which one counts, and which of the deeper networks is
-compared with the shallow one, is chosen by the mean loss over seeds on validation data, so that the
-test data play no part in it.
+Every shape of network is trained on every target at its own best learning rate, which decays to 0
+along half a cosine. Of the deeper networks the one with the best validation score on the tuning
+seeds is compared with one layer. Beside them: the initialiser of biases, widths that halve from
+layer to layer, and, on sparse inputs, where weights from the inputs are nearly all parameters, the
+width itself. `--compare section` repeats a course section's own comparison of two networks.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import partial
+from itertools import pairwise, product
+from typing import Any, Literal
 
 import numpy as np
 
-from scratchnet.demos.terminal import Advance, no_progress
-from scratchnet.demos.width.settings import (
-    LOSSES,
-    RATES,
-    Settings,
-    Training,
-    is_curve,
-    size_of,
-    trainings,
+from scratchnet.backends import get_backend
+from scratchnet.backends.errors import InputError
+from scratchnet.demos.experiment import QUICK_REASON, Experiment, Table
+from scratchnet.demos.running import Result, Row, Run
+from scratchnet.demos.settings import Common, option
+from scratchnet.demos.tuning import (
+    OPTIMIZERS,
+    TEST,
+    TRAINING,
+    TUNING_SEEDS,
+    VALIDATION,
+    Arm,
+    Data,
+    mean_scores,
+    stream,
+    train_networks,
+    tuned,
 )
-from scratchnet.depth.targets import get_target
+from scratchnet.demos.verdicts import Claim, Verdict, difference, judge, ratio
+from scratchnet.demos.width.figures import drawings
+from scratchnet.depth.budget import width_for_budget
+from scratchnet.depth.regions import Line, line_regions
+from scratchnet.depth.targets import INTERVAL, Target, get_target, sparse
 from scratchnet.model import Model, mlp
-from scratchnet.optim import SGD, Adam, Optimizer
 from scratchnet.schedules import cosine
-from scratchnet.training import fit
 
-OPTIMIZERS: dict[str, Callable[[Model, Any], Optimizer]] = {"sgd": SGD, "adam": Adam}
+RATES = {"adam": (0.002, 0.005, 0.0125, 0.03, 0.08), "sgd": (0.004, 0.016, 0.064, 0.256, 1.024)}
+"""A wide layer takes only small steps of gradient descent on squared errors."""
 
-# A seed's data and biases come from streams of their own, beside that of its network's weights.
-TRAINING_DATA, TEST_DATA, BIASES, VALIDATION_DATA = 3, 4, 5, 6
-REFERENCE_SAMPLES = 1024
+SOLVED = 1e-3
+"""Of a target's variance: smaller errors count as so much, since they all solve it."""
 
+LOW = 1e-2
+"""Of a target's variance: the training loss that the course section's networks race to."""
 
-@dataclass(frozen=True, eq=False)
-class Split:
-    """X (networks, N, inputs) and y (networks, N, 1), float32; targets first, then their seeds."""
+SPARSE = {"no hidden layer": (), "8 wide": (8,), "64 wide": (64,), "3 layers of 64": (64,) * 3}
+PYRAMIDS = ("oscillating", "parity")
+BIASES = ("nested_sine",)
+SECTION, SECTION_BUDGET, SECTION_STEPS = ("nested_sine", "sin_plus_cos"), 2500, 1000
+SHALLOW, DEEP = "1 layer", "4 layers"
 
-    X: Any
-    y: Any
+COURSE, LESSON = "course section on width", "lesson on width"
+COMPLEX = ("000-003", "001-017", "003-005", "003-028", "002-050", "002-156")
+GRID: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "nested_sine": ("depth", f"{COURSE}: nested functions need depth", ("001-045",)),
+    "sin_plus_cos": ("width", f"{COURSE}: width wins on flat functions", ("001-018",)),
+    "linear": ("width", f"{COURSE}: width wins on flat functions", ("001-018",)),
+    "cubic": ("width", f"{COURSE}: width wins on flat functions", ("001-018",)),
+    "oscillating": ("depth", f"{COURSE}: at equal size, deep beats wide", COMPLEX),
+    "radial": ("depth", "Eldan and Shamir 2016, a theorem for many dimensions", ("002-018",)),
+    "parity": ("depth", "textbook chapter on depth: parity needs depth", COMPLEX),
+}
+"""Of each target: what its source says wins, the source, and rows of the ledger."""
 
+SAMPLES = dict.fromkeys(GRID, (200, 1000)) | {
+    "radial": (600, 2000),
+    "parity": (1024, 1024),
+    "sparse": (256, 1000),
+}
+"""To train on, and as many to choose the rate on; and to test on."""
 
-@dataclass(frozen=True, eq=False)
-class Row:
-    """What one depth made of one target: the ensemble's seeds with the rate that was chosen."""
-
-    target: str
-    task: str
-    optimizer: str
-    depth: int
-    width: int
-    parameters: int
-    rate: float
-    validation: Any
-    """Error (seeds,), as `test`: mean squared error in units of the target's variance, or the
-    share of samples in the wrong class. Infinite where a network diverged."""
-    test: Any
-    seconds: float
-    """Of the ensemble, both rates, shared among its targets."""
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    settings: Settings
-    rows: tuple[Row, ...]
-    unfinished: int
-    """How many trainings Ctrl-C kept from being done."""
+Name = Literal[
+    "nested_sine", "sin_plus_cos", "linear", "cubic", "oscillating", "radial", "parity", "sparse"
+]
 
 
-def run(settings: Settings, advance: Advance = no_progress) -> Result:
-    """Train everything. Ctrl-C ends the training and keeps the depths that had all their rates.
-
-    Raises `KeyboardInterrupt` where that is nothing, `InputError` for settings out of range.
-    """
-    plan = trainings(settings)
-    tried: dict[tuple[Any, ...], list[Row]] = {}
-    data: dict[Any, tuple[Split, Split, Split]] = {}
-    done = 0
-    try:
-        for training in plan:
-            key = training.targets, training.task
-            if key not in data:
-                data = {key: datasets(settings, *key)}
-            for row in train(settings, training, data[key], advance):
-                name = row.task, row.target, row.optimizer, row.depth
-                tried.setdefault(name, []).append(row)
-            done += 1
-    except KeyboardInterrupt:
-        tried = {
-            name: rows
-            for name, rows in tried.items()
-            if len(rows) == len(RATES[rows[0].task, rows[0].optimizer])
-        }
-        if not tried:
-            raise
-    return Result(settings, tuple(map(best_rate, tried.values())), len(plan) - done)
-
-
-def best_rate(rows: list[Row]) -> Row:
-    """The row with the smallest mean error on validation data."""
-    best = min(rows, key=lambda row: float(np.mean(row.validation)))
-    return Row(**{**vars(best), "seconds": sum(row.seconds for row in rows)})
-
-
-def datasets(settings: Settings, targets: tuple[str, ...], task: str) -> tuple[Split, Split, Split]:
-    """To train on, to choose on, and to test on; a complete table serves for all three."""
-    size = size_of(targets[0])
-
-    def split(use: int, samples: int) -> Split:
-        drawn = [
-            samples_of(name, task, samples, seed, use)
-            for name in targets
-            for seed in range(settings.seed, settings.seed + settings.seeds)
-        ]
-        X, y = (np.stack(arrays) for arrays in zip(*drawn, strict=True))
-        return Split(X, y[..., None])
-
-    learn = split(TRAINING_DATA, size.train)
-    if get_target(targets[0]).complete:
-        return learn, learn, learn
-    return learn, split(VALIDATION_DATA, size.held_out), split(TEST_DATA, size.held_out)
-
-
-def samples_of(name: str, task: str, samples: int, seed: int, use: int) -> tuple[Any, Any]:
-    """X (N, inputs) and y (N,), float32: the target with mean 0 and variance 1, or a class.
-
-    A curve's classes are the points of the plane below it (1) and above (0), with ordinates that
-    are uniform between its lowest and its highest; the others' are where the target is above 0.
-    """
-    target = get_target(name)
-    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(use,)))
-    X = target.sample(samples, generator)
-    f, reference = target.function(X), reference_values(name)
-    mean, deviation = reference.mean(), reference.std()
-    if task == "regression":
-        return X.astype(np.float32), ((f - mean) / deviation).astype(np.float32)
-    if not is_curve(name):
-        return X.astype(np.float32), (f > 0).astype(np.float32)
-    height = generator.uniform(reference.min(), reference.max(), samples)
-    plane = np.column_stack([X[:, 0], (height - mean) / deviation])
-    return plane.astype(np.float32), (height < f).astype(np.float32)
-
-
-@cache
-def reference_values(name: str) -> Any:
-    """The target at inputs that are the same for all seeds: its mean, variance and range."""
-    target = get_target(name)
-    return target.function(target.sample(REFERENCE_SAMPLES, np.random.default_rng(0)))
-
-
-def build(settings: Settings, training: Training) -> Model:
-    """The networks before training: those of each target are the same, with the run's seeds.
-
-    Weights are He's; biases are uniform within 1 / sqrt(fan_in). If all biases were 0, all ReLUs
-    of a single input would bend at 0. One wide layer, whose weights move little, would then learn
-    slowly, which tells of that start and not of its capacity.
-    """
-    t, s = training, settings
-    widths = [t.inputs, *[t.width] * t.depth, 1]
-    first = mlp(widths, seed=s.seed, ensemble=t.seeds, backend=s.backend)
-    state, fan_ins = first.state_dict(), iter(widths)
-    generators = [
-        np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(BIASES,)))
-        for seed in first.seeds
-    ]
-    for name, values in state.items():
-        if name.endswith("bias"):
-            limit = 1 / math.sqrt(next(fan_ins))
-            state[name] = np.stack(
-                [rng.uniform(-limit, limit, values.shape[1:]) for rng in generators]
-            )
-    model = mlp(widths, seed=s.seed, ensemble=t.networks, backend=s.backend)
-    copies = len(t.targets)
-    model.load_state_dict(
-        {
-            name: np.tile(values, (copies, *[1] * (values.ndim - 1)))
-            for name, values in state.items()
-        }
+@dataclass(frozen=True)
+class Settings(Common):
+    compare: tuple[Literal["depth", "biases", "pyramid", "section"], ...] = option(
+        ("depth", "biases", "pyramid"), "Questions to ask.", quick=("depth",), chooses_arms=True
     )
-    return model
+    targets: tuple[Name, ...] = option(
+        (*GRID, "sparse"),
+        "Functions to learn.",
+        quick=("nested_sine", "oscillating", "parity", "sparse"),
+        chooses_arms=True,
+    )
+    depths: tuple[int, ...] = option(
+        (1, 2, 4, 8),
+        "Hidden layers; radial takes 1 and 2.",
+        quick=(1, 4),
+        low=1,
+        high=100,
+        chooses_arms=True,
+    )
+    budget: int = option(
+        500, "Parameters of every network, within half a unit of width.", low=1, high=10**6
+    )
+    features: int = option(2000, "Inputs of sparse.", low=10, high=100_000)
+    optimizer: Literal["adam", "sgd"] = option("adam", "sgd is full-batch gradient descent.")
+    bias_init: Literal["uniform", "zeros"] = option(
+        "uniform", "Initial biases: within 1 / sqrt(fan_in), or 0."
+    )
+    steps: int = option(600, "Training steps; sparse takes a tenth.", quick=100, low=10, high=10**7)
+    seeds: int = option(15, "Networks of each arm.", quick=3, low=1, high=10_000)
 
 
-def train(
-    settings: Settings,
-    training: Training,
-    data: tuple[Split, Split, Split],
-    advance: Advance,
-) -> list[Row]:
-    """Train one ensemble, full batch; a row for each of its targets."""
-    t = training
-    learn, choose, test = data
-    model = build(settings, t)
-    advance(0, note=str(t))
-    per_step = t.cost / t.steps
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        # A network that diverged has an infinite error, which the report names.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        history = fit(
-            model,
-            learn.X,
-            learn.y,
-            loss=LOSSES[t.task],
-            optimizer=OPTIMIZERS[t.optimizer](model, cosine(t.rate, t.steps)),
-            epochs=t.steps,
-            callbacks=[lambda *_: advance(per_step)],
-        )
-        if history.stopped == "interrupted":
-            raise KeyboardInterrupt
-        advance((t.steps - history.epochs) * per_step)
-        validation = errors(model, t.task, choose)
-        tested = validation if test is choose else errors(model, t.task, test)
-    by_target = (len(t.targets), t.seeds)
+def layers(depth: int) -> str:
+    return f"{depth} layer{'s' * (depth > 1)}"
+
+
+def target_of(s: Settings, name: str) -> Target:
+    return sparse(s.features) if name == "sparse" else get_target(name)
+
+
+def parameters(sizes: Sequence[int]) -> int:
+    return sum((a + 1) * b for a, b in pairwise(sizes))
+
+
+def pyramid(budget: int, depth: int, inputs: int) -> tuple[int, ...]:
+    """Widths that halve from layer to layer, with about so many parameters."""
+    tops = range(1, 2 * math.isqrt(budget) + 2)
+    shapes = [tuple(max(1, round(top / 2**i)) for i in range(depth)) for top in tops]
+    return min(shapes, key=lambda widths: abs(parameters((inputs, *widths, 1)) - budget))
+
+
+def shapes(s: Settings, name: str) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Of each arm of a target: hidden widths, and the initialiser of biases."""
+    if name == "sparse":
+        wanted = SPARSE if "depth" in s.compare else {}
+        return {label: (widths, s.bias_init) for label, widths in wanted.items()}
+    inputs = get_target(name).inputs
+    found = {}
+
+    def equal(depth: int, label: str = "", bias: str = s.bias_init, budget: int = s.budget) -> None:
+        widths = (width_for_budget(budget, depth, inputs),) * depth
+        found[label or layers(depth)] = widths, bias
+
+    if "depth" in s.compare:
+        for depth in (1, 2) if name == "radial" else sorted(s.depths):
+            equal(depth)
+    if "pyramid" in s.compare and name in PYRAMIDS:
+        equal(4)
+        found["pyramid"] = pyramid(s.budget, 4, inputs), s.bias_init
+    for bias, depth in product(("uniform", "zeros"), (1, 4)):
+        if "biases" in s.compare and name in BIASES:
+            equal(depth, layers(depth) + f", {bias} biases" * (bias != s.bias_init), bias)
+        if "section" in s.compare and name in SECTION:
+            equal(depth, f"section, {layers(depth)}, {bias} biases", bias, SECTION_BUDGET)
+    return found
+
+
+def arms(s: Settings) -> list[Arm]:
     return [
-        Row(
-            name,
-            t.task,
-            t.optimizer,
-            t.depth,
-            t.width,
-            model.parameter_count,
-            t.rate,
-            chosen_by,
-            measured,
-            history.seconds / len(t.targets),
-        )
-        for name, chosen_by, measured in zip(
-            t.targets, validation.reshape(by_target), tested.reshape(by_target), strict=True
-        )
+        arm(s, name, label, *shape)
+        for name in s.targets
+        for label, shape in shapes(s, name).items()
     ]
 
 
-def errors(model: Model, task: str, split: Split) -> Any:
-    """(networks,): mean squared error, or the share of wrong classes; infinite for NaN."""
-    outputs = model.predict(split.X).astype(np.float64)
-    wrong = (
-        (outputs - split.y) ** 2
-        if task == "regression"
-        else ((outputs > 0) != (split.y > 0.5)).astype(float)
+def arm(s: Settings, name: str, label: str, widths: tuple[int, ...], bias: str) -> Arm:
+    target = target_of(s, name)
+    sizes = (target.inputs, *widths, 1)
+    size, train = parameters(sizes), SAMPLES[name][0]
+    steps = SECTION_STEPS if "section" in label else s.steps // (10 if name == "sparse" else 1)
+    falling, rates = cosine(1.0, steps), RATES[s.optimizer]
+
+    def build(seeds: Sequence[int]) -> Model:
+        backend = get_backend(s.backend, s.precision)
+        return mlp(sizes, bias_init=bias, seed=list(seeds), ensemble=len(seeds), backend=backend)
+
+    def optimizer(model: Model, rates: Sequence[float]) -> Any:
+        return OPTIMIZERS[s.optimizer](model, lambda step: np.array(rates) * falling(step))
+
+    facts = {"target": name, "shape": label, "widths": widths, "parameters": size}
+    return Arm(
+        f"{name}: {label}",
+        build,
+        partial(data, target),
+        optimizer,
+        rates[3:4] if s.quick else rates,
+        steps,
+        facts | {"bias_init": bias},
+        work=train * (size / 20 + 3 * sum(widths) + target.inputs / 2) + 8000 * len(widths),
+        keep=keep if target.inputs == 1 else None,
+        train=train_in_fives,
     )
-    wrong[~np.isfinite(outputs)] = math.inf
-    return wrong.mean(axis=(1, 2))
+
+
+def data(target: Target, seeds: Sequence[int]) -> Data:
+    """Samples for each seed: curves with mean 0 and variance 1, else whether f is above 0."""
+    is_curve = target.inputs == 1
+    reference = target.function(target.sample(1024 if is_curve else 1, np.random.default_rng(0)))
+
+    def drawn(n: int, generator: np.random.Generator) -> tuple[Any, Any]:
+        X = target.sample(n, generator)
+        f = target.function(X)
+        y = (f - reference.mean()) / reference.std() if is_curve else f > 0
+        return X.astype(np.float32), y.astype(np.float32)
+
+    def split(n: int, use: int) -> tuple[Any, Any]:
+        X, y = zip(*(drawn(n, stream(seed, use)) for seed in seeds), strict=True)
+        return np.stack(X), np.stack(y)[..., None]
+
+    train, test = SAMPLES[target.name]
+    loss = "mean_squared_error" if is_curve else "binary_cross_entropy"
+    return Data(*split(train, TRAINING), *split(train, VALIDATION), *split(test, TEST), loss)
+
+
+def keep(model: Model, history: Any, data: Data) -> dict[str, Any]:
+    """Of each network: linear pieces on the interval, and steps until the loss was low."""
+    line = Line([0.0], [1.0], (-INTERVAL, INTERVAL))
+    low, finite = history.loss <= LOW, np.isfinite(history.loss[-1])
+    pieces = [
+        line_regions(model, line, i).linear_count if known else math.nan
+        for i, known in enumerate(finite)
+    ]
+    steps = np.where(low.any(axis=0), low.argmax(axis=0) + 1, history.epochs)
+    return {"pieces": np.array(pieces, float), "steps_to_low": steps.astype(float)}
+
+
+def train_in_fives(
+    arm: Arm, seeds: tuple[int, ...], rates: tuple[float, ...], *how: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`train_networks` with as many networks at once as there are tuning seeds.
+
+    The numbers are the same; so few fit into a processor's cache. What is kept are measures.
+    """
+    parts = []
+    for start in range(0, len(seeds), TUNING_SEEDS):
+        some = slice(start, start + TUNING_SEEDS)
+        measures, kept = train_networks(arm, seeds[some], rates[some], *how)
+        parts.append(measures | kept)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, {}
+
+
+def check(s: Settings) -> None:
+    """Raise `InputError` for a budget that is too small, or nothing to compare."""
+    if len(s.depths) < 2 and "depth" in s.compare:
+        raise InputError(f"--depths {s.depths[0]}: must be two or more, which are compared")
+    if not arms(s):
+        about = f"pyramid {PYRAMIDS}, biases {BIASES}, section {SECTION}"
+        raise InputError(f"--targets {s.targets}: must have one of those of --compare: {about}")
+
+
+def run(run: Run) -> None:
+    for each in arms(run.settings):
+        tuned(run, each)
+
+
+def work(s: Settings) -> float:
+    return sum(each.total_work(s.seeds) for each in arms(s))
+
+
+def memory(s: Settings) -> float:
+    """Of five networks: samples, activations, and Adam's arrays."""
+
+    def numbers(arm: Arm) -> float:
+        name, neurons = arm.facts["target"], sum(arm.facts["widths"])
+        samples = sum(SAMPLES[name]) * (3 * target_of(s, name).inputs + 8 * neurons)
+        return 5.0 * arm.facts["parameters"] + samples
+
+    return 4.0 * TUNING_SEEDS * max(map(numbers, arms(s)))
+
+
+def seconds(s: Settings) -> float:
+    return 2 + work(s) * 1.15e-9
+
+
+def compared(
+    result: Result,
+    sentence: str,
+    source: str,
+    first: str,
+    second: str,
+    ledger: tuple[str, ...] = (),
+    measure: str = "",
+    floor: float = 0.0,
+    alike: bool = False,
+) -> list[Claim]:
+    """The claim that the first arm is better: less of the measure, or a higher accuracy."""
+    if first not in result or second not in result:
+        return []
+    a, b = result[first], result[second]
+    measure = measure or ("test_loss" if "test_loss" in a.measures else "test_accuracy")
+    if measure == "test_accuracy":
+        name = a.facts["target"]
+        points = None if name == "parity" else SAMPLES[name][1]  # parity's table is whole
+        contrast = difference(a[measure], b[measure], points)
+    else:
+        contrast = ratio(np.maximum(a[measure], floor), np.maximum(b[measure], floor))
+    why = result.untested(first, second)
+    return [Claim(sentence, source, contrast, alike=alike, untested=why, ledger=ledger)]
+
+
+def rows_by_depth(result: Result, name: str) -> list[Row]:
+    """A target's rows of the grid, from shallow to deep."""
+    depths = sorted(result.settings.depths) if "depth" in result.settings.compare else []
+    names = [f"{name}: {layers(depth)}" for depth in depths]
+    return [result[each] for each in names if each in result]
+
+
+def grid(result: Result) -> dict[str, Claim]:
+    """By target: one layer against several, of the depth that is best on the tuning seeds."""
+
+    def validated(row: Row) -> float:
+        found = result.tuned.get(row.arm)
+        return float(mean_scores(found.scores).max()) if found and found.scores is not None else 0.0
+
+    found = {}
+    for name, (winner, source, ledger) in GRID.items():
+        rows = rows_by_depth(result, name)
+        if len(rows) > 1:
+            pair = [max(rows[1:], key=validated), rows[0]]
+            a, b = pair if winner == "depth" else pair[::-1]
+            sentence = f"{a.arm} better than {b.facts['shape']}"
+            claim = compared(result, sentence, source, a.arm, b.arm, ledger, floor=SOLVED)
+            found[name] = claim[0]
+    return found
+
+
+def claims(result: Result) -> list[Claim]:
+    return [*grid(result).values(), *other_claims(result)]
+
+
+def verdicts_of(result: Result) -> list[Verdict]:
+    return judge(claims(result), QUICK_REASON if result.settings.quick else "")
+
+
+def other_claims(result: Result) -> Iterator[Claim]:
+    """About pieces, biases, pyramids, sparse inputs, and the course section's own networks."""
+
+    def say(sentence: str, source: str, name: str, a: str, b: str, *ledger: str, **how: Any) -> Any:
+        sentence = f"{name}: {sentence}"
+        return compared(result, sentence, source, f"{name}: {a}", f"{name}: {b}", ledger, **how)
+
+    pieces = f"{COURSE}: more regions at equal size"
+    more = "4 layers make more linear pieces than 1"
+    yield from say(more, pieces, "oscillating", SHALLOW, DEEP, "001-014", measure="pieces")
+    rule = "rule of thumb: biases may start at 0"
+    for shape in (SHALLOW, DEEP):
+        sentence = f"{shape}, zero biases no worse and no better than random ones"
+        yield from say(sentence, rule, BIASES[0], f"{shape}, zeros biases", shape, alike=True)
+    for name in PYRAMIDS:
+        sentence = "widths that halve better than 4 equal layers"
+        yield from say(sentence, LESSON, name, "pyramid", DEEP, "003-023")
+    sizes = "64 wide", "8 wide", "3 layers of 64", "no hidden layer"
+    for a, b, ledger in ((0, 1, "003-025"), (0, 2, "003-025"), (3, 0, "003-027")):
+        sentence = f"{sizes[a]} better than {sizes[b]}"
+        yield from say(sentence, LESSON, "sparse", sizes[a], sizes[b], ledger)
+    own = f"{COURSE}, its own experiment"
+    shallow, deep = (f"section, {each}, uniform biases" for each in (SHALLOW, DEEP))
+    nested, flat = SECTION
+    yield from say("28 x 4 better than 833 x 1", own, nested, deep, shallow, "001-036")
+    faster, measure = "28 x 4 reaches a low loss faster", "steps_to_low"
+    yield from say(faster, own, nested, deep, shallow, "001-035", measure=measure)
+    more = "28 x 4 makes more linear pieces"
+    yield from say(more, own, nested, shallow, deep, "001-040", measure="pieces")
+    names = [f"{name}: {each}" for name in (nested, flat) for each in (deep, shallow)]
+    if all(each in result for each in names):
+        losses = [result[each]["test_loss"] for each in names]
+        contrast = ratio(losses[0] / losses[1], losses[2] / losses[3])
+        shrinks = f"The advantage of depth on {nested} shrinks on {flat}"
+        yield Claim(shrinks, own, contrast, untested=result.untested(*names), ledger=("001-038",))
+
+
+def winners(result: Result, verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """By target: depth, width, or why neither."""
+    other = {"depth": "width", "width": "depth"}
+    found = {}
+    for name, verdict in zip(grid(result), verdicts, strict=False):
+        claimed = GRID[name][0]
+        sides = {"supported": claimed, "contradicted": other[claimed]}
+        found[name] = sides.get(verdict.name, verdict.name)
+    return found
+
+
+def answer(result: Result, verdicts: Sequence[Verdict]) -> str:
+    """Where depth wins, and where it does not."""
+    by_winner: dict[str, list[str]] = {}
+    for name, winner in winners(result, verdicts).items():
+        by_winner.setdefault(winner, []).append(name)
+    parts = [f"{winner}: {', '.join(names)}" for winner, names in sorted(by_winner.items())]
+    wins = f"At {result.settings.budget:,} parameters, what wins is {'; '.join(parts)}."
+    return wins if parts else ""
+
+
+def score(row: Row) -> str:
+    """The median over seeds."""
+    if "test_loss" in row.measures:
+        return f"{np.nanmedian(row['test_loss']):.2g}"
+    return f"{np.nanmedian(row['test_accuracy']):.1%}"
+
+
+def tables(result: Result) -> Iterator[Table]:
+    depths = sorted(result.settings.depths)
+    lines, shown = [], set()
+    for name, winner in winners(result, verdicts_of(result)).items():
+        rows = rows_by_depth(result, name)
+        shown |= {row.arm for row in rows}
+        cells = {row.facts["shape"]: f"{score(row)} ({row.facts['widths'][0]})" for row in rows}
+        lines.append((name, *(cells.get(layers(depth), "") for depth in depths), winner))
+    if lines:
+        title = "Median test error, in variances, or accuracy (width): by hidden layers"
+        yield Table(("target", *map(str, depths), "wins"), lines, title, words=(0, len(depths) + 1))
+    others = [
+        (
+            row.arm,
+            "-".join(map(str, row.facts["widths"])),
+            f"{row.facts['parameters']:,}",
+            f"{row.facts['learning_rate']:g}",
+            score(row),
+            f"{np.nanmedian(row.measures.get('pieces', [0])):.0f}",
+        )
+        for row in result.verdict_rows()
+        if row.arm not in shown
+    ]
+    if others:
+        yield Table(("arm", "widths", "parameters", "rate", "score", "pieces"), others)
+
+
+experiment = Experiment(
+    "width",
+    question="At the same number of parameters: one wide layer, or several narrow ones?",
+    source="a course section, a lesson and a textbook chapter: deep beats wide, but on flat "
+    "functions and sparse inputs width wins; Eldan and Shamir 2016",
+    look_for="targets on which several layers have the smaller test error; whether the initial "
+    f"biases decide it. Errors below {SOLVED:g} of a target's variance count as {SOLVED:g}: "
+    "solved.",
+    settings=Settings,
+    check=check,
+    run=run,
+    claims=claims,
+    tables=lambda result: list(tables(result)),
+    figures=lambda result: drawings(result, verdicts_of(result)),
+    answer=answer,
+    work=work,
+    memory=memory,
+    seconds=seconds,
+    next=(
+        "scratchnet width --compare section --targets nested_sine,sin_plus_cos",
+        "scratchnet width --targets oscillating,cubic --optimizer sgd",
+        "scratchnet width --targets sparse --features 10000",
+    ),
+)

@@ -7,7 +7,7 @@ Each is a `Target`: a function of its inputs, and the distribution that the inpu
 | nested_sine | sin(sin(sin x)) | nested, and yet a smooth, almost straight curve |
 | sin_plus_cos | sin x + cos x | a sum |
 | linear | x | needs no hidden layer |
-| cubic | x^3 | smooth and monotone |
+| cubic | x^3 - x | smooth, with two turns |
 | oscillating | sin(8 sin(3 sin 2x)) | nested, with many turns |
 | radial | a sign for each shell of the radius | where two hidden layers beat one: `RadialShells` |
 | parity | the parity of ten signs | a tree of XORs, or one layer that counts |
@@ -210,7 +210,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
         "sin_plus_cos", "sin x + cos x", lambda x: np.sin(x) + np.cos(x)
     ),
     "linear": lambda: on_interval("linear", "x", lambda x: x),
-    "cubic": lambda: on_interval("cubic", "x^3", lambda x: x**3),
+    "cubic": lambda: on_interval("cubic", "x^3 - x", lambda x: x**3 - x),
     "oscillating": lambda: on_interval(
         "oscillating", "sin(8 sin(3 sin 2x))", lambda x: np.sin(8 * np.sin(3 * np.sin(2 * x)))
     ),
