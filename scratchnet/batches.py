@@ -137,6 +137,30 @@ class Batches:
         shares = parts / self._host_weights.sum(axis=-1)
         return shares if self.model.ensemble else shares[0]
 
+    @property
+    def per_epoch(self) -> int:
+        return 1 if self.batch_size is None else -(-self.samples // self.batch_size)
+
+    @property
+    def has_smaller(self) -> bool:
+        """Whether an epoch has several batches of which the last is smaller."""
+        size = self.batch_size or self.samples
+        return self.per_epoch > 1 and self.samples % size != 0
+
+    def ahead(self, epochs: int) -> list[tuple[tuple[Array, ...], Any]]:
+        """The batches of so many epochs: (rows, shares) for those of one shape that follow on one
+        another, each with an axis of the batches in front."""
+        if self.batch_size is None:
+            return [((), np.ones(epochs))]
+        batches = [each for _ in range(epochs) for each in self]
+        whole = len(batches) - (1 if self.has_smaller else 0)
+        parts = [batches[:whole], batches[whole:]] if epochs == 1 else [batches]
+        return [
+            ((np.stack([rows for (rows,), _ in part]),), np.array([share for _, share in part]))
+            for part in parts
+            if part
+        ]
+
     def skip(self, epochs: int) -> None:
         """Leave out the orders of so many epochs."""
         if self.batch_size is not None:

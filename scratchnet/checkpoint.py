@@ -328,9 +328,9 @@ def checkpoints(path: str | Path, optimizer: Optimizer, every: int) -> Callable[
     positive_whole("every of checkpoints", every)
 
     def callback(epoch: int, model: Model, loss: Any) -> None:
-        if (epoch + 1) % every == 0:
-            save_checkpoint(path, model, optimizer, epoch + 1)
+        save_checkpoint(path, model, optimizer, epoch + 1)
 
+    callback.every = every  # type: ignore[attr-defined]
     return callback
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from scratchnet.backends import Array, InputError
+from scratchnet.batches import Batches
 from scratchnet.buffer_reuse import owner
-from scratchnet.optim import Optimizer
-from scratchnet.program import RecordedStep
-from scratchnet.tensor import Tensor, result
+from scratchnet.divergence import Divergence, note_divergence
+from scratchnet.optim import Adam, Optimizer
+from scratchnet.program import MOST_RECORDINGS, RecordedStep
+from scratchnet.tensor import Tensor
 
 LONGEST_CALL = 0.1
 """Seconds after which a call gives Python its turn, so that Ctrl-C is heard."""
@@ -38,106 +42,136 @@ def require_compiler(optimizer: Optimizer, record: bool) -> None:
         raise InputError(f"compile=True: {reason}")
 
 
+@dataclass
+class Compiled:
+    """A compiled step, or a recorded one where there is no compiled form."""
+
+    step: Any
+    """A `backends.compile.CompiledStep`, or None."""
+    arguments: list[Array]
+    state: list[Array]
+    """The arrays that a step changes and that were there before it."""
+
+
+Changing = list[tuple[Array, Any]]
+"""Arrays that a step reads, each with what it holds in each of the steps."""
+
+
 class CompiledTraining:
     """A step, compiled anew for each combination of shapes, modes and buffers.
 
     Every step is done by the compiled function, the first one too, so that the bits do not depend
-    on where a training was interrupted. That first step is also run as Python, from the same state,
-    and the two are compared. Where a call of the step has no compiled form, a warning names it and
-    the step is replayed.
+    on where a training was interrupted. Before that, the step is run as Python from the same state,
+    and the first one of its kind in this process is compared with the compiled one. Where a call of
+    the step has no compiled form, a warning names it and the step is replayed.
     """
 
     def __init__(self, step: Callable[..., Tensor], optimizer: Optimizer) -> None:
-        self._step, self._optimizer, self._model = step, optimizer, optimizer.model
+        self._optimizer, self._model = optimizer, optimizer.model
         self._recorded = RecordedStep(step, self._model, (optimizer,))
-        self._compiled: dict[Any, tuple[Any, list[Array], list[Array]] | None] = {}
-        self._seconds = LONGEST_CALL / 8
+        self._compiled: dict[Any, Compiled] = {}
+        self._seconds = LONGEST_CALL
 
     def affordable(self) -> int:
-        """The number of steps that take about `LONGEST_CALL` seconds."""
+        """The number of steps that take about `LONGEST_CALL` seconds, judged by the last ones."""
         return max(1, int(LONGEST_CALL / self._seconds))
 
-    def __call__(self, *arguments: Array) -> Tensor:
-        """One step, after `optimizer.prepare()`."""
-        entry = self._entry(arguments)
-        if entry is None:
-            return self._recorded(*arguments)
-        compiled, own, _ = entry
-        changing = [(mine, each[None]) for mine, each in zip(own, arguments, strict=True)]
-        return result(compiled.run(1, changing, self._threads())[0], self._model.backend)
+    def many(self, steps: int, rows: Sequence[Array], known: set[int]) -> Any:
+        """At most that many steps, at least one; their losses, (steps,) or (steps, E).
 
-    def many(self, steps: int, known: set[int]) -> Any:
-        """That many full-batch steps; their losses, (steps,) or (steps, E).
-
-        They end early with the first step in which a network that is not among the `known` ones has
-        a loss that is not finite; its parameters are then as that step left them.
+        `rows` are the batches of the steps, each argument (steps, ...). The steps end early with
+        the first one in which a network that is not among the `known` ones has a loss that is not
+        finite; its parameters are then as that step left them. After Ctrl-C none was done.
         """
-        optimizer = self._optimizer
-        # The arrays that a step reads are there once it was prepared for.
-        optimizer.prepare()
-        optimizer.steps -= 1
-        entry = self._entry(())
-        if entry is None:
+        optimizer, first = self._optimizer, self._optimizer.steps
+        try:
             optimizer.prepare()
-            return self._recorded().numpy()[None]
-        compiled, _, state = entry
-        first = optimizer.steps
-        changing = ahead(optimizer, steps)
-        before = [array.copy() for array in state]
-        start = time.perf_counter()
-        losses = compiled.run(steps, changing, self._threads())
-        self._seconds = max((time.perf_counter() - start) / steps, 1e-7)
-        strange = ~np.isfinite(losses.reshape(steps, -1))
-        strange[:, sorted(known)] = False
-        found = np.flatnonzero(strange.any(axis=1))
-        if len(found) and found[0] + 1 < steps:
-            # The same steps again, which give the same bits, up to that one.
-            done = int(found[0]) + 1
-            for array, numbers in zip(state, before, strict=True):
-                array[...] = numbers
-            losses = compiled.run(
-                done, [(array, values[:done]) for array, values in changing], self._threads()
-            )
-            optimizer.steps = first + done
+            compiled = self._prepared([each[0] for each in rows])
+            if compiled.step is None:
+                return self._recorded(*[each[0] for each in rows]).numpy()[None]
+            changing = ahead(optimizer, steps)
+            steps = optimizer.steps - first
+            batches = zip(compiled.arguments, rows, strict=True)
+            changing += [(own, each[:steps]) for own, each in batches]
+            losses = self._run(compiled, steps, changing, known)
+            optimizer.steps = first + len(losses)
+        except BaseException:
+            optimizer.steps = first
+            raise
         return losses
+
+    def _run(self, compiled: Compiled, steps: int, changing: Changing, known: set[int]) -> Any:
+        """The steps up to the first that is strange; none of them where this is interrupted."""
+        before = [array.copy() for array in compiled.state]
+
+        def undo() -> None:
+            for array, numbers in zip(compiled.state, before, strict=True):
+                array[...] = numbers
+
+        try:
+            start = time.perf_counter()
+            losses = compiled.step.run(steps, changing, self._threads())
+            self._seconds = max((time.perf_counter() - start) / steps, 1e-7)
+            strange = ~np.isfinite(losses.reshape(steps, -1))
+            strange[:, sorted(known)] = False
+            found = np.flatnonzero(strange.any(axis=1))
+            if not len(found) or found[0] + 1 == steps:
+                return losses
+            # The same steps again, which give the same bits, up to that one.
+            undo()
+            done = int(found[0]) + 1
+            changing = [(array, values[:done]) for array, values in changing]
+            return compiled.step.run(done, changing, self._threads())
+        except BaseException:
+            undo()
+            raise
 
     def _threads(self) -> int:
         from scratchnet.backends.compile.step import default_threads
 
         return default_threads() if self._model.ensemble else 1
 
-    def _entry(self, arguments: tuple[Array, ...]) -> tuple[Any, list[Array], list[Array]] | None:
+    def _prepared(self, arguments: Sequence[Array]) -> Compiled:
         key = self._recorded._key(arguments)
         if key not in self._compiled:
-            self._compiled[key] = self._compile(arguments)
+            compiled = self._compile(arguments)
+            while len(self._compiled) >= MOST_RECORDINGS:
+                del self._compiled[next(iter(self._compiled))]
+            self._compiled[key] = compiled
         return self._compiled[key]
 
-    def _compile(self, arguments: tuple[Array, ...]) -> tuple[Any, list[Array], list[Array]] | None:
+    def _compile(self, arguments: Sequence[Array]) -> Compiled:
         """Record the step, compile it, compare the two, and leave everything as it was."""
         from scratchnet.backends.compile import CompiledStep, NoCompiler, NotCompiled
 
         model = self._model
         with self._restoring():
             recording = self._recorded.record(arguments)
-            own, calls, outcome = recording.arguments, recording.raw, recording.outcome
+            calls, outcome = recording.raw, recording.outcome
             want = np.array(outcome), model.gradient_buffer.copy()
-            recording.check()
         made = {id(owner(call.out)) for call in calls if call.is_new}
-        state = {id(owner(call.out)): owner(call.out) for call in calls}
-        kept = [array for name, array in state.items() if name not in made]
+        changed = {id(owner(call.out)): owner(call.out) for call in calls}
+        state = [array for name, array in changed.items() if name not in made]
         try:
-            compiled = CompiledStep(calls, outcome, model.ensemble or 1)
+            step = CompiledStep(calls, outcome, model.ensemble or 1)
         except (NotCompiled, NoCompiler) as refusal:
-            warnings.warn(f"the step is replayed: {refusal}", RuntimeWarning, stacklevel=5)
-            return None
-        with self._restoring():
-            got = compiled.run(1)[0], model.gradient_buffer.copy()
+            warnings.warn(f"the step is replayed: {refusal}", RuntimeWarning, stacklevel=7)
+            return Compiled(None, recording.arguments, state)
+        if not step.function.is_compared:
+            with self._restoring():
+                recording.check()
+            with self._restoring():
+                got = step.run(1)[0], model.gradient_buffer.copy()
+            self._compare(got, want)
+            step.function.is_compared = True
+        return Compiled(step, recording.arguments, state)
+
+    def _compare(self, got: Sequence[Array], want: Sequence[Array]) -> None:
         for name, mine, other in zip(("loss", "gradients"), got, want, strict=True):
             largest = np.abs(other).max(initial=0)
-            bound = BOUND[model.dtype] * max(largest, 1e-6)
+            bound = BOUND[self._model.dtype] * max(largest, 1e-6)
             if np.isfinite(largest) and not np.abs(mine - other).max(initial=0) <= bound:
                 raise InputError(f"the compiled step has another {name} than the step as Python")
-        return compiled, own, kept
 
     @contextmanager
     def _restoring(self) -> Iterator[None]:
@@ -157,16 +191,80 @@ class CompiledTraining:
         return [model.parameter_buffer, model.gradient_buffer, *state, *buffers]
 
 
-def ahead(optimizer: Optimizer, steps: int) -> list[tuple[Array, Any]]:
-    """Prepare the optimizer for each of so many steps.
+def ahead(optimizer: Optimizer, steps: int) -> Changing:
+    """Prepare the optimizer, which is prepared for a first step, for the others of so many.
 
-    Returns the arrays that differ from step to step, each with its numbers in all of them.
+    It is left prepared for fewer where it must look at what a step leaves. Returns the arrays that
+    differ from step to step.
     """
     names = ["correction1", "correction2", *(["learning_rate"] * callable(optimizer.schedule))]
-    arrays = [optimizer.arrays[name] for name in names if name in optimizer.arrays]
-    values = [np.empty((steps, *array.shape), array.dtype) for array in arrays]
-    for step in range(steps):
-        optimizer.prepare()
-        for array, numbers in zip(arrays, values, strict=True):
+    arrays = {name: optimizer.arrays[name] for name in names if name in optimizer.arrays}
+    ways = (Optimizer.prepare, Adam.prepare)
+    if type(optimizer).prepare not in ways or getattr(optimizer, "has_missed", False):
+        steps = 1
+    elif not arrays:
+        optimizer.steps += steps - 1
+    values = [np.empty((steps, *array.shape), array.dtype) for array in arrays.values()]
+    for step in range(steps if arrays else 0):
+        if step:
+            optimizer.prepare()
+        if any(optimizer.arrays[name] is not array for name, array in arrays.items()):
+            optimizer.steps -= 1
+            break
+        for array, numbers in zip(arrays.values(), values, strict=True):
             numbers[step] = array
-    return list(zip(arrays, values, strict=True))
+    return list(zip(arrays.values(), values, strict=True))
+
+
+def epochs_ahead(
+    compiled: CompiledTraining,
+    batches: Batches,
+    before: Array,
+    diverged: list[Divergence],
+    losses: list[Any],
+    first: int,
+    most: int,
+) -> list[Any]:
+    """Some epochs from `first` on, at least one, in few calls; the mean loss of each.
+
+    After each call the losses are looked at, and where one has just stopped being finite, so far is
+    where the call ended; `before` are the parameters that gave it. Where all networks have
+    diverged, that is the end of the epoch. Where Ctrl-C ends it, the finished epochs enter
+    `losses`.
+    """
+    per_epoch = batches.per_epoch
+    affordable = 1 if batches.has_smaller else compiled.affordable() // per_epoch
+    parts: list[Any] = []
+    steps = 0
+    try:
+        for rows, shares in batches.ahead(min(max(1, affordable), most)):
+            while len(shares):
+                values = compiled.many(len(shares), rows, {each.network for each in diverged})
+                done = len(values)
+                of_each = shares[:done]
+                parts.append(values * (of_each[:, None] if of_each.ndim < values.ndim else of_each))
+                steps += done
+                if not math.isfinite(values[-1].sum()):
+                    inputs = batches.select(*[each[done - 1] for each in rows])[0]
+                    epoch = first + (steps - 1) // per_epoch
+                    model = batches.model
+                    if note_divergence(diverged, model, before, epoch, values[-1], inputs):
+                        return _sums(parts, per_epoch)
+                rows, shares = tuple([each[done:] for each in rows]), shares[done:]
+    except KeyboardInterrupt:
+        losses.extend(_sums(parts, per_epoch)[: steps // per_epoch])
+        raise
+    return _sums(parts, per_epoch)
+
+
+def _sums(parts: list[Any], per_epoch: int) -> list[Any]:
+    """The sum of each epoch's entries (...,) or (..., E), which stand one behind the other.
+
+    Added one by one, so that it does not matter how many there are at once.
+    """
+    entries = np.concatenate(parts) if parts else np.empty(0)
+    epochs = -(-len(entries) // per_epoch)
+    padded = np.zeros((epochs * per_epoch, *entries.shape[1:]))
+    padded[: len(entries)] = entries
+    sums = np.add.accumulate(padded.reshape(epochs, per_epoch, *entries.shape[1:]), axis=1)
+    return list(sums[:, -1])

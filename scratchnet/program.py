@@ -28,6 +28,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import zip_longest
 from typing import Any
 
@@ -160,10 +161,16 @@ class Recording:
         self.arguments = [backend.xp.array(each) for each in arguments]
         self.raw, self.outcome = self._record()
         self.first_outcome = self._copy(self.outcome)
-        without_copies = elide_copies(self.raw, self.outcome, backend)
-        self.calls = reuse_buffers(without_copies, self.outcome, backend)
-        self._repeat = backend.repeater(self.calls)
         self._is_checked = False
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        without_copies = elide_copies(self.raw, self.outcome, self._backend)
+        return reuse_buffers(without_copies, self.outcome, self._backend)
+
+    @cached_property
+    def _repeat(self) -> Callable[[], None]:
+        return self._backend.repeater(self.calls)
 
     def _copy(self, outcome: Array) -> Tensor:
         return result(self._backend.xp.array(outcome), self._backend)
@@ -195,6 +202,7 @@ class Recording:
         state = {id(call.out): call.out for call in self.raw if not call.is_new}
         state |= {id(each): each for each in self._disturbed()}
         before = {name: k.xp.array(array) for name, array in state.items()}
+        _ = self._repeat  # made of the raw calls, which go below
         try:
             difference = self._difference(state)
         finally:

@@ -16,30 +16,16 @@ from scratchnet.backends import Array, InputError
 from scratchnet.backends.errors import positive_whole, whole_number
 from scratchnet.batches import Batches, checked_data
 from scratchnet.classes import loss_name, output_warning, threshold
-from scratchnet.compiled_step import CompiledTraining, require_compiler
+from scratchnet.compiled_step import CompiledTraining, epochs_ahead, require_compiler
+from scratchnet.divergence import Divergence, note_divergence
 from scratchnet.early_stopping import check_patience, watching
 from scratchnet.evaluation import accuracy_measure, mean_loss
 from scratchnet.losses import Loss, get_loss, loss_of
-from scratchnet.model import Model, evaluating
+from scratchnet.model import Model
 from scratchnet.optim import Adam, Optimizer, clip_gradients
 from scratchnet.program import recorded
 from scratchnet.tensor import Tensor, enable_grad
 from scratchnet.weighting import ClassWeight, checked_weights
-
-
-@dataclass(frozen=True)
-class Divergence:
-    """Where a network's loss stopped being a finite number."""
-
-    network: int
-    epoch: int
-    layer: str
-
-    def __str__(self) -> str:
-        return (
-            f"network {self.network}: the loss was not finite at epoch {self.epoch}, first seen in "
-            f"{self.layer}"
-        )
 
 
 @dataclass
@@ -72,7 +58,11 @@ class History:
 
 
 Callback = Callable[[int, Model, Any], bool | None]
-"""Called after each epoch with (epoch, model, training loss); a true value ends the training."""
+"""Called after each epoch with (epoch, model, training loss); a true value ends the training.
+
+One with an attribute `every` is called after every so many epochs only. What lies between needs
+nothing of Python, and with compile=True is one call.
+"""
 
 
 def fit(
@@ -127,12 +117,13 @@ def fit(
     optimizer, such as a variable that a callback changes; and an `if` on numbers read from
     `model.parameter_buffer` or a layer's `buffers`, where it goes the same way in the two steps
     that are compared, of which one is from disturbed numbers. With `compile` a step is one function
-    made by the system's C++ compiler, and on the whole set, where nothing is done between epochs,
-    many steps are one call; its bits are not those of a replay, but the same on every run, and for
-    a network alone and in an ensemble. The same bits are promised for one BLAS, one number of its
-    threads and one kind of processor. `first_epoch` > 0 goes on with a training that has done so
-    many of the `epochs`, in the order of mini-batches that it would have had: see
-    `checkpoint.load_checkpoint`. Ctrl-C ends the training and keeps what was done: see
+    made by the system's C++ compiler, and many steps are one call where nothing looks at the model
+    in between: validation, `accuracy`, or a callback (see `Callback`). Its bits are not those of a
+    replay, but the same on every run, and for a network alone and in an ensemble. The same bits are
+    promised within one mode only, compiled or not, for one BLAS, one number of its threads and one
+    kind of processor; with `compile` also for one compiler. `first_epoch` > 0 goes on with a
+    training that has done so many of the `epochs`, in the order of mini-batches that it would have
+    had: see `checkpoint.load_checkpoint`. Ctrl-C ends the training and keeps what was done: see
     `History.stopped`.
 
     The model is left in training mode, with the name of the loss in `model.loss`, and in
@@ -192,20 +183,26 @@ def fit(
     accuracies: list[list[Any]] = []
     start = time.perf_counter()
     step = TrainingStep(batches, compute_loss, optimizer, clip_norm, record, compile, accumulate)
-    whole_set_only = batch_size is None and held_out is None and not (callbacks or accuracy)
+    every = 1 if measures or held_out is not None else None
     model.train()
     # Overflow is no surprise here: every loss is looked at, and reported where it is not finite.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"), enable_grad():
         try:
-            if compile and whole_set_only:
-                first_epoch = _train_at_once(
-                    model, batches, step, history, losses, first_epoch, epochs
-                )
             if stopping is not None and stopping.done.all():
                 # The checkpoint that it goes on from was written after the last epoch.
                 history.stopped, first_epoch = "early stopping", epochs
-            for epoch in range(first_epoch, epochs):
-                epoch_loss = _train_epoch(model, batches, step, history, epoch)
+            done = first_epoch
+            while done < epochs:
+                if step.compiled is None:
+                    new = [_train_epoch(model, batches, step, history, done)]
+                else:
+                    most = _next_look(done, epochs, callbacks, every) - done
+                    new = epochs_ahead(
+                        step.compiled, batches, step.parameters_before, history.diverged, losses,
+                        done, most,
+                    )  # fmt: skip
+                done += len(new)
+                epoch = done - 1
                 measured = [measure() for measure in measures]
                 if held_out is not None:
                     validation_loss = mean_loss(model, *held_out, compute_loss)
@@ -213,10 +210,14 @@ def fit(
                         stopping.update(epoch, validation_loss)
                     validation_losses.append(validation_loss)
                 # Only now: an interruption before leaves all curves without this epoch.
-                losses.append(epoch_loss)
+                losses.extend(new)
                 accuracies.append(measured)
                 # A list, not a generator: every callback is called, whatever another one answers.
-                answers = [_answer(callback(epoch, model, losses[-1])) for callback in callbacks]
+                answers = [
+                    _answer(callback(epoch, model, losses[-1]))
+                    for callback in callbacks
+                    if done % _every(callback) == 0
+                ]
                 if len(history.diverged) == len(model.seeds):
                     history.stopped = "diverged"
                 elif stopping is not None and stopping.done.all():
@@ -238,6 +239,17 @@ def fit(
         history.accuracy = np.array([each[0] for each in accuracies])
         history.validation_accuracy = np.array([each[1] for each in accuracies if each[1:]])
     return history
+
+
+def _every(callback: Callback) -> int:
+    """After how many epochs the callback is called again."""
+    return positive_whole("every of a callback", getattr(callback, "every", 1))
+
+
+def _next_look(done: int, epochs: int, callbacks: Sequence[Callback], every: int | None) -> int:
+    """How many epochs are done when something next looks at the model, or the training ends."""
+    periods = [_every(each) for each in callbacks] + ([every] if every else [])
+    return min([epochs, *(done - done % period + period for period in periods)])
 
 
 def _answer(answer: Any) -> bool:
@@ -370,38 +382,6 @@ def _parts(shares: Sequence[Any], model: Model) -> list[Array]:
     return [model.backend.asarray(part.astype(model.dtype)) for part in parts]
 
 
-def _train_at_once(
-    model: Model,
-    batches: Batches,
-    step: TrainingStep,
-    history: History,
-    losses: list[Any],
-    first_epoch: int,
-    epochs: int,
-) -> int:
-    """Many full-batch epochs in each call; returns `epochs`, which leaves none to do.
-
-    After each call the losses are looked at, and where one has just stopped being finite, so far is
-    where the call ended.
-    """
-    assert step.compiled is not None
-    epoch = first_epoch
-    while epoch < epochs:
-        known = {divergence.network for divergence in history.diverged}
-        values = step.compiled.many(min(step.compiled.affordable(), epochs - epoch), known)
-        losses.extend(np.array(values, np.float64))
-        epoch += len(values)
-        if not math.isfinite(values[-1].sum()):
-            after = model.backend.copy(model.parameter_buffer)
-            model.backend.copy(step.parameters_before, out=model.parameter_buffer)
-            _note_divergence(history, model, epoch - 1, values[-1], batches.inputs)
-            if len(history.diverged) == len(model.seeds):
-                history.stopped = "diverged"
-                return epochs
-            model.backend.copy(after, out=model.parameter_buffer)
-    return epochs
-
-
 def _train_epoch(
     model: Model, batches: Batches, step: TrainingStep, history: History, epoch: int
 ) -> Any:
@@ -414,37 +394,7 @@ def _train_epoch(
         value = loss.numpy()
         epoch_loss += share * value
         if not math.isfinite(value.sum()):
-            after = model.backend.copy(model.parameter_buffer)
-            model.backend.copy(step.parameters_before, out=model.parameter_buffer)
-            _note_divergence(history, model, epoch, value, batches.select(*rows)[0])
-            if len(history.diverged) == len(model.seeds):
+            inputs, before = batches.select(*rows)[0], step.parameters_before
+            if note_divergence(history.diverged, model, before, epoch, value, inputs):
                 break
-            model.backend.copy(after, out=model.parameter_buffer)
     return epoch_loss
-
-
-def _note_divergence(
-    history: History, model: Model, epoch: int, losses: Any, inputs: Tensor
-) -> None:
-    """Enter the networks whose loss has just stopped being finite, with one warning each."""
-    known = {divergence.network for divergence in history.diverged}
-    found = {int(network) for network in np.flatnonzero(~np.isfinite(np.atleast_1d(losses)))}
-    if found <= known:
-        return
-    layers = first_nonfinite_layers(model, inputs)
-    for network in sorted(found - known):
-        divergence = Divergence(network, epoch, layers[network])
-        history.diverged.append(divergence)
-        warnings.warn(str(divergence), RuntimeWarning, stacklevel=4)
-
-
-def first_nonfinite_layers(model: Model, X: Any) -> list[str]:
-    """For each network, the first layer whose output for X holds a NaN or an infinity."""
-    found = ["the loss"] * len(model.seeds)
-    with evaluating(model):
-        for (name, output), layer in zip(model.layer_outputs(X), model.layers, strict=True):
-            finite = np.isfinite(output.numpy()).all(axis=(-2, -1))
-            for network in np.flatnonzero(~np.broadcast_to(finite, len(found))):
-                if found[network] == "the loss":
-                    found[network] = f"layer {name}, {layer}"
-    return found

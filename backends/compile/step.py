@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,35 @@ import numpy as np
 from scratchnet.backends.compile.arrays import arrays_in, name_of, owner_of
 from scratchnet.backends.compile.build import built, find_compiler
 from scratchnet.backends.compile.memory import ALIGNMENT
-from scratchnet.backends.compile.source import write_program
+from scratchnet.backends.compile.signature import Signature
+from scratchnet.backends.compile.source import Program, write_program
 from scratchnet.backends.interface import Array, Call
 
 Changing = Sequence[tuple[Array, Any]]
 """Arrays that the step reads, each with what it holds in each of the steps: (steps, ...)."""
+
+
+@dataclass
+class Function:
+    """What the steps of one signature have in common."""
+
+    program: Program
+    """Without its arrays, which each step has of its own."""
+    numbers: list[int]
+    """Those arrays, by their numbers in the signature."""
+    run: Any
+    is_compared: bool = False
+    """Whether somebody has compared a step of this signature with a replay."""
+
+
+_MOST_KEPT = 64
+_kept: dict[Any, Function] = {}
+"""By signature and compiler, so that a network whose shape was trained before in this process
+begins at once.
+
+What has changed since then, be it the data, a loss of one's own or the structure of a layer, is in
+the calls, from which the signature is made.
+"""
 
 
 class CompiledStep:
@@ -28,13 +53,24 @@ class CompiledStep:
 
     def __init__(self, calls: Sequence[Call], outcome: Array, networks: int = 1) -> None:
         self.compiler = find_compiler()
-        self.program = write_program(calls, outcome, self.compiler.target)
-        self._run = built(self.program.source, self.compiler)
+        signature = Signature(calls, outcome)
+        key = signature.key, self.compiler
+        if key not in _kept:
+            program = write_program(calls, outcome, self.compiler.target)
+            numbers = [signature.number(array) for array in program.arrays]
+            program = replace(program, arrays=[], phases=[], loops=[])
+            function = Function(program, numbers, built(program.source, self.compiler))
+            while len(_kept) >= _MOST_KEPT:
+                del _kept[next(iter(_kept))]
+            _kept[key] = function
+        self.function = _kept[key]
+        self.program = self.function.program
+        self._arrays = [signature.owners[each] for each in self.function.numbers]
         self._calls = list(calls)  # keeps every array alive
         self._outcome, self._networks = outcome, networks
-        self._places = {id(array): i for i, array in enumerate(self.program.arrays)}
+        self._places = {id(array): i for i, array in enumerate(self._arrays)}
         self._addresses = np.array(
-            [array.__array_interface__["data"][0] for array in self.program.arrays], np.int64
+            [array.__array_interface__["data"][0] for array in self._arrays], np.int64
         )
         self._heights = _indexed_heights(calls)
         self._scratch: list[Array] = []
@@ -81,7 +117,7 @@ class CompiledStep:
 
         def part(i: int) -> None:
             start = self._scratch[i].__array_interface__["data"][0]
-            self._run(
+            self.function.run(
                 addresses.__array_interface__["data"][0],
                 distances.__array_interface__["data"][0],
                 bounds[i],
