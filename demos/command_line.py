@@ -25,10 +25,6 @@ from scratchnet.demos import options, registry
 from scratchnet.interruption import interruptions_raise
 
 DEMOS: dict[str, tuple[str, str]] = {
-    "backprop": (
-        "scratchnet.demos.backprop.command",
-        "A pass through a tiny network and back, node by node.",
-    ),
     "xor": (
         "scratchnet.demos.xor.command",
         "What one neuron cannot compute and a hidden layer learns.",
@@ -36,10 +32,6 @@ DEMOS: dict[str, tuple[str, str]] = {
     "xor-tree": (
         "scratchnet.demos.xor_tree.command",
         "Parity as a tree of XOR gates: drawn, run on all inputs.",
-    ),
-    "parity": (
-        "scratchnet.demos.parity.command",
-        "Five circuits for parity side by side; what learns it.",
     ),
     "sawtooth": (
         "scratchnet.demos.sawtooth.command",
@@ -52,10 +44,6 @@ DEMOS: dict[str, tuple[str, str]] = {
     "fractal": (
         "scratchnet.demos.fractal.command",
         "Fractals: built exactly, and what depth learns of them.",
-    ),
-    "fractal-gradients": (
-        "scratchnet.demos.fractal_gradients.command",
-        "Why fine fractals are not learned: the first gradients.",
     ),
     "init": (
         "scratchnet.demos.init.command",
@@ -80,10 +68,6 @@ DEMOS: dict[str, tuple[str, str]] = {
     "lottery": (
         "scratchnet.demos.lottery.command",
         "Sparse networks that learn: lottery tickets and controls.",
-    ),
-    "prune": (
-        "scratchnet.demos.prune.command",
-        "Takes weights out of a saved model: what is left of it.",
     ),
     "bench": (
         "scratchnet.demos.bench.command",

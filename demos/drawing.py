@@ -150,8 +150,9 @@ def learning_rate_figure(
             ring = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.6}
             panel.plot([found.best], [mean[best]], "o", color=color, **ring)
         panel.set(xscale="log", xlabel="learning rate", title=name)
-        panel.xaxis.set_major_formatter("{x:g}")
-        panel.xaxis.set_minor_formatter("")
+        tried = sorted({rate for arm in members for rate in result.tuned[arm].rates})
+        panel.set_xticks(tried, [f"{rate:g}" for rate in tried], rotation=45 * (len(tried) > 5))
+        panel.set_xticks([], minor=True)
         if losses[name]:
             panel.set(yscale="log", ylabel="validation loss")
         else:

@@ -225,7 +225,7 @@ def setting_line(settings: Any) -> str:
     parts = [
         f"{flag(name)[2:].replace('-', ' ')} {joined(getattr(settings, name))}"
         for name in options_of(type(settings))
-        if name not in hidden and getattr(settings, name) not in (None, False, True)
+        if name not in hidden and not isinstance(getattr(settings, name), bool | None)
     ]
     parts += [
         flag(name)[2:].replace("-", " ")
@@ -392,7 +392,7 @@ def print_table(table: Table, screen: Screen) -> None:
     for row in table.rows:
         screen.whole(row[0])
         for heading, cell in list(zip(table.headings, row, strict=True))[1:]:
-            screen.whole(f"  {' '.join(heading.split())}: {cell}")
+            screen.whole(f"  {' '.join(heading.split())}: {cell.strip()}")
 
 
 def width_of(table: Table) -> int:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import platform
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -99,8 +100,10 @@ def to_plain(value: Any) -> Any:
 
 
 def to_json(value: Any, ascii_only: bool = False) -> str:
-    """The value as JSON text, under the rules of `to_plain`."""
-    return json.dumps(to_plain(value), indent=2, ensure_ascii=ascii_only, allow_nan=False)
+    """The value as JSON text, under the rules of `to_plain`; a list of numbers is one line."""
+    text = json.dumps(to_plain(value), indent=2, ensure_ascii=ascii_only, allow_nan=False)
+    # A line ends between entries only: within a text JSON writes it as backslash and n.
+    return re.sub(r"\[\n[^\[\]{}]*\]", lambda found: re.sub(r"\n *", " ", found[0]), text)
 
 
 def print_json(value: Any) -> None:

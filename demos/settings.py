@@ -12,8 +12,8 @@ a dictionary depends on another field, `by`, and so may a quick value.
 
 `parse` reads arguments, `resolve` fills in what was not given. A `positional` field is no option:
 it takes the words that belong to none, in the order of the fields; a tuple takes all that follow.
-Types are bool, int, float, str, Path, Literal of words, tuples of int, float or Literal, and any of
-these or None.
+Types are bool, int, float, str, Path, Literal of words, tuples of int, float, str or Literal, and
+any of these or None.
 """
 
 from __future__ import annotations
@@ -279,7 +279,7 @@ def converted(word: str, text: str, kind: Any, details: Option) -> Any:
         )
     if get_origin(kind) is tuple:
         parts = text.split(",")
-        return tuple(converted(word, part, get_args(kind)[0], details) for part in parts)
+        return tuple(converted(word, part.strip(), get_args(kind)[0], details) for part in parts)
     if kind is Path:
         return Path(text).expanduser()
     if kind not in (int, float):

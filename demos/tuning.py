@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.datasets import digits
 from scratchnet.demos.running import Advance, Row, Run
 from scratchnet.evaluation import accuracy, evaluate_loss
 from scratchnet.model import Model
@@ -100,6 +101,29 @@ def points(
         return Data(*stacked(train, TRAINING), *stacked(train, VALIDATION), *stacked(test, TEST))
 
     return data
+
+
+def digit_images(seeds: Sequence[int]) -> Data:
+    """The 1,797 digits in a split of their own for each seed: a half to train on, then quarters.
+
+    The images of each digit are shuffled, so that labels stand in the same order for all seeds.
+    Raises `InputError` where scikit-learn is not installed.
+    """
+    X, y, X_more, y_more = digits()
+    X, y = np.concatenate([X, X_more]), np.concatenate([y, y_more])
+    parts: tuple[list[Any], ...] = ([], [], [])
+    for seed in seeds:
+        generator = stream(seed, TRAINING)
+        own: tuple[list[Any], ...] = ([], [], [])
+        for digit in range(10):
+            places = generator.permutation(np.flatnonzero(y == digit))
+            half, rest = len(places) // 2, (3 * len(places)) // 4
+            for part, found in zip(own, np.split(places, [half, rest]), strict=True):
+                part.append(found)
+        for part, found in zip(parts, own, strict=True):
+            part.append(np.concatenate(found))
+    sets = ((X[np.stack(part)], y[part[0]]) for part in parts)
+    return Data(*(each for pair in sets for each in pair), loss="softmax_cross_entropy")
 
 
 Trainer = Callable[["Arm", tuple[int, ...], tuple[float, ...], Any, Advance, bool], tuple[Any, Any]]

@@ -186,6 +186,65 @@ def connection_sensitivity(
     SNIP prunes a network by it once, before training (Lee et al. 2019). The gradients are those of
     the training mode; parameters, running averages and the state of Dropout stay as they were.
     """
+    return np.abs(model.backend.to_numpy(model.parameter_buffer) * _gradients(model, X, y, loss))
+
+
+STEP_OF_CURVATURE = 1e-3
+"""How far the weights move for a finite difference, relative to their norm."""
+
+
+def gradient_flow(model: Model, X: Any, y: Any, loss: str | Loss = "binary_cross_entropy") -> Any:
+    """w Hg, with g = dL/dw and H the second derivatives: half of what |g|^2 would lose, to first
+    order, if the weight went.
+
+    GraSP prunes the weights with the lowest once, before training (Wang et al. 2020). Hg is the
+    central difference (g(w + e g) - g(w - e g)) / 2e; e moves each network's weights by a
+    thousandth of their norm. What is pruned does not move. State stays as it was.
+    """
+    before = model.state_dict()
+    alive = alive_parameters(model)
+    weights = model.backend.to_numpy(model.parameter_buffer).reshape(alive.shape).astype("float64")
+    shape = tuple(model.parameter_buffer.shape)
+    along = _gradients(model, X, y, loss).reshape(alive.shape).astype("float64") * alive
+    norms = [np.linalg.norm(each, axis=1, keepdims=True) for each in (weights, along)]
+    step = STEP_OF_CURVATURE * norms[0] / np.maximum(norms[1], np.finfo(np.float64).tiny)
+    ends = []
+    try:
+        for moved in (weights + step * along, weights - step * along):
+            model.parameter_buffer[...] = model.backend.asarray(moved.reshape(shape), model.dtype)
+            ends.append(_gradients(model, X, y, loss).astype("float64"))
+    finally:
+        model.load_state_dict(before)
+    change = (ends[0] - ends[1]).reshape(alive.shape) / np.maximum(2 * step, 1e-300)
+    return (weights * change).reshape(shape)
+
+
+def synaptic_flow(model: Model) -> Any:
+    """|w| dR/d|w|, with R the sum of the outputs for an input of ones once every parameter is
+    replaced by its magnitude: the weight's part in all paths from inputs to outputs.
+
+    SynFlow prunes by it in many small rounds, without data and before training, so that no layer is
+    lost as a whole (Tanaka et al. 2020). Eval mode; state stays as it was. Raises `InputError`
+    where the sum overflows.
+    """
+    before = model.state_dict()
+    k = model.backend
+    try:
+        model.parameter_buffer[...] = k.absolute(model.parameter_buffer)
+        with in_mode(model, training=False), np.errstate(all="ignore"):
+            inputs = chain(model)[0].linear.fan_in
+            model(np.ones((1, inputs), model.dtype)).sum().backward()
+            sizes = k.to_numpy(model.parameter_buffer).astype("float64")
+            scores = sizes * k.to_numpy(model.gradient_buffer)
+    finally:
+        model.load_state_dict(before)
+    if not np.isfinite(scores).all():
+        raise InputError("synaptic flow of this network overflows: it must have fewer layers")
+    return scores
+
+
+def _gradients(model: Model, X: Any, y: Any, loss: str | Loss) -> Any:
+    """dL/dw in training mode on the host; everything but gradients stays as it was."""
     compute_loss = get_loss(loss)
     inputs, targets = checked_data(model, X, y, compute_loss)
     before = model.state_dict()
@@ -194,8 +253,7 @@ def connection_sensitivity(
             loss_of(compute_loss, model(inputs), targets).backward()
     finally:
         model.load_state_dict(before)
-    gradients = model.backend.to_numpy(model.gradient_buffer)
-    return np.abs(model.backend.to_numpy(model.parameter_buffer) * gradients)
+    return np.array(model.backend.to_numpy(model.gradient_buffer))
 
 
 def random_scores(model: Model, generators: Sequence[np.random.Generator]) -> Any:

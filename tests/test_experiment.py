@@ -20,6 +20,7 @@ import pytest
 
 from scratchnet import SGD, demos, mlp
 from scratchnet.backends.errors import InputError
+from scratchnet.datasets import digits
 from scratchnet.demos import experiment as mechanism
 from scratchnet.demos import registry, running
 from scratchnet.demos.command_line import main
@@ -34,6 +35,7 @@ from scratchnet.demos.tuning import (
     Arm,
     Data,
     best_rate,
+    digit_images,
     is_bracketed,
     stream,
     tuned,
@@ -231,6 +233,26 @@ def test_a_best_rate_at_an_edge_extends_the_grid_once(
     assert (found.best, found.bracketed, len(found.rates)) == (rate, bracketed, tried)
     assert run.result["arm"].facts["learning_rate"] == rate
     assert bool(run.result.untested("arm")) != bracketed
+
+
+def test_digits_are_split_anew_for_each_seed_with_all_images_once() -> None:
+    pytest.importorskip("sklearn", reason="the extra 'data'")
+    data, alone = digit_images([3, 4]), digit_images([4])
+    X, y, X_more, y_more = digits()
+    images = [each.tobytes() for each in (*X, *X_more)]
+    known = dict(zip(images, (*y, *y_more), strict=True))
+    seen = []
+    for part, labels, single in (
+        (data.X, data.y, alone.X),
+        (data.X_validation, data.y_validation, alone.X_validation),
+        (data.X_test, data.y_test, alone.X_test),
+    ):
+        np.testing.assert_array_equal(part[1], single[0])
+        assert not np.array_equal(part[0], part[1])
+        for network in part:
+            assert [known[image.tobytes()] for image in network] == labels.tolist()
+        seen += [image.tobytes() for image in part[0]]
+    assert sorted(seen) == sorted(images)
 
 
 def test_of_equal_rates_the_smallest_is_taken_and_divergence_is_worst() -> None:

@@ -1,180 +1,143 @@
-"""`scratchnet fractal-gradients`: what is measured, what is said of it, and the command."""
+"""`scratchnet fractal-gradients`: its networks, the bounds, and what is claimed of them."""
 
 from __future__ import annotations
 
-import io
-import json
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
+from networks import refused
 
-from scratchnet.demos.command_line import main
-from scratchnet.demos.fractal_gradients.command import plot, record, report, run
+from scratchnet.demos.experiment import quick_settings, run_small
 from scratchnet.demos.fractal_gradients.experiment import (
+    CONSTANT,
+    HE,
     INITIALISERS,
-    Result,
-    Row,
-    Settings,
+    LARGE,
+    PYTORCH,
+    THEOREM,
     bounds,
-    measure,
+    broken,
+    experiment,
     networks,
-    steps,
+    notes,
+    small,
 )
-from scratchnet.demos.fractal_gradients.report import sentences, share
-from scratchnet.demos.results import to_json
+from scratchnet.demos.running import Result
+from scratchnet.demos.verdicts import judge
 from scratchnet.depth.cantor_gradient import population_gradient
 from scratchnet.depth.fractal_distributions import named_curve
 
-SMALL = Settings(levels=(4, 25, 30), curves=("linear", "extreme"), seeds=30)
+SMALL: dict[str, Any] = {"level": (4, 25, 30), "curve": ("linear", "extreme"), "seeds": 30}
 
 
 @pytest.fixture(scope="module")
 def result() -> Result:
-    return run(SMALL)
+    return run_small(experiment, **SMALL)
 
 
-def row(result: Result, name: str) -> Row:
-    return next(each for each in result.rows if each.initialiser == name)
-
-
-def test_entries_are_those_of_the_population_gradient() -> None:
-    settings = replace(SMALL, seeds=3)
-    measured = measure(settings, "pytorch")
-    model = networks(settings, INITIALISERS["pytorch"])
+def test_entries_are_those_of_the_population_gradient(result: Result) -> None:
+    model = networks(result.settings, PYTORCH)
     _, gradient = population_gradient(model, named_curve("linear", 25))
-    np.testing.assert_array_equal(measured.largest[1, 0], abs(gradient).max(axis=1))
-    x = np.linspace(0, 1, 2001)[:, None]
-    on_grid = abs(model.predict(x)).max(axis=(1, 2))
-    assert (on_grid <= measured.output + 1e-12).all()
-    np.testing.assert_allclose(on_grid, measured.output, atol=1e-3)
+    row = result[PYTORCH]
+    np.testing.assert_array_equal(row.arrays["largest"][1, 0], abs(gradient).max(axis=1))
+    on_grid = abs(model.predict(np.linspace(0, 1, 2001)[:, None])).max(axis=(1, 2))
+    assert (on_grid <= row["largest output"] + 1e-12).all()
+    np.testing.assert_allclose(on_grid, row["largest output"], atol=1e-3)
 
 
 def test_a_network_depends_on_its_seed_alone() -> None:
-    draw = INITIALISERS["he"]
-    many = networks(replace(SMALL, seed=3, seeds=5), draw).state_dict()
-    one = networks(replace(SMALL, seed=5, seeds=1), draw).state_dict()
-    for name in many:
-        assert np.array_equal(many[name][2], one[name][0])
+    many, one = (
+        networks(quick_settings(experiment, seed=seed, seeds=n), HE).state_dict()
+        for seed, n in ((3, 5), (5, 1))
+    )
+    assert all(np.array_equal(many[name][2], one[name][0]) for name in many)
 
 
 def test_weights_and_biases_have_the_spread_that_is_said() -> None:
-    settings = replace(SMALL, seeds=500)
+    settings = quick_settings(experiment, seeds=500)
     expected = {
-        "small": (1 / 16 / 3**0.5, 0.5 / 3**0.5),
-        "pytorch": (1 / 24**0.5, 1 / 24**0.5),
-        "he": (0.5, 0.1),
-        "he, large biases": (0.5, 1.0),
+        THEOREM: (1 / 16 / 3**0.5, 0.5 / 3**0.5),
+        CONSTANT: (1 / 16 / 3**0.5, 0),
+        PYTORCH: (1 / 24**0.5, 1 / 24**0.5),
+        HE: (0.5, 0.1),
+        LARGE: (0.5, 1.0),
     }
-    for name, (weight, bias) in expected.items():
-        state = networks(settings, INITIALISERS[name]).state_dict()
+    for name in INITIALISERS:
+        state = networks(settings, name).state_dict()
+        weight, bias = expected[name]
         assert state["2.weight"].std() == pytest.approx(weight, rel=0.03)  # fan_in 8
         assert state["2.bias"].std() == pytest.approx(bias, rel=0.05)
 
 
-def test_fine_curves_leave_nothing_with_small_weights_and_much_with_he(result: Result) -> None:
-    for name in ("small", "pytorch"):
-        each = row(result, name)
-        assert np.median(each.largest[1, 1]) < 1e-12 < 1e-6 < np.median(each.largest[1, 0])
-        assert (each.output <= 1).all()
-        assert share(each.violations(result.own_bounds(each))) == (0, 30)
-    he = row(result, "he, large biases")
-    broken = (he.violations(result.own_bounds(he)) == 1).any(axis=(0, 1))
-    assert broken.sum() >= 10 and (he.output[broken] > 1).all()
+def test_fine_curves_leave_nothing_but_with_large_outputs(result: Result) -> None:
+    for name in (THEOREM, PYTORCH):
+        row = result[name]
+        largest = row.arrays["largest"]
+        assert np.median(largest[1, 1]) < 1e-12 < 1e-6 < np.median(largest[1, 0])
+        assert (row["largest output"] <= 1).all()
+        assert not row["above bound"].any() and not row["above own bound"].any()
+    large = result[LARGE]
+    above = large["above own bound"] == 1
+    assert above.sum() >= 10 and (large["largest output"][above] > 1).all()
 
 
-def test_bounds_speak_of_deeper_distributions_only() -> None:
-    assert SMALL.theorem_level == 22
-    own = np.array([0, 2, 3, 4, 31])
-    found = bounds("linear", 4, own)
-    np.testing.assert_allclose(found[:3], [0, 5 * 0.25, 5 * 0.375])
-    assert np.isnan(found[3:]).all()
-
-
-def made_up(largest: Any, linear: Any, output: Any) -> Result:
-    """One initialiser with these entries at level 30 of the extreme curve, whose bound is 0."""
-    shape = 1, 1, len(largest)
-    values = [np.array(each, float).reshape(shape) for each in (largest, linear)]
-    one = Row("pytorch", *values, np.full(len(largest), 3), np.array(output, float))
-    settings = Settings(levels=(30,), curves=("extreme",), seeds=len(largest))
-    return Result(settings, (one,))
-
-
-def test_sentences_count_violations_and_say_what_comes_with_them() -> None:
-    said = " ".join(sentences(made_up([0, 1e-16, 0.5, 0.2], [0, 0, 0, 0.1], [0.5, 0.9, 2.0, 0.8])))
-    assert "pytorch 50.0% (15.0% to 85.0%, n = 4)" in said and "Above it more often" in said
-    assert "of 2 networks above their own bound 1 have |output| > 1" in said
-    assert "of 3 with |output| <= 1 everywhere 1 are above" in said
-    assert "with the loss 1 - s f(x) 1 are above" in said and "Why:" in said
-    kept = " ".join(sentences(made_up([0, 0], [0, 0], [0.5, 0.5])))
-    assert "in at most 10% of networks: pytorch 0.0%" in kept and "Why:" not in kept
-
-
-def test_a_run_that_the_theorem_says_nothing_about_says_so() -> None:
-    shallow = run(replace(SMALL, levels=(3, 5), seeds=4))
-    said = " ".join(sentences(shallow))
-    assert "No level of this run is deeper than 22" in said and "Above the theorem" not in said
-    console = Console(file=io.StringIO(), width=80)
-    report(shallow, console)
-    assert "gradients" in plot(shallow)
-
-
-def test_report_fits_80_columns_and_the_figure_is_drawn(result: Result) -> None:
-    console = Console(file=io.StringIO(), width=80)
-    report(result, console)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "…" not in text
-    assert max(map(len, text.splitlines())) <= 80
-    assert set(plot(result)) == {"gradients"}
-    written = json.loads(to_json(record(result)))
-    assert len(written["rows"]) == 4 * 3 * 2
-    assert written["initialisers"][0]["above_own"] == [0, 30]
-
-
-def test_interruption_keeps_what_was_finished_and_progress_adds_up() -> None:
-    settings = replace(SMALL, levels=(3,), seeds=2)
-    done = 0.0
-
-    def stop(count: float = 1, note: str = "") -> None:
-        nonlocal done
-        done += count
-        if note == "he":
-            raise KeyboardInterrupt
-
-    stopped = run(settings, stop)
-    assert stopped.interrupted and [each.initialiser for each in stopped.rows] == [
-        "small",
-        "pytorch",
+def test_bounds_are_about_deeper_distributions_and_some_say_nothing() -> None:
+    s = quick_settings(experiment, level=(4, 30), curve=("linear", "extreme"))
+    found = bounds(s, np.array([0, 1, 4, 31]))
+    assert found[0, 0, :2].tolist() == [0, np.inf]  # 5 / 8 of the second is above 1/2
+    assert found[0, 1, :2].tolist() == [0, 0] and np.isnan(found[0, :, 2:]).all()
+    assert (found[1, 1, :3] == 0).all() and np.isnan(found[1, :, 3]).all()
+    assert found[1, 0, 1] == pytest.approx(5 / 60) and found[1, 0, 2] == pytest.approx(5 * 4 / 60)
+    assert [small(each) for each in (np.nan, np.inf, 1e-15, 0.25)] == [
+        "none",
+        "vacuous",
+        "0",
+        "2.5e-01",
     ]
-    assert done == steps(settings) / 2
-    assert "interrupted" in sentences(stopped)[-1]
+    # A network is above where it breaks some bound; one that no bound is about is not judged.
+    bound = np.array([[[0.0, 0.0, np.nan, np.inf]], [[np.inf, 0.1, np.nan, np.nan]]])
+    largest = np.array([[[1e-15, 1e-15, 9.0, 9.0]], [[9.0, 0.2, 9.0, 9.0]]])
+    np.testing.assert_array_equal(broken(largest, bound), [0, 1, np.nan, np.nan])
 
 
-def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = "--level 3,25 --curve fine --seeds 5 --json".split()
-    assert main(["fractal-gradients", *given, "--out", str(tmp_path)]) == 0
-    out, _ = capsys.readouterr()
-    assert {"settings", "environment", "rows", "summary"} <= set(json.loads(out))
-    assert {path.name for path in tmp_path.iterdir()} == {"gradients.png", "result.json"}
+def verdicts_of(result: Result) -> dict[str, str]:
+    return {each.claim.sentence: each.name for each in judge(experiment.claims(result))}
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ("--level 31", "--level 31: expected at most 30; float64"),
-        ("--level 0", "--level '0': expected whole numbers of at least 1"),
-        ("--curve steep", "--curve 'steep': unknown curve"),
-        ("--delta 1.5", "delta is 1.5: accepted are numbers above 0 and below 1"),
-        ("--width 0", "--width '0': expected a whole number from 1 to 128"),
-    ],
-)
-def test_bad_input_is_one_line(
-    given: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["fractal-gradients", *given.split(), "--out", str(tmp_path)]) == 2
-    out, err = capsys.readouterr()
-    assert err.startswith("scratchnet: ") and err.count("\n") == 1 and out == ""
-    assert said in err
+def test_claims_follow_the_networks_and_a_vacuous_gradient_is_called_so(result: Result) -> None:
+    found = list(verdicts_of(result).values())
+    assert found[2:4] == ["contradicted", "contradicted"] and found[-1] == "fails"
+    kept = result[PYTORCH].measures["above bound"]
+    result[PYTORCH].measures["above bound"] = np.arange(30) < 15.0  # type: ignore[index]
+    assert list(verdicts_of(result).values())[1] == "contradicted"
+    result[PYTORCH].measures["above bound"] = kept  # type: ignore[index]
+    (flat,) = [each for each in experiment.claims(result) if each.contrast.kind == "exact"]
+    assert flat.contrast.shown.startswith("vacuous, since in 30 of 30 networks")
+
+
+def test_levels_that_no_bound_is_about_get_no_verdict() -> None:
+    shallow = run_small(experiment, level=(3, 5), curve=("extreme",), seeds=5)
+    assert list(verdicts_of(shallow).values())[:4] == ["not tested"] * 4
+    assert np.isnan(shallow[PYTORCH]["above bound"]).all()
+    assert "j is 22" in notes(shallow)[0]
+    assert experiment.tables(shallow) and experiment.answer
+    assert "- (PyTorch's)" in experiment.answer(shallow, [])
+    experiment.figures(shallow)["gradients"]()
+
+
+def test_an_interrupted_run_is_reported(result: Result) -> None:
+    first = Result(result.settings, result.rows[:1], interrupted=True)
+    assert len(experiment.claims(first)) == 1 and len(experiment.tables(first)) == 1
+    assert experiment.answer and "the paper's" in experiment.answer(first, [])
+    experiment.figures(first)["gradients"]()
+
+
+def test_bad_input_names_the_option() -> None:
+    with refused("unknown curve 'steep'"):
+        experiment.check(quick_settings(experiment, curve=("steep",)))
+    with refused("--level 30,5", "must be in increasing order"):
+        experiment.check(quick_settings(experiment, level=(30, 5)))
+    for wrong in ({"delta": 1.0}, {"level": (31,)}, {"width": 0}):
+        with refused("must be"):
+            quick_settings(experiment, **wrong)

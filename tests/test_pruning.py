@@ -32,11 +32,13 @@ from scratchnet.optim import Optimizer
 from scratchnet.pruning import (
     alive_parameters,
     connection_sensitivity,
+    gradient_flow,
     layer_masks,
     prune,
     prune_neurons,
     random_scores,
     remaining_weights,
+    synaptic_flow,
     weight_places,
 )
 
@@ -370,11 +372,48 @@ def test_connection_sensitivity_is_the_change_of_the_loss_to_first_order() -> No
         model.parameter_buffer[...] = kept
 
 
-def test_connection_sensitivity_changes_nothing_but_gradients() -> None:
+def test_gradient_flow_is_half_of_what_the_squared_gradient_loses_to_first_order() -> None:
+    X, y = two_classes(20)
+    model = mlp([2, 4, 3, 1], activation="tanh", ensemble=2, dtype="float64")
+    prune(model, sparsity=0.3)
+    scores = gradient_flow(model, X, y)
+
+    def squared_gradients() -> Any:
+        connection_sensitivity(model, X, y)
+        alive = alive_parameters(model)
+        return ((model.gradient_buffer * alive) ** 2).sum(axis=1)
+
+    before = squared_gradients()
+    for place in (0, 5, 20):
+        kept = model.parameter_buffer.copy()
+        model.parameter_buffer[:, place] *= 1 - 1e-6
+        lost = (before - squared_gradients()) / 1e-6
+        np.testing.assert_allclose(lost / 2, scores[:, place], rtol=1e-2, atol=1e-6)
+        model.parameter_buffer[...] = kept
+
+
+def test_synaptic_flow_is_the_sum_over_all_paths_through_a_weight() -> None:
+    """In 2-3-1 the paths of first-layer weight (i, j) have |w_ij v_j|; each layer's flow is R."""
+    model = mlp([2, 3, 1], ensemble=2, dtype="float64")
+    prune(model, sparsity=0.2)
+    scores = synaptic_flow(model)
+    places = weight_places(model)
+    first, second = (np.abs(model.state_dict()[name]) for name in places)
+    flow = first * second.reshape(2, 1, 3)
+    np.testing.assert_allclose(scores[:, places["0.weight"]], flow.reshape(2, -1))
+    np.testing.assert_allclose(scores[:, places["2.weight"]], flow.sum(axis=1))
+    with refused("synaptic flow of this network overflows"):
+        synaptic_flow(mlp([2, *[32] * 100, 1]))
+
+
+@pytest.mark.parametrize(
+    "score", [connection_sensitivity, gradient_flow, lambda model, X, y: synaptic_flow(model)]
+)
+def test_scores_change_nothing_but_gradients(score: Any) -> None:
     X, y = two_classes(20)
     model = mlp([2, 4, 1], batch_norm=True, dropout=0.3).eval()
     before = model.state_dict()
-    connection_sensitivity(model, X, y)
+    score(model, X, y)
     after = model.state_dict()
     assert not model.training
     for name, array in before.items():

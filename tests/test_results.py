@@ -57,6 +57,13 @@ def test_what_has_no_json_form_is_refused() -> None:
         results.to_json({"x": object()})
 
 
+def test_a_list_of_numbers_is_a_line_and_texts_stay_as_they_are() -> None:
+    record = {"a": [1.5, None], "b": [["x [\n1 ]", "  "], []], "c": [{"d": "[\\n  2 ]"}]}
+    text = results.to_json(record)
+    assert json.loads(text) == record
+    assert '"a": [ 1.5, null ],' in text
+
+
 def test_a_failing_write_leaves_the_old_file_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

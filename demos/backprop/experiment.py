@@ -1,333 +1,298 @@
-"""One forward and one backward pass through a tiny network, with every number on the table.
-
-Two inputs, two hidden neurons, one output and one sample. Every number is a tensor of its own, so
-each product and each sum is a node of the graph, and everything printed here is read from that
-graph: values and gradients are the engine's, and a local derivative is what a pullback makes of 1.
-"""
+"""One forward and one backward pass through a tiny network, with every number on the table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-from scratchnet import ops
-from scratchnet.backends.errors import InputError, choose, nonnegative
-from scratchnet.demos.backprop.report import number
-from scratchnet.demos.results import environment
-from scratchnet.graph import nodes_of, operation_name, to_dot
-from scratchnet.losses import binary_cross_entropy
-from scratchnet.model import mlp
-from scratchnet.optim import SGD
-from scratchnet.program import RecordedStep
+from scratchnet.backends.errors import InputError
+from scratchnet.demos.backprop import network
+from scratchnet.demos.backprop.network import INPUTS, OPERATIONS, PARAMETERS, STEP, Edge
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.running import Result, Row, Run
+from scratchnet.demos.settings import Common, joined, option
+from scratchnet.demos.verdicts import Claim, exact
+from scratchnet.files import write_atomically
+from scratchnet.graph import nodes_of, operation_name
 from scratchnet.tensor import Tensor, no_grad
 
-# From input i to hidden neuron j leads w_ij, from hidden neuron j to the output v_j.
-PARAMETERS = {
-    "w11": 0.5, "w21": -0.3, "b1": 0.2,
-    "w12": -0.4, "w22": -1.2, "b2": 0.1,
-    "v1": -0.6, "v2": 0.7, "c": 0.15,
-}  # fmt: skip
-
-ACTIVATIONS = {"relu": ops.relu, "tanh": ops.tanh, "sigmoid": ops.sigmoid}
-PRE_ACTIVATIONS = ("z1", "z2")
-
-STEP = 1e-5
-"""h of the finite differences."""
 TOLERANCE = 1e-6
-LARGEST_INPUT = 10.0
+"""Of a finite difference, whose own error is about 1e-11."""
+
+DECIMALS, TINY = 4, 1e-12
+WORKED = "w11"
+CURVE = 40
 
 
 @dataclass(frozen=True)
-class Operation:
-    """How an op on a and b is written, with y for its result and t for the target."""
+class Settings(Common):
+    without = ("seeds", "precision", "record", "resume")
 
-    name: str
-    expression: str
-    derivatives: tuple[str, ...]
-    """dy/da and dy/db."""
-
-
-OPERATIONS = {
-    "multiply": Operation("multiply", "{a} * {b}", ("{b}", "{a}")),
-    "add": Operation("add", "{a} + {b}", ("1", "1")),
-    "relu": Operation("relu", "relu({a})", ("1 if {a} > 0 else 0",)),
-    "tanh": Operation("tanh", "tanh({a})", ("1 - {y}^2",)),
-    "sigmoid": Operation("sigmoid", "sigmoid({a})", ("{y} * (1 - {y})",)),
-    "loss": Operation("binary cross-entropy", "ln(1 + e^{a}) - {t} * {a}", ("sigmoid({a}) - t",)),
-}
-
-
-@dataclass(frozen=True)
-class Node:
-    """A number of the network. `gradient` is dL/d(it), and `operation` is `leaf` if none made it.
-
-    `finite_difference` is None where nudging the node by `STEP` crosses the kink of relu.
-    """
-
-    name: str
-    operation: str
-    expression: str
-    """In terms of its sources, such as `x1 * w11`, and in `numbers` with their values."""
-    numbers: str
-    value: float
-    gradient: float
-    finite_difference: float | None
-
-    @property
-    def difference(self) -> float | None:
-        """How far the gradient and the finite difference are apart."""
-        if self.finite_difference is None:
-            return None
-        return abs(self.gradient - self.finite_difference)
-
-
-@dataclass(frozen=True)
-class Edge:
-    """How a gradient goes back from a node, the user, to one that it was computed from."""
-
-    user: str
-    source: str
-    operation: str
-    formula: str
-    local_derivative: float
-    """d(user)/d(source)"""
-    incoming: float
-    """dL/d(user)"""
-    outgoing: float
-    """What the source gets from this user: incoming * local derivative."""
-
-
-@dataclass(frozen=True)
-class Result:
-    settings: dict[str, Any]
-    environment: dict[str, Any]
-    nodes: tuple[Node, ...]
-    """In an order of computation; the last one is the loss L."""
-    edges: tuple[Edge, ...]
-    """In order of the backward pass."""
-    loss_after_step: float
-    """Of the same sample, after one step of gradient descent on the parameters."""
-    dot: str
-
-    def node(self, name: str) -> Node:
-        return next(node for node in self.nodes if node.name == name)
-
-    def users(self, name: str) -> list[Edge]:
-        """The edges along which the node gets its gradient."""
-        return [edge for edge in self.edges if edge.source == name]
-
-    @property
-    def loss(self) -> float:
-        return self.nodes[-1].value
-
-    @property
-    def largest_difference(self) -> float:
-        return max(node.difference for node in self.nodes if node.difference is not None)
-
-    @property
-    def wrong(self) -> list[str]:
-        """Nodes whose gradient and finite difference are too far apart to be rounding."""
-        return [
-            node.name
-            for node in self.nodes
-            if node.finite_difference is not None
-            and not abs(node.gradient - node.finite_difference)
-            <= TOLERANCE * max(1.0, abs(node.finite_difference))
-        ]
-
-    @property
-    def at_a_kink(self) -> list[str]:
-        return [node.name for node in self.nodes if node.finite_difference is None]
-
-    @property
-    def predicted_fall(self) -> float:
-        """By how much the step lowers the loss if it is straight: rate * sum of gradient^2."""
-        squares = sum(self.node(name).gradient ** 2 for name in PARAMETERS)
-        return float(self.settings["learning_rate"]) * squares
-
-
-def forward(
-    leaves: Mapping[str, float],
-    target: int,
-    activation: str = "relu",
-    backend: str = "numpy",
-    nudge: Mapping[str, float] | None = None,
-) -> dict[str, Tensor]:
-    """The network's nodes by name; the last one is the loss L.
-
-        z_j = x1 * w1j + x2 * w2j + b_j,   h_j = activation(z_j)
-        z   = h1 * v1 + h2 * v2 + c,       L   = binary cross-entropy of the logit z and the target
-
-    `leaves` are x1, x2 and the parameters. `nudge` adds a number to a node, leaf or not, before it
-    is used: that is how the finite difference of any node is taken.
-    """
-    nodes: dict[str, Tensor] = {}
-
-    def node(name: str, tensor: Tensor) -> Tensor:
-        if nudge and name in nudge:
-            tensor = tensor + nudge[name]
-        nodes[name] = tensor.retain_grad()
-        return tensor
-
-    # Shape (1, 1) is what the loss takes: one sample, one output.
-    x1, x2, w11, w21, b1, w12, w22, b2, v1, v2, c = (
-        node(name, Tensor([[leaves[name]]], "float64", backend))
-        for name in ("x1", "x2", *PARAMETERS)
+    inputs: tuple[float, ...] = option(
+        (2, -1), "The sample: x1 and x2.", low=-10, high=10, metavar="A,B", repeats=True
     )
-    activate = ACTIVATIONS[activation]
-
-    p11 = node("p11", x1 * w11)
-    p21 = node("p21", x2 * w21)
-    p12 = node("p12", x1 * w12)
-    p22 = node("p22", x2 * w22)
-    s1 = node("s1", p11 + p21)
-    s2 = node("s2", p12 + p22)
-    z1 = node("z1", s1 + b1)
-    z2 = node("z2", s2 + b2)
-    h1 = node("h1", activate(z1))
-    h2 = node("h2", activate(z2))
-    q1 = node("q1", h1 * v1)
-    q2 = node("q2", h2 * v2)
-    s = node("s", q1 + q2)
-    z = node("z", s + c)
-    node("L", binary_cross_entropy(z, np.array([[target]])))
-    return nodes
+    target: int = option(1, "The sample's class.", low=0, high=1)
+    activation: Literal["relu", "tanh", "sigmoid"] = option("relu", "Of the two hidden neurons.")
+    learning_rate: float = option(0.1, "Of the step of gradient descent.", low=0, high=1000)
+    recorded: bool = option(False, "Also list the calls that a recorded training step repeats.")
+    seed: int = option(0, "0 takes simple weights, any other draws them.", low=0, high=2**31 - 1)
 
 
-def finite_difference(name: str, leaves: Mapping[str, float], **network: Any) -> float | None:
-    """(L(node + h) - L(node - h)) / 2h;   `network` goes to `forward`
-
-    None where a relu is on at one of the two points and off at the other: a difference across the
-    kink is no derivative.
-    """
-    with no_grad():
-        up, down = (forward(leaves, **network, nudge={name: h}) for h in (STEP, -STEP))
-    if network["activation"] == "relu":
-        on_up, on_down = ([nodes[z].item() > 0 for z in PRE_ACTIVATIONS] for nodes in (up, down))
-        if on_up != on_down:
-            return None
-    return (up["L"].item() - down["L"].item()) / (2 * STEP)
+def check(s: Settings) -> None:
+    """Raise `InputError` unless the sample is a pair."""
+    if len(s.inputs) != 2:
+        raise InputError(f"--inputs {joined(s.inputs)}: must be two numbers, such as 2,-1")
 
 
-def run(
-    inputs: tuple[float, float] = (2.0, -1.0),
-    target: int = 1,
-    activation: str = "relu",
-    seed: int | None = None,
-    learning_rate: float = 0.1,
-    backend: str = "numpy",
-) -> Result:
-    """Both passes, the finite differences, and one step of gradient descent.
+def number(value: float) -> str:
+    """Four decimals, and fewer only where no digit is lost; extremes as in 1.2e-05."""
+    if abs(value) < TINY:
+        return "0" if value == 0 else f"{value:.0e}"
+    if not 1e-3 <= abs(value) < 1e4:
+        return f"{value:.1e}"
+    text = f"{value:.{DECIMALS}f}"
+    return text.rstrip("0").rstrip(".") if abs(value - float(text)) < TINY else text
 
-    The parameters are `PARAMETERS`, or with a seed uniform between -1.5 and 1.5, rounded so that
-    one can calculate with them. Raises `InputError` for settings that cannot be used.
-    """
-    if not all(abs(x) <= LARGEST_INPUT for x in inputs):
-        raise InputError(f"inputs {inputs}: accepted are numbers from -10 to 10")
-    if target not in (0, 1):
-        raise InputError(f"target {target}: accepted are 0 and 1")
-    choose("activation", activation, ACTIVATIONS)
-    nonnegative("the learning rate", learning_rate)
-    network: dict[str, Any] = {"target": target, "activation": activation, "backend": backend}
-    leaves = {"x1": inputs[0], "x2": inputs[1], **parameters(seed)}
 
-    tensors = forward(leaves, **network)
+def aligned(value: float) -> str:
+    """The number in 8 characters, its decimal point above that of the others in its column."""
+    whole, point, decimals = number(value).partition(".")
+    if not math.isfinite(value) or "e" in whole + decimals:
+        return f"{number(value):>8}"
+    return f"{whole:>3}{point or ' '}{decimals:<{DECIMALS}}"
+
+
+def run(run: Run) -> None:
+    """A row for each node, the edges between them, and the loss after steps of several sizes."""
+    s, result = run.settings, run.result
+    given = {"target": s.target, "activation": s.activation, "backend": s.backend}
+    leaves = {**dict(zip(INPUTS, s.inputs, strict=True)), **network.parameters(s.seed)}
+    tensors = network.forward(leaves, **given)
     tensors["L"].backward()
     names = {tensor: name for name, tensor in tensors.items()}
     order = nodes_of(tensors["L"])
-    nodes = tuple(
-        described(tensor, names, target, finite_difference(names[tensor], leaves, **network))
-        for tensor in order
-    )
-    edges = tuple(edge for tensor in reversed(order) for edge in edges_of(tensor, names))
+    for tensor in order:
+        name, gradient = names[tensor], 0.0 if tensor.grad is None else float(tensor.grad.item())
+        difference = network.finite_difference(name, leaves, **given)
+        measures = {"value": tensor.item(), "gradient": gradient, "finite_difference": difference}
+        if name in PARAMETERS:
+            measures["new_value"] = tensor.item() - s.learning_rate * gradient
+        arrays = {measure: np.array([float(value)]) for measure, value in measures.items()}
+        result.rows.append(Row(name, described(tensor, names, s.target), (s.seed,), arrays))
 
-    step = {node.name: learning_rate * node.gradient for node in nodes if node.name in PARAMETERS}
-    with no_grad():
-        after = forward({name: leaves[name] - step.get(name, 0.0) for name in leaves}, **network)
-    settings = {
-        "inputs": inputs,
-        "target": target,
-        "activation": activation,
-        "seed": seed,
-        "parameters": {name: leaves[name] for name in PARAMETERS},
-        "learning_rate": learning_rate,
-        "difference_step": STEP,
+    def loss_after(rate: float) -> float:
+        moved = {name: leaves[name] - rate * at(result, name) for name in PARAMETERS}
+        with no_grad():
+            return network.forward({**leaves, **moved}, **given)["L"].item()
+
+    rates = np.linspace(0, 4 * (s.learning_rate or 0.1), CURVE + 1).tolist()
+    result.extra |= {
+        "edges": [edge for node in reversed(order) for edge in network.edges_of(node, names)],
+        "rates": rates,
+        "losses": [loss_after(rate) for rate in rates],
+        "loss_after_step": loss_after(s.learning_rate),
+        "slope": -sum(at(result, name) ** 2 for name in PARAMETERS),
     }
-    dot = to_dot(tensors["L"], names)
-    return Result(settings, environment(backend), nodes, edges, after["L"].item(), dot)
+    if s.recorded:
+        result.extra["recorded"] = network.recorded_calls(s)
 
 
-def parameters(seed: int | None) -> dict[str, float]:
-    if seed is None:
-        return PARAMETERS
-    drawn = np.random.default_rng(seed).uniform(-1.5, 1.5, len(PARAMETERS)).round(2)
-    return dict(zip(PARAMETERS, drawn.tolist(), strict=True))
+def described(tensor: Tensor, names: Mapping[Tensor, str], target: int) -> dict[str, str]:
+    """A node's facts: the symbol of its op, and how it is computed, by name and in numbers."""
+    symbol, expression, _ = OPERATIONS[operation_name(tensor)]
+    by_name = dict(zip("ab", (names[each] for each, _ in tensor.inputs), strict=False))
+    by_value = dict(zip("ab", (number(each.item()) for each, _ in tensor.inputs), strict=False))
+    texts = (expression.format(**by_name, t="t"), expression.format(**by_value, t=target))
+    return {"operation": symbol, "expression": texts[0], "numbers": texts[1]}
 
 
-def described(
-    tensor: Tensor, names: Mapping[Tensor, str], target: int, quotient: float | None
-) -> Node:
-    """The `Node` of a tensor; `quotient` is its finite difference.
+def at(result: Result, node: str, measure: str = "gradient") -> float:
+    return float(result[node][measure][0])
 
-    Its expression is written with `names` and with values, and is empty for a leaf. The gradient is
-    0 where none reached the tensor.
-    """
-    value, gradient = tensor.item(), float(tensor.grad.item()) if tensor.grad is not None else 0.0
-    if not tensor.inputs:
-        return Node(names[tensor], "leaf", "", "", value, gradient, quotient)
-    operation = OPERATIONS[operation_name(tensor)]
-    sources = [source for source, _ in tensor.inputs]
-    by_name = dict(zip("ab", (names[source] for source in sources), strict=False))
-    by_value = dict(zip("ab", (number(source.item()) for source in sources), strict=False))
-    return Node(
-        names[tensor],
-        operation.name,
-        operation.expression.format(**by_name, t="t"),
-        operation.expression.format(**by_value, t=target),
-        value,
-        gradient,
-        quotient,
+
+def paths(result: Result, node: str) -> list[list[Edge]]:
+    """Every path from the loss back to a node, as its edges."""
+    if node == "L":
+        return [[]]
+    edges = [edge for edge in result.extra["edges"] if edge.input == node]
+    return [[*path, edge] for edge in edges for path in paths(result, edge.node)]
+
+
+def product(path: Sequence[Edge]) -> float:
+    return math.prod(edge.derivative for edge in path)
+
+
+def differences(result: Result) -> dict[str, float]:
+    """How far each node's gradient is from its finite difference; NaN at a kink."""
+    both = ("gradient", "finite_difference")
+    return {row.arm: math.dist(*(row[each] for each in both)) for row in result.rows}
+
+
+def claims(result: Result) -> list[Claim]:
+    """Exact ones: what the engine computed beside what it must be."""
+    apart = {name: each for name, each in differences(result).items() if not math.isnan(each)}
+    wrong = [name for name in apart if apart[name] > TOLERANCE * max(1, abs(at(result, name)))]
+    shown = f"at all of {len(apart)} nodes, with differences of at most {max(apart.values()):.0e}"
+    ways = {leaf: paths(result, leaf) for leaf in (*INPUTS, *PARAMETERS)}
+    sums = {leaf: sum(map(product, ways[leaf])) for leaf in ways}
+    summed = all(math.isclose(sums[leaf], at(result, leaf), abs_tol=1e-12) for leaf in ways)
+    before, after = at(result, "L", "value"), result.extra["loss_after_step"]
+    rate = result.settings.learning_rate
+    slope = f"A gradient is the finite difference (L(y + h) - L(y - h)) / 2h, h = {STEP:g}"
+    compared = exact(not wrong, f"not so at {', '.join(wrong)}" if wrong else shown)
+    chain = (
+        "A gradient is the product of the derivatives on the path to the loss, added up where "
+        "there are several paths"
     )
-
-
-def edges_of(user: Tensor, names: Mapping[Tensor, str]) -> list[Edge]:
-    """The edges from a node to each of its sources, with what goes along them."""
-    if not user.inputs or user.grad is None:
-        return []
-    operation = OPERATIONS[operation_name(user)]
-    sources = dict(zip("ab", (names[source] for source, _ in user.inputs), strict=False))
-    one = user.backend.ones(user.shape, user.dtype)
+    counted = exact(summed, f"{sum(map(len, ways.values()))} paths from {len(ways)} leaves")
+    lowers = "A step against the gradient lowers the loss"
+    stepped = exact(after < before, f"{number(before)} to {number(after)} at a rate of {rate:g}")
+    nothing = "" if rate else "the learning rate is 0"
     return [
-        Edge(
-            names[user],
-            names[source],
-            operation.name,
-            formula.format(**sources, y=names[user]),
-            float(pullback(one).item()),
-            float(user.grad.item()),
-            float(pullback(user.grad).item()),
-        )
-        for (source, pullback), formula in zip(user.inputs, operation.derivatives, strict=True)
+        Claim(slope, "definition of the derivative", compared),
+        Claim(chain, "textbooks: a product of Jacobians", counted, ledger=("002-051",)),
+        Claim(lowers, "textbooks on gradient descent", stepped, untested=nothing),
     ]
 
 
-def recorded_calls(
-    sample: tuple[float, float], target: int, activation: str, learning_rate: float, backend: str
-) -> list[str]:
-    """The calls of one training step of the same network as a model, as a replay repeats them."""
-    model = mlp((2, 2, 1), activation, dtype="float64", backend=backend)
-    optimizer = SGD(model, nonnegative("--learning-rate", learning_rate))
+def answer(result: Result, _: Any) -> str:
+    s, losses = result.settings, (at(result, "L", "value"), result.extra["loss_after_step"])
+    (before, after), (p, p_after) = (
+        map(number, losses),
+        (number(math.exp(-each)) for each in losses),
+    )
+    return (
+        f"one backward pass gives all {len(PARAMETERS)} derivatives. A step of {s.learning_rate:g} "
+        f"against them takes the loss from {before} to {after}, and P({s.target}), the probability "
+        f"of the right class, from {p} to {p_after}."
+    )
 
-    def step(inputs: Any, targets: Any) -> Tensor:
-        loss = binary_cross_entropy(model(inputs), targets)
-        loss.backward()
-        optimizer.update()
-        return loss
 
-    program = RecordedStep(step, model)
-    optimizer.prepare()
-    program(model.backend.asarray([sample], model.dtype), model.backend.asarray([[float(target)]]))
-    return program.listing()
+def tables(result: Result) -> list[Table]:
+    """Both passes, and each leaf's gradient with its new value."""
+    forward = [
+        (row.arm, *map(row.facts.get, ("expression", "numbers")), aligned(row["value"][0]))
+        for row in result.rows
+        if row.facts["operation"]
+    ]
+    weights = [
+        (name, *(aligned(at(result, name, each)) for each in result[name].measures))
+        + (() if name in PARAMETERS else ("  given",))
+        for name in (*INPUTS, *PARAMETERS)
+    ]
+    passes = (
+        "Forward pass: every product and every sum is a node",
+        "Backward pass: y sends dL/dy * dy/dx to each x that it was computed from",
+    )
+    step = f"new value = value - {result.settings.learning_rate:g} * dL/dw"
+    heading = ("y", "  dL/dy", "sends to x", "dy/dx =", "", "dL/dy * dy/dx")
+    leaf = ("w", "  value", "  dL/dw", "  finite difference", "  new value")
+    found = [
+        Table(("y", "is", "in numbers", "  value"), forward, passes[0], range(4)),
+        Table(heading, backward_rows(result), passes[1], range(6)),
+        Table(leaf, weights, f"One step of gradient descent: {step}", range(5)),
+    ]
+    if calls := result.extra.get("recorded"):
+        rows = [(call,) for call in calls]
+        found.append(Table(("call",), rows, "What a recorded training step repeats"))
+    return found
+
+
+def backward_rows(result: Result) -> list[tuple[str, ...]]:
+    """A row per edge; edges of one node that carry the same, as those of a sum do, share a row."""
+    rows = []
+    for row in reversed(result.rows):
+        edges = [edge for edge in result.extra["edges"] if edge.node == row.arm]
+        cells = (row.arm, aligned(row["gradient"][0]))
+        for formula in dict.fromkeys(edge.formula for edge in edges):
+            same = [edge for edge in edges if edge.formula == formula]
+            derivative = aligned(same[0].derivative) if formula != "1" else ""
+            to = ", ".join(edge.input for edge in same)
+            rows.append((*cells, to, formula, derivative, aligned(same[0].contribution)))
+            cells = ("", "")
+    return rows
+
+
+def notes(result: Result) -> list[str]:
+    """Sums of contributions, one gradient in full, relu's kink, and what the gradient promised."""
+    found = []
+    for name in INPUTS:
+        edges = [path[-1] for path in paths(result, name)][::-1]
+        parts = " + ".join(number(edge.contribution) for edge in edges)
+        where = " and ".join(edge.node for edge in edges)
+        found.append(f"{name} adds up what {where} send: {parts} = {number(at(result, name))}.")
+    (path,) = paths(result, WORKED)
+    names = " * ".join(f"d{edge.node}/d{edge.input}" for edge in path)
+    numbers = " * ".join(number(edge.derivative) for edge in path)
+    found.append(f"In full: dL/d{WORKED} = {names} = {numbers} = {number(product(path))}.")
+    if kinks := [name for name, each in differences(result).items() if math.isnan(each)]:
+        found.append(
+            f"At {', '.join(kinks)} the two points of the finite difference lie on both sides of "
+            "relu's kink, where the derivative jumps from 0 to 1; at 0 itself the engine takes 0."
+        )
+    promised = at(result, "L", "value") + result.settings.learning_rate * result.extra["slope"]
+    found.append(
+        f"If the loss were a straight line, the step would take it to {number(promised)}: a "
+        "derivative holds only near its point."
+    )
+    return found
+
+
+def write_dot(result: Result, path: Path) -> None:
+    """The graph for Graphviz: `dot -Tsvg graph.dot > graph.svg`."""
+    lines = ["digraph {", "  rankdir=LR;", "  node [shape=box];"]
+    for row in result.rows:
+        value, gradient = (number(row[each][0]) for each in ("value", "gradient"))
+        label = f"{row.arm} {row.facts['expression']}\\nvalue {value}\\ngradient {gradient}"
+        lines.append(f'  {row.arm} [label="{label}"];')
+    lines.append(f'  t [label="target t\\nvalue {result.settings.target}", style=dashed];')
+    lines.append("  t -> L [style=dashed];")
+    for edge in result.extra["edges"]:
+        back = f'label="{number(edge.contribution)}", color=red, fontcolor=red, constraint=false'
+        lines.append(f"  {edge.input} -> {edge.node};\n  {edge.node} -> {edge.input} [{back}];")
+    write_atomically(path, "\n".join([*lines, "}", ""]).encode())
+
+
+def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
+    from scratchnet.demos.backprop.figures import graph, step
+
+    return {"graph": partial(graph, result), "step": partial(step, result)}
+
+
+experiment = Experiment(
+    "backprop",
+    question="Which way must each weight of a network change, and how much does it matter?",
+    source="the chain rule; as a way to train networks, Rumelhart, Hinton and Williams (1986)",
+    look_for="one rule that every node applies on the way back, and nothing else.",
+    definitions=(
+        "The network, with an activation f such as relu(z) = max(0, z):\n"
+        "z1 = x1 * w11 + x2 * w21 + b1,  h1 = f(z1);  z2 and h2 likewise;\n"
+        "z = h1 * v1 + h2 * v2 + c,  and P(1) = sigmoid(z) = 1 / (1 + e^-z) is its output.",
+        "The target t is the sample's true class, and the loss L = -ln P(t): 0 where the network "
+        "is sure and right.",
+        "The gradient dL/dy of a number y says how fast L grows when y grows: moving y by a small "
+        "d moves L by about dL/dy * d.",
+    ),
+    settings=Settings,
+    check=check,
+    run=run,
+    claims=claims,
+    tables=tables,
+    figures=figures,
+    files=lambda result: {"graph.dot": partial(write_dot, result)},
+    answer=answer,
+    notes=notes,
+    seconds=lambda s: 4,
+    next=(
+        "scratchnet backprop --inputs 2,1          # neuron 2 is off: nothing flows through it",
+        "scratchnet backprop --inputs 0.25,0       # on the kink of relu",
+        "scratchnet backprop --seed 6 --inputs 2,1 --activation tanh --learning-rate 10",
+        "scratchnet backprop --recorded            # the same step, as training repeats it",
+    ),
+)

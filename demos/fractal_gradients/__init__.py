@@ -1,1 +1,4 @@
-"""`scratchnet fractal-gradients`: how fine distributions starve gradients at initialisation."""
+"""`scratchnet fractal-gradients`: how large are gradients on fractals before training?"""
+
+SUMMARY = "Why fine fractals are not learned: the initial gradients."
+PLACE = 70

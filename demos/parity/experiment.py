@@ -1,181 +1,241 @@
-"""What `scratchnet parity` computes: circuits built and run on all rows, then networks trained."""
+"""Parity, x_1 XOR ... XOR x_n: five circuits side by side, and which networks learn it.
+
+Each circuit is built and run on all 2^n rows. Then networks with one hidden layer, with log2 n
+layers, and with one wide layer are trained on whole truth tables, and on halves of them.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from typing import Any
 
-from scratchnet.backends import InputError
-from scratchnet.demos.parity.formulas import FORMULAS, measured
-from scratchnet.demos.parity.learning import (
-    INITIALIZER,
-    LEARNING_RATE,
-    STEPS_BETWEEN_CHECKS,
-    WIDTH,
-    Training,
-    step_cost,
-    train,
-    trainings,
-)
-from scratchnet.demos.results import environment
-from scratchnet.demos.terminal import Advance, no_progress
-from scratchnet.depth.circuits import MOST_DNF_INPUTS, Verification, verify
+import numpy as np
+
+from scratchnet.backends import get_backend
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.parity.figures import drawings
+from scratchnet.demos.parity.formulas import FORMULAS, QUANTITIES, cost
+from scratchnet.demos.parity.learning import DEEP, KINDS, ONE, WIDE, arm_name, arms
+from scratchnet.demos.running import Advance, Result, Row, Run
+from scratchnet.demos.settings import Common, option
+from scratchnet.demos.tuning import RATES, TUNING_SEEDS, tuned
+from scratchnet.demos.verdicts import Claim, difference, exact, success, successes
+from scratchnet.depth.circuits import MOST_DNF_INPUTS, MOST_INPUTS, Circuit, verify
 from scratchnet.depth.parity import PARITY, parity_circuit
 
 
 @dataclass(frozen=True)
-class Built:
-    """A circuit for parity of n inputs, or why there is none."""
-
-    construction: str
-    """A key of `PARITY`."""
-    inputs: int
-    counts: dict[str, float] | None = None
-    """Each of `QUANTITIES`, as counted in the network."""
-    verification: Verification | None = None
-    reason: str = ""
-    """Why it was not built."""
-    seconds: float = 0.0
-
-    @property
-    def title(self) -> str:
-        return PARITY[self.construction].title
-
-    @property
-    def right(self) -> bool:
-        """Whether it was run on every row, and was never wrong."""
-        return self.verification is not None and self.verification.errors == 0
-
-
-@dataclass(frozen=True)
-class Result:
-    settings: dict[str, Any]
-    environment: dict[str, Any]
-    circuits: tuple[Built, ...] = ()
-    """The largest number of inputs first, then the others for the figure."""
-    trainings: tuple[Training, ...] = ()
-    interrupted: bool = False
-
-    @property
-    def inputs(self) -> int:
-        return int(self.settings["inputs"])
-
-    @property
-    def asked_for(self) -> dict[str, Built]:
-        """The circuits for the number of inputs that was asked for, by construction."""
-        found = {each.construction: each for each in self.circuits if each.inputs == self.inputs}
-        return {
-            construction: found[construction] for construction in PARITY if construction in found
-        }
-
-
-def build_and_verify(
-    construction: str, inputs: int, backend: str = "auto", advance: Advance = no_progress
-) -> Built:
-    """Build a circuit and run it on all 2^n rows, unless the construction does not take n."""
-    start = time.perf_counter()
-    advance(0, f"{PARITY[construction].title}, {inputs} inputs")
-    try:
-        circuit = parity_circuit(construction, inputs, backend=backend)
-    except InputError as error:
-        return Built(construction, inputs, reason=str(error))
-    share = row_cost(construction, inputs)
-    verification = verify(circuit, advance=lambda rows: advance(rows * share))
-    counts, seconds = measured(circuit), time.perf_counter() - start
-    return Built(construction, inputs, counts, verification, seconds=seconds)
-
-
-def row_cost(construction: str, inputs: int) -> float:
-    """About how long one row takes: in proportion to the neurons, 3 ns for each."""
-    formulas = FORMULAS[construction]
-    return formulas["neurons"](inputs) + formulas["relays"](inputs)
-
-
-# Of one step of training and of one row of one neuron, in seconds: they make one progress bar.
-SECONDS_PER_NEURON_ROW, SECONDS_PER_TRAINING_UNIT = 3e-9, 4e-8
-
-
-def to_build(inputs: int, quick: bool) -> list[int]:
-    """The numbers of inputs: the one asked for, and smaller ones for the figure."""
-    smaller = (2**power for power in range(inputs.bit_length())) if quick else range(1, inputs)
-    return [inputs, *(number for number in smaller if number < inputs)]
-
-
-def total_cost(inputs: int, quick: bool, learn: Sequence[int], steps: int) -> float:
-    """What `run` advances by in all, in seconds of a typical core."""
-    circuits = sum(
-        2**n * row_cost(construction, n) for construction, n in buildable(to_build(inputs, quick))
+class Settings(Common):
+    inputs: int = option(16, "Of circuits.", quick=8, low=2, high=MOST_INPUTS, chooses_arms=True)
+    learn: bool = option(True, "Train networks as well.", chooses_arms=True)
+    learn_inputs: tuple[int, ...] = option(
+        (6, 8), "Of the tables to learn.", quick=(4,), low=2, high=14, chooses_arms=True
     )
-    training = steps * sum(step_cost(*each) for each in trainings(learn))
-    return circuits * SECONDS_PER_NEURON_ROW + training * SECONDS_PER_TRAINING_UNIT
+    steps: int = option(3000, "Training steps at most.", quick=1000, low=1, high=10_000_000)
 
 
-def buildable(sizes: Sequence[int]) -> Iterator[tuple[str, int]]:
-    """The (construction, inputs) that are built: a DNF up to 16, a tent for powers of two."""
-    for n in sizes:
-        for construction in PARITY:
-            too_large = construction == "dnf" and n > MOST_DNF_INPUTS
-            if not too_large and not (construction == "tent" and n & (n - 1)):
-                yield construction, n
+def circuits(s: Settings) -> list[tuple[str, int]]:
+    """What is built: for the inputs asked for, and for fewer, for the figure; DNF, slow, last."""
+    fewer = [n for n in range(2, s.inputs) if not s.quick or n & (n - 1) == 0]
+    pairs = product(reversed(PARITY), [s.inputs, *fewer])
+    return [pair for pair in pairs if not why_not(*pair)]
 
 
-def scaled(advance: Advance, factor: float) -> Advance:
-    """An `Advance` whose steps are `factor` of those of another."""
+def why_not(circuit: str, inputs: int) -> str:
+    """Why there is no such circuit, or nothing."""
+    neurons = f"{cost(circuit, 'neurons', inputs):,} neurons"
+    if circuit == "dnf" and inputs > MOST_DNF_INPUTS:
+        return f"DNF is not built beyond {MOST_DNF_INPUTS} inputs: it would take {neurons}."
+    if circuit == "tent" and inputs & (inputs - 1):
+        return f"The ReLU tent takes powers of two; the rest stays 0 in the next one ({neurons})."
+    return ""
 
-    def scaled_advance(steps: float = 1, note: str = "") -> None:
-        advance(steps * factor, note)
 
-    return scaled_advance
+def run(run: Run) -> None:
+    s = run.settings
+    for name, n in circuits(s):
+        circuit = parity_circuit(name, n, backend=get_backend(s.backend, s.precision))
+        counts = {each: getattr(circuit, each) for each in QUANTITIES}
+        facts = {"circuit": name, "inputs": n, **counts}
+        arm, work = f"{PARITY[name].title}, n = {n}", seconds_of(name, n)
+        run.row(arm, facts, (0,), partial(verified, circuit, work), work)
+    for each in arms(s):
+        tuned(run, each)
 
 
-def run(
-    inputs: int = 16,
-    quick: bool = False,
-    learn: Sequence[int] = (),
-    steps: int = 3000,
-    seed: int = 0,
-    seeds: int = 5,
-    backend: str = "auto",
-    advance: Advance = no_progress,
-) -> Result:
-    """Build and verify all circuits up to `inputs`, then train networks for each n in `learn`.
+def verified(circuit: Circuit, work: float, advance: Advance) -> tuple[dict[str, Any], Any]:
+    """How many of all rows of the truth table are wrong."""
+    start = time.perf_counter()
+    found = verify(circuit, advance=lambda rows: advance(work * rows / 2**circuit.inputs))
+    counts = {"rows": np.array([found.rows]), "errors": np.array([found.errors])}
+    return counts | {"seconds": np.array([time.perf_counter() - start])}, {}
 
-    A quick run verifies `inputs` and the powers of two below it. Ctrl-C keeps what is finished.
-    """
-    settings = {
-        "inputs": inputs,
-        "built": to_build(inputs, quick),
-        "quick": quick,
-        "learn": tuple(learn),
-    }
-    if learn:
-        settings |= {
-            "steps": steps,
-            "seed": seed,
-            "seeds": seeds,
-            "width": WIDTH,
-            "activation": "relu",
-            "loss": "binary_cross_entropy",
-            "optimizer": "adam",
-            "learning_rate": LEARNING_RATE,
-            "initializer": INITIALIZER,
-            "steps_between_checks": STEPS_BETWEEN_CHECKS,
-        }
-    circuits: list[Built] = []
-    learned: list[Training] = []
-    interrupted = False
 
-    building = scaled(advance, SECONDS_PER_NEURON_ROW)
-    training = scaled(advance, SECONDS_PER_TRAINING_UNIT)
-    try:
-        for n in to_build(inputs, quick):
-            # DNF takes longest and comes last: Ctrl-C then leaves the others.
-            for construction in reversed(PARITY):
-                circuits.append(build_and_verify(construction, n, backend, building))
-        for kind, n, half in trainings(learn):
-            learned.append(train(kind, n, half, steps, seed, seeds, backend, training))
-    except KeyboardInterrupt:
-        interrupted = True
-    return Result(settings, environment(backend), tuple(circuits), tuple(learned), interrupted)
+def seconds_of(circuit: str, inputs: int) -> float:
+    """About how long it takes to run a circuit on all of its rows, at 3 ns for each neuron."""
+    neurons = cost(circuit, "neurons", inputs) + cost(circuit, "relays", inputs)
+    return 2**inputs * neurons * 3e-9
+
+
+def work(s: Settings, share: float = 1.0) -> float:
+    """In seconds, if networks took this share of their steps until they are done."""
+    learning = share * sum(each.total_work(s.seeds) for each in arms(s))
+    return learning + sum(seconds_of(*each) for each in circuits(s))
+
+
+def memory(s: Settings) -> float:
+    networks = max(s.seeds, TUNING_SEEDS * len(RATES["adam"]))
+    facts = [each.facts for each in arms(s)]
+    cells = [2 ** f["inputs"] * (2 * f["inputs"] + 4 * f["depth"] * f["width"]) for f in facts]
+    return 8.0 * networks * max(cells, default=0)
+
+
+TEXTBOOK = "textbook chapter on depth"
+DEPENDS = ("002-014", "001-011", "001-042", "002-140")
+"""Rows of the ledger that hold for ANDs and ORs, and fail for threshold neurons."""
+
+
+def built_circuits(result: Result) -> dict[str, Row]:
+    """The rows of the circuits for the inputs asked for."""
+    arms = {name: f"{PARITY[name].title}, n = {result.settings.inputs}" for name in PARITY}
+    return {name: result[arm] for name, arm in arms.items() if arm in result}
+
+
+def circuit_claims(result: Result) -> Iterator[Claim]:
+    n, built = result.settings.inputs, built_circuits(result)
+
+    def fits(name: str, most: int, depth: int) -> bool:
+        """Whether it is built, right on all rows, and no larger than this."""
+        facts = built[name].facts if name in built else {"neurons": most + 1}
+        small = facts["neurons"] <= most and facts["depth"] <= depth
+        return bool(small and built[name]["errors"][0] == 0)
+
+    def found(name: str) -> str:
+        neurons, depth = (built[name].facts[each] for each in ("neurons", "depth"))
+        of = f"{PARITY[name].title} has {neurons:,} neurons at depth {depth}"
+        return f"{of}, {wrong_rows(built[name])} rows wrong"
+
+    shallow, tree, depth = 2 ** (n - 1) + 1, 3 * (n - 1), cost("tree", "depth", n)
+    least = "One hidden layer needs 2^(n-1) neurons for parity, threshold neurons as well as ANDs"
+    saving = "By a theorem, depth saves threshold neurons exponentially for parity"
+    folding = "ReLU layers of width 2 that fold take fewer neurons than one ReLU layer"
+    either = "ANDs and an OR on two levels take 2^(n-1) + 1 neurons"
+    xors = "A tree of XORs takes 3 (n - 1) neurons, at depth 2 ceil(log2 n)"
+    one_layer = ("002-008", "002-011", "002-134", *DEPENDS)
+    for sentence, source, holds, ledger, *used in (
+        (least, TEXTBOOK, not fits("counting", shallow - 1, 2), one_layer, "counting"),
+        (either, "Lupanov 1961", fits("dnf", shallow, 2), ("002-002", "002-010", *DEPENDS), "dnf"),
+        (xors, TEXTBOOK, fits("tree", tree, depth), ("002-003", "002-013"), "tree"),
+        (saving, TEXTBOOK, not fits("counting", tree, 2), ("002-004",), "counting", "tree"),
+        (folding, "after Telgarsky 2016", fits("tent", n, n), (), "tent", "relu"),
+    ):
+        if set(used) <= set(built):
+            yield Claim(sentence, source, exact(holds, "; ".join(map(found, used))), ledger=ledger)
+
+
+def wrong_rows(row: Row) -> str:
+    return f"{row['errors'][0]:,} of {row['rows'][0]:,}"
+
+
+def learning_claims(result: Result) -> Iterator[Claim]:
+    """Of the largest table that all kinds of networks were trained on."""
+    n = max(result.settings.learn_inputs)
+    whole, half = ({kind: arm_name(kind, n, part) for kind in KINDS} for part in (False, True))
+    if not all(name in result for name in (*whole.values(), *half.values())):
+        return
+    for kind, words in ((ONE, "one layer as wide"), (WIDE, "one layer as large")):
+        deep, other = (result[whole[each]]["train_accuracy"] for each in (DEEP, kind))
+        yield Claim(
+            f"More networks of log2 n layers than of {words} learn the table of {n} inputs",
+            "texts on depth",
+            success(deep, other, 1.0),
+            untested=result.untested(whole[DEEP], whole[kind]),
+        )
+    for kind in KINDS:
+        row = result[half[kind]]
+        unfitted = len(row.seeds) - successes(row["train_accuracy"], 1.0)
+        yield Claim(
+            f"Networks of {kind} that fit half of the table are worse than guessing on the rest",
+            f"{TEXTBOOK}: small data, 100 % on training and terrible on test data",
+            difference(1 - row["test_accuracy"], 0.5, 2**n // 2),
+            untested=f"{unfitted} networks do not fit" if unfitted else result.untested(row.arm),
+            ledger=("000-033", "002-055") if kind == DEEP else ("002-055",),
+        )
+
+
+def tables(result: Result) -> Iterator[Table]:
+    headings = ("circuit", "neurons", "connections", "depth", "largest\nweight")
+    shown = [each for each in QUANTITIES if each != "relays"]
+    counted = [
+        (PARITY[name].title, *(f"{row.facts[each]:,.0f}" for each in shown), wrong_rows(row))
+        for name, row in built_circuits(result).items()
+    ]
+    title = f"Counted in the circuits for {result.settings.inputs} inputs"
+    yield Table((*headings, "wrong rows"), counted, title)
+    texts = [
+        (PARITY[name].title, *(formulas[each][0].replace("log2", "log₂") for each in shown))
+        for name, formulas in FORMULAS.items()
+    ]
+    yield Table(headings, texts, "For n inputs; z is the number of zeros of n - 1 in binary")
+    trained = [
+        (
+            row.arm,
+            f"{row.facts['parameters']:,}",
+            f"{row.facts['learning_rate']:g}",
+            f"{successes(row['train_accuracy'], 1.0)}/{len(row.seeds)}",
+            f"{np.median(np.nan_to_num(row['steps'], nan=np.inf)):,.0f}".replace("inf", "more"),
+            f"{np.median(row['test_accuracy']):.1%}" if row.facts["half"] else "",
+        )
+        for row in result.verdict_rows()
+        if "kind" in row.facts
+    ]
+    if trained:
+        names = ("network", "para-\nmeters", "rate", "learned", "steps", "unseen\nright")
+        title = "Learned: every training row is right. Steps until then, unseen rows: medians"
+        yield Table(names, trained, title)
+
+
+def notes(result: Result) -> list[str]:
+    s, rows = result.settings, list(result.verdict_rows())
+    checked = [row for row in rows if "circuit" in row.facts]
+    right = sum(not row["errors"][0] for row in checked)
+    said = [f"{right} of {len(checked)} circuits are right on all of their rows."]
+    said += [why_not(name, s.inputs) for name in PARITY if why_not(name, s.inputs)]
+    if len(checked) < len(rows):
+        said.append(
+            "Networks: log2 n layers of 32 ReLUs, one layer of 32, one wide layer with as many "
+            "parameters as these; Adam, full batch. Guessing from similar rows gives less than "
+            "50 %: the n rows that differ from a row in one bit all have the other parity."
+        )
+    return said
+
+
+experiment = Experiment(
+    "parity",
+    question="Which networks compute the parity of n bits, at what cost, and which learn it?",
+    definitions=(
+        "Parity is 1 where an odd number of bits is 1; of two bits: 00 gives 0, 01 gives 1, "
+        "10 gives 1, 11 gives 0 (XOR).",
+        "A threshold neuron gives 1 where w·x + b >= 0, else 0. ANDs and ORs are such neurons.",
+        "DNF: an AND for each row of the truth table with parity 1, and an OR of them. XOR tree: "
+        "two signals at a time. Counting: hidden neuron k fires where k bits or more are 1. "
+        "One ReLU layer: a zigzag of the sum of the bits. ReLU tent: folds that sum log2 n times.",
+    ),
+    source="a textbook chapter on depth: one hidden layer needs 2^(n-1) neurons, depth O(n)",
+    look_for="which circuits grow exponentially with n, and whether networks that fit half of the "
+    "table are right on the other half.",
+    settings=Settings,
+    run=run,
+    claims=lambda result: [*circuit_claims(result), *learning_claims(result)],
+    tables=lambda result: list(tables(result)),
+    figures=drawings,
+    notes=notes,
+    work=work,
+    memory=memory,
+    seconds=lambda s: 1 + work(s, share=0.2),
+    next=("scratchnet parity --inputs 24 --no-learn", "scratchnet parity --learn-inputs 12"),
+)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scratchnet.demos.drawing import learning_rate_figure, percent_axis, seeds_at
 from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
-from scratchnet.demos.parity.experiment import Built, Result
-from scratchnet.demos.parity.formulas import FORMULAS, Formula
-from scratchnet.demos.parity.learning import DEEP, KINDS, ONE, WIDE, Training
+from scratchnet.demos.parity.formulas import FORMULAS
+from scratchnet.demos.parity.learning import KINDS
+from scratchnet.demos.running import Result, Row
+from scratchnet.demos.verdicts import successes
 from scratchnet.depth.circuits import MOST_INPUTS
 from scratchnet.depth.parity import PARITY
 
@@ -18,164 +21,88 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK = "#333333"
-LOOKS = {
-    "dnf": (LINE_COLORS[1], "o", "-"),
-    "tree": (LINE_COLORS[0], "^", "-"),
-    "counting": (LINE_COLORS[2], "s", "-"),
-    "relu": (LINE_COLORS[4], "x", "--"),
-    "tent": (LINE_COLORS[3], "D", "-"),
-}
-KIND_LOOKS = {
-    ONE: (LINE_COLORS[1], "o", "--", "one layer of 32"),
-    DEEP: (LINE_COLORS[0], "^", "-", "log₂ n layers of 32"),
-    WIDE: (LINE_COLORS[2], "s", ":", "one wide layer,\nas many parameters"),
-}
-SHIFT = 0.12
+LOOKS = dict(zip(PARITY, [(1, "o"), (0, "^"), (2, "s"), (4, "x"), (3, "D")], strict=True))
+"""The color and the mark of each circuit."""
+
+
+def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
+    """What the circuits cost against n; how networks learned; the choice of their rates."""
+    found = {"circuits": partial(costs, result)}
+    trained = [row for row in result.verdict_rows() if "kind" in row.facts]
+    if trained:
+        found["learning"] = partial(learning, trained)
+    if any(each.scores is not None for each in result.tuned.values()):
+        found["learning-rates"] = partial(rates, result, trained)
+    return found
 
 
 @styled
-def plot(result: Result) -> dict[str, Figure]:
-    """What the circuits cost against n; with training, what was solved and what generalised."""
-    figures = {"circuits": circuits_figure(result.circuits)}
-    if result.trainings:
-        figures["learning"] = learning_figure(result.trainings)
-    return figures
-
-
-def circuits_figure(circuits: Sequence[Built]) -> Figure:
+def costs(result: Result) -> Figure:
     """Neurons and connections against the number of inputs: lines are formulas, marks networks."""
-    figure, axes = new_figure(1, 2, width=10.4, height=4.6, sharex=True)
+    rows = [row for row in result.verdict_rows() if "circuit" in row.facts]
+    right = [row for row in rows if not row["errors"][0]]
+    figure, axes = new_figure(1, 2, width=10.4, height=4.6, sharex=True, sharey=True)
     for panel, quantity in zip(axes, ("neurons", "connections"), strict=True):
-        for construction in PARITY:
-            draw_costs(panel, construction, quantity, circuits)
-        panel.set(
-            yscale="log",
-            xlabel="inputs n",
-            ylabel=quantity,
-            xlim=(1, MOST_INPUTS + 0.5),
-            xticks=[2, *range(4, MOST_INPUTS + 1, 4)],
-        )
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, handlelength=2.6)
-    figure.suptitle("Lines: formulas. Marks: networks built, and right on all of their rows.")
+        for circuit in PARITY:
+            same = [row for row in right if row.facts["circuit"] == circuit]
+            draw_costs(panel, circuit, quantity, same)
+        ticks = [2, *range(4, MOST_INPUTS + 1, 4)]
+        panel.set(yscale="log", xlabel="inputs n", title=quantity, xticks=ticks)
+        panel.set_xlim(1, MOST_INPUTS + 7)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    title = "With one hidden layer, ANDs grow exponentially, and neurons that count do not"
+    lines = f"lines: formulas; marks: {len(right)} circuits that are right on all of their rows"
+    figure.suptitle(f"{title}\n({lines})", fontsize=11)
     return figure
 
 
-def draw_costs(axes: Axes, construction: str, quantity: str, circuits: Sequence[Built]) -> None:
-    """Draw a formula as a line, and a mark for each network that was right on all its rows."""
-    color, marker, line = LOOKS[construction]
-    formula = FORMULAS[construction][quantity]
-    sizes = [2**power for power in range(1, 6)] if construction == "tent" else range(2, 25)
-    sizes = [n for n in sizes if n <= MOST_INPUTS]
-    axes.plot(sizes, [formula(n) for n in sizes], color=color, linestyle=line, linewidth=1.4)
-    name_line(axes, construction, formula, sizes[-1])
-    right = [each for each in circuits if each.construction == construction and each.right]
-    right.sort(key=lambda each: each.inputs)
-    shown = [each for each in right if each.inputs > 1 and each.counts]
-    axes.plot(
-        [each.inputs for each in shown],
-        [(each.counts or {})[quantity] for each in shown],
-        color=color,
-        marker=marker,
-        linestyle="none",
-        markerfacecolor="none" if marker == "s" else color,
-        markersize=6 if marker in "sx" else 5,
-    )
-    label = PARITY[construction].title
-    axes.plot(
-        [],
-        [],
-        color=color,
-        marker=marker,
-        linestyle=line,
-        label=label,
-        markerfacecolor="none" if marker == "s" else color,
-    )
+def draw_costs(axes: Axes, circuit: str, quantity: str, right: Sequence[Row]) -> None:
+    """A formula as a line with its text, and a mark for each circuit that was right."""
+    number, marker = LOOKS[circuit]
+    color, (text, formula) = LINE_COLORS[number], FORMULAS[circuit][quantity]
+    sizes = [2, 4, 8, 16] if circuit == "tent" else list(range(2, MOST_INPUTS + 1))
+    dashed = "--" if circuit == "relu" else "-"
+    axes.plot(sizes, [formula(n) for n in sizes], dashed, color=color, linewidth=1.4)
+    places, values = [row.facts["inputs"] for row in right], [row.facts[quantity] for row in right]
+    face = "none" if marker == "s" else color
+    how: dict[str, Any] = {"color": color, "markerfacecolor": face, "label": PARITY[circuit].title}
+    axes.plot(places, values, marker, **how)
+    if circuit != "relu":  # its formulas are those of counting
+        text = text.replace("2^(n-1)", "$2^{n-1}$").replace("n^2", "n²").replace(" - ", " − ")
+        side, shift = ("right", -0.6) if circuit == "dnf" else ("left", 0.6)
+        how = {"ha": side, "va": "center", "fontsize": 9, "color": color}
+        axes.text(sizes[-1] + shift, formula(sizes[-1]), text.replace("log2", "log₂"), **how)
 
 
-def name_line(axes: Axes, construction: str, formula: Formula, last: int) -> None:
-    """Write the formula at the end of its line; one ReLU layer has that of counting."""
-    if construction == "relu":
-        return
-    left = construction == "dnf"
-    text = formula.text.replace("2^(n-1)", "$2^{n-1}$").replace("n^2", "n²")
-    axes.annotate(
-        text.replace("log2", "log₂").replace(" - ", " − "),
-        (last, formula(last)),
-        xytext=(-8 if left else 7, 0),
-        textcoords="offset points",
-        ha="right" if left else "left",
-        va="center",
-        fontsize=9,
-        color=LOOKS[construction][0],
-        annotation_clip=False,
-    )
-
-
-def learning_figure(trainings: Sequence[Training]) -> Figure:
-    """The fraction solved on the full table, and the accuracy on the half that was held out."""
-    figure, (full, half) = new_figure(1, 2, width=9.6, height=4.2)
-    networks = trainings[0].networks
-    for number, kind in enumerate(KINDS):
-        shift = SHIFT * (number - 1)
-        same = [each for each in trainings if each.kind == kind]
-        draw_solved(full, kind, [each for each in same if not each.half], shift)
-        draw_accuracy(half, kind, [each for each in same if each.half], shift)
-    half.axhline(0.5, color=INK, linewidth=0.9, linestyle="-.")
-    half.annotate(
-        "chance",
-        (1, 0.5),
-        xycoords=("axes fraction", "data"),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8,
-        color=INK,
-    )
-    sizes = sorted({each.inputs for each in trainings})
-    full.set(title=f"full table, {networks} networks each", ylabel="fraction with all rows right")
-    half.set(
-        title="half of the table held out; bars: 95 % interval",
-        ylabel="accuracy on the rows held out",
-    )
-    for panel in (full, half):
-        panel.set(xlabel="inputs n", ylim=(-0.03, 1.03), xticks=sizes)
-    handles, labels = full.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=3)
+@styled
+def learning(rows: Sequence[Row]) -> Figure:
+    """Steps until the whole table is right, and accuracy on the half that was not seen."""
+    figure, axes = new_figure(1, 2, width=10.4, height=4.4, sharex=True)
+    sizes = sorted({row.facts["inputs"] for row in rows})
+    full, half = ([row for row in rows if row.facts["half"] == part] for part in (False, True))
+    for panel, part, measure in zip(axes, (full, half), ("steps", "test_accuracy"), strict=True):
+        for number, kind in enumerate(KINDS):
+            same = [row for row in part if row.facts["kind"] == kind]
+            places = [sizes.index(row.facts["inputs"]) + 0.25 * (number - 1) for row in same]
+            samples = [row[measure] for row in same]
+            seeds_at(panel, places, samples, LINE_COLORS[number], KINDS[kind], linestyle="none")
+        panel.set(xticks=range(len(sizes)), xticklabels=map(str, sizes), xlabel="inputs n")
+        panel.set_xlim(-0.5, len(sizes) - 0.5)
+        panel.grid(axis="x", visible=False)
+    learned = sum(successes(row["train_accuracy"], 1.0) for row in full)
+    title = f"{learned} of {sum(len(row.seeds) for row in full)} networks learn the whole table"
+    axes[0].set(ylabel="steps until all rows are right", title=title, ylim=(0, None))
+    percent_axis(axes[1], chance=0.5, name="accuracy on the rows not seen")
+    medians = [f"{np.median(row['test_accuracy']):.0%}" for row in half[-len(KINDS) :]]
+    title = f"Of half (n = {sizes[-1]}): {', '.join(medians)} of the rest right"
+    axes[1].set(ylim=(-0.02, 1.02), title=title)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
-def draw_solved(axes: Axes, kind: str, same: Sequence[Training], shift: float) -> None:
-    """Draw the fraction of one kind with all rows right, and intervals, moved by `shift`."""
-    color, marker, line, label = KIND_LOOKS[kind]
-    fraction = np.array([each.solved / each.networks for each in same])
-    ends = np.array([each.interval for each in same]).reshape(-1, 2)
-    axes.errorbar(
-        [each.inputs + shift for each in same],
-        fraction,
-        # Rounding can put an end of the interval just inside the fraction.
-        yerr=np.maximum(0, [fraction - ends[:, 0], ends[:, 1] - fraction]),
-        color=color,
-        marker=marker,
-        linestyle=line,
-        capsize=3,
-        elinewidth=1.1,
-        label=label,
-    )
-
-
-def draw_accuracy(axes: Axes, kind: str, same: Sequence[Training], shift: float) -> None:
-    color, marker, line, label = KIND_LOOKS[kind]
-    estimates = [each.accuracy for each in same]
-    axes.errorbar(
-        [each.inputs + shift for each in same],
-        [each.mean for each in estimates],
-        yerr=[each.half_width or 0.0 for each in estimates],
-        color=color,
-        marker=marker,
-        linestyle=line,
-        capsize=3,
-        elinewidth=1.1,
-        label=label,
-    )
+def rates(result: Result, rows: Sequence[Row]) -> Figure:
+    """Scores against learning rates, on the largest table."""
+    last = [row for row in rows if row.facts["inputs"] == rows[-1].facts["inputs"]]
+    full, half = ([row.arm for row in last if row.facts["half"] == part] for part in (False, True))
+    title = "Rows right; of half: unseen rows right, 0 where not all others are (ring: chosen)"
+    return learning_rate_figure(result, title, {"whole table": full, "half": half}, "accuracy")

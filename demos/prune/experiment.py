@@ -1,210 +1,351 @@
-"""A trained network without some of its weights or neurons, and what training makes of the rest.
+"""Trained networks without some of their weights or neurons, and what training makes of the rest.
 
-Every sparsity of every method is one network of an ensemble of copies, so that all are tested, and
-trained again, side by side.
+Every method leaves the same number of weights: as many as a network has in which each hidden layer
+lost so many neurons that its sparsity is nearest to the one asked for. Beside the pruned networks
+stands that small network, trained from new weights for as long as a pruned one in all. Each seed
+draws data and weights anew; of a saved network (FILE) there is only one, and seeds redraw random
+masks and new weights.
 """
 
 from __future__ import annotations
 
-import math
-import time
-import warnings
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from scratchnet.backends import InputError
+from scratchnet import pruning
+from scratchnet.backends import InputError, get_backend
 from scratchnet.checkpoint import load_model, load_task
 from scratchnet.compacting import compact
-from scratchnet.demos.prune.settings import Settings
+from scratchnet.datasets import spirals
+from scratchnet.demos import tuning
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.running import Result, Row, Run
+from scratchnet.demos.settings import Common, option
 from scratchnet.demos.spiral import task as spiral
-from scratchnet.demos.spiral.task import TASK, Task
-from scratchnet.demos.terminal import Advance, no_progress
-from scratchnet.layers import Linear
-from scratchnet.model import Model
+from scratchnet.demos.tuning import Arm, Data, points, stream, tuned
+from scratchnet.demos.verdicts import Claim, difference, ratio
+from scratchnet.evaluation import accuracy
+from scratchnet.layers import from_description
+from scratchnet.layers.registry import described
+from scratchnet.model import Model, mlp
 from scratchnet.optim import Adam
-from scratchnet.pruning import chain, prune, prune_neurons, random_scores, remaining_weights
-from scratchnet.training import fit
 
-# A draw of a random mask has a stream of its own: this number, the draw.
+DENSE, UNPRUNED, SCRATCH = "dense", "unpruned", "from scratch"
+METHODS = ("magnitude", "layer-magnitude", "neurons", "random")
+TEXTBOOK = "textbook chapter on lottery tickets"
 RANDOM_MASKS = 7
+"""The stream of a seed's random masks."""
 
 
-@dataclass(frozen=True, eq=False)
-class Row:
-    """One method at one sparsity. Arrays lead with the draws, of which only random pruning has
-    several."""
-
-    method: str
-    sparsity: float
-    weights: int
-    """Those that remain."""
-    pruned: Any
-    """Booleans (draws, test samples): what is classified right before any further training."""
-    retrained: Any
-    """The same after it."""
-    neurons: Any
-    """Hidden neurons of the compacted networks, (draws,)."""
-    parameters: Any
-    """Of the compacted networks, (draws,)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    settings: Settings
-    task: Task
-    model: Model
-    """As it was loaded."""
-    weights: int
-    neurons: int
-    """Hidden ones, before pruning."""
-    dense: Any
-    """Booleans (test samples): what the network gets right as it was loaded."""
-    dense_retrained: Any
-    """The same after the further training, without pruning."""
-    rows: tuple[Row, ...]
-    difference: float
-    """The largest between a logit of a masked network and of its compacted one, on the test data,
-    over the largest logit; NaN where no network has outputs that are finite."""
-    seconds: float
-
-    @property
-    def test_samples(self) -> int:
-        return len(self.dense)
-
-
-def run(settings: Settings, advance: Advance = no_progress) -> Result:
-    """Prune copies of the saved network in all ways asked for, and train them again.
-
-    Raises `KeyboardInterrupt` on Ctrl-C, `InputError` for a file that cannot be used.
-    """
-    s = settings
-    start = time.perf_counter()
-    model = load_model(s.file, s.backend)
-    task, (X, y, X_test, y_test) = task_of(s, model)
-    copies = pruned_copies(settings, model)
-    pruned = correct(copies, X_test, y_test)
-    advance(0, note=f"{len(s.networks)} networks")
-    with warnings.catch_warnings():
-        # A network that diverges gets half of the test samples wrong, which the report shows.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        history = fit(
-            copies,
-            X,
-            y,
-            optimizer=Adam(copies, s.learning_rate),
-            epochs=s.steps,
-            callbacks=[lambda *_: advance()],
-        )
-    if history.stopped == "interrupted":
-        raise KeyboardInterrupt
-    retrained = correct(copies, X_test, y_test)
-    with np.errstate(over="ignore", invalid="ignore"):
-        neurons, parameters, difference = compacted_sizes(copies, X_test)
-    return Result(
-        s,
-        task,
-        model,
-        sum(each.total for each in remaining_weights(model)),
-        hidden_neurons(model),
-        correct(model, X_test, y_test),
-        retrained[0],
-        tuple(rows(s, copies, pruned, retrained, neurons, parameters)),
-        difference,
-        time.perf_counter() - start,
+@dataclass(frozen=True)
+class Settings(Common):
+    file: Path | None = option(
+        None,
+        "A network that scratchnet spiral --save FILE wrote; without it, each seed trains its own.",
+        positional=True,
+    )
+    sparsities: tuple[float, ...] = option(
+        (0.5, 0.8, 0.9, 0.95),
+        "Shares of the weights to take out; all methods leave the same number.",
+        quick=(0.8, 0.95),
+        low=0,
+        high=0.999,
+        chooses_arms=True,
+    )
+    methods: tuple[Literal["magnitude", "layer-magnitude", "neurons", "random"], ...] = option(
+        ("magnitude", "neurons", "random"),
+        "What goes: the smallest weights of all layers, or of each; whole neurons; any weights.",
+        chooses_arms=True,
+    )
+    depth: int = option(4, "Hidden layers, without FILE.", low=1, high=200)
+    width: int = option(32, "Neurons of each layer, without FILE.", low=2, high=10_000)
+    epochs: int = option(400, "Training steps before pruning (Adam).", quick=200, low=1)
+    steps: int = option(200, "Training steps after it.", quick=100, low=1)
+    seeds: int = option(15, "Networks of each arm.", quick=3, low=1, high=10_000)
+    learning_rate: float | None = option(
+        None, "Of every training, instead of the best of five.", low=0, above=True, high=1000
     )
 
 
-def task_of(settings: Settings, model: Model) -> tuple[Task, list[Any]]:
-    """What the network was trained on, from its file: the settings, and X, y, X_test, y_test."""
-    found = load_task(settings.file).get(TASK)
-    if not isinstance(found, dict):
+@dataclass
+class Networks:
+    """The dense networks, by seed, and their data."""
+
+    settings: Settings
+    single: Model  # one of them, for its shape; the only one of a file
+    data: Any  # from seeds to `Data`
+    digest: str = ""  # of the file
+    learned: dict[int, Any] = field(default_factory=dict)  # parameters (P,) by seed, without a file
+
+    def of(self, seeds: Sequence[int]) -> Model:
+        """An ensemble with the dense network of each seed, as it is before pruning."""
+        if self.digest:
+            return self.single.repeated(len(seeds))
+        model = build(self.settings, seeds)
+        rows = np.stack([self.learned[seed] for seed in seeds])
+        model.parameter_buffer[...] = model.backend.asarray(rows, model.dtype)
+        return model
+
+
+def build(s: Settings, seeds: Sequence[int]) -> Model:
+    backend = get_backend(s.backend, s.precision)
+    widths = [2, *[s.width] * s.depth, 1]
+    return mlp(widths, seed=list(seeds), ensemble=len(seeds), backend=backend)
+
+
+def networks_of(s: Settings) -> Networks:
+    """Before anything is trained. Raises `InputError` for a file that cannot be used."""
+    if s.file is None:
+        data = points(lambda n, generator: spirals(n, seed=generator), 400, spiral.TEST_POINTS)
+        return Networks(s, build(s, [0]).network(0), data)
+    model, found = load_model(s.file, get_backend(s.backend, s.precision)), load_task(s.file)
+    if not isinstance(found.get(spiral.TASK), dict):
         raise InputError(
-            f"{settings.file} does not say what its network was trained on: make a file with "
-            f"scratchnet spiral --save {settings.file}"
+            f"{s.file} does not say what its network was trained on: make a file with "
+            f"scratchnet spiral --save {s.file}"
         )
     try:
-        task = spiral.task_of(found)
-        data = [*task.data()]
+        task = spiral.task_of(found[spiral.TASK])
+        X, y, *test = task.data()
+        blocks = [block.linear for block in pruning.chain(model)]
     except InputError as error:
-        raise InputError(f"{settings.file}: {error}") from None
-    first, last = chain(model)[0].linear, chain(model)[-1].linear
-    if (first.fan_in, last.fan_out) != (2, 1):
+        raise InputError(f"{s.file}: {error}") from None
+    shape = (blocks[0].fan_in, len(blocks) - 1, blocks[-1].fan_out)
+    if shape[::2] != (2, 1) or not shape[1]:
         raise InputError(
-            f"{settings.file}: its network has {first.fan_in} inputs and {last.fan_out} outputs; "
-            "the spirals need 2 and 1"
+            f"{s.file}: its network has {shape[0]} inputs, {shape[1]} hidden layers and {shape[2]} "
+            "outputs; must be 2, at least 1, and 1"
         )
-    if not np.isfinite(model.predict(data[0])).all():
-        raise InputError(f"{settings.file}: its network has diverged, its outputs are not finite")
-    return task, data
+    if not np.isfinite(model.predict(X)).all():
+        raise InputError(f"{s.file}: its network has diverged, its outputs are not finite")
+    data = Data(X, y, *task.validation(), *test)
+    digest = hashlib.sha256(s.file.read_bytes()).hexdigest()[:12]
+    return Networks(s, model, lambda seeds: data, digest)
 
 
-def pruned_copies(settings: Settings, model: Model) -> Model:
-    """The ensemble: for each of `settings.networks` a copy of the network with its mask."""
-    masks = [mask_of(model, settings, *each) for each in settings.networks]
-    copies = model.repeated(len(masks))
-    copies.set_mask(np.stack(masks))
-    return copies
+class Level(NamedTuple):
+    """A sparsity that is asked for, and what comes nearest to it in whole neurons."""
+
+    sparsity: float
+    share: float  # of each hidden layer's neurons that go
+    weights: int  # that are left
+    kept: tuple[int, ...]  # neurons of each hidden layer
 
 
-def mask_of(model: Model, settings: Settings, method: str, sparsity: float, draw: int) -> Any:
-    """The mask (P,) of one method at one sparsity."""
-    copy = model.repeated(1)
+def levels(sparsities: Sequence[float], model: Model) -> Iterator[Level]:
+    """From dense to sparse."""
+    blocks = [block.linear for block in pruning.chain(model)]
+    widths = [each.fan_out for each in blocks[:-1]]
+    choices = []
+    for gone in range(max(widths)):
+        share = gone / max(widths)
+        kept = [width - pruning.how_many(width, width, None, share) for width in widths]
+        sizes = [blocks[0].fan_in, *kept, blocks[-1].fan_out]
+        if min(kept):
+            choices.append((share, int(np.dot(sizes[:-1], sizes[1:])), tuple(kept)))
+    for sparsity in sorted(sparsities):
+        wanted = (1 - sparsity) * choices[0][1]
+        yield Level(sparsity, *min(choices, key=lambda each: abs(each[1] - wanted)))
+
+
+def pruned(networks: Networks, method: str, level: Level, seeds: Sequence[int]) -> Model:
+    """The dense networks of these seeds after pruning, not trained any further."""
+    model, scores = networks.of(seeds), None
     if method == "neurons":
-        prune_neurons(copy, sparsity=sparsity)
-    elif method == "random":
-        key = (RANDOM_MASKS, draw)
-        sequence = np.random.SeedSequence(settings.seed, spawn_key=key)
-        scores = random_scores(copy, [np.random.default_rng(sequence)])
-        prune(copy, sparsity=sparsity, scores=scores)
-    else:
-        prune(copy, sparsity=sparsity, scope="layer" if method == "layer-magnitude" else "global")
-    return np.array(copy.backend.to_numpy(copy.mask_buffer))[0]
+        pruning.prune_neurons(model, sparsity=level.share)
+        return model
+    if method == "random":
+        generators = [stream(seed, RANDOM_MASKS) for seed in seeds]
+        scores = pruning.random_scores(model, generators)
+    total = sum(each.total for each in pruning.remaining_weights(model))
+    scope = "layer" if method == "layer-magnitude" else "global"
+    pruning.prune(model, sparsity=(total - level.weights) / total, scores=scores, scope=scope)
+    return model
 
 
-def correct(model: Model, X: Any, y: Any) -> Any:
-    """Booleans (N,), or (E, N): which samples each network classifies right."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return model.classify(X) == y
+def small(networks: Networks, level: Level, seeds: Sequence[int]) -> Model:
+    """Networks of the size that is left when neurons go, with new weights."""
+    like = compact(pruned(networks, "neurons", level, [networks.settings.seed]).network(0))
+    layers = [from_description(described(layer)) for layer in like.layers]
+    size = len(seeds)
+    return Model(*layers, seed=list(seeds), ensemble=size, dtype=like.dtype, backend=like.backend)
 
 
-def hidden_neurons(model: Model) -> int:
-    return sum(layer.fan_out for layer in model.layers if isinstance(layer, Linear)) - 1
+def arms(s: Settings, networks: Networks) -> Iterator[Arm]:
+    """The dense networks first, then every method at every sparsity."""
+    rates = (s.learning_rate,) if s.learning_rate else (0.005,) if s.quick else tuning.RATES["adam"]
+
+    def arm(method: str, make: Any, epochs: int, level: Level, **more: Any) -> Arm:
+        name = f"{method}, {100 * level.sparsity:g} %" if level is not dense else method
+        facts = {"method": method, "sparsity": level.sparsity, "weights": level.weights}
+        facts |= {"dense_parameters": networks.single.parameter_count, "file": networks.digest}
+        cost = sum((level if method == SCRATCH else dense).kept) + 10.0
+        return Arm(name, make, networks.data, Adam, rates, epochs, facts, cost, **more)
+
+    dense, *found = levels((0.0, *s.sparsities), networks.single)
+    if not networks.digest:
+        yield arm(DENSE, partial(build, s), s.epochs, dense, keep=learned)
+    yield arm(UNPRUNED, networks.of, s.steps, dense, train=prune_and_train)
+    for level in found:
+        for method in s.methods:
+            make = partial(pruned, networks, method, level)
+            yield arm(method, make, s.steps, level, train=prune_and_train)
+        yield arm(SCRATCH, partial(small, networks, level), s.epochs + s.steps, level)
 
 
-def compacted_sizes(copies: Model, X: Any) -> tuple[Any, Any, float]:
-    """Neurons and parameters of each network when compacted; how far outputs are off at most."""
-    neurons, parameters, differences = [], [], []
-    outputs = copies.predict(X)
-    for number, expected in enumerate(outputs):
-        smaller = compact(copies.network(number))
-        neurons.append(hidden_neurons(smaller))
-        parameters.append(smaller.parameter_count)
-        if np.isfinite(expected).all():
-            scale = max(float(np.abs(expected).max()), 1.0)
-            differences.append(float(np.abs(smaller.predict(X) - expected).max()) / scale)
-    return np.array(neurons), np.array(parameters), max(differences, default=math.nan)
+def learned(model: Model, history: Any, data: Data) -> dict[str, Any]:
+    return {"parameters": np.array(model.backend.to_numpy(model.parameter_buffer))}
 
 
-def rows(
-    settings: Settings, copies: Model, pruned: Any, retrained: Any, neurons: Any, parameters: Any
-) -> list[Row]:
-    """The networks sorted into methods and sparsities, without the first, which is not pruned."""
-    counts = sum(each.remaining for each in remaining_weights(copies))
-    found: dict[tuple[str, float], list[int]] = {}
-    for number, (method, sparsity, _) in enumerate(settings.networks):
-        if number:
-            found.setdefault((method, sparsity), []).append(number)
-    return [
-        Row(
-            method,
-            sparsity,
-            int(counts[numbers[0]]),
-            pruned[numbers],
-            retrained[numbers],
-            neurons[numbers],
-            parameters[numbers],
+def prune_and_train(arm: Arm, seeds: Any, rates: Any, s: Any, advance: Any, choosing: bool) -> Any:
+    """As any arm, and what the networks are as pruned, before they are trained further."""
+    measures, arrays = tuning.train_networks(arm, seeds, rates, s, advance, choosing)
+    if not choosing:
+        model, data = arm.build(seeds), arm.data(seeds)
+        sizes = [compact(model.network(i)).parameter_count for i in range(len(seeds))]
+        measures["as_pruned"] = np.array(accuracy(model, data.X_test, data.y_test), np.float64)
+        measures["compacted_parameters"] = np.array(sizes)
+    return measures, arrays
+
+
+def run(run: Run) -> None:
+    """Train dense networks, prune them in all ways, and train the rest."""
+    s = run.settings
+    networks = networks_of(s)
+    for arm in arms(s, networks):
+        row = tuned(run, arm)
+        if arm.name == DENSE:
+            for each in (row, dense_of_tuning(run, arm)):
+                networks.learned |= dict(zip(each.seeds, each.arrays["parameters"], strict=True))
+
+
+def dense_of_tuning(run: Run, arm: Arm) -> Row:
+    """The dense networks of the tuning seeds, on which the rates of all others are chosen."""
+    first = tuning.FIRST_TUNING_SEED + run.settings.seed
+    seeds = tuple(range(first, first + tuning.TUNING_SEEDS))
+    rates = (run.result.tuned[arm.name].best,) * len(seeds)
+    compute = partial(tuning.trained, arm, seeds, rates, run.settings)
+    row = run.row(arm.name, {**arm.facts, "rates": rates}, seeds, compute, 0, part="networks")
+    run.result.rows.remove(row)
+    return row
+
+
+def claims(result: Result) -> Iterator[Claim]:
+    """Of every sparsity whose arms are finished."""
+    saved = "one saved network; without FILE each seed trains its own" * bool(result.settings.file)
+
+    def say(sentence: str, source: str, contrast: Any, *arms: str, **more: Any) -> Claim:
+        return Claim(sentence, source, contrast, untested=saved or result.untested(*arms), **more)
+
+    def against(first: str, second: str, measure: str = "test_accuracy") -> Any:
+        return difference(result[first][measure], result[second][measure], spiral.TEST_POINTS)
+
+    for sparsity in sorted(result.settings.sparsities):
+        share = f"{100 * sparsity:g} %"
+        weights, neurons, scratch = (
+            f"{method}, {share}" for method in ("magnitude", "neurons", SCRATCH)
         )
-        for (method, sparsity), numbers in found.items()
-    ]
+        without = f"Without {share} of its weights"
+        if weights in result and 0.8 <= sparsity <= 0.9:
+            yield say(
+                f"{without}, and trained further, a network is as accurate",
+                f"{TEXTBOOK}: 80 to 90 % can be pruned",
+                against(weights, UNPRUNED),
+                *(weights, UNPRUNED),
+                alike=True,
+                ledger=("002-070", "002-155"),
+            )
+            yield say(
+                f"{without}, and not trained further, a network is less accurate",
+                "interview page: pruning may degrade accuracy",
+                against(UNPRUNED, weights, "as_pruned"),
+                ledger=("000-030",),
+            )
+            row = result[weights]
+            yield say(
+                f"{without}, a network's matrices are half as large",
+                f"{TEXTBOOK}: inference cost falls dramatically",
+                ratio(row["compacted_parameters"], row.facts["dense_parameters"]),
+                margin=1.0,
+                ledger=("002-071",),
+            )
+        if neurons in result and scratch in result:
+            yield say(
+                f"At {share}, the small network trained from scratch is as accurate as the one "
+                "that is left without neurons",
+                "Liu et al. 2019, Rethinking the value of network pruning",
+                against(scratch, neurons),
+                *(scratch, neurons),
+                alike=True,
+            )
+        if weights in result and neurons in result:
+            yield say(
+                f"At {share}, with equally many weights left, a network is more accurate without "
+                "weights than without neurons",
+                "Mao et al. 2017, Exploring the regularity of sparse structure",
+                against(weights, neurons),
+                *(weights, neurons),
+            )
+
+
+def answer(result: Result, verdicts: Any) -> str:
+    """Every method at the sparsity nearest to 90 %."""
+    rows = [row for row in result.verdict_rows() if row.facts["sparsity"]]
+    chosen = min((row.facts["sparsity"] for row in rows), key=lambda x: abs(x - 0.9), default=0)
+    rows = [row for row in result.verdict_rows() if row.facts["sparsity"] in (0, chosen)]
+    medians = (f"{row.arm} {np.nanmedian(row['test_accuracy']):.1%}" for row in rows)
+    return f"after training, {', '.join(medians)} of test points correct (medians)."
+
+
+def tables(result: Result) -> list[Table]:
+    headings = ("arm", "weights", "as\npruned", "trained", "worst", "size", "rate")
+    rows = []
+    for row in result.verdict_rows():
+        test, early, size = row["test_accuracy"], "", ""
+        if "as_pruned" in row.measures:
+            early = f"{np.median(row['as_pruned']):.1%}"
+            size = f"{np.median(row['compacted_parameters']):,.0f}"
+        middle = (early, f"{np.nanmedian(test):.1%}", f"{np.nanmin(test):.1%}", size)
+        rate = f"{row.facts['learning_rate']:g}"
+        rows.append((row.arm, f"{row.facts['weights']:,}", *middle, rate))
+    return [Table(headings, rows, "Medians over seeds; size: parameters without dead neurons")]
+
+
+def figures(result: Result) -> Any:
+    from scratchnet.demos.prune.figures import drawings
+
+    return drawings(result)
+
+
+def work(s: Settings) -> float:
+    return sum(arm.total_work(s.seeds) for arm in arms(s, networks_of(s)))
+
+
+experiment = Experiment(
+    "prune",
+    question="What is left of a network when most of its weights, or neurons, are taken out?",
+    source="a textbook chapter (80 to 90 % of weights can go); Liu et al. 2019 (the small network "
+    "trained from scratch is as good as the pruned one)",
+    look_for="how far accuracy falls as pruned, and how much further training brings back; which "
+    "method keeps more with equally many weights left; how small the matrices really get.",
+    settings=Settings,
+    check=networks_of,
+    run=run,
+    claims=lambda result: list(claims(result)),
+    tables=tables,
+    figures=figures,
+    answer=answer,
+    work=work,
+    memory=lambda s: 4.0 * 8 * max(s.seeds, 25) * (400 + s.width) * s.width * s.depth,
+    seconds=lambda s: 2 + work(s) * 4.5e-6,
+    next=(
+        "scratchnet prune --methods magnitude,layer-magnitude --sparsities 0.9,0.95,0.97",
+        "scratchnet spiral --quick --save spiral.net && scratchnet prune spiral.net",
+    ),
+)

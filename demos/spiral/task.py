@@ -8,7 +8,7 @@ from typing import Any
 
 from scratchnet.backends.errors import InputError, choose
 from scratchnet.datasets import chapter_spirals, spirals
-from scratchnet.demos.tuning import TEST, TRAINING, stream
+from scratchnet.demos.tuning import TEST, TRAINING, VALIDATION, stream
 
 TASK = "spirals"
 """Under this name a saved model says what it was trained on."""
@@ -48,6 +48,12 @@ class Task:
             spirals(n, self.turns, self.noise, stream(self.seed, use)) for n, use in sizes
         )
         return *train, *test
+
+    def validation(self) -> tuple[Any, Any]:
+        """As many points as there are to train on. The chapter has none of its own."""
+        if self.protocol == "chapter":
+            return chapter_spirals(CHAPTER_POINTS, CHAPTER_NOISE, CHAPTER_SEED + 1)
+        return spirals(self.points, self.turns, self.noise, stream(self.seed, VALIDATION))
 
 
 def described(settings: Any) -> dict[str, Any]:
