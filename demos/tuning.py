@@ -111,19 +111,17 @@ def digit_images(seeds: Sequence[int]) -> Data:
     """
     X, y, X_more, y_more = digits()
     X, y = np.concatenate([X, X_more]), np.concatenate([y, y_more])
-    parts: tuple[list[Any], ...] = ([], [], [])
+    own = [np.flatnonzero(y == digit) for digit in range(10)]
+    sizes = [(len(each) // 2, 3 * len(each) // 4) for each in own]
+    drawn: list[list[Any]] = [[], [], []]
     for seed in seeds:
         generator = stream(seed, TRAINING)
-        own: tuple[list[Any], ...] = ([], [], [])
-        for digit in range(10):
-            places = generator.permutation(np.flatnonzero(y == digit))
-            half, rest = len(places) // 2, (3 * len(places)) // 4
-            for part, found in zip(own, np.split(places, [half, rest]), strict=True):
-                part.append(found)
-        for part, found in zip(parts, own, strict=True):
-            part.append(np.concatenate(found))
-    sets = ((X[np.stack(part)], y[part[0]]) for part in parts)
-    return Data(*(each for pair in sets for each in pair), loss="softmax_cross_entropy")
+        shuffled = [generator.permutation(each) for each in own]
+        split = [np.split(each, size) for each, size in zip(shuffled, sizes, strict=True)]
+        for places, part in zip(drawn, zip(*split, strict=True), strict=True):
+            places.append(np.concatenate(part))
+    train, validation, test = ((X[np.stack(each)], y[each[0]]) for each in drawn)
+    return Data(*train, *validation, *test, "softmax_cross_entropy")
 
 
 Trainer = Callable[["Arm", tuple[int, ...], tuple[float, ...], Any, Advance, bool], tuple[Any, Any]]

@@ -73,6 +73,10 @@ class Settings(Common):
     )
 
 
+def check(s: Settings) -> None:
+    networks_of(s)
+
+
 @dataclass
 class Networks:
     """The dense networks, by seed, and their data."""
@@ -335,7 +339,7 @@ experiment = Experiment(
     look_for="how far accuracy falls as pruned, and how much further training brings back; which "
     "method keeps more with equally many weights left; how small the matrices really get.",
     settings=Settings,
-    check=networks_of,
+    check=check,
     run=run,
     claims=lambda result: list(claims(result)),
     tables=tables,
