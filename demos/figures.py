@@ -32,9 +32,9 @@ Returned = TypeVar("Returned")
 # colour blindness. Their yellow is left out, since a thin yellow line on white cannot be read.
 LINE_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
-# Class 0 is blue and class 1 orange everywhere. The two region colours have the same lightness
-# (L* = 78), so neither class looks nearer or more certain than the other.
-REGION_COLORS = ("#90C8ED", "#F4B571")
+# Class 0 is blue and class 1 orange everywhere. The two region colours differ in lightness as well,
+# by a contrast of more than 1.5, so that a print without colour tells the classes apart.
+REGION_COLORS = ("#6FAEDB", "#FAD3A6")
 UNDECIDED_COLOR = "#F7F7F7"
 POINT_COLORS = ("#0C528F", "#8C3300")
 

@@ -196,3 +196,14 @@ def test_a_band_is_as_wide_as_the_interval() -> None:
     heights = axes.collections[0].get_paths()[0].vertices[:, 1]
     assert heights.max() == pytest.approx(2.5 + 2.054260, abs=1e-6)
     assert heights.min() == pytest.approx(2.5 - 2.054260, abs=1e-6)
+
+
+def test_the_regions_of_the_classes_differ_in_grey() -> None:
+    def luminance(color: str) -> float:
+        """Of sRGB, as the accessibility guidelines of the W3C define it (WCAG 2)."""
+        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [x / 12.92 if x <= 0.04 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted(map(luminance, REGION_COLORS))
+    assert (light + 0.05) / (dark + 0.05) > 1.5
