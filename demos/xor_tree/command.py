@@ -19,7 +19,7 @@ import typer
 from scratchnet.backends import InputError
 from scratchnet.demos import options
 from scratchnet.demos.command_line import INTERRUPTED
-from scratchnet.demos.parity.formulas import FORMULAS, QUANTITIES, ZEROS, measured
+from scratchnet.demos.parity.formulas import FORMULAS, QUANTITIES, cost
 from scratchnet.demos.results import check_writable, deliver, environment
 from scratchnet.demos.terminal import Advance, console_for, name_device, no_progress, progress
 from scratchnet.demos.xor_tree.figures import plot_tree
@@ -156,9 +156,10 @@ def cost_table(circuit: Circuit) -> Table:
     table.add_column("")
     table.add_column("counted", justify="right")
     table.add_column("formula")
-    for name, count in measured(circuit).items():
-        formula = FORMULAS["tree"][name].text
-        note = f"   ({ZEROS}, {circuit.inputs - 1:b})" if name == "relays" else ""
+    for name in QUANTITIES:
+        count, (formula, _) = getattr(circuit, name), FORMULAS["tree"][name]
+        zeros = f"   (z: zeros of n - 1 in binary, {circuit.inputs - 1:b})"
+        note = zeros if name == "relays" else ""
         table.add_row(name.replace("_", " "), f"{count:,g}", formula + note)
     return table
 
@@ -175,7 +176,7 @@ def sentences(result: Result) -> list[str]:
             f"The {circuit.relays} relays compute nothing. They carry a signal up where a level "
             "has an odd number of them, and are not counted as neurons; their connections are."
         )
-    neurons, connections = (FORMULAS["counting"][name](n) for name in ("neurons", "connections"))
+    neurons, connections = (cost("counting", name, n) for name in ("neurons", "connections"))
     said.append(
         f"A network of depth 2 that counts its ones computes the same with n + 1 = {neurons} "
         f"threshold neurons and n^2 + n = {connections} connections: "
@@ -222,8 +223,8 @@ def record(result: Result) -> dict[str, Any]:
         for each in gates
     ]
     summary = {
-        **measured(result.circuit),
-        "formulas": {name: FORMULAS["tree"][name].text for name in QUANTITIES},
+        **{name: getattr(result.circuit, name) for name in QUANTITIES},
+        "formulas": {name: FORMULAS["tree"][name][0] for name in QUANTITIES},
         "parameters": result.circuit.parameters,
         "output": result.output,
         "verification": result.verification,
