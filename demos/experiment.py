@@ -12,15 +12,16 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scratchnet.backends import get_backend
 from scratchnet.backends.errors import InputError
+from scratchnet.demos.compiling import Mode, decide, keep
 from scratchnet.demos.results import RECORD_NAME, environment, print_json, to_json
 from scratchnet.demos.running import Result, Run, check_memory
-from scratchnet.demos.settings import Common, help_rows, parse, resolve, usage
+from scratchnet.demos.settings import Common, help_rows, options_of, parse, resolve, usage
 from scratchnet.demos.verdicts import Claim, Verdict, judge
 from scratchnet.files import write_atomically
 
@@ -95,14 +96,18 @@ def execute(experiment: Experiment, settings: Any) -> int:
     check_memory(experiment.memory(settings), "this run")
     backend = get_backend(settings.backend, settings.precision)
     check_place(settings.out)
+    mode = decide(settings, backend, experiment.seconds(settings))
+    settings = replace(settings, compile="on" if mode.compile else "off")
     screen = Screen(settings.json)
-    announce(experiment, settings, screen)
+    announce(experiment, settings, mode, screen)
+    keep(settings.out, mode)
     with stopping():
-        result = compute(experiment, settings)
+        with mode.opened():
+            result = compute(experiment, settings)
         if not result.rows and result.interrupted:
             raise KeyboardInterrupt
         verdicts = judge(experiment.claims(result), QUICK_REASON if settings.quick else "")
-        record = record_of(result, verdicts, environment(backend))
+        record = record_of(result, verdicts, environment(backend) | mode.environment)
         written = save_numbers(settings, record, result)
         try:
             written += save_files(experiment, settings, result)
@@ -206,22 +211,24 @@ class Screen:
             self.print(bullets(lines))
 
 
-def announce(experiment: Experiment, settings: Any, screen: Screen) -> None:
+def announce(experiment: Experiment, settings: Any, mode: Mode, screen: Screen) -> None:
     """What is asked, on which setting, what to look for, and how long it takes."""
     device = get_backend(settings.backend, settings.precision).device_info()
     screen.text(experiment.question, "bold")
     screen.items(experiment.definitions)
     screen.text(f"Claimed by: {experiment.source}")
     screen.text(f"Setting: {setting_line(settings)}; {device['backend']} on {device['device']}")
+    if "compile" in options_of(experiment.settings):
+        screen.text(mode.line)
     screen.text(f"Look for: {experiment.look_for}")
     screen.text(f"Takes about {duration(experiment.seconds(settings))} on one core.\n", "dim")
 
 
 def setting_line(settings: Any) -> str:
     """Every setting that changes numbers, in a line."""
-    from scratchnet.demos.settings import PRESENTATION, flag, joined, options_of
+    from scratchnet.demos.settings import PRESENTATION, flag, joined
 
-    hidden = (*PRESENTATION, "backend", "precision", "seed")
+    hidden = (*PRESENTATION, "backend", "precision", "compile", "seed")
     parts = [
         f"{flag(name)[2:].replace('-', ' ')} {joined(getattr(settings, name))}"
         for name in options_of(type(settings))

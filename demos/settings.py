@@ -96,6 +96,9 @@ class Common:
         "fp32", "Of the operands of products; all else is float32. NumPy only rounds."
     )
     record: bool = option(True, "Replay recorded training steps: the same bits, faster.")
+    compile: Literal["auto", "on", "off"] = option(
+        "auto", "Compile recorded steps: faster, other last bits. auto does so for long runs."
+    )
     seed: int = option(0, "First seed; the same seed gives the same run.", low=0, high=LARGEST_SEED)
     seeds: int = option(10, "Seeds of each arm.", quick=3, low=1, high=MOST_SEEDS)
     quick: bool = option(False, "Fewer arms, one learning rate, no verdicts: a first look.")

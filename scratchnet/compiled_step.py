@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, InputError
+from scratchnet.backends.contexts import Blocks
 from scratchnet.batches import Batches
 from scratchnet.buffer_reuse import owner
 from scratchnet.divergence import Divergence, note_divergence
 from scratchnet.optim import Adam, Optimizer
-from scratchnet.program import MOST_RECORDINGS, RecordedStep
+from scratchnet.program import MOST_RECORDINGS, RecordedStep, is_eager
 from scratchnet.tensor import Tensor
 
 LONGEST_CALL = 0.1
@@ -28,11 +29,27 @@ BOUND = {"float32": 1e-3, "float64": 1e-8}
 largest: both round, and batch normalisation of nearly equal numbers makes roundings large."""
 
 
+_COMPILING: Blocks[None] = Blocks("compiling")
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Inside, in this thread or task alone, `fit` trains as with compile=True wherever it can."""
+    with _COMPILING.opened(None):
+        yield
+
+
+def compiles(optimizer: Optimizer, record: bool, accumulate: int) -> bool:
+    """Whether a block of `compiling` is open, and the training is one that can be compiled."""
+    can = record and not is_eager() and accumulate == 1
+    return can and optimizer.model.backend.name == "numpy" and bool(_COMPILING.values())
+
+
 def require_compiler(optimizer: Optimizer, record: bool) -> None:
     """Raise `InputError` where compile=True cannot be had."""
     from scratchnet.backends.compile import compiler_available
 
-    if not record:
+    if not record or is_eager():
         raise InputError("compile=True with record=False: must be recorded to be compiled")
     if optimizer.model.backend.name != "numpy":
         raise InputError(

@@ -16,7 +16,7 @@ from scratchnet.backends import Array, InputError
 from scratchnet.backends.errors import positive_whole, whole_number
 from scratchnet.batches import Batches, checked_data
 from scratchnet.classes import loss_name, output_warning, threshold
-from scratchnet.compiled_step import CompiledTraining, epochs_ahead, require_compiler
+from scratchnet.compiled_step import CompiledTraining, compiles, epochs_ahead, require_compiler
 from scratchnet.divergence import Divergence, note_divergence
 from scratchnet.early_stopping import check_patience, watching
 from scratchnet.evaluation import accuracy_measure, mean_loss
@@ -157,6 +157,7 @@ def fit(
         raise InputError(f"accumulate is {accumulate} with compile=True: must be 1")
     if compile:
         require_compiler(optimizer, record)
+    compile = compile or compiles(optimizer, record, accumulate)
     data = checked_data(model, X, y, compute_loss)
     weights = checked_weights(model, *data, compute_loss, sample_weight, class_weight)
     batches = Batches(model, *data, batch_size, weights)
