@@ -5,9 +5,10 @@
 
 `build(seeds, ...)` makes an ensemble with a network for each seed, `data(seed)` the samples of a
 seed: everything is drawn anew for each, and a row of (arm, rate, seed) has the same bits whatever
-other seeds are there. All rates with all five tuning seeds are one ensemble. The rate is the one
-with the best mean score on validation data (of equal ones the smallest); where it is at an edge the
-grid is extended once, by two rates. Test data take no part in the choice.
+other seeds are there, as long as steps are all replayed or all compiled. All rates with all five
+tuning seeds are one ensemble. The rate is the one with the best mean score on validation data (of
+equal ones the smallest); where it is at an edge the grid is extended once, by two rates. Test data
+take no part in the choice.
 """
 
 from __future__ import annotations

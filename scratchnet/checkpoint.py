@@ -14,8 +14,9 @@ outputs mean: the name of the loss, and the threshold between classes.
 
 `save_checkpoint` writes everything that training goes on from, of all networks of an ensemble, as
 it lies in memory: the same bits come out as if training had never stopped, as long as the same
-BLAS computes them with as many threads on the same kind of processor. The file says which did, and
-`load_checkpoint` warns of others.
+BLAS computes them with as many threads on the same kind of processor, and steps are compiled by the
+same compiler, or replayed as they were. The file says which did, and `load_checkpoint` or `fit`
+warns of others.
 """
 
 from __future__ import annotations
@@ -223,7 +224,7 @@ def save_checkpoint(path: str | Path, model: Model, optimizer: Optimizer, epochs
         )
     header = {
         **_description(model, optimizer),
-        "environment": environment_of(model),
+        "environment": {**environment_of(model), "compiler": optimizer.compiler},
         "loss": model.loss,
         "threshold": model.threshold,
         "epochs": int(epochs),
@@ -246,8 +247,9 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
     mini-batches and with early stopping: with `patience`, `fit` from the epoch that is returned on
     watches as if it had never stopped, also where the training was over. Bit for bit needs the same
     BLAS with the same kernel and number of threads, the same processor and library: a warning names
-    what differs. Raises `InputError` for a file that cannot be read or is of another model or
-    optimizer, and changes nothing then.
+    what differs. It is promised within one mode only: steps that were replayed must be so again,
+    and compiled ones compiled, by the same compiler; else `fit` warns. Raises `InputError` for a
+    file that cannot be read or is of another model or optimizer, and changes nothing then.
     """
     with _open(Path(path)) as file:
         header = file.metadata.get("checkpoint")
@@ -284,7 +286,10 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
     model.loss, model.threshold = meaning
     optimizer.resume(steps)
     optimizer.early_stopping = stopping
-    warn_of_another(path, environment, environment_of(model))
+    here = environment_of(model)
+    # How steps are done here is for `fit` to say, which warns of another way.
+    optimizer.compiler = str(environment.get("compiler", ""))
+    warn_of_another(path, {**environment, "compiler": ""}, {**here, "compiler": ""})
     return epochs
 
 

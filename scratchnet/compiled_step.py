@@ -59,6 +59,24 @@ def require_compiler(optimizer: Optimizer, record: bool) -> None:
         raise InputError(f"compile=True: {reason}")
 
 
+def note_compiler(optimizer: Optimizer, compile: bool, goes_on: bool) -> None:
+    """Keep what compiles the steps of a training, and warn where it goes on with another one."""
+    here = ""
+    if compile:
+        from scratchnet.backends.compile import find_compiler
+
+        here = str(find_compiler())
+    there, optimizer.compiler = optimizer.compiler, here
+    if goes_on and optimizer.steps and there != here:
+        ways = [f"compiled by {each}" if each else "replayed" for each in (there, here)]
+        warnings.warn(
+            f"the training goes on, but not bit for bit as without a stop: its steps were "
+            f"{ways[0]}, here they are {ways[1]}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
 @dataclass
 class Compiled:
     """A compiled step, or a recorded one where there is no compiled form."""

@@ -62,7 +62,8 @@ def iterative_pruning(
     Tickets keep the weights with the highest `scores` of the trained network, or, `at_start`, of
     the network before training, which is pruning at initialisation. Networks without controls are
     all tickets. The seeds are those of the model's first networks, so a ticket of an ensemble is,
-    bit for bit, the ticket of its seed alone, where training is. Raises `InputError`.
+    bit for bit, the ticket of its seed alone, where training is, with both replayed or both
+    compiled. Raises `InputError`.
     """
     _check(model, steps, rewind_step, controls)
     groups = 1 + len(controls)

@@ -113,7 +113,9 @@ class Optimizer(Configured):
     schedule: Value | Schedule
     early_stopping: EarlyStopping | None = None
     """What watches the validation loss while `fit` trains with patience; checkpoints hold it."""
-    counters = ("version", "steps", "schedule", "early_stopping")
+    compiler: str = ""
+    """What compiled the steps of the last `fit`; empty where they were replayed."""
+    counters = ("version", "steps", "schedule", "early_stopping", "compiler")
 
     def __init__(self, model: Model, learning_rate: Value | Schedule, weight_decay: Value) -> None:
         if not isinstance(model, Model):

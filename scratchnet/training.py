@@ -16,7 +16,13 @@ from scratchnet.backends import Array, InputError
 from scratchnet.backends.errors import positive_whole, whole_number
 from scratchnet.batches import Batches, checked_data
 from scratchnet.classes import loss_name, output_warning, threshold
-from scratchnet.compiled_step import CompiledTraining, compiles, epochs_ahead, require_compiler
+from scratchnet.compiled_step import (
+    CompiledTraining,
+    compiles,
+    epochs_ahead,
+    note_compiler,
+    require_compiler,
+)
 from scratchnet.divergence import Divergence, note_divergence
 from scratchnet.early_stopping import check_patience, watching
 from scratchnet.evaluation import accuracy_measure, mean_loss
@@ -175,6 +181,7 @@ def fit(
 
     if warning := output_warning(compute_loss, model.root):
         warnings.warn(warning, UserWarning, stacklevel=2)
+    note_compiler(optimizer, compile, first_epoch > 0)
     model.loss = loss_name(compute_loss)
     model.threshold = above
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from scratchnet import SGD, Adam, fit, mlp
 from scratchnet.backends import InputError
-from scratchnet.backends.compile import compiler_available
+from scratchnet.backends.compile import compiler_available, find_compiler
+from scratchnet.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from scratchnet.schedules import cosine
 
 pytestmark = pytest.mark.skipif(compiler_available() is not None, reason="no C++ compiler")
@@ -75,3 +81,40 @@ def test_without_a_compiler_one_line_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(InputError, match="install"):
         fit(mlp([2, 4, 1]), X, Y, compile=True)
+
+
+def warnings_of_going_on(path: Path, before: bool, after: bool) -> list[str]:
+    """What a training that goes on from a checkpoint in another mode, or the same, warns of."""
+    model = mlp([2, 8, 1])
+    optimizer = SGD(model, 0.1, momentum=0.9)
+    kept = checkpoints(path, optimizer, 7)
+    fit(model, X, Y, optimizer=optimizer, epochs=7, callbacks=[kept], compile=before)
+    model = mlp([2, 8, 1])
+    optimizer = SGD(model, 0.1, momentum=0.9)
+    done = load_checkpoint(path, model, optimizer)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        fit(model, X, Y, optimizer=optimizer, epochs=9, first_epoch=done, compile=after)
+    return [str(each.message) for each in found]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_checkpoint_of_another_mode_is_warned_of_in_one_line(
+    tmp_path: Path, before: bool
+) -> None:
+    assert not warnings_of_going_on(tmp_path / "run", before, before)
+    (line,) = warnings_of_going_on(tmp_path / "run", before, not before)
+    assert "its steps were " + ("compiled by" if before else "replayed") in line
+    assert "here they are " + ("replayed" if before else "compiled by") in line
+
+
+def test_a_checkpoint_says_what_compiled_its_steps(tmp_path: Path) -> None:
+    model = mlp([2, 8, 1])
+    optimizer = SGD(model, 0.1)
+    for compile in (False, True):
+        fit(model, X, Y, optimizer=optimizer, epochs=2, compile=compile)
+        save_checkpoint(tmp_path / "run", model, optimizer, 2)
+        with safe_open(tmp_path / "run", framework="np") as file:
+            header = json.loads(file.metadata()["checkpoint"])
+        assert header["environment"]["compiler"] == (str(find_compiler()) if compile else "")
+    assert "vectors of" in header["environment"]["compiler"]
