@@ -25,10 +25,6 @@ from scratchnet.demos import options, registry
 from scratchnet.interruption import interruptions_raise
 
 DEMOS: dict[str, tuple[str, str]] = {
-    "xor": (
-        "scratchnet.demos.xor.command",
-        "What one neuron cannot compute and a hidden layer learns.",
-    ),
     "xor-tree": (
         "scratchnet.demos.xor_tree.command",
         "Parity as a tree of XOR gates: drawn, run on all inputs.",

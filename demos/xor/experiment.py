@@ -1,152 +1,77 @@
-"""What `scratchnet xor` computes: labelings by one neuron, a circuit of three, and training."""
+"""XOR: what one threshold neuron cannot compute, three can, and training sometimes finds.
+
+First all labelings of the four points that one threshold neuron gives, then the circuit
+AND(OR, NAND), a model with weights set by hand, and then networks with one hidden layer, each at
+its best learning rate, which either find XOR or get stuck.
+"""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from scratchnet.backends import get_backend
 from scratchnet.datasets import xor
-from scratchnet.demos.results import environment
-from scratchnet.demos.statistics import wilson_interval
-from scratchnet.demos.terminal import Advance, no_progress
-from scratchnet.evaluation import evaluate_loss
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.running import Result, Row, Run
+from scratchnet.demos.settings import Common, option
+from scratchnet.demos.tuning import Arm, Data, tuned
+from scratchnet.demos.verdicts import Claim, exact, success, successes
 from scratchnet.layers import Layer, Linear, Threshold
 from scratchnet.model import Model, mlp
 from scratchnet.optim import Adam
-from scratchnet.training import fit
 
 CORNERS, XOR = xor()
 CORNER_NAMES = ("00", "01", "10", "11")
 
-LEARNING_RATE = 0.05
-INITIALIZER = "he_normal"
-SURROGATE_WINDOW = 1.0
+RATES = (0.0125, 0.025, 0.05, 0.1, 0.2)
+QUICK_RATES = (0.05,)
+WINDOW = 1.0
+"""The straight-through estimator passes gradients on where |weighted sum| is at most this."""
 
-NEURON = "single neuron"
-SURROGATE = "threshold with surrogate"
-NO_SURROGATE = "threshold without surrogate"
-THRESHOLDS: dict[str, Layer] = {
-    SURROGATE: Threshold(SURROGATE_WINDOW),
-    NO_SURROGATE: Threshold(),
-}
+THRESHOLDS: dict[str, Layer] = {"straight_through": Threshold(WINDOW), "threshold": Threshold()}
+NO_HIDDEN = "no hidden layer"
 
-# A point on the wrong side of ½ costs at least ln 2, so a mean loss below a quarter of that
-# proves that all four points are right.
-SURE = math.log(2) / 4
-
-# A network that gives several points one output can do no better than the share of ones among
-# them. What follows is P(right class) at the four points, smallest first.
-SOLVED, ELSEWHERE = "solved", "elsewhere"
+# A network that gives several points one output can do no better than say the share of ones among
+# them. These are P(right class) at the four points, and the loss is the mean of -ln P.
 PLATEAUS: dict[str, tuple[float, ...]] = {
-    "all four alike": (1 / 2, 1 / 2, 1 / 2, 1 / 2),
-    "three alike": (1 / 3, 2 / 3, 2 / 3, 1),
-    "two alike": (1 / 2, 1 / 2, 1, 1),
+    "four points alike": (1 / 2, 1 / 2, 1 / 2, 1 / 2),
+    "three points alike": (1 / 3, 2 / 3, 2 / 3, 1),
+    "two points alike": (1 / 2, 1 / 2, 1, 1),
 }
-PLATEAU_TOLERANCE = 0.1
+PLATEAU_LOSSES = {name: -float(np.log(right).mean()) for name, right in PLATEAUS.items()}
+NEAR = 0.03
+SOLVED, ELSEWHERE = "solved", "elsewhere"
 
-# The number of loss curves that are kept for the figure.
-CURVES = 200
 
-
-def plateau_loss(name: str) -> float:
-    """The loss of a plateau, the mean of -ln P(right class): 0.693, 0.477 or 0.347."""
-    return -float(np.log(PLATEAUS[name]).mean())
+Kind = Literal["relu", "tanh", "gelu", "leaky_relu", "sigmoid", "straight_through", "threshold"]
 
 
 @dataclass(frozen=True)
-class Labeling:
-    """One of the 16 ways to label the corners."""
-
-    labels: tuple[int, ...]
-    neuron: tuple[float, float, float] | None
-    """The (w_1, w_2, b) of a threshold neuron that gives these labels, None where none does."""
-    right: int
-    """On how many corners it agrees with XOR."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """E trained networks of one kind, a network per seed."""
-
-    activation: str
-    hidden: int
-    parameters: int
-    loss: Any
-    """(epochs, E), before each step; of the first `CURVES` networks only."""
-    final_loss: Any
-    """(E,), after the last step."""
-    steps_to_solve: Any
-    """(E,), see `steps_to_solve`."""
-    points_right: Any
-    """(E,), 0 to 4."""
-    outcomes: tuple[str, ...]
-    """Of each network: solved, a name of `PLATEAUS`, or elsewhere."""
-    hidden_change: float
-    """The largest change of a weight or bias of a hidden layer; 0 without a hidden layer."""
-    examples: dict[str, dict[str, Any]]
-    """For each outcome that occurred, the weights of the first network that ended so."""
-    seconds: float
-
-    @property
-    def networks(self) -> int:
-        return len(self.outcomes)
-
-    @property
-    def solved(self) -> int:
-        return self.count(SOLVED)
-
-    def count(self, outcome: str) -> int:
-        return self.outcomes.count(outcome)
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the probability that a seed solves XOR."""
-        return wilson_interval(self.solved, self.networks)
-
-    def example(self, outcome: str) -> Model:
-        """The first network that ended so."""
-        model = network(self.activation, self.hidden)
-        model.load_state_dict(self.examples[outcome])
-        return model
+class Settings(Common):
+    activation: tuple[Kind, ...] = option(
+        ("relu", "tanh", "straight_through", "threshold"),
+        "Of the hidden neurons; straight_through is a threshold trained with that estimator.",
+        quick=("relu", "straight_through"),
+        chooses_arms=True,
+    )
+    hidden: tuple[int, ...] = option(
+        (2, 3, 4, 8), "Hidden neurons.", quick=(2, 8), low=1, high=1000, chooses_arms=True
+    )
+    epochs: int = option(1000, "Training steps.", quick=400, low=1, high=10_000_000)
+    seeds: int = option(100, "Networks of each kind.", quick=50, low=1, high=10_000)
 
 
-@dataclass(frozen=True)
-class Result:
-    settings: dict[str, Any]
-    environment: dict[str, Any]
-    labelings: tuple[Labeling, ...]
-    gates: dict[str, Any]
-    """The signals of OR, NAND and AND(OR, NAND) at the four corners."""
-    trainings: tuple[Training, ...] = ()
-    interrupted: bool = False
-
-    @property
-    def single_neurons(self) -> list[Training]:
-        return [each for each in self.trainings if each.activation == NEURON]
-
-    @property
-    def smooth(self) -> list[Training]:
-        """The networks that learn by their true derivative."""
-        return [each for each in self.trainings if each.activation not in (NEURON, *THRESHOLDS)]
-
-    @property
-    def thresholds(self) -> list[Training]:
-        return [each for each in self.trainings if each.activation in THRESHOLDS]
-
-
-def labelings(backend: str = "auto") -> tuple[Labeling, ...]:
-    """The 16 labelings of the corners, each with a threshold neuron that gives it.
+def labelings(backend: str = "auto") -> list[dict[str, Any]]:
+    """The 16 labelings of the corners, each with a threshold neuron (w1, w2, b) that gives it.
 
     All neurons with weights in {-1, 0, 1} and biases in {±½, ±1½} are run, as one ensemble. They
-    give 14 labelings, and no neuron at all gives the other two, XOR and its opposite. For the
-    weighted sums z of a neuron satisfy z(00) + z(11) = z(01) + z(10); one of these two pairs
-    would have both sums >= 0 and the other both < 0.
+    give 14 labelings, and no neuron at all gives the other two, XOR and its opposite: see `WHY`.
     """
     small_weights_first = sorted(
         product((1.0, 0.0, -1.0), (1.0, 0.0, -1.0), (-0.5, -1.5, 0.5, 1.5)),
@@ -155,26 +80,27 @@ def labelings(backend: str = "auto") -> tuple[Labeling, ...]:
     neurons = np.array(small_weights_first)
     model = Model(Linear(2, 1), Threshold(), ensemble=len(neurons), backend=backend)
     model.load_state_dict({"0.weight": neurons[:, :2, None], "0.bias": neurons[:, 2:, None]})
-    found: dict[tuple[int, ...], tuple[float, float, float]] = {}
-    for neuron, fired in zip(small_weights_first, model.predict(CORNERS)[..., 0], strict=True):
-        found.setdefault(tuple(fired.astype(int).tolist()), neuron)
-    return tuple(
-        Labeling(labels, found.get(labels), int((np.array(labels) == XOR).sum()))
-        for labels in product((0, 1), repeat=4)
-    )
+    found: dict[tuple[int, ...], tuple[float, ...]] = {}
+    for neuron, labels in zip(small_weights_first, model.classify(CORNERS).tolist(), strict=True):
+        found.setdefault(tuple(labels), neuron)
+    return [
+        {"labels": each, "neuron": found.get(each), "right": int((np.array(each) == XOR).sum())}
+        for each in product((0, 1), repeat=4)
+    ]
+
+
+WHY = (
+    "No threshold neuron gives XOR: its weighted sums obey z(00) + z(11) = z(01) + z(10), so they "
+    "cannot be below 0 on the left and at least 0 on the right."
+)
 
 
 def gate_network(backend: str = "auto") -> Model:
     """XOR = AND(OR, NAND): [a + b >= ½] and [-a - b >= -1½], then [OR + NAND >= 1½]."""
     model = Model(Linear(2, 2), Threshold(), Linear(2, 1), Threshold(), backend=backend)
-    model.load_state_dict(
-        {
-            "0.weight": np.array([[1, -1], [1, -1]]),
-            "0.bias": np.array([-0.5, 1.5]),
-            "2.weight": np.array([[1], [1]]),
-            "2.bias": np.array([-1.5]),
-        }
-    )
+    hidden = {"0.weight": [[1, -1], [1, -1]], "0.bias": [-0.5, 1.5]}
+    state = hidden | {"2.weight": [[1], [1]], "2.bias": [-1.5]}
+    model.load_state_dict({name: np.array(values) for name, values in state.items()})
     return model
 
 
@@ -184,140 +110,182 @@ def gate_signals(points: Any, backend: str = "auto") -> dict[str, Any]:
     return {"OR": outputs["1"][:, 0], "NAND": outputs["1"][:, 1], "AND": outputs["3"][:, 0]}
 
 
-def network(activation: str, hidden: int, **settings: Any) -> Model:
-    """A network 2-hidden-1, or a single neuron, 2-1, for hidden 0. Its output is a logit."""
-    widths = [2, hidden, 1] if hidden else [2, 1]
-    layer = "relu" if activation == NEURON else THRESHOLDS.get(activation, activation)
-    return mlp(widths, layer, INITIALIZER, **settings)
+def build(s: Settings, facts: Mapping[str, Any], seeds: Sequence[int]) -> Model:
+    """Networks 2-hidden-1, or single neurons, 2-1, for hidden 0. The output is a logit."""
+    widths = [2, facts["hidden"], 1] if facts["hidden"] else [2, 1]
+    activation = THRESHOLDS.get(facts["activation"], facts["activation"])
+    backend = get_backend(s.backend, s.precision)
+    return mlp(widths, activation, seed=list(seeds), ensemble=len(seeds), backend=backend)
 
 
-def train(
-    activation: str,
-    hidden: int,
-    epochs: int,
-    seed: int = 0,
-    seeds: int = 1,
-    backend: str = "auto",
-    advance: Advance = no_progress,
-) -> Training:
-    """Train `seeds` networks on the four corners, side by side: full batch, Adam.
-
-    A network of thresholds is solved when true thresholds, the output's included, give XOR; any
-    other when its loss is below `SURE`. Raises `KeyboardInterrupt` after Ctrl-C.
-    """
-    model = network(activation, hidden, seed=seed, ensemble=seeds, backend=backend)
-    before = model.state_dict()
-    advance(0, f"{activation}, {hidden} hidden" if hidden else activation)
-    start = time.perf_counter()
-    history = fit(
-        model,
-        CORNERS,
-        XOR,
-        optimizer=Adam(model, LEARNING_RATE),
-        epochs=epochs,
-        callbacks=[lambda *_: advance()],
-    )
-    seconds = time.perf_counter() - start
-    if history.stopped == "interrupted":
-        raise KeyboardInterrupt
-    after = model.state_dict()
-    changes = [np.abs(after[name] - before[name]).max() for name in ("0.weight", "0.bias")]
-    logits = model.predict(CORNERS)[..., 0]
-    final_loss = evaluate_loss(model, CORNERS, XOR, "binary_cross_entropy")
-    fired = fired_by_thresholds(model, hidden) if activation in THRESHOLDS else logits >= 0
-    right = (fired == XOR).sum(axis=1)
-    solved = right == 4 if activation in THRESHOLDS else final_loss < SURE
-    ended = outcomes(np.where(XOR == 1, probability(logits), probability(-logits)), solved)
-    return Training(
-        activation=activation,
-        hidden=hidden,
-        parameters=model.parameter_count,
-        loss=history.loss[:, :CURVES],
-        final_loss=final_loss,
-        steps_to_solve=steps_to_solve(history.loss, final_loss, solved),
-        points_right=right,
-        outcomes=ended,
-        hidden_change=float(max(changes)) if hidden else 0.0,
-        examples={name: model.state_dict(ended.index(name)) for name in dict.fromkeys(ended)},
-        seconds=seconds,
-    )
+def arm_name(activation: str, hidden: int) -> str:
+    return f"{activation.replace('_', '-')}, {hidden} hidden" if hidden else NO_HIDDEN
 
 
-def probability(logits: Any) -> Any:
-    """sigmoid(z) in float64, of a host array."""
-    return np.exp(-np.logaddexp(0, -np.asarray(logits, np.float64)))
+def arms(s: Settings) -> list[Arm]:
+    """A neuron alone, and every activation with every width."""
+    found, rates = [], QUICK_RATES if s.quick else RATES
+    for activation, hidden in [("relu", 0), *product(s.activation, s.hidden)]:
+        name, facts = arm_name(activation, hidden), {"activation": activation, "hidden": hidden}
+        made = partial(build, s, facts)
+        more = {"facts": facts, "work": 20 + hidden, "keep": keep}
+        found.append(Arm(name, made, data, Adam, rates, s.epochs, **more))
+    return found
 
 
-def fired_by_thresholds(trained: Model, hidden: int) -> Any:
-    """The outputs (E, 4) at the corners of circuits of true thresholds with the trained weights."""
-    layers = (Linear(2, hidden), Threshold(), Linear(hidden, 1), Threshold())
-    circuits = Model(*layers, ensemble=trained.ensemble, backend=trained.backend)
-    circuits.load_state_dict(trained.state_dict())
-    return circuits.predict(CORNERS)[..., 0]
+def data(seeds: Sequence[int]) -> Data:
+    """XOR is four points: there are no others to validate or test on."""
+    return Data(CORNERS, XOR, CORNERS, XOR, CORNERS, XOR)
 
 
-def outcomes(right_probabilities: Any, solved: Any) -> tuple[str, ...]:
-    """What became of each network, given P(right class) (E, 4) and whether it is solved (E,).
+def keep(model: Model, history: Any, data: Data) -> dict[str, Any]:
+    """All networks' parameters and loss curves."""
+    states = {f"state {name}": values for name, values in model.state_dict().items()}
+    return states | {"loss_curve": history.loss.astype(np.float32)}
 
-    One that is not solved counts to the plateau from which none of its four probabilities
-    differs by 0.1 or more.
-    """
-    names, plateaus = list(PLATEAUS), np.array(list(PLATEAUS.values()))
-    distances = np.abs(np.sort(right_probabilities)[:, None] - plateaus).max(axis=2)
-    nearest = [
-        names[int(distance.argmin())] if distance.min() < PLATEAU_TOLERANCE else ELSEWHERE
-        for distance in distances
+
+def run(run: Run) -> None:
+    backend = run.settings.backend
+    run.result.extra["labelings"] = labelings(backend)
+    run.result.extra["gates"] = gate_signals(CORNERS, backend)
+    for arm in arms(run.settings):
+        tuned(run, arm)
+
+
+def ended(row: Row) -> list[str]:
+    """How each network of a row ended: solved, on a plateau of the loss, or elsewhere."""
+    names = list(PLATEAUS)
+    apart = np.abs(np.array(list(PLATEAU_LOSSES.values())) - np.asarray(row["loss"])[:, None])
+    return [
+        SOLVED if right == 1 else names[distance.argmin()] if distance.min() < NEAR else ELSEWHERE
+        for right, distance in zip(row["train_accuracy"], apart, strict=True)
     ]
-    return tuple(SOLVED if done else name for done, name in zip(solved, nearest, strict=True))
 
 
-def steps_to_solve(loss: Any, final_loss: Any, solved: Any) -> Any:
-    """(E,): after how many steps the loss was below `SURE` for the first time.
+def claims(result: Result) -> list[Claim]:
+    s, extra = result.settings, result.extra
+    possible = [each for each in extra["labelings"] if each["neuron"] is not None]
+    best = max(each["right"] for each in possible)
+    right = int((extra["gates"]["AND"] == XOR).sum())
+    counted = f"{len(possible)} of 16 labelings, {best} of 4 points at best"
+    found = [
+        Claim(
+            "No single threshold neuron computes XOR",
+            "Minsky and Papert 1969; a course section",
+            exact(best < 4, counted),
+            ledger=("001-006",),
+        ),
+        Claim(
+            "Three threshold neurons compute it, two of them hidden: AND(OR, NAND)",
+            "a course section; a textbook chapter",
+            exact(right == 4, f"{right} of 4 points right"),
+            ledger=("001-007", "001-048", "002-015"),
+        ),
+    ]
+    first, low, high = s.activation[0], min(s.hidden), max(s.hidden)
+    page = "an interview page: wide layers are more prone to local minima"
+    stuck = f"A wider hidden layer gets stuck more often ({low} or {high} {first})"
+    learned = f"Threshold neurons learn through the straight-through estimator ({low} hidden)"
+    pairs = [
+        (stuck, page, arm_name(first, low), arm_name(first, high), ("000-020",)),
+        (learned, "Bengio et al. 2013", *(arm_name(each, low) for each in THRESHOLDS), ()),
+    ]
+    for sentence, source, a, b, ledger in pairs:
+        if a != b and a in result and b in result:
+            solved = (result[each]["train_accuracy"] for each in (a, b))
+            contrast, why = success(*solved, level=1.0), result.untested(a, b)
+            found.append(Claim(sentence, source, contrast, untested=why, ledger=ledger))
+    return found
 
-    It is -1 for a network that is not solved, and for one of thresholds that is solved with a
-    loss that never was so low. loss (epochs, E), final_loss (E,), solved (E,).
-    """
-    below = np.vstack([loss, final_loss]) < SURE
-    return np.where(solved & below.any(axis=0), below.argmax(axis=0), -1)
+
+def answer(result: Result, verdicts: Any) -> str:
+    best = max(each["right"] for each in result.extra["labelings"] if each["neuron"] is not None)
+    first = result.settings.activation[0]
+    rows = [row for row in result.verdict_rows() if row.facts["activation"] == first]
+    counts = ", ".join(
+        f"{successes(row['train_accuracy'], 1.0)} of {len(row.seeds)} with {row.facts['hidden']}"
+        for row in rows
+    )
+    return (
+        f"one threshold neuron gets at most {best} of the 4 points right, three get all of them. "
+        f"Training finds XOR in this many networks of so many hidden {first} neurons: {counts}."
+    )
 
 
-def kinds(activations: Sequence[str], hidden: Sequence[int]) -> list[tuple[str, int]]:
-    """The (activation, hidden neurons) that `run` trains, in order."""
-    return [(NEURON, 0), *product((*activations, *THRESHOLDS), hidden)]
+def tables(result: Result) -> list[Table]:
+    """What one neuron can do, what three can, and what training found."""
+    cells = [
+        (
+            "  ".join(map(str, each["labels"])),
+            "{:+g}, {:+g}, {:+g}".format(*each["neuron"]) if each["neuron"] else "no neuron",
+            f"{each['right']}/4",
+        )
+        for each in result.extra["labelings"]
+    ]
+    heading = (" ".join(CORNER_NAMES), "w1, w2, bias", "as XOR")
+    labeled = [left + right for left, right in zip(cells[:8], cells[8:], strict=True)]
+    signals = [map(str, map(int, values)) for values in result.extra["gates"].values()]
+    gates = list(zip(CORNER_NAMES, *signals, map(str, XOR), strict=True))
+    circuit = ("a b", "OR: a + b >= 0.5", "NAND: -a - b >= -1.5", "AND: OR + NAND >= 1.5", "XOR")
+    rows = []
+    for row in result.verdict_rows():
+        ends = ended(row)
+        counts = (str(ends.count(name)) for name in (*PLATEAUS, ELSEWHERE))
+        solved = f"{ends.count(SOLVED)}/{len(ends)}"
+        rows.append((row.arm, f"{row.facts['learning_rate']:g}", solved, *counts))
+    losses = (f"loss\n{loss:.3f}" for loss in PLATEAU_LOSSES.values())
+    trained = ("arm", "rate", "solved", *losses, "else")
+    return [
+        Table(heading * 2, labeled, "The 16 ways to label the points, and a neuron", range(6)),
+        Table(circuit, gates, "Three threshold neurons"),
+        Table(trained, rows, "Trained networks: solved, or where the loss ended"),
+    ]
 
 
-def run(
-    activations: Sequence[str] = ("relu", "tanh"),
-    hidden: Sequence[int] = (2, 3, 4, 8),
-    epochs: int = 1000,
-    seed: int = 0,
-    seeds: int = 200,
-    backend: str = "auto",
-    advance: Advance = no_progress,
-) -> Result:
-    """All four steps. Each kind of network is trained from the same seeds.
+def notes(result: Result) -> list[str]:
+    losses = [f"{loss:.3f}" for loss in PLATEAU_LOSSES.values()]
+    return [
+        WHY,
+        f"A stuck network gives points of both classes one output: all four at loss {losses[0]}, "
+        f"three at {losses[1]} (one point is wrong), two at {losses[2]} (two are undecided).",
+        "These four points are all there is, so the learning rate was chosen on them too, with "
+        "other initial weights.",
+    ]
 
-    Ctrl-C ends the training; the kinds that were finished by then are kept.
-    """
-    settings = {
-        "activations": activations,
-        "hidden": hidden,
-        "epochs": epochs,
-        "seed": seed,
-        "seeds": seeds,
-        "loss": "binary_cross_entropy",
-        "optimizer": "adam",
-        "learning_rate": LEARNING_RATE,
-        "initializer": INITIALIZER,
-        "surrogate_window": SURROGATE_WINDOW,
-    }
-    gates = gate_signals(CORNERS, backend)
-    result = Result(settings, environment(backend), labelings(backend), gates)
-    trainings: list[Training] = []
-    interrupted = False
-    try:
-        for activation, width in kinds(activations, hidden):
-            trainings.append(train(activation, width, epochs, seed, seeds, backend, advance))
-    except KeyboardInterrupt:
-        interrupted = True
-    return replace(result, trainings=tuple(trainings), interrupted=interrupted)
+
+def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
+    from scratchnet.demos.xor.figures import drawings
+
+    return drawings(result)
+
+
+experiment = Experiment(
+    "xor",
+    question="Why does XOR need a hidden layer, and does training find one that does it?",
+    source="Minsky and Papert (1969) for one neuron; textbooks and courses for two layers",
+    look_for="what no weights can do (one neuron), and what weights can do and training misses.",
+    definitions=(
+        "XOR of two bits a and b is 1 where exactly one of them is 1, so it is their parity: "
+        "00 → 0, 01 → 1, 10 → 1, 11 → 0.",
+        "A threshold neuron outputs 1, it fires, where w1 * a + w2 * b + bias >= 0, and 0 "
+        "elsewhere: a straight line with all its ones on one side.",
+        "Hidden neurons stand between the inputs and the output neuron, which reads them.",
+        "A threshold has the derivative 0. The straight-through estimator takes 1 instead where "
+        f"the weighted sum lies within ±{WINDOW:g}.",
+    ),
+    settings=Settings,
+    run=run,
+    claims=claims,
+    tables=tables,
+    figures=figures,
+    answer=answer,
+    notes=notes,
+    work=lambda s: sum(arm.total_work(s.seeds) for arm in arms(s)),
+    memory=lambda s: 40.0 * s.epochs * s.seeds + 4000.0 * s.seeds * max(s.hidden),
+    seconds=lambda s: sum(arm.total_work(s.seeds) for arm in arms(s)) / 5e6 + 5,
+    next=(
+        "scratchnet xor --activation tanh,gelu,sigmoid",
+        "scratchnet xor --hidden 2,16,64",
+        "scratchnet xor-tree           # parity of more than two bits",
+    ),
+)

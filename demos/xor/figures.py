@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scratchnet.demos.drawing import learning_rate_figure
 from scratchnet.demos.figures import (
     LINE_COLORS,
     POINT_COLORS,
@@ -15,264 +18,197 @@ from scratchnet.demos.figures import (
     styled,
     window,
 )
+from scratchnet.demos.running import Result, Row
+from scratchnet.demos.verdicts import successes, wilson_interval
 from scratchnet.demos.xor.experiment import (
     CORNER_NAMES,
     CORNERS,
-    CURVES,
-    PLATEAUS,
+    PLATEAU_LOSSES,
     SOLVED,
     XOR,
-    Result,
-    Training,
-    gate_network,
+    build,
+    ended,
     gate_signals,
-    plateau_loss,
-    probability,
 )
-from scratchnet.demos.xor.report import described, shown_outcomes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from scratchnet.model import Model
-
-Extent: TypeAlias = tuple[float, float, float, float]
-
-RESOLUTION = 200
-POINT_SIZE = 90
-NEURON_LINES = ("--", ":")
+RESOLUTION, POINT_SIZE, CURVES = 200, 90, 100
 INK, GRID_COLOR = "#333333", "#888888"
-SOLVED_COLOR, STUCK_COLOR = LINE_COLORS[0], LINE_COLORS[1]
+
+
+def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
+    """Every figure by name."""
+    trained = [row for row in result.verdict_rows() if row.facts["hidden"]]
+    found: dict[str, Callable[[], Figure]] = {"gates": gates}
+    if trained:
+        found |= {"solved": partial(solved, trained), "loss": partial(losses, trained[0])}
+        if trained[0].facts["hidden"] == 2:
+            found["folding"] = partial(folding, result, trained[0])
+    if any(each.scores is not None for each in result.tuned.values()):
+        groups = {name: [row.arm for row in rows] for name, rows in by_activation(trained).items()}
+        title = "The share of points that are right, on five tuning seeds (ring: chosen)"
+        found["learning-rates"] = partial(learning_rate_figure, result, title, groups)
+    return found
+
+
+def by_activation(rows: list[Row]) -> dict[str, list[Row]]:
+    """The rows of each kind of neuron, by hidden width."""
+    groups: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: int(row.facts["hidden"])):
+        groups.setdefault(row.arm.rpartition(", ")[0], []).append(row)
+    return groups
 
 
 @styled
-def plot(result: Result) -> dict[str, Figure]:
-    """The figures of the steps that were finished, by their names."""
-    figures = {"gates": gates_figure()}
-    if result.smooth:
-        narrowest = min(each.hidden for each in result.smooth)
-        shown = [each for each in result.smooth if each.hidden == narrowest]
-        figures["loss"] = loss_figure(shown)
-        figures |= {
-            f"folding_{each.activation}": folding_figure(each)
-            for each in result.smooth
-            if each.hidden == 2
-        }
-        figures["solved"] = solved_figure(result)
-    return figures
-
-
-def gates_figure() -> Figure:
+def gates() -> Figure:
     """Where OR, NAND and their AND fire in the plane, and the plane of the two hidden signals."""
-    figure, axes = new_figure(1, 4, width=10, height=2.9)
+    figure, axes = new_figure(1, 4, width=11, height=3.4)
     extent = window(CORNERS, margin=0.9)
     points = grid_points(extent, RESOLUTION)
     signals, at_corners = gate_signals(points), gate_signals(CORNERS)
     hidden = np.column_stack([at_corners["OR"], at_corners["NAND"]])
+    both = points.sum(axis=1) >= 1.5
     panels = [
         ("OR fires: a + b ≥ ½", "a", "b", signals["OR"], CORNERS),
         ("NAND fires: −a − b ≥ −1½", "a", "b", signals["NAND"], CORNERS),
         ("both fire: XOR", "a", "b", signals["AND"], CORNERS),
-        ("hidden plane: AND fires", "OR", "NAND", from_hidden(gate_network(), points), hidden),
+        ("what the output sees", "OR", "NAND", both, hidden),
     ]
     for panel, (title, x, y, fires, corners) in zip(axes, panels, strict=True):
-        fires = fires.reshape(RESOLUTION, RESOLUTION)
-        decision_panel(panel, extent, fires, corners, XOR, title, POINT_SIZE)
-        panel.set(xticks=[0, 1], yticks=[0, 1], xlabel=x, ylabel=y)
-        panel.grid(False)
-        name_corners(panel, corners)
+        shown = np.asarray(fires, float).reshape(RESOLUTION, RESOLUTION)
+        plane(panel, extent, shown, corners, x, y)
+        panel.set_title(title)
+        panel.set(xticks=[0, 1], yticks=[0, 1])
+    figure.suptitle("No line separates XOR (circles from squares); two lines and an AND do")
     return figure
 
 
-def from_hidden(model: Model, hidden: Any) -> Any:
-    """The output (n,) of a network with one hidden layer for hidden signals (n, width)."""
-    signals = model.as_input(hidden)
-    for layer in model.layers[2:]:
-        signals = layer(signals)
-    return signals.numpy()[:, 0]
-
-
-def name_corners(axes: Axes, points: Any) -> None:
-    """Write 00, 01, 10 and 11 beside their points; names of points that coincide are joined."""
-    names: dict[tuple[float, float], list[str]] = {}
-    for name, (x, y) in zip(CORNER_NAMES, np.round(points.astype(float), 2), strict=True):
-        names.setdefault((float(x), float(y)), []).append(name)
-    for point, here in names.items():
-        axes.annotate(", ".join(here), point, xytext=(7, 5), textcoords="offset points", fontsize=8)
-
-
-def loss_figure(trainings: list[Training]) -> Figure:
-    """For each kind of network: the loss of each seed against the epoch, and where it ended."""
-    rows = len(trainings)
-    figure, axes = new_figure(
-        rows,
-        2,
-        width=7.2,
-        height=0.7 + 2.5 * rows,
-        squeeze=False,
-        sharey=True,
-        sharex="col",
-        width_ratios=[3, 1],
-    )
-    for (curves, ends), training in zip(axes, trainings, strict=True):
-        solved = np.array(training.outcomes) == SOLVED
-        draw_losses(curves, ends, training, ~solved, STUCK_COLOR, "--", "not solved")
-        draw_losses(curves, ends, training, solved, SOLVED_COLOR, "-", "solved")
-        for name in PLATEAUS:
-            mark_plateau(curves, ends, name)
-        curves.set(
-            xscale="log",
-            xlim=(1, max(2, len(training.loss))),
-            ylim=(0, 1),
-            ylabel="loss",
-            title=f"{training.activation}, {training.hidden} hidden neurons",
-        )
-        curves.legend(loc="lower left")
-        ends.set_title("final loss")
-    axes[-1, 0].set_xlabel("epoch")
-    axes[-1, 1].set_xlabel("networks")
-    return figure
-
-
-def draw_losses(
-    curves: Axes, ends: Axes, training: Training, chosen: Any, color: str, line: str, label: str
-) -> None:
-    """Draw the loss curves of the chosen networks (E,), and a histogram of all their ends."""
-    # As many epochs as a logarithmic axis can show.
-    epochs = np.unique(np.geomspace(1, len(training.loss), 200).astype(int))
-    losses = training.loss[epochs - 1][:, chosen[:CURVES]]
-    curves.plot(epochs, losses, color=color, linestyle=line, linewidth=0.6, alpha=0.5)
-    curves.plot([], [], color=color, linestyle=line, label=f"{label}: {chosen.sum()}")
-    ends.hist(
-        training.final_loss[chosen],
-        np.linspace(0, 1, 51).tolist(),
-        orientation="horizontal",
-        color=color,
-        hatch="" if line == "-" else "////",
-        edgecolor="white",
-        linewidth=0.4,
-    )
-
-
-def mark_plateau(curves: Axes, ends: Axes, name: str) -> None:
-    """Draw the loss of a plateau as a line, and write beside it what it is."""
-    loss = plateau_loss(name)
-    for panel in (curves, ends):
-        panel.axhline(loss, color=INK, linewidth=0.8, linestyle=":")
-    ends.annotate(
-        f"{loss:.3f}\n{name}",
-        (1, loss),
-        xycoords=("axes fraction", "data"),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8,
-    )
-
-
-def folding_figure(training: Training) -> Figure:
-    """What a solved and a stuck network with two hidden neurons do with the plane.
-
-    On the left the plane of the inputs, on the right that of the two hidden signals.
-    """
-    shown = shown_outcomes(training)
-    figure, axes = new_figure(
-        len(shown), 2, width=7.2, height=0.7 + 3.2 * len(shown), squeeze=False
-    )
-    extent = window(CORNERS, margin=0.9)
-    for (inputs, signals), outcome in zip(axes, shown, strict=True):
-        model = training.example(outcome)
-        draw_inputs(inputs, model, extent)
-        draw_hidden(signals, model, extent)
-        inputs.set_title(f"{training.activation}, {described(outcome)}")
-        signals.set_title("after the hidden layer")
-    key = axes[0, 0]
-    for number, line in enumerate(NEURON_LINES, start=1):
-        key.plot([], [], color=INK, linestyle=line, label=f"sum of neuron {number} is 0")
-    key.plot([], [], color=INK, linewidth=0.9, label="P(1) = ½")
-    key.plot([], [], color=GRID_COLOR, linewidth=0.5, label="image of a square grid")
-    figure.legend(loc="outside lower center", ncols=4)
-    return figure
-
-
-def draw_inputs(axes: Axes, model: Model, extent: Extent) -> None:
-    """Draw P(1) over the inputs, and where the weighted sum of each hidden neuron is 0."""
-    points, shape = grid_points(extent, RESOLUTION), (RESOLUTION, RESOLUTION)
-    p = probability(model.predict(points)).reshape(shape)
-    decision_panel(axes, extent, p, CORNERS, XOR, point_size=POINT_SIZE)
-    sums = model.activations(points)["0"]
-    for neuron, line in enumerate(NEURON_LINES):
-        axes.contour(
-            sums[:, neuron].reshape(shape),
-            levels=[0],
-            extent=extent,
-            colors=INK,
-            linestyles=line,
-            linewidths=1.2,
-        )
-    axes.set(xticks=[0, 1], yticks=[0, 1], xlabel="a", ylabel="b")
+def plane(axes: Axes, extent: Any, shown: Any, corners: Any, x: str, y: str) -> None:
+    """P(1) over a plane with the four corners, each beside its name; equal places are joined."""
+    decision_panel(axes, extent, shown, corners, XOR, point_size=POINT_SIZE)
+    axes.set(xlabel=x, ylabel=y)
     axes.grid(False)
-    name_corners(axes, CORNERS)
+    names: dict[tuple[float, ...], list[str]] = {}
+    for name, place in zip(CORNER_NAMES, np.round(corners.astype(float), 2), strict=True):
+        names.setdefault(tuple(place), []).append(name)
+    for place, here in names.items():
+        offset = {"xytext": (7, 5), "textcoords": "offset points", "fontsize": 9}
+        axes.annotate(", ".join(here), place, **offset)
 
 
-def draw_hidden(axes: Axes, model: Model, extent: Extent) -> None:
-    """Draw P(1) over the hidden signals, with the images of the corners and of a square grid."""
-    images = [model.activations(line)["1"] for line in grid_lines(extent)]
-    corners = model.activations(CORNERS)["1"]
-    hidden_extent = window(np.concatenate(images), margin=0.25)
-    logits = from_hidden(model, grid_points(hidden_extent, RESOLUTION))
-    p = probability(logits).reshape(RESOLUTION, RESOLUTION)
-    decision_panel(axes, hidden_extent, p, corners, XOR, point_size=POINT_SIZE)
-    for image in images:
-        axes.plot(*image.T, color=GRID_COLOR, linewidth=0.5, zorder=1)
-    # Where points of both classes coincide, the circle shows inside the square.
-    zeros = corners[XOR == 0]
-    axes.scatter(zeros[:, 0], zeros[:, 1], s=POINT_SIZE / 5, c=POINT_COLORS[0], zorder=3)
-    axes.set(xlabel="hidden neuron 1", ylabel="hidden neuron 2")
-    name_corners(axes, corners)
-
-
-def grid_lines(extent: Extent, count: int = 13) -> list[Any]:
-    """Points (200, 2) along each of `count` vertical and `count` horizontal lines."""
-    left, right, bottom, top = extent
-    x, y = np.linspace(left, right, 200), np.linspace(bottom, top, 200)
-    return [
-        *(np.column_stack([np.full(200, each), y]) for each in np.linspace(left, right, count)),
-        *(np.column_stack([x, np.full(200, each)]) for each in np.linspace(bottom, top, count)),
+@styled
+def solved(rows: list[Row]) -> Figure:
+    """The share of networks that solve XOR against the hidden width, with 95 % intervals."""
+    figure, axes = new_figure(width=6.4, height=4.2)
+    groups = by_activation(rows)
+    widths = sorted({row.facts["hidden"] for row in rows})
+    for number, (name, group) in enumerate(groups.items()):
+        counts = [(successes(row["train_accuracy"], 1.0), len(row.seeds)) for row in group]
+        share = np.array([k / n for k, n in counts])
+        low, high = np.array([wilson_interval(k, n) for k, n in counts]).T
+        shift = 0.07 * (number - (len(groups) - 1) / 2)
+        places = [widths.index(row.facts["hidden"]) + shift for row in group]
+        ends, marker = [share - low, high - share], "osD^vPX"[number % 7]
+        axes.errorbar(places, share, yerr=ends, label=name, marker=marker, capsize=3)
+    axes.set(xticks=range(len(widths)), xticklabels=widths, xlabel="hidden neurons")
+    axes.set(ylabel="networks that solve XOR", ylim=(-0.03, 1.03))
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    name, group = next(iter(groups.items()))
+    counts = [
+        f"{successes(row['train_accuracy'], 1.0)} of {len(row.seeds)} with {row.facts['hidden']}"
+        for row in (group[0], group[-1])
     ]
-
-
-def solved_figure(result: Result) -> Figure:
-    """The fraction of networks that solve XOR against the hidden width, with 95 % intervals."""
-    figure, axes = new_figure(width=6.4, height=4)
-    trainings = [*result.smooth, *result.thresholds]
-    kinds = list(dict.fromkeys(each.activation for each in trainings))
-    widths = sorted({each.hidden for each in trainings})
-    for number, kind in enumerate(kinds):
-        same = sorted(
-            (each for each in trainings if each.activation == kind), key=lambda each: each.hidden
-        )
-        fraction = np.array([each.solved / each.networks for each in same])
-        low, high = np.array([each.interval for each in same]).T
-        shift = 0.06 * (number - (len(kinds) - 1) / 2)
-        axes.errorbar(
-            [widths.index(each.hidden) + shift for each in same],
-            fraction,
-            yerr=[fraction - low, high - fraction],
-            label=kind,
-            marker="osD^vPX"[number % 7],
-            linestyle=("-", "--", "-.", ":")[number % 4],
-            capsize=3,
-        )
-    axes.set(
-        xticks=range(len(widths)),
-        xticklabels=widths,
-        xlabel="hidden neurons",
-        ylabel="fraction that solves XOR",
-        xlim=(-0.5, len(widths) - 0.5),
-        ylim=(-0.03, 1.03),
-        title=f"{trainings[0].networks} networks each; bars: 95 % interval",
-    )
+    axes.set_title(f"{name} finds XOR in {counts[0]}, {counts[1]} hidden neurons")
     axes.legend()
     return figure
+
+
+@styled
+def losses(row: Row) -> Figure:
+    """The loss of networks of one kind against the epoch, and the plateaus where they end."""
+    figure, axes = new_figure(width=7.2, height=4.2)
+    curves, done = row.arrays["loss_curve"][:, :CURVES], np.array(ended(row)) == SOLVED
+    # As many epochs as a logarithmic axis can show.
+    epochs = np.unique(np.geomspace(1, len(curves), 200).astype(int))
+    kinds = ((~done, LINE_COLORS[1], "--", "stuck"), (done, LINE_COLORS[0], "-", "solved"))
+    for chosen, color, line, name in kinds:
+        style = {"color": color, "linestyle": line}
+        axes.plot(epochs, curves[epochs - 1][:, chosen[:CURVES]], linewidth=0.6, alpha=0.5, **style)
+        axes.plot([], [], label=f"{name}: {chosen.sum()}", **style)
+    for name, loss in PLATEAU_LOSSES.items():
+        axes.axhline(loss, color=INK, linewidth=0.8, linestyle=":")
+        where = {"xytext": (4, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
+        axes.annotate(f"{loss:.3f}\n{name}", (1, loss), xycoords=("axes fraction", "data"), **where)
+    axes.set(xscale="log", xlim=(1, max(2, len(curves))), ylim=(0, 1), xlabel="epoch")
+    axes.set(ylabel="loss", title=f"{row.arm}: what is stuck ends on one of three plateaus")
+    axes.legend(loc="lower left")
+    return figure
+
+
+@styled
+def folding(result: Result, row: Row) -> Figure:
+    """What a solved network and a stuck one do with the plane: inputs left, hidden signals right.
+
+    The stuck one is of the most frequent kind.
+    """
+    ends = ended(row)
+    stuck = sorted(set(ends) - {SOLVED}, key=ends.count)
+    shown = [*([SOLVED] if SOLVED in ends else []), *stuck[-1:]]
+    figure, axes = new_figure(
+        len(shown), 2, width=7.2, height=1.1 + 3.2 * len(shown), squeeze=False
+    )
+    networks = build(result.settings, row.facts, row.seeds)
+    state = {name[6:]: each for name, each in row.arrays.items() if name.startswith("state ")}
+    networks.load_state_dict(state)
+    for (inputs, signals), end in zip(axes, shown, strict=True):
+        model = networks.network(ends.index(end))
+        draw_inputs(inputs, model)
+        draw_hidden(signals, model)
+        inputs.set_title(f"{row.arm}: {end}")
+        signals.set_title("after the hidden layer")
+    key = axes[0, 0]
+    for number, line in enumerate(("--", ":"), start=1):
+        key.plot([], [], color=INK, linestyle=line, label=f"weighted sum of neuron {number} is 0")
+    key.plot([], [], color=GRID_COLOR, linewidth=0.5, label="square grid, and its image")
+    figure.legend(loc="outside lower center", ncols=3)
+    figure.suptitle(
+        "Solved: the hidden layer folds the plane until one line is enough", fontsize=11
+    )
+    return figure
+
+
+def probabilities(logits: Any) -> Any:
+    return np.exp(-np.logaddexp(0, -np.asarray(logits, np.float64))).reshape(RESOLUTION, RESOLUTION)
+
+
+def draw_inputs(axes: Axes, model: Any) -> None:
+    """P(1) over the inputs, and where the weighted sum of each hidden neuron is 0."""
+    extent = window(CORNERS, margin=0.9)
+    points = grid_points(extent, RESOLUTION)
+    plane(axes, extent, probabilities(model.predict(points)), CORNERS, "a", "b")
+    sums = model.activations(points)["0"]
+    for neuron, line in enumerate(("--", ":")):
+        z = sums[:, neuron].reshape(RESOLUTION, RESOLUTION)
+        axes.contour(z, levels=[0], extent=extent, colors=INK, linestyles=line, linewidths=1.2)
+    axes.set(xticks=[0, 1], yticks=[0, 1])
+
+
+def draw_hidden(axes: Axes, model: Any) -> None:
+    """P(1) over the hidden signals, with the images of the corners and of a square grid."""
+    left, right, bottom, top = window(CORNERS, margin=0.9)
+    along, across = np.linspace(left, right, 200), np.linspace(bottom, top, 13)
+    lines = [np.column_stack([along, np.full(200, each)]) for each in across]
+    images = [model.activations(line)["1"] for each in lines for line in (each, each[:, ::-1])]
+    extent = window(np.concatenate(images), margin=0.25)
+    logits = model.as_input(grid_points(extent, RESOLUTION))
+    for layer in model.layers[2:]:
+        logits = layer(logits)
+    corners = model.activations(CORNERS)["1"]
+    plane(axes, extent, probabilities(logits.numpy()), corners, "hidden 1", "hidden 2")
+    # Where points of both classes coincide, the circle shows inside the square.
+    axes.scatter(*corners[XOR == 0].T, s=POINT_SIZE / 5, c=POINT_COLORS[0], zorder=3)
+    for image in images:
+        axes.plot(*image.T, color=GRID_COLOR, linewidth=0.5, zorder=1)
