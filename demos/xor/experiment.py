@@ -201,14 +201,14 @@ def claims(result: Result) -> list[Claim]:
 def answer(result: Result, verdicts: Any) -> str:
     best = max(each["right"] for each in result.extra["labelings"] if each["neuron"] is not None)
     first = result.settings.activation[0]
-    rows = [row for row in result.verdict_rows() if row.facts["activation"] == first]
     counts = ", ".join(
         f"{successes(row['train_accuracy'], 1.0)} of {len(row.seeds)} with {row.facts['hidden']}"
-        for row in rows
+        for row in result.verdict_rows()
+        if row.facts["activation"] == first and row.facts["hidden"]
     )
     return (
         f"one threshold neuron gets at most {best} of the 4 points right, three get all of them. "
-        f"Training finds XOR in this many networks of so many hidden {first} neurons: {counts}."
+        f"Training finds XOR in {counts or 'no finished arm with'} hidden {first} neurons."
     )
 
 
