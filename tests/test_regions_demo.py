@@ -15,11 +15,12 @@ from rich.console import Console
 
 from scratchnet.backends import InputError
 from scratchnet.demos.command_line import main
+from scratchnet.demos.mosaic import mosaic
 from scratchnet.demos.random_networks import random_networks
 from scratchnet.demos.regions import compare as regions_compare
 from scratchnet.demos.regions.command import plot, record, report, run
-from scratchnet.demos.regions.experiment import Mosaic, Result, crossed, mosaic
-from scratchnet.demos.regions.figures import close_up, facet_colors, weighted_quantile
+from scratchnet.demos.regions.experiment import Result
+from scratchnet.demos.regions.figures import close_up
 from scratchnet.demos.regions.report import compared, sentences
 from scratchnet.demos.regions.settings import (
     Architecture,
@@ -94,54 +95,9 @@ def test_the_textbook_example_has_bounds_37_256_and_85() -> None:
     assert Architecture((8, 1)).bounds()["at_least"] is None
 
 
-def drawn(seed: int, bias: float = 0.3) -> tuple[Mosaic, int]:
-    model = random_networks([2, 8, 8, 1], seed, 1, bias_deviation=bias)
-    regions = plane_regions(model, plane(SQUARE), 0)
-    return mosaic(model, CompareSettings((), SQUARE), regions), crossed(regions)
-
-
-@settings(deadline=None, max_examples=20)
-@given(st.integers(0, 10_000))
-def test_a_mosaic_tiles_the_window_and_each_part_has_one_class(seed: int) -> None:
-    shown, through = drawn(seed)
-    assert shown.areas.sum() == pytest.approx(4)
-    assert len(shown.polygons) == shown.count + through
-    # The model itself agrees on the class inside of each part that is not tiny.
-    large = shown.areas > 1e-6
-    inside = shown.vertices[shown.polygons[large]].mean(axis=1)
-    model = random_networks([2, 8, 8, 1], seed, 1)
-    logits = model.predict(inside)[0, :, 0]
-    sure = abs(logits) > 1e-9
-    assert np.array_equal((logits > 0)[sure], shown.classes[large][sure] == 1)
-    # And on the slope, which decides the colour.
-    step = 1e-7
-    for axis in range(2):
-        ahead = model.predict(inside + step * np.eye(2)[axis])[0, :, 0]
-        slopes = shown.gradients[large][:, axis]
-        assert np.median(abs((ahead - logits) / step - slopes)) < 1e-5
-
-
-def test_parts_are_coloured_by_class_and_slope() -> None:
-    shown, _ = drawn(3)
-    colors = facet_colors(shown)
-    assert colors.shape == (len(shown.polygons), 3)
-    blue = colors[:, 2] > colors[:, 0]
-    assert np.array_equal(blue, shown.classes == 0)
-    assert len(np.unique(colors, axis=0)) > len(colors) / 4
-    flat = drawn(3, bias=0)[0]
-    assert np.isfinite(facet_colors(flat)).all()
-
-
-def test_weighted_quantiles() -> None:
-    values, weights = np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 98.0])
-    assert weighted_quantile(values, weights, 0.5) == 2
-    assert weighted_quantile(values, weights, 0.0) == 1
-    assert weighted_quantile(values, weights, 1.0) == 3
-
-
 def test_close_up_of_a_network_without_corners_is_the_window() -> None:
     model = random_networks([2, 1, 1], 0, 1, bias_deviation=0)
-    shown = mosaic(model, CompareSettings((), SQUARE), plane_regions(model, plane(SQUARE), 0))
+    shown = mosaic(model, plane(SQUARE), 0)
     assert close_up(shown, SQUARE) == SQUARE
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from scratchnet.backends import InputError
 from scratchnet.demos.fractal.samples import CHECKED_DATA, CHECKED_POINTS, drawn, extent
 from scratchnet.demos.fractal.settings import Settings
-from scratchnet.demos.regions.experiment import Mosaic, mosaic
+from scratchnet.demos.mosaic import Mosaic, mosaic
 from scratchnet.depth.fractal_distributions import coarse_error, named_curve
 from scratchnet.depth.fractal_networks import fold_network, general_network
 from scratchnet.depth.hand_set import predict_in_blocks
@@ -133,11 +133,4 @@ def counted(settings: Settings, net: Model) -> tuple[int | None, Mosaic | None]:
         return None, None
     if regions.count > MOST_DRAWN:
         return regions.linear_count, None
-    return regions.linear_count, mosaic(net, Window(extent(settings)), regions, None)
-
-
-@dataclass(frozen=True)
-class Window:
-    """What `mosaic` asks of settings."""
-
-    extent: tuple[float, float, float, float]
+    return regions.linear_count, mosaic(net, window, regions=regions)

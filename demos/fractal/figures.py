@@ -24,7 +24,7 @@ from scratchnet.demos.fractal.samples import (
     picture_points,
 )
 from scratchnet.demos.fractal.verdict import by_place, curve_name, depths
-from scratchnet.demos.regions.figures import draw_mosaic
+from scratchnet.demos.mosaic import draw_mosaic
 from scratchnet.demos.statistics import mean_interval
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def network_figure(result: Result) -> Figure:
         )
         # Thin lines where there are many regions.
         count = each.mosaic.count if each.mosaic else 1
-        draw_mosaic(axes, each.mosaic, extent(result.settings), title, min(0.5, 60 / count))  # type: ignore[arg-type]
+        draw_mosaic(axes, each.mosaic, title, min(0.5, 60 / count))  # type: ignore[arg-type]
     return figure
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.demos.mosaic import Mosaic, mosaic
 from scratchnet.demos.random_networks import random_networks
-from scratchnet.demos.regions.experiment import Mosaic, mosaic
 from scratchnet.demos.regions.settings import Architecture, CompareSettings, plane
 from scratchnet.demos.results import environment
 from scratchnet.demos.terminal import Advance, no_progress
@@ -99,8 +99,8 @@ def reached(settings: CompareSettings, architecture: Architecture, advance: Adva
         architecture,
         np.array([each.count for each in regions]),
         linear,
-        mosaic(ensemble, settings, regions[typical], typical),
-        mosaic(best, settings, plane_regions(best, window), None),
+        mosaic(ensemble, window, typical, regions[typical]),
+        mosaic(best, window),
         best.state_dict(),
         looked_at,
         time.perf_counter() - start,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.datasets import spirals
+from scratchnet.demos.mosaic import Mosaic, mosaic
 from scratchnet.demos.random_networks import random_networks
 from scratchnet.demos.regions.settings import Architecture, Settings, plane
 from scratchnet.demos.results import environment
@@ -16,7 +17,6 @@ from scratchnet.demos.terminal import Advance, no_progress
 from scratchnet.depth.regions import Plane, PlaneRegions, plane_regions
 from scratchnet.depth.sampled_regions import sampled_regions
 from scratchnet.evaluation import accuracy
-from scratchnet.layers import LeakyReLU, Sequential
 from scratchnet.model import Model
 from scratchnet.optim import Adam
 from scratchnet.training import fit
@@ -29,29 +29,6 @@ GRID, SCREEN = 256, 80
 
 # A network's regions take about as long to count, at all checkpoints, as so many epochs.
 COUNT_COST = 20
-
-
-@dataclass(frozen=True)
-class Mosaic:
-    """The regions of one network, ready to be drawn.
-
-    The decision boundary cuts the regions it passes through, so that each part has one class.
-    """
-
-    count: int
-    linear_count: int
-    vertices: Any
-    """(V, 2)"""
-    polygons: Any
-    """(parts, corners): numbers of vertices, counter-clockwise, padded with the row's first."""
-    classes: Any
-    """(parts,): 0 or 1."""
-    gradients: Any
-    """(parts, 2): the logit's."""
-    areas: Any
-    """(parts,)"""
-    boundary: Any
-    """(B, 2, 2): segments."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +185,7 @@ def look(settings: Settings, model: Model, epochs: int, X_test: Any, y: Any) -> 
         np.array([each.linear_count for each in regions]),
         np.array([crossed(each) for each in regions]),
         accuracy(model, X_test, y),
-        mosaic(model, settings, regions[0]),
+        mosaic(model, window, 0, regions[0]),
         class_probabilities(model, window),
     )
 
@@ -217,29 +194,6 @@ def class_probabilities(model: Model, window: Plane) -> Any:
     """P(class 1) over the window by the first network of the ensemble, (SCREEN, SCREEN)."""
     logits = model.predict(window.grid(SCREEN))[0, :, 0]
     return np.exp(-np.logaddexp(0, -logits)).reshape(SCREEN, SCREEN)
-
-
-def mosaic(model: Model, settings: Any, regions: PlaneRegions, network: int | None = 0) -> Mosaic:
-    """What to draw of one network, whose regions are given.
-
-    A leaky ReLU behind the output cuts the regions where the output passes 0. The logit's gradient
-    is that of the leaky output, made larger where the slope was.
-    """
-    slope = 0.5
-    parts = plane_regions(
-        Sequential(*model.layers, LeakyReLU(slope)), plane(settings.extent), network
-    )
-    classes = parts.patterns[:, -1].astype(int)
-    return Mosaic(
-        regions.count,
-        regions.linear_count,
-        parts.vertices,
-        parts.polygons,
-        classes,
-        parts.gradients[:, 0] / np.where(classes == 1, 1, slope)[:, None],
-        parts.areas(),
-        regions.boundary,
-    )
 
 
 def crossed(regions: PlaneRegions) -> int:

@@ -9,32 +9,23 @@ import numpy as np
 from scratchnet.demos.figures import (
     LINE_COLORS,
     POINT_COLORS,
-    REGION_COLORS,
     mean_with_band,
     new_figure,
     styled,
 )
+from scratchnet.demos.mosaic import Mosaic, draw_mosaic
 from scratchnet.demos.regions.compare import Comparison, Reached
-from scratchnet.demos.regions.experiment import Mosaic, Result, Row
+from scratchnet.demos.regions.experiment import Result, Row
 from scratchnet.demos.regions.settings import Architecture, Window
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, GREY, PAPER = "#222222", "#888888", "#FDFDFD"
-
-# Light comes from the upper left, as on a map, and a facet of median steepness leans by 45 degrees.
-LIGHT = np.array([-0.5, 0.5, np.sqrt(0.5)])
+GREY = "#888888"
 
 # Bounds this many times the best network found are drawn on a logarithmic axis.
 LINEAR_SCALE_ENDS = 20
-
-# Each class from its shaded side to its lit side.
-SHADES = (
-    ("#2F6A9E", REGION_COLORS[0], "#E9F4FC"),
-    ("#A85C14", REGION_COLORS[1], "#FEF3E2"),
-)
 
 
 @styled
@@ -49,54 +40,6 @@ def plot(result: Result) -> dict[str, Figure]:
 @styled
 def plot_comparison(comparison: Comparison) -> dict[str, Figure]:
     return {"compare": compare_figure(comparison)}
-
-
-def facet_colors(mosaic: Mosaic) -> Any:
-    """(parts, 3): the logit as a landscape of flat facets, lit from the upper left.
-
-    The colour says the class, and its lightness which way the facet leans, and how steeply: the
-    parts of one linear region look alike, and neighbours differ as their slopes do. The darkest
-    hundredth of the area has one lightness, and so has the lightest, for contrast in the rest.
-    """
-    from matplotlib.colors import LinearSegmentedColormap
-
-    steepness = np.linalg.norm(mosaic.gradients, axis=1)
-    usual = weighted_quantile(steepness, mosaic.areas, 0.5) or 1.0
-    normals = np.column_stack([-mosaic.gradients / usual, np.ones(len(steepness))])
-    light = normals @ LIGHT / np.linalg.norm(normals, axis=1)
-    low, high = (weighted_quantile(light, mosaic.areas, q) for q in (0.01, 0.99))
-    light = np.clip((light - low) / (high - low), 0, 1) if high > low else np.full(len(light), 0.5)
-    maps = [LinearSegmentedColormap.from_list("facets", shades) for shades in SHADES]
-    both = np.stack([colors(light)[:, :3] for colors in maps])
-    return both[mosaic.classes, np.arange(len(light))]
-
-
-def weighted_quantile(values: Any, weights: Any, q: float) -> float:
-    """The value below which the share q of the weight lies."""
-    order = np.argsort(values)
-    reached = np.cumsum(weights[order])
-    return float(values[order[min(np.searchsorted(reached, q * reached[-1]), len(order) - 1)]])
-
-
-def draw_mosaic(
-    axes: Axes, mosaic: Mosaic, extent: Window, title: str = "", edge_width: float = 0.2
-) -> None:
-    """Fill each region, with thin edges, and draw the exact decision boundary over them."""
-    from matplotlib.collections import LineCollection, PolyCollection
-
-    colors = facet_colors(mosaic)
-    polygons = mosaic.vertices[mosaic.polygons]
-    axes.add_collection(
-        PolyCollection(polygons, facecolors=colors, edgecolors="white", linewidths=edge_width)
-    )
-    for color, width in ((PAPER, 2.6), (INK, 1.3)):
-        axes.add_collection(
-            LineCollection(mosaic.boundary, colors=color, linewidths=width, capstyle="round")
-        )
-    axes.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[], title=title)
-    axes.set_aspect("equal")
-    axes.spines[:].set_visible(False)
-    axes.grid(False)
 
 
 def draw_points(axes: Axes, result: Result, size: float) -> None:
@@ -128,7 +71,7 @@ def mosaic_figure(result: Result) -> Figure:
         when = f"after {steps}" if each.epochs else "before training"
         accuracy = f"{each.test_accuracy[0]:.0%} of test points right"
         title = f"{when}: {counted(each.mosaic)}\n{accuracy}"
-        draw_mosaic(panel, each.mosaic, settings.extent, title)
+        draw_mosaic(panel, each.mosaic, title)
         draw_points(panel, result, 8)
     return figure
 
@@ -142,7 +85,7 @@ def counted(mosaic: Mosaic) -> str:
 
 def depth_figure(result: Result) -> Figure:
     """Before and after training: one column for each architecture."""
-    rows, settings = result.rows, result.settings
+    rows = result.rows
     figure, axes = new_figure(2, len(rows), width=2.7 * len(rows), height=6.0, squeeze=False)
     figure.set_layout_engine("compressed")
     for column, row in zip(axes.T, rows, strict=True):
@@ -152,7 +95,7 @@ def depth_figure(result: Result) -> Figure:
         ):
             title = f"{when}: {counted(each.mosaic)}"
             title = f"{name}\n{title}" if when == "before" else title
-            draw_mosaic(panel, each.mosaic, settings.extent, title, edge_width=0.12)
+            draw_mosaic(panel, each.mosaic, title, edge_width=0.12)
     return figure
 
 
@@ -256,7 +199,8 @@ def compare_figure(comparison: Comparison) -> Figure:
         ):
             extent = close_up(mosaic, comparison.settings.extent)
             title = f"{name}:\n{mosaic.linear_count:,} regions, close-up"
-            draw_mosaic(panel, mosaic, extent, title, edge_width=0.8)
+            draw_mosaic(panel, mosaic, title, edge_width=0.8)
+            panel.set(xlim=extent[:2], ylim=extent[2:])
     return figure
 
 
