@@ -7,7 +7,8 @@ l = (f(x) - f(x - h)) / h. Their mean D(h) = (r + l) / 2 differs from f'(x) by h
 
 and three numbers say how far it can be trusted:
 
-    rounding      16 eps (|f| / h + |D| |x| / h), since f and x + h are rounded
+    rounding      16 (eps |f| + eps |D| |x| + n) / h, since f and x + h are rounded; n is by how
+                  much f changes where x moves by a few units of rounding
     truncation    |D(h/2) - D(h)|, which shrinks as h^2 where f is smooth
     kink          |2 s(h/2) - s(h)| with s = r - l; s is h f'' where f is smooth, so that this
                   shrinks as h^3; at a kink or a jump it does not
@@ -23,7 +24,7 @@ weights: in a plain sum errors may cancel (the outputs of a softmax always sum t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,11 +35,6 @@ from scratchnet.tensor import Tensor, no_grad
 
 STEP = 1e-5
 TOLERANCE = 1e-5
-
-# Of x - mean(x) with one entry the function and its slope are 0, but for the roundings of larger
-# numbers on the way. Values up to the first may be such roundings; what they are divided by a step
-# is up to the second, and what a gradient has of them up to the third, beside a largest slope of 1.
-HIDDEN_VALUE, HIDDEN_SLOPE, HIDDEN_GRADIENT = 1e-13, 1e-7, 1e-11
 
 Function = Callable[..., Tensor]
 Outputs = Callable[[float], Any]
@@ -83,11 +79,10 @@ def check_gradients(
     weighted = _weighted(function, tensors, seed)
     gradients = _gradients(weighted, tensors)
     measured = _measure(weighted, tensors, step)
-    largest = max((np.abs(values).max(initial=0.0) for values, _ in measured), default=0.0)
     for number, (gradient, (numerical, error)) in enumerate(zip(gradients, measured, strict=True)):
         if gradient.size == 0:
             continue
-        allowed = error + tolerance * np.abs(numerical) + _hidden(numerical, error, largest)
+        allowed = error + tolerance * np.abs(numerical)
         excess = np.nan_to_num(np.abs(gradient - numerical) - allowed, nan=np.inf)
         worst = np.unravel_index(np.argmax(excess), excess.shape)
         if excess[worst] > 0:
@@ -116,40 +111,19 @@ def check_directional_gradient(
     norm = np.sqrt(sum(float((u * u).sum()) for u in direction)) or 1.0
     direction = [u / norm for u in direction]
     slope = sum(float((g * u).sum()) for g, u in zip(gradients, direction, strict=True))
-    before = [tensor.backend.copy(tensor.data) for tensor in tensors]
-
-    def restore() -> None:
-        for tensor, start in zip(tensors, before, strict=True):
-            tensor.data[...] = start
-
-    def at(distance: float) -> Any:
-        restore()
-        # Added, not set: one tensor may be given twice, and moves along both of its directions.
-        for tensor, u in zip(tensors, direction, strict=True):
-            tensor.data[...] += tensor.backend.asarray(distance * u)
-        return weighted(*tensors).numpy()
-
     size = _size(*tensors)
-    try:
-        with no_grad():
-            middle = at(0.0)
-            measured = _slope(at, middle, size, step * size)
-    finally:
-        restore()
-    _require_decided([measured], ["the random direction"], 0.0, middle)
+    with no_grad():
+        middle, noise = weighted(*tensors).numpy(), _noise(weighted, tensors, step)
+        at = _along(weighted, tensors, direction)
+        measured = _slope(at, middle, noise, size, step * size)
+    _require_decided([measured], ["the random direction"], 0.0)
     allowed = measured.error + tolerance * abs(measured.value)
-    allowed += _hidden(measured.value, measured.error, measured.one_sided)
+    allowed += _negligible(_largest([measured]))
     if not abs(slope - measured.value) <= allowed:
         raise GradientError(
             f"slope along the random direction is {slope:.9g}, the difference quotient "
             f"{measured.value:.9g}"
         )
-
-
-def _hidden(slope: Any, error: Any, largest: float) -> Any:
-    """How large a gradient may be where its slope is 0 but for roundings."""
-    is_nothing = np.abs(slope) <= np.maximum(error, 0.1 * HIDDEN_GRADIENT * largest)
-    return HIDDEN_GRADIENT * max(1.0, largest) * is_nothing
 
 
 # Measuring a slope.
@@ -180,7 +154,7 @@ class Slope:
         return self.truncation + self.kink > 4 * self.rounding
 
 
-def _slope(at: Outputs, middle: Any, x: float, step: float) -> Slope:
+def _slope(at: Outputs, middle: Any, noise: Any, x: float, step: float) -> Slope:
     """The slope at distance 0, of all steps tried the one with the smallest error.
 
     `x` is the size of what is moved: a step as large as that, or 1, is the largest. The one-sided
@@ -189,7 +163,7 @@ def _slope(at: Outputs, middle: Any, x: float, step: float) -> Slope:
     best, first, tried, power = Slope(), 0.0, set[int](), 0
     while power not in tried and power > -13 and (power <= 0 or step * 32.0**power <= max(x, 1.0)):
         tried.add(power)
-        now = _slope_with(at, middle, x, step * 32.0**power)
+        now = _slope_with(at, middle, noise, x, step * 32.0**power)
         first = first or max(0.0, now.one_sided - now.rounding)
         if now.error < best.error:
             best = now
@@ -199,11 +173,12 @@ def _slope(at: Outputs, middle: Any, x: float, step: float) -> Slope:
     return replace(best, one_sided=max(best.one_sided, first))
 
 
-def _slope_with(at: Outputs, middle: Any, x: float, step: float) -> Slope:
+def _slope_with(at: Outputs, middle: Any, noise: Any, x: float, step: float) -> Slope:
     with np.errstate(all="ignore"):
-        slopes, gaps, sizes = [], [], []
+        slopes, gaps, sizes, has_moved = [], [], [], np.zeros(middle.shape, bool)
         for h in (step, step / 2):
             right, left = at(h), at(-h)
+            has_moved |= (right != middle) | (left != middle)
             rise, fall = (right - middle).sum() / h, (middle - left).sum() / h
             slopes.append((rise + fall) / 2)
             gaps.append(rise - fall)
@@ -211,25 +186,25 @@ def _slope_with(at: Outputs, middle: Any, x: float, step: float) -> Slope:
         if not np.isfinite([*slopes, *gaps]).all():
             return Slope()
         eps = np.finfo(middle.dtype).eps
+        # An output that does not depend on what is moved does not add its noise.
+        hidden = noise[has_moved].sum()
         return Slope(
             value=float(slopes[1] + (slopes[1] - slopes[0]) / 3),
             one_sided=float(sizes[1]),
-            rounding=float(16 * eps * (np.abs(right).sum() + sizes[1] * x) / step),
+            rounding=float(16 * (eps * (np.abs(right).sum() + sizes[1] * x) + hidden) / step),
             truncation=float(abs(slopes[1] - slopes[0])),
             kink=float(abs(2 * gaps[1] - gaps[0])),
         )
 
 
-def _require_decided(slopes: list[Slope], names: list[str], largest: float, middle: Any) -> None:
+def _require_decided(slopes: list[Slope], names: list[str], largest: float) -> None:
     """Raise unless each slope is known well enough to reject a gradient that is wrong by 0.01.
 
-    Its error must be below 0.003 of the slope, or 1e-6 of the largest slope of any tensor, or
-    `HIDDEN_SLOPE` where the function is 0 but for roundings. Where a tensor's slopes are all hidden
-    by rounding they count as 0 if the errors are below 0.001.
+    Its error must be below 0.003 of the slope, or 1e-6 of the largest slope of any tensor. Where a
+    tensor's slopes are all hidden by rounding they count as 0 if the errors are below 0.001.
     """
     all_hidden = 1e-3 * all(slope.is_hidden for slope in slopes)
-    is_nothing = np.abs(middle).max(initial=0.0) <= HIDDEN_VALUE
-    smallest = max(1e-6 * largest, HIDDEN_SLOPE * is_nothing, all_hidden)
+    smallest = max(1e-6 * largest, all_hidden)
     for name, slope in zip(names, slopes, strict=True):
         if not np.isfinite(slope.error):
             raise InputError(f"the function is not finite near {name}")
@@ -247,20 +222,21 @@ def _measure(function: Function, tensors: tuple[Tensor, ...], step: float) -> li
     """For each tensor the slopes at its entries and their errors, as arrays of its shape."""
     _check_tensors(tensors)
     with no_grad():
-        middle = function(*tensors).numpy()
+        middle, noise = function(*tensors).numpy(), _noise(function, tensors, step)
         found = [
             [
-                _slope(at, middle, abs(float(tensor.data[place])), step * _size(tensor))
+                _slope(at, middle, noise, abs(float(tensor.data[place])), step * _size(tensor))
                 for place, at in _moved(function, tensors, tensor)
             ]
             for tensor in tensors
         ]
-    largest = max((slope.one_sided for slopes in found for slope in slopes), default=0.0)
+    largest = _largest([slope for slopes in found for slope in slopes])
     measured = []
     for number, (tensor, slopes) in enumerate(zip(tensors, found, strict=True)):
         names = [f"tensor {number} at {place}" for place in np.ndindex(*tensor.shape)]
-        _require_decided(slopes, names, largest, middle)
-        values, errors = [s.value for s in slopes], [s.error for s in slopes]
+        _require_decided(slopes, names, largest)
+        values = [slope.value for slope in slopes]
+        errors = [slope.error + _negligible(largest) for slope in slopes]
         measured.append((np.reshape(values, tensor.shape), np.reshape(errors, tensor.shape)))
     return measured
 
@@ -280,6 +256,54 @@ def _moved(
                 tensor.data[place] = value
 
         yield place, at
+
+
+def _along(function: Function, tensors: tuple[Tensor, ...], direction: Sequence[Any]) -> Outputs:
+    """The outputs with all tensors moved by a distance along a direction; they are put back."""
+
+    def at(distance: float) -> Any:
+        before = [tensor.backend.copy(tensor.data) for tensor in tensors]
+        try:
+            # Added, not set: one tensor may be given twice, and moves along both of its directions.
+            for tensor, u in zip(tensors, direction, strict=True):
+                tensor.data[...] += tensor.backend.asarray(distance * u)
+            return function(*tensors).numpy()
+        finally:
+            for tensor, start in zip(tensors, before, strict=True):
+                tensor.data[...] = start
+
+    return at
+
+
+def _noise(function: Function, tensors: tuple[Tensor, ...], step: float) -> Any:
+    """By how much rounding changes each output: what cancels inside leaves more than outputs show.
+
+    The outputs at eight points, a fraction of a step or a few units of rounding apart, differ
+    smoothly but for rounding. Fourth differences of numbers with a standard deviation s have one of
+    s sqrt(70), and leave nothing of a smooth curve (More and Wild, "Estimating computational
+    noise", 2011). On the two sides of x each for itself, so that a kink at x or beside it is none.
+    """
+    rng = np.random.default_rng(0)
+    signs = [rng.choice([-1.0, 1.0], tensor.shape) for tensor in tensors]
+    found = []
+    with np.errstate(all="ignore"):
+        for distance in (step / 8, np.finfo(float).eps):
+            moves = [distance * sign * t.numpy() for sign, t in zip(signs, tensors, strict=True)]
+            at = _along(function, tensors, moves)
+            sides = [[at(side * k) for k in range(1, 9)] for side in (1.0, -1.0)]
+            bends = [np.abs(np.diff(values, 4, axis=0)).max(axis=0) for values in sides]
+            found.append(np.fmin(*bends) / np.sqrt(70))
+        return np.nan_to_num(np.fmax(*found), nan=0.0, posinf=0.0)
+
+
+def _largest(slopes: list[Slope]) -> float:
+    """The largest slope that is not hidden by rounding; 0 where there is none."""
+    return max((slope.one_sided for slope in slopes if not slope.is_hidden), default=0.0)
+
+
+def _negligible(largest: float) -> float:
+    """What a gradient's own rounding leaves where it should be 0."""
+    return 1e-12 * (largest or 1.0)
 
 
 def _size(*tensors: Tensor) -> float:

@@ -407,3 +407,23 @@ def test_a_slope_of_0_that_is_left_of_cancellation_is_accepted(check: Check, see
     check(centred, x)
     with pytest.raises(GradientError):
         check(lambda x: centred(x) + (x - x.detach()) * 1e-3 + (x.detach() - x) * 1.01e-3, x)
+
+
+CANCELLING = {
+    "tanh of the mean of centred numbers": lambda x: ops.tanh(ops.mean(x - ops.mean(x))),
+    "exp of a sum that is 0": lambda x: ops.exp(ops.sum(x - ops.mean(x))),
+    "a sum of probabilities": lambda x: ops.sum(ops.softmax(x)),
+    "a constant from two waves": lambda x: ops.sin(x) * ops.sin(x) + ops.cos(x) * ops.cos(x),
+    "centred numbers beside a large one": lambda x: (x + 1e4) - ops.mean(x + 1e4),
+    "normalised": lambda x: (x - ops.mean(x)) / ops.sqrt(ops.var(x) + 1e-5),
+}
+
+
+@both_checks
+@pytest.mark.parametrize("function", CANCELLING.values(), ids=CANCELLING)
+@pytest.mark.parametrize("seed", range(5))
+def test_roundings_that_cancellation_leaves_are_no_slopes(
+    check: Check, function: Any, seed: int
+) -> None:
+    """They are those of numbers on the way, which the outputs do not show."""
+    check(function, Tensor(spread(seed, (5,))))
