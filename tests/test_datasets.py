@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,6 +50,21 @@ def test_shapes_types_balance_and_repetition(
 def test_both_precisions_hold_the_same_points(make: Callable) -> None:
     single, double = make(50, seed=3, dtype="float32")[0], make(50, seed=3, dtype="float64")[0]
     assert single.tobytes() == double.astype("float32").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("make", "first", "last"),
+    [
+        (lambda: xor(4, noise=0.1, seed=1), [0.03456, 0.08216], [0.9463, 1.05811]),
+        (lambda: linearly_separable(4, seed=1), [-0.96304, -0.48701], [-0.39553, 0.72254]),
+        (lambda: circles(4, seed=1), [-0.95197, -0.05189], [0.47562, -0.1312]),
+        (lambda: spirals(4, seed=1), [-0.6605, 0.25605], [-0.92439, 0.31774]),
+    ],
+)
+def test_a_seed_gives_the_points_that_it_always_gave(make: Callable, first: Any, last: Any) -> None:
+    """Recorded results can be had again only from the same points."""
+    X, _ = make()
+    np.testing.assert_allclose(X[[0, -1]], [first, last], atol=1e-4)
 
 
 @seeded

@@ -37,7 +37,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 FITTING = {
     "backends/compile/": "compile/test_",
-    "backends/(?!compile)": "backends/test_(primitives|movement|masks|repeater|precision|column)",
+    "backends/errors.py": "test_losses",
+    "backends/(?!compile)": "backends/test_(prim|plain|move|mask|repeat|precision|column)",
     "scratchnet/batches.py": "test_weighting|test_own_losses|test_checkpoint|test_data_checks",
     "scratchnet/classes.py": "test_data_checks",
     "scratchnet/buffer_reuse.py": "test_program|test_repeater",
@@ -49,7 +50,7 @@ FITTING = {
     "scratchnet/data_checks.py": "test_errors",
     "scratchnet/evaluation.py": "test_evaluation|test_training|test_data_checks|test_classes",
     "scratchnet/hyperparameters.py": "test_(hyperparameters|optim|layers|ensemble|errors)",
-    "scratchnet/layers": "test_layers|test_ensemble|test_model|test_checkpoint",
+    "scratchnet/layers": "test_(layers|registry|pruning|ensemble|model|checkpoint)",
     "scratchnet/model.py": "test_model|test_ensemble|test_errors|test_pruning",
     "scratchnet/losses.py": "test_own_losses|test_weighting|test_errors",
     "scratchnet/ops/": "test_ops_|test_tensor|test_layers|test_losses|test_own_losses",
