@@ -24,6 +24,7 @@ import numpy as np
 
 from scratchnet.datasets import digits
 from scratchnet.demos.running import Advance, Row, Run
+from scratchnet.demos.verdicts import MARGINS
 from scratchnet.evaluation import accuracy, evaluate_loss
 from scratchnet.model import Model
 from scratchnet.optim import SGD, Adam, AdamW, Optimizer
@@ -214,9 +215,13 @@ def choose_rate(run: Run, arm: Arm) -> Tuned:
 
 
 def is_bracketed(scores: Any) -> bool:
-    """Whether a rate inside the grid scores as high as any: beyond the edges it gets no better."""
+    """Whether a rate inside the grid scores as high as any: beyond the edges it gets no better.
+
+    Accuracies that all lie within a point, as at chance, have no best rate that could be missed.
+    """
     means = mean_scores(scores)
-    return bool(means[1:-1].max() == means.max())
+    alike = means.min() >= 0 and np.ptp(means) <= MARGINS["difference"]
+    return bool(alike or means[1:-1].max() == means.max())
 
 
 def best_rate(scores: Any) -> int:

@@ -13,7 +13,8 @@ F_i^-1(x), and how far x is outside of the image; a large multiple of the latter
 images off, and the sum of what is left is the zoomed point. That is two layers per level. A point
 outside of all images is sent to a place outside K_0, and stays there.
 
-All networks answer 1 in K_n and less outside: class 1 is where the output is above 0.
+All networks answer 1 in K_n and less outside. Class 1 is where the output is above the model's
+`threshold`: 0 for the general construction, the largest number below 1 for fold nets.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def fold_network(
 
     The output is exactly 1 in K_n and below 1 outside: 1 - s / ramp, with s the distance from the
     box after n folds, added up over the coordinates. It falls to 0 over a rim that is ramp q^n
-    wide in the input; with `output == 1` as the rule there is no rim, and no margin is needed.
-    Network j is the one for the coarser set K_j.
+    wide in the input. The model's `threshold` is the largest number below 1, so `classify` has no
+    rim and needs no margin. Network j is the one for the coarser set K_j.
 
     Raises `InputError` for fractals that do not fold, and for levels that `dtype` cannot resolve.
     """
@@ -68,7 +69,9 @@ def fold_network(
     folds += [(add / ratio @ both, shift @ both)] * (level - 1)
     outside = (add / ratio @ both, shift @ both - np.tile(half, 2))
     output = (np.full((2 * fractal.dimensions, 1), -1 / ramp), np.ones(1))
-    return model_from_weights([*folds, outside, output], "relu", dtype=dtype, backend=backend)
+    model = model_from_weights([*folds, outside, output], "relu", dtype=dtype, backend=backend)
+    model.threshold = 1 - float(np.finfo(dtype).epsneg)
+    return model
 
 
 def general_network(
