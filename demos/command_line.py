@@ -61,10 +61,6 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.scaling.command",
         "Loss against size, data and compute; published laws.",
     ),
-    "lottery": (
-        "scratchnet.demos.lottery.command",
-        "Sparse networks that learn: lottery tickets and controls.",
-    ),
     "bench": (
         "scratchnet.demos.bench.command",
         "How fast a step is, beside the device's limit and others.",

@@ -129,7 +129,7 @@ class Run:
         `compute(advance)` returns measures and arrays. It advances `work` units in all; a row from
         disk does so at once. Raises `KeyboardInterrupt` where Ctrl-C ended it early.
         """
-        self.advance(0, note=arm if part == "verdict" else f"{arm}, learning rates")
+        self.advance(0, note=f"{arm}, learning rates" if part == "tuning" else arm)
         path = None
         if self.folder:
             name = re.sub("[^a-z0-9]+", "-", arm.lower())

@@ -12,14 +12,14 @@ weights it began with and trained again; round after round. A sparse network tha
     same signs       the ticket's mask and the signs of the initial weights, with new magnitudes
                      (cf. Zhou et al. 2019, "Deconstructing lottery tickets")
 
-Ticket and controls of all seeds are one ensemble: with S seeds, network v S + s is variant v of
-seed s, 0 being the ticket.
+A mask at random may leave no path from the inputs to the outputs: such a network computes a
+constant, whatever it is trained on, so a fair control is one that `is_connected`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,16 +27,28 @@ from scratchnet.backends import InputError, choose
 from scratchnet.model import Model
 from scratchnet.pruning import (
     alive_parameters,
+    chain,
     magnitudes,
+    prune,
     shuffled_within_layers,
     weight_places,
-    without_lowest,
 )
 
 CONTROLS = ("random mask", "shuffled mask", "new weights", "scaled weights", "same signs")
 
-# Each draw of a seed has a stream of its own: this number, the round, the control.
 CONTROL_DRAWS = 6
+"""Each draw of a control has a stream of its seed of its own: this number, the round, the control.
+"""
+
+
+class Round(NamedTuple):
+    """A round of iterative pruning as it begins; round 0 is the dense network."""
+
+    number: int
+    masks: Any
+    """Booleans (networks, P): what is left."""
+    start: Any
+    """(networks, P): the parameters that every round starts from, without a mask."""
 
 
 def iterative_pruning(
@@ -46,94 +58,36 @@ def iterative_pruning(
     fractions: Sequence[float],
     *,
     rewind_step: int = 0,
-    controls: Sequence[str] = (),
     scores: Callable[[Model], Any] = magnitudes,
-    at_start: bool = False,
     scope: str = "global",
-) -> Iterator[int]:
-    """Train dense, then prune by each of `fractions` in turn; yields the round after its training.
+) -> Iterator[Round]:
+    """Train dense, then prune by each of `fractions` in turn, rewind and train again.
 
-    `train(model, steps)` trains the model from the weights it has. Round 0 is the dense network;
-    in every round the caller finds the trained model as it is, with its masks. `rewind_step` k > 0
-    is late rewinding (Frankle et al. 2020): weights, and running averages, are set back to those
-    after k steps of dense training, and each round trains for the other steps - k; the optimizer
-    starts anew. Controls whose weights are drawn anew get initial weights also then.
+    Yields each round when it begins: pruned, rewound, not yet trained. `train(model, steps)` trains
+    the model from the weights it has, once the caller asks for the next round; after the last it
+    trains no more. `rewind_step` k > 0 is late rewinding (Frankle et al. 2020): the state is set
+    back to that after k steps of dense training, and each round trains for the other steps - k; the
+    optimizer starts anew. The weights with the highest `scores` of the trained network stay.
 
-    Tickets keep the weights with the highest `scores` of the trained network, or, `at_start`, of
-    the network before training, which is pruning at initialisation. Networks without controls are
-    all tickets. The seeds are those of the model's first networks, so a ticket of an ensemble is,
-    bit for bit, the ticket of its seed alone, where training is, with both replayed or both
-    compiled. Raises `InputError`.
+    A ticket of an ensemble is, bit for bit, the ticket of its seed alone, where training is, with
+    both replayed or both compiled. Raises `InputError`.
     """
-    _check(model, steps, rewind_step, controls)
-    groups = 1 + len(controls)
-    seeds = model.seeds[: len(model.seeds) // groups]
-    begin_alike(model, groups)
-    fixed_scores = scores(model) if at_start else None
+    if not 0 <= rewind_step < steps:
+        raise InputError(f"rewind_step is {rewind_step}: must be from 0 to {steps - 1} of {steps}")
     if rewind_step:
         train(model, rewind_step)
-    start = model.state_dict()
-    start_rows = rows(model)
-    tickets = alive_parameters(model)[: len(seeds)]
-    places = list(weight_places(model).values())
-    for number, fraction in enumerate([0.0, *fractions]):
-        if number:
-            found = scores(model) if fixed_scores is None else fixed_scores
-            score_rows = np.reshape(found, start_rows.shape)
-            tickets = np.stack(
-                [
-                    without_lowest(ticket, score, places, fraction, None, scope)
-                    for ticket, score in zip(tickets, score_rows, strict=False)
-                ]
-            )
-        masks, weights = [*tickets], [*start_rows[: len(seeds)]]
-        for control in controls:
-            for seed, ticket, first in zip(seeds, tickets, start_rows, strict=False):
-                key = (CONTROL_DRAWS, number, CONTROLS.index(control))
-                generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-                mask, drawn = control_of(control, model, ticket, first, generator)
-                masks.append(mask)
-                weights.append(drawn)
-        rewind(model, start, np.stack(masks), np.stack(weights))
+    state, start = model.state_dict(), rows(model)
+    yield Round(0, alive_parameters(model), start)
+    for number, fraction in enumerate(fractions, 1):
         train(model, steps - rewind_step)
-        yield number
-
-
-def _check(model: Model, steps: int, rewind_step: int, controls: Sequence[str]) -> None:
-    groups = 1 + len(controls)
-    for control in controls:
-        choose("control", control, dict.fromkeys(CONTROLS))
-    if len(model.seeds) % groups:
-        raise InputError(
-            f"an ensemble of {len(model.seeds)}: needs a multiple of {groups}, a ticket and "
-            f"{len(controls)} controls for each seed"
-        )
-    if not 0 <= rewind_step < steps:
-        raise InputError(f"rewind_step is {rewind_step}: accepted are 0 to {steps - 1} of {steps}")
-
-
-def rewind(model: Model, start: Mapping[str, Any], masks: Any, weights: Any) -> None:
-    """Set the model back to `start`, with these masks and parameters, both (networks, P)."""
-    shape = model.parameter_buffer.shape
-    model.set_mask(masks.reshape(shape))
-    model.load_state_dict(start)
-    model.parameter_buffer[...] = model.backend.asarray(weights.reshape(shape), model.dtype)
-    model.apply_mask()
+        prune(model, fraction=fraction, scores=scores(model), scope=scope)
+        model.load_state_dict(state)
+        yield Round(number, alive_parameters(model), start)
 
 
 def rows(model: Model) -> Any:
     """The parameters on the host, (networks, P)."""
     return np.array(model.backend.to_numpy(model.parameter_buffer)).reshape(len(model.seeds), -1)
-
-
-def begin_alike(model: Model, groups: int) -> None:
-    """Give the first of `groups` equal parts of the ensemble's state to the others."""
-    if groups > 1:
-        networks = len(model.seeds) // groups
-        state = model.state_dict()
-        for name, array in state.items():
-            state[name] = np.concatenate([array[:networks]] * groups)
-        model.load_state_dict(state)
 
 
 def control_of(
@@ -143,6 +97,7 @@ def control_of(
 
     `ticket` is the mask of its ticket and `first` the weights that the ticket starts from.
     """
+    choose("control", control, dict.fromkeys(CONTROLS))
     places = weight_places(model)
     if control == "random mask":
         everywhere = np.concatenate([np.arange(each.start, each.stop) for each in places.values()])
@@ -171,3 +126,16 @@ def first_parameters(model: Model, generator: np.random.Generator) -> Any:
         values = layer.initial_parameters(generator)
         drawn += [np.ravel(values[name]) for name in layer.parameter_shapes()]
     return np.concatenate(drawn).astype(model.dtype)
+
+
+def is_connected(model: Model, mask: Any) -> bool:
+    """Whether weights that are left lead from an input to an output; `mask` (P,) of one network.
+
+    Raises `InputError` for models that are no chain of Linear layers: see `pruning.chain`.
+    """
+    places, reached = weight_places(model), None
+    for block in chain(model):
+        shape = (block.linear.fan_in, block.linear.fan_out)
+        kept = mask[places[f"{block.name}.weight"]].reshape(shape)
+        reached = kept.any(axis=0) if reached is None else kept[reached].any(axis=0)
+    return bool(np.any(reached))

@@ -1,31 +1,24 @@
-"""Lottery tickets: rewinding, the controls, the ensemble of all, and what the report claims."""
+"""Lottery tickets: rewinding, the controls, and the demo's masks, arms and claims."""
 
-import dataclasses
-import io
-import json
-import re
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from networks import assert_same_bits, assert_same_state, refused, two_classes
-from rich.console import Console
 
 from scratchnet import Adam, Model, fit, mlp
-from scratchnet.demos.command_line import main
-from scratchnet.demos.lottery.command import record
-from scratchnet.demos.lottery.experiment import Result, run
-from scratchnet.demos.lottery.figures import animate, plot
-from scratchnet.demos.lottery.report import report, sentences, table, visible_from
-from scratchnet.demos.lottery.settings import VARIANTS, Settings, choose_settings
-from scratchnet.demos.results import to_json
+from scratchnet.backends.errors import InputError
+from scratchnet.demos.experiment import quick_settings, run_small
+from scratchnet.demos.lottery.experiment import experiment, masks_of, name, total_weights
+from scratchnet.demos.lottery.masks import BEFORE, VARIANTS, weights_left
+from scratchnet.demos.running import Result, Row
+from scratchnet.demos.verdicts import judge
 from scratchnet.lottery import (
     CONTROLS,
-    begin_alike,
+    Round,
     control_of,
     first_parameters,
+    is_connected,
     iterative_pruning,
 )
 from scratchnet.pruning import (
@@ -33,7 +26,6 @@ from scratchnet.pruning import (
     connection_sensitivity,
     layer_masks,
     prune,
-    remaining_weights,
     weight_places,
 )
 
@@ -49,30 +41,27 @@ def network(ensemble: int | None = None, seed: int = 0, **options: Any) -> Model
     return mlp([2, 8, 6, 1], ensemble=ensemble, seed=seed, **options)
 
 
-def states(model: Model, **options: Any) -> list[dict[str, Any]]:
-    """What the model is after each round of three."""
-    return [
-        {**model.state_dict(), "alive": alive_parameters(model)}
-        for _ in iterative_pruning(model, train, STEPS, [0.5, 0.5], **options)
-    ]
+def rounds(model: Model, **options: Any) -> list[Round]:
+    return list(iterative_pruning(model, train, STEPS, [0.5, 0.5], **options))
 
 
 # Rounds and rewinding.
 
 
 def test_a_ticket_is_what_pruning_and_rewinding_by_hand_give() -> None:
-    found = states(network())
+    model = network()
+    found = rounds(model)
     by_hand = network()
     start = by_hand.state_dict()
-    train(by_hand, STEPS)
-    assert_same_bits(by_hand.state_dict()["0.weight"], found[0]["0.weight"])
-    for number in (1, 2):
+    for each in found[1:]:
+        train(by_hand, STEPS)
         prune(by_hand, fraction=0.5)
         by_hand.load_state_dict(start)
-        train(by_hand, STEPS)
-        for name, array in by_hand.state_dict().items():
-            assert_same_bits(array, found[number][name])
-    assert [int(each["alive"].sum()) for each in found] == [85, 85 - 35, 85 - 35 - 18]
+        assert_same_bits(each.masks, alive_parameters(by_hand))
+        assert_same_bits(each.start, found[0].start)
+    assert_same_state(model.state_dict(), by_hand.state_dict())
+    assert [each.number for each in found] == [0, 1, 2]
+    assert [int(each.masks.sum()) for each in found] == [85, 85 - 35, 85 - 35 - 18]
 
 
 def test_late_rewinding_goes_back_to_step_k_and_trains_for_the_rest() -> None:
@@ -85,39 +74,34 @@ def test_late_rewinding_goes_back_to_step_k_and_trains_for_the_rest() -> None:
         seen.append(model.state_dict())
         train(model, steps)
 
-    for _ in iterative_pruning(model, watched, STEPS, [0.5], rewind_step=5):
-        pass
+    found = list(iterative_pruning(model, watched, STEPS, [0.5, 0.5], rewind_step=5))
     assert asked == [5, STEPS - 5, STEPS - 5]
     early = network(batch_norm=True)
     train(early, 5)
     assert_same_state(seen[1], early.state_dict())
+    assert_same_bits(found[2].start[0], early.parameter_buffer)
     kept = layer_masks(model)["0.weight"]
-    assert_same_bits(seen[2]["0.weight"], np.where(kept, early.state_dict()["0.weight"], 0))
-    assert_same_bits(seen[2]["1.running_mean"], early.state_dict()["1.running_mean"])
+    after = model.state_dict()
+    assert_same_bits(after["0.weight"], np.where(kept, early.state_dict()["0.weight"], 0))
+    assert_same_bits(after["1.running_mean"], early.state_dict()["1.running_mean"])
 
 
 @pytest.mark.parametrize("options", [{}, {"rewind_step": 3}, {"scope": "layer"}])
-def test_a_ticket_of_an_ensemble_with_controls_is_the_ticket_alone(options: Any) -> None:
-    together = states(network(2 * (1 + len(CONTROLS)), seed=4), controls=CONTROLS, **options)
-    alone = states(network(seed=5), **options)
+def test_a_ticket_of_an_ensemble_is_the_ticket_alone(options: Any) -> None:
+    together = rounds(network(3, seed=4), **options)
+    alone = rounds(network(seed=5), **options)
     for a, b in zip(together, alone, strict=True):
-        assert_same_bits(a["alive"][1], b["alive"][0])
-        for name in ("0.weight", "2.weight", "4.weight"):
-            assert_same_bits(a[name][1], b[name])
-        assert_same_bits(a["0.bias"][1, 0], b["0.bias"])
+        assert_same_bits(a.masks[1], b.masks[0])
+        assert_same_bits(a.start[1], b.start[0])
 
 
-@pytest.mark.parametrize("rewind_step", [0, 3])
-def test_one_shot_methods_look_at_the_untrained_network(rewind_step: int) -> None:
-    scores = connection_sensitivity(network(seed=2), X, Y)
-    model = network(seed=2)
-    options: dict[str, Any] = {"at_start": True, "rewind_step": rewind_step}
-    found = states(model, scores=lambda each: connection_sensitivity(each, X, Y), **options)
-    expected = network(seed=2)
-    prune(expected, fraction=0.5, scores=scores)
-    assert_same_bits(found[1]["alive"], alive_parameters(expected))
-    prune(expected, fraction=0.5, scores=scores)
-    assert_same_bits(found[2]["alive"], alive_parameters(expected))
+def test_bad_input_of_the_experiment_is_refused() -> None:
+    with refused("rewind_step is 12", "from 0 to 11 of 12"):
+        rounds(network(), rewind_step=12)
+    with refused("fraction is 1.5"):
+        list(iterative_pruning(network(), train, STEPS, [1.5]))
+    with refused("unknown control 'new weight'", "did you mean 'new weights'"):
+        control_of("new weight", network(), None, None, np.random.default_rng(0))
 
 
 # The controls.
@@ -176,287 +160,172 @@ def test_first_parameters_come_from_the_layers_initialisers() -> None:
     assert_same_bits(first_parameters(model, rng), model.parameter_buffer)
 
 
-def test_two_controls_draw_apart() -> None:
-    """Dense, scaled weights have the scale of new ones: from one stream they would be the same."""
-    dense, *_ = states(network(3), controls=("new weights", "scaled weights"))
-    assert not np.array_equal(dense["0.weight"][1], dense["0.weight"][2])
-
-
-def test_controls_are_drawn_anew_in_every_round_and_for_every_seed() -> None:
-    model = network(12)
-    masks = [each["alive"] for each in states(model, controls=CONTROLS)]
-    random = [masks[1][2:4], masks[2][2:4]]
-    assert not np.array_equal(random[0][0], random[0][1])
-    # A nested mask would be a subset of the one before.
-    assert (random[1] & ~random[0]).any()
-
-
-def test_bad_input_of_the_experiment_is_refused() -> None:
-    with refused("rewind_step is 12", "0 to 11 of 12"):
-        states(network(), rewind_step=12)
-    with refused("an ensemble of 4", "a multiple of 3"):
-        states(network(4), controls=CONTROLS[:2])
-    with refused("unknown control 'new weight'", "did you mean 'new weights'"):
-        states(network(2), controls=["new weight"])
-    with refused("fraction is 1.5"):
-        list(iterative_pruning(network(), train, STEPS, [1.5]))
+def test_a_network_is_connected_where_a_path_is_left() -> None:
+    model = mlp([2, 3, 3, 1])
+    places = [np.arange(each.start, each.stop) for each in weight_places(model).values()]
+    first, second, third = (
+        each.reshape(shape) for each, shape in zip(places, ((2, 3), (3, 3), (3, 1)), strict=True)
+    )
+    mask = np.zeros(model.parameter_count, bool)
+    path = [first[1, 2], second[2, 0], third[0, 0]]
+    mask[path] = True
+    assert is_connected(model, mask)
+    for place in path:
+        broken = mask.copy()
+        broken[place] = False
+        broken[[second[0, 0], third[1, 0], first[0, 1]]] = True
+        assert not is_connected(model, broken)
 
 
 # The demo.
 
-TINY = Settings(rounds=3, fraction=0.5, steps=6, depth=2, width=6, points=30, seeds=3)
+TINY: dict[str, Any] = {"steps": 6, "depth": 2, "width": 6, "points": 30, "seeds": 2}
+EVERY = tuple(each.replace(" ", "-") for each in VARIANTS if each != "late ticket")
 
 
 @pytest.fixture(scope="module")
 def tiny() -> Result:
-    return run(TINY)
+    return run_small(experiment, rounds=(1, 2), rewind_step=2, variants=EVERY, **TINY)
 
 
-def test_a_run_has_every_round_with_exact_counts(tiny: Result) -> None:
-    total = 2 * 6 + 6 * 6 + 6
-    assert tiny.weights == total == 54
-    assert [each.remaining for each in tiny.rounds] == [54, 27, 13, 7]
-    for each in tiny.rounds:
-        assert each.test_accuracy.shape == each.train_accuracy.shape == (len(VARIANTS), 3)
-        assert each.layer_remaining.sum(axis=0).tolist() == [each.remaining] * 3
-        assert sum(int(mask.sum()) for mask in each.masks) == each.remaining
-    dense = tiny.rounds[0].test_accuracy
-    np.testing.assert_array_equal(dense[1:3], [dense[0], dense[0]])
+def test_every_arm_has_as_many_weights_and_says_so(tiny: Result) -> None:
+    s = tiny.settings
+    assert [weights_left(54, 0.5, each) for each in (0, 1, 2)] == [54, 27, 13]
+    arms = [row.arm for row in tiny.verdict_rows()]
+    assert arms == ["dense", *(f"{v}, {share} %" for share in ("50", "24.1") for v in VARIANTS)]
+    masks = masks_of(s)
+    for row in tiny.rows:
+        if row.part == "pruning":
+            late = "late ticket" if row.facts["rewound_to"] else "ticket"
+            for i, seed in enumerate(row.seeds):
+                masks.tickets[late, seed] = row.arrays["masks"][:, i], row.arrays["start"][i]
+    for number, left in ((1, 27), (2, 13)):
+        for variant in VARIANTS:
+            model = masks.network(variant, number, [1, 0, 1])
+            alive = alive_parameters(model)
+            weights = [each.reshape(3, -1).sum(axis=1) for each in layer_masks(model).values()]
+            assert (sum(weights) == left).all()
+            assert_same_bits(alive[0], alive[2])
+            if "mask" in variant:
+                assert all(is_connected(model, each) for each in alive)
+            if variant in ("ticket", *BEFORE):
+                dense = masks.build([1]).parameter_buffer[0]
+                assert_same_bits(model.parameter_buffer[0], np.where(alive[0], dense, 0))
+
+
+def test_snip_looks_once_and_iterated_snip_again_and_again(tiny: Result) -> None:
+    masks = masks_of(tiny.settings)
+    row = next(each for each in tiny.rows if each.part == "pruning")
+    for i, seed in enumerate(row.seeds):
+        masks.tickets["ticket", seed] = row.arrays["masks"][:, i], row.arrays["start"][i]
+    model, data = masks.build([0, 1]), masks.data([0, 1])
+    prune(model, sparsity=41 / 54, scores=connection_sensitivity(model, data.X, data.y))
+    once = masks.network("snip", 2, [0, 1])
+    assert_same_bits(alive_parameters(once), alive_parameters(model))
+    again = masks.network("iterated snip", 2, [0, 1])
+    assert not np.array_equal(alive_parameters(again), alive_parameters(once))
 
 
 def test_a_seed_of_a_run_is_the_run_of_that_seed_alone(tiny: Result) -> None:
-    alone = run(dataclasses.replace(TINY, seed=1, seeds=1))
-    for a, b in zip(tiny.rounds, alone.rounds, strict=True):
-        np.testing.assert_array_equal(a.test_accuracy[:, 1], b.test_accuracy[:, 0])
+    options = TINY | {"seed": 1, "seeds": 1}
+    alone = run_small(experiment, rounds=(1, 2), rewind_step=2, variants=EVERY, **options)
+    for a, b in zip(tiny.verdict_rows(), alone.verdict_rows(), strict=True):
+        for measure in ("test_accuracy", "loss", "steps_to_95"):
+            np.testing.assert_array_equal(a[measure][1], b[measure][0])
+        if "mask" in a.arm:
+            assert a["disconnected_draws"][1] == b["disconnected_draws"][0] < 1
 
 
-@pytest.mark.parametrize("method", ["layer-magnitude", "snip", "initial-magnitude"])
-def test_every_method_runs(method: str, tiny: Result) -> None:
-    result = run(dataclasses.replace(TINY, method=method, rounds=1))
-    layers = result.rounds[1].layer_remaining[:, 0].tolist()
-    assert (layers == [6, 18, 3]) == (method == "layer-magnitude")
-    if method != "layer-magnitude":
-        assert sum(layers) == 27
+def test_the_late_ticket_counts_the_steps_before_it() -> None:
+    options = TINY | {"steps": 60, "width": 16, "points": 60}
+    result = run_small(experiment, rounds=(1,), rewind_step=20, variants=("ticket",), **options)
+    late = next(row for row in result.verdict_rows() if row.facts["variant"] == "late ticket")
+    assert (late.facts["epochs"], late.facts["rewound_to"]) == (40, 20)
+    reached = late["steps_to_95"][np.isfinite(late["steps_to_95"])]
+    assert ((reached > 20) & (reached <= 60)).all()
 
 
-def made_up(tiny: Result, accuracies: Any, seeds: int = 3) -> Result:
-    """The tiny run with these test accuracies, (rounds, variants), a little apart over seeds."""
-    apart = np.linspace(-0.004, 0.004, seeds) if seeds > 1 else np.zeros(1)
-    rounds = tuple(
-        dataclasses.replace(
-            each, test_accuracy=np.array(of_round)[:, None] + apart * np.arange(1, 7)[:, None]
-        )
-        for each, of_round in zip(tiny.rounds, accuracies, strict=False)
+def test_rates_are_chosen_on_tickets_of_the_tuning_seeds() -> None:
+    result = run_small(
+        experiment, quick=False, rounds=(1,), rewind_step=0, variants=("ticket",), **TINY
     )
-    settings = dataclasses.replace(TINY, seeds=seeds, rounds=len(rounds) - 1)
-    return dataclasses.replace(tiny, settings=settings, rounds=rounds, test_samples=400)
+    assert {each.part for each in result.rows} >= {"tuning", "verdict", "pruning"}
+    assert all(len(each.rates) >= 5 for each in result.tuned.values())
 
 
-ALIKE = [0.9] * 6
+def made_up(**accuracies: float) -> Result:
+    """Ten networks of every arm at 34.3 %, which learn unless something else is said."""
+    s = quick_settings(experiment, quick=False, rounds=(3,), fraction=0.3)
+    rows = []
+    for variant in ("dense", *VARIANTS):
+        accurate = np.full(10, accuracies.get(variant.replace(" ", "_"), 1.0))
+        steps = np.where(accurate >= 0.95, 100.0, np.nan)
+        arm = variant if variant == "dense" else name(s, variant, 3)
+        share = 1.0 if variant == "dense" else 0.343
+        facts = {"variant": variant, "round": 3 * (variant != "dense"), "remaining": share}
+        facts |= {"weights": round(share * total_weights(s)), "learning_rate": 0.01}
+        measures = {"test_accuracy": accurate, "steps_to_95": steps}
+        rows.append(Row(arm, facts, tuple(range(10)), measures))
+    return Result(s, rows)
 
 
-def test_where_an_advantage_begins_is_said_and_three_rounds_of_nothing(tiny: Result) -> None:
-    rounds = (*tiny.rounds, dataclasses.replace(tiny.rounds[-1], number=4, remaining=3))
-    longer = dataclasses.replace(tiny, rounds=rounds)
-    last = [0.9, 0.5, 0.6, 0.6, 0.85, 0.9]
-    text = " ".join(sentences(made_up(longer, [ALIKE, ALIKE, ALIKE, ALIKE, last])))
-    assert "The first 3 rounds of 50%, down to 13.0%, show nothing" in text
-    assert re.search(r"the differences reach \d\.\d points", text)
-    assert "Against a random mask the ticket's advantage is visible at 5.6% of the weights" in text
-    assert "with the old signs no advantage of the ticket was seen; the largest difference" in text
-    assert "The ticket was not seen to be worse than the dense network, down to 5.6%" in text
-    assert re.search(r"where it differs by \S+ ± \S+ points \(n = 3\)", text)
-    assert re.search(r"Scaling them for the density brings \+25\.0 ± \S+ points", text)
-    assert re.search(r"the signs of the ticket's brings \+30\.0 ± \S+ points", text)
+def verdict_of(result: Result, part: str) -> str:
+    (found,) = (each for each in judge(experiment.claims(result)) if part in each.claim.sentence)
+    return found.name
 
 
-def test_an_early_advantage_contradicts_the_textbook_and_is_said(tiny: Result) -> None:
-    better = [0.95, 0.5, 0.95, 0.95, 0.95, 0.95]
-    text = " ".join(sentences(made_up(tiny, [ALIKE, better, better, better])))
-    assert "show nothing" not in text
-    assert "the ticket differs from: random mask." in text
-    assert "Against a random mask the ticket's advantage is visible from 50.0%" in text
+def test_verdicts_follow_the_numbers() -> None:
+    alike = made_up()
+    assert verdict_of(alike, "tickets are as accurate as dense networks") == "supported"
+    assert verdict_of(alike, "tickets are more accurate than networks with a ran") == "equivalent"
+    assert verdict_of(alike, "3 rounds of 30%") == "holds"
+    other = made_up(random_mask=0.5, new_weights=0.6, snip=0.7, late_ticket=0.5)
+    assert verdict_of(other, "tickets are more accurate than networks with a ran") == "supported"
+    assert verdict_of(other, "tickets rewound late are more accurate") == "contradicted"
+    assert verdict_of(other, "dense networks are more accurate than networks pruned") == "supported"
+    never = made_up(ticket=0.6)
+    assert verdict_of(never, "tickets are trained in fewer steps than dense") == "contradicted"
 
 
-def test_a_control_that_is_better_is_said(tiny: Result) -> None:
-    worse = [0.5, 0.9, 0.9, 0.9, 0.9, 0.9]
-    text = " ".join(sentences(made_up(tiny, [ALIKE, ALIKE, ALIKE, worse])))
-    assert "The ticket is worse than a random mask at 13.0% (-40.0 ± " in text
-    assert "but not in two rounds in a row" not in text
-    assert "advantage is visible" not in text
-    assert "The ticket is worse than the dense network from 13.0% of the weights on" in text
+def test_rows_of_the_ledger_go_with_the_place_among_the_rounds() -> None:
+    claims = experiment.claims(made_up())
+    found = {row for each in claims for row in each.ledger}
+    assert {"002-063", "002-065", "002-139", "002-149", "002-129"} <= found
+    assert experiment.claims(Result(made_up().settings)) == [
+        each for each in claims if each.contrast.kind == "exact"
+    ]
 
 
-def test_wide_intervals_leave_open_what_three_rounds_show(tiny: Result) -> None:
-    """A few seeds that disagree show no difference, and not that there is none."""
-    result = made_up(tiny, [ALIKE] * 4)
-    accuracy = result.rounds[2].test_accuracy.copy()
-    accuracy[1] += [-0.4, 0.05, 0.0]
-    rounds = list(result.rounds)
-    rounds[2] = dataclasses.replace(rounds[2], test_accuracy=accuracy)
-    text = " ".join(sentences(dataclasses.replace(result, rounds=tuple(rounds))))
-    assert "leave it open: no control was seen to differ from the ticket; with their" in text
-    assert "nothing" not in text
+def test_what_diverges_or_is_interrupted_is_reported() -> None:
+    result = made_up(ticket=np.nan)
+    result.rows = result.rows[:2]
+    assert experiment.answer and "10 dense, 0 ticket" in experiment.answer(result, [])
+    assert len(experiment.tables(result)) == 2
+    assert experiment.figures(result)["lottery"]()
 
 
-def test_one_seed_claims_nothing(tiny: Result) -> None:
-    better = [0.95, 0.5, 0.5, 0.5, 0.5, 0.5]
-    text = " ".join(sentences(made_up(tiny, [ALIKE, better, better, better], seeds=1)))
-    assert "no difference is claimed" in text
-    assert "visible" not in text and "nothing" not in text
-
-
-def test_one_difference_between_rounds_without_is_no_visible_effect(tiny: Result) -> None:
-    once = [0.95, 0.5, 0.95, 0.95, 0.95, 0.95]
-    text = " ".join(sentences(made_up(tiny, [ALIKE, ALIKE, once, ALIKE])))
-    assert "Against a random mask an advantage of the ticket was seen at 24.1% (+45.0" in text
-    assert "but not in two rounds in a row (n = 3)" in text
-    assert "advantage is visible" not in text
-    assert "leave it open: no control was seen to differ from the ticket in two rounds" in text
-    assert "in one only: random mask at 24.1% (+45.0 ± " in text
-    once = [0.9, 0.88, 0.9, 0.9, 0.9, 0.9]
-    text = " ".join(sentences(made_up(tiny, [ALIKE, ALIKE, once, ALIKE])))
-    assert "show nothing: no control was seen to differ from the ticket in two rounds" in text
-    lost = [0.5, 0.9, 0.5, 0.5, 0.5, 0.5]
-    text = " ".join(sentences(made_up(tiny, [ALIKE, ALIKE, lost, ALIKE])))
-    assert re.search(r"worse than a random mask at 24.1% \(\S+ ± \S+ points\), but not in", text)
-    assert re.search(r"worse than the dense network at 24.1% \(\S+ ± \S+ points\), but not", text)
-    assert visible_from([]) is None
-
-
-def test_networks_that_diverged_are_left_out_and_named(tiny: Result) -> None:
-    result = run(dataclasses.replace(TINY, learning_rate=1e30, rounds=1))
-    assert np.isnan(result.rounds[1].test_accuracy).any()
-    assert any("trainings diverged" in each for each in sentences(result))
-    plot(result)
-    report(result, Console(file=io.StringIO()))
-    json.loads(to_json(record(result)))
-
-
-def test_ctrl_c_keeps_the_rounds_that_are_done() -> None:
-    calls = 0
-
-    def advance(steps: float = 1, note: str = "") -> None:
-        nonlocal calls
-        calls += steps == 1
-        if calls == 20:
-            calls += 1
-            raise KeyboardInterrupt
-
-    result = run(TINY, advance)
-    assert len(result.rounds) == 3 and result.interrupted
-    assert any("2 of 3 rounds are done" in each for each in sentences(result))
-    calls = 10
-    with pytest.raises(KeyboardInterrupt):
-        run(TINY, advance)
-
-
-def test_the_table_has_a_line_for_each_round(tiny: Result) -> None:
-    shown = table(tiny)
-    assert shown.row_count == 4
-    assert len(shown.columns) == 1 + len(VARIANTS)
-    console = Console(file=io.StringIO(), width=80)
-    console.print(table(made_up(tiny, [ALIKE] * 4)))
-    assert "…" not in console.file.getvalue()  # type: ignore[attr-defined]
-
-
-def test_the_command_writes_its_figures_numbers_and_picture(tmp_path: Path, capsys: Any) -> None:
-    from PIL import Image
-
-    options = "--rounds 2 --steps 5 --depth 2 --width 5 --points 30 --seeds 2 --animate --json"
-    assert main(["lottery", *options.split(), "--out", str(tmp_path)]) == 0
-    printed = json.loads(capsys.readouterr().out)
-    assert printed == json.loads((tmp_path / "result.json").read_text())
-    assert [row["round"] for row in printed["rows"]] == [0, 1, 2]
-    assert set(printed["rows"][0]["test_accuracy"]) == set(VARIANTS)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "lottery.png",
-        "masks.png",
-        "layers.png",
-        "mask.gif",
-        "result.json",
-    }
-    with Image.open(tmp_path / "mask.gif") as picture:
-        assert picture.n_frames == 3  # type: ignore[attr-defined]
-
-
-def test_the_moving_picture_changes(tiny: Result) -> None:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(animate(tiny))) as picture:
-        frames = []
-        for i in range(picture.n_frames):  # type: ignore[attr-defined]
-            picture.seek(i)
-            frames.append(np.array(picture.convert("RGB")))
-    assert len(frames) == 4
-    assert all((a != b).any() for a, b in zip(frames, frames[1:], strict=False))
-
-
-def test_digits(tmp_path: Path, capsys: Any) -> None:
+def test_digits_and_pruning_by_layer() -> None:
     pytest.importorskip("sklearn", reason="the extra 'data'")
-    tiny = "--dataset digits --rounds 1 --steps 3 --depth 1 --width 4 --seeds 1"
-    assert main(["lottery", *tiny.split(), "--out", str(tmp_path)]) == 0
-    assert "450 samples to test on" in capsys.readouterr().out
-
-
-def test_a_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    assert main(["lottery", "--dataset", "digits", "--seeds", "1"]) == 2
-    error = capsys.readouterr().err.strip()
-    assert "pip install -e '.[data]'" in error and "\n" not in error
+    result = run_small(
+        experiment,
+        dataset="digits",
+        method="layer-magnitude",
+        rounds=(1,),
+        variants=("ticket", "grasp"),
+        **TINY | {"points": 400},
+    )
+    assert "grasp, 50 %" in result
 
 
 @pytest.mark.parametrize(
-    ("options", "named"),
+    ("given", "expected"),
     [
-        (["--rewind-step", "500"], "--rewind-step 500: expected 0 to 499"),
-        (["--rewind-step", "5", "--steps", "5"], "--rewind-step 5: expected 0 to 4"),
-        (["--fraction", "1.2"], "--fraction '1.2'"),
-        (["--fraction", "-0.1"], "--fraction '-0.1'"),
-        (["--rounds", "0"], "--rounds '0'"),
-        (["--method", "snap"], "'snip'"),
-        (["--dataset", "digits", "--points", "100"], "--points with --dataset digits"),
-        (["--points", "1"], "--points '1'"),
+        ({"rewind_step": 300}, "--rewind-step 300: must be less than the 300 steps"),
+        ({"variants": ("snap",)}, "did you mean 'snip'"),
+        ({"rounds": (40, 50)}, "must leave fewer weights each"),
+        ({"dataset": "digits", "points": 100}, "--points with --dataset digits"),
     ],
 )
-def test_bad_input_is_one_line(options: list[str], named: str, tmp_path: Path, capsys: Any) -> None:
-    assert main(["lottery", *options, "--out", str(tmp_path)]) == 2
-    error = capsys.readouterr().err.strip()
-    assert named in error and "\n" not in error
-
-
-def test_settings_follow_the_dataset_and_quick() -> None:
-    assert choose_settings({}) == Settings()
-    assert choose_settings({"dataset": "digits"}).depth == 3
-    quick = choose_settings({"quick": True, "rounds": 2})
-    assert (quick.rounds, quick.fraction, quick.seeds) == (2, 0.5, 3)
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_nothing_and_everything_can_be_pruned(share: float) -> None:
-    result = run(dataclasses.replace(TINY, rounds=1, fraction=share))
-    assert result.rounds[1].remaining == (54 if share == 0 else 0)
-    plot(result)
-    report(result, Console(file=io.StringIO()))
-
-
-def test_remaining_weights_of_the_ticket_are_those_of_its_controls() -> None:
-    model = network(12)
-    for _ in iterative_pruning(model, train, 2, [0.3], controls=CONTROLS):
-        counts = sum(each.remaining for each in remaining_weights(model))
-        assert len(set(counts.tolist())) == 1
-
-
-def test_networks_begin_as_the_first_of_them_with_their_dropout() -> None:
-    """Parameters, keys and counters; then every part drops what the first drops."""
-    model = network(ensemble=4, seed=3, dropout=0.5, batch_norm=True)
-    train(model, 2)
-    before = model.state_dict()
-    begin_alike(model, 1)
-    assert_same_state(model.state_dict(), before)
-    begin_alike(model, 2)
-    for name, array in model.state_dict().items():
-        assert_same_bits(array, np.concatenate([before[name][:2]] * 2))
-    outputs = model.train()(X).numpy()
-    assert_same_bits(outputs[2:], outputs[:2])
-    assert not np.array_equal(outputs[0], outputs[1])
+def test_settings_that_do_not_fit_are_refused(given: dict[str, Any], expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        experiment.check(quick_settings(experiment, quick=False, **given))

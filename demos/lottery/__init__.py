@@ -1,1 +1,4 @@
-"""Sparse networks that learn, and why: iterative pruning with rewinding, and its controls."""
+"""`scratchnet lottery`: sparse networks that learn, and what they need for it."""
+
+SUMMARY = "Sparse networks that learn: lottery tickets and controls."
+PLACE = 140

@@ -1,136 +1,403 @@
-"""Lottery tickets and their controls, of all seeds, round after round as one ensemble."""
+"""Lottery tickets: sparse networks that learn, beside controls and methods that need no training.
+
+A ticket is found by training, pruning and rewinding, round after round. Every arm is then trained
+from its own start at its best learning rate, ticket and controls alike. The trainings that find a
+ticket use the dense network's best rate, as Frankle and Carbin do.
+"""
 
 from __future__ import annotations
 
-import time
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 
-from scratchnet.demos.lottery.settings import AT_START, VARIANTS, Settings
-from scratchnet.demos.seeded_data import Data, load
-from scratchnet.demos.terminal import Advance, no_progress
-from scratchnet.demos.trained_ensembles import build
-from scratchnet.evaluation import accuracy, evaluate_loss
-from scratchnet.lottery import CONTROLS, iterative_pruning
-from scratchnet.model import Model
+from scratchnet.backends import InputError, choose, get_backend
+from scratchnet.datasets import spirals
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.lottery.masks import VARIANTS, Masks, weights_left
+from scratchnet.demos.running import Result, Run
+from scratchnet.demos.settings import Common, option
+from scratchnet.demos.tuning import (
+    FIRST_TUNING_SEED,
+    RATES,
+    TUNING_SEEDS,
+    Arm,
+    digit_images,
+    points,
+    train_networks,
+    tuned,
+)
+from scratchnet.demos.verdicts import Claim, difference, exact, ratio, successes
+from scratchnet.evaluation import accuracy
+from scratchnet.lottery import Round, iterative_pruning
+from scratchnet.model import Model, mlp
 from scratchnet.optim import Adam
-from scratchnet.pruning import connection_sensitivity, layer_masks, magnitudes, remaining_weights
 from scratchnet.training import fit
 
-
-@dataclass(frozen=True, eq=False)
-class Round:
-    """What became of ticket and controls in one round; round 0 is the dense network."""
-
-    number: int
-    remaining: int
-    """Weights that are not pruned, the same number for all seeds and variants."""
-    test_accuracy: Any
-    train_accuracy: Any
-    """Both (variants, seeds), in the order of VARIANTS; NaN where a network diverged."""
-    layer_remaining: Any
-    """(layers, seeds): of the tickets."""
-    masks: list[Any]
-    """Of the first seed's ticket: booleans (in, out) for each layer."""
+TEST_POINTS = {"spirals": 2000, "digits": 453}
+SOLVED = 0.95
+"""Accuracy from which on a network has learned the task; also that of `steps to 95 %`."""
+EVERY = 10
+"""Steps between two looks at the validation data."""
+DENSE = "dense"
+NAMES = {each.replace(" ", "-"): each for each in VARIANTS if each != "late ticket"}
+"""The variants as options name them; --rewind-step adds the late ticket to the ticket."""
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    settings: Settings
-    rounds: tuple[Round, ...]
-    """Those that were finished, the dense network first."""
-    layer_weights: tuple[int, ...]
-    """The weights of each layer before pruning."""
-    test_samples: int
-    seconds: float
-
-    @property
-    def weights(self) -> int:
-        return sum(self.layer_weights)
-
-    @property
-    def interrupted(self) -> bool:
-        return len(self.rounds) <= self.settings.rounds
-
-
-def run(settings: Settings, advance: Advance = no_progress) -> Result:
-    """Train, prune and train again. Ctrl-C keeps the rounds that are finished.
-
-    Raises `KeyboardInterrupt` where no pruned network is, `InputError` for settings out of range.
-    """
-    s = settings
-    data = load(s.training.dataset, s.points, s.seed, s.seeds)
-    groups = len(VARIANTS)
-    model = build(s.training, data, s.seed, groups * s.seeds, s.backend)
-    X, X_test = (
-        each if data.shared else np.concatenate([each] * groups) for each in (data.X, data.X_test)
+@dataclass(frozen=True)
+class Settings(Common):
+    dataset: Literal["spirals", "digits"] = option(
+        "spirals", "digits needs scikit-learn: pip install -e '.[data]'"
     )
-    start = time.perf_counter()
-    rounds: list[Round] = []
+    method: Literal["magnitude", "layer-magnitude"] = option(
+        "magnitude", "What a round prunes: the smallest weights of all layers, or of each as many."
+    )
+    rounds: tuple[int, ...] = option(
+        (3, 6, 9),
+        "Rounds of pruning after which tickets and controls are compared.",
+        quick=(4,),
+        low=1,
+        high=100,
+    )
+    fraction: float = option(
+        0.3,
+        "Of the weights that are left, how many a round prunes.",
+        quick=0.5,
+        low=0.01,
+        high=0.99,
+    )
+    rewind_step: int = option(
+        15,
+        "The late ticket starts from the weights after so many steps; 0 leaves it out.",
+        quick=0,
+        low=0,
+    )
+    variants: tuple[str, ...] = option(
+        tuple(NAMES),
+        "Tickets, controls, and methods that prune before training.",
+        quick=("ticket", "random-mask", "new-weights", "snip"),
+        chooses_arms=True,
+    )
+    steps: int = option(
+        {"spirals": 300, "digits": 200},
+        "Training steps of each network.",
+        by="dataset",
+        quick=200,
+        low=2,
+    )
+    depth: int = option(
+        {"spirals": 4, "digits": 3}, "Hidden layers.", by="dataset", low=1, high=100
+    )
+    width: int = option(32, "Neurons per layer.", low=1, high=10_000)
+    points: int = option(400, "Of the spirals, to train on.", low=2, high=10_000_000)
+    learning_rate: float | None = option(
+        None, "Of every training (Adam), instead of the best of five.", low=0, above=True, high=1000
+    )
+
+
+def check(s: Settings) -> None:
+    """Raise `InputError` for settings that do not fit together."""
+    for each in s.variants:
+        choose("value for --variants", each, NAMES)
+    if s.rewind_step >= s.steps:
+        raise InputError(
+            f"--rewind-step {s.rewind_step}: must be less than the {s.steps} steps of a training"
+        )
+    counts = [weights_left(total_weights(s), s.fraction, each) for each in sorted(s.rounds)]
+    if 0 in counts or len(set(counts)) < len(counts):
+        raise InputError(
+            f"--rounds {','.join(map(str, s.rounds))}: must leave fewer weights each, and at least "
+            f"one; they leave {', '.join(map(str, counts))}"
+        )
+    if s.dataset == "digits":
+        if s.points != 400:
+            raise InputError("--points with --dataset digits: their number is fixed")
+        digit_images([0])
+
+
+def widths(s: Settings) -> list[int]:
+    inputs, outputs = (2, 1) if s.dataset == "spirals" else (64, 10)
+    return [inputs, *[s.width] * s.depth, outputs]
+
+
+def total_weights(s: Settings) -> int:
+    return int(np.dot(widths(s)[:-1], widths(s)[1:]))
+
+
+def masks_of(s: Settings) -> Masks:
+    backend = get_backend(s.backend, s.precision)
+
+    def build(seeds: Sequence[int]) -> Model:
+        return mlp(widths(s), seed=list(seeds), ensemble=len(seeds), backend=backend)
+
+    def draw(n: int, generator: np.random.Generator) -> tuple[Any, Any]:
+        return spirals(n, seed=generator)
+
+    is_spiral = s.dataset == "spirals"
+    return Masks(
+        build, points(draw, s.points, TEST_POINTS[s.dataset]) if is_spiral else digit_images
+    )
+
+
+def name(s: Settings, variant: str, number: int) -> str:
+    share = weights_left(total_weights(s), s.fraction, number) / total_weights(s)
+    return f"{variant}, {100 * share:.3g} %"
+
+
+def arms(s: Settings, masks: Masks) -> Iterator[Arm]:
+    """The dense networks, then every variant at every sparsity."""
+    rates = (s.learning_rate,) if s.learning_rate else (0.01,) if s.quick else RATES["adam"]
+    total, cost = total_weights(s), s.depth * s.width + 10.0
+    chosen = [NAMES[each] for each in s.variants]
+    if s.rewind_step and "ticket" in chosen:
+        chosen.insert(chosen.index("ticket") + 1, "late ticket")
+    for variant, number in [(DENSE, 0), *((v, n) for n in sorted(s.rounds) for v in chosen)]:
+        left = weights_left(total, s.fraction, number)
+        late = s.rewind_step if variant == "late ticket" else 0
+        facts = {"variant": variant, "round": number, "weights": left, "remaining": left / total}
+        yield Arm(
+            name(s, variant, number) if number else DENSE,
+            partial(masks.network, variant, number) if number else masks.build,
+            masks.data,
+            Adam,
+            rates,
+            s.steps - late,
+            facts | {"rewound_to": late},
+            cost,
+            train=partial(train, masks),
+        )
+
+
+def train(
+    masks: Masks, arm: Arm, seeds: Any, rates: Any, s: Any, advance: Any, choosing: bool
+) -> Any:
+    """As any arm, with the steps to 95 %, and whether the networks are connected."""
+    reached = np.full(len(seeds), np.nan)
+
+    def watching(model: Model) -> Sequence[Any]:
+        data = masks.data(seeds)
+
+        def look(epoch: int, model: Model, loss: Any) -> None:
+            if (epoch + 1) % EVERY == 0:
+                seen = accuracy(model, data.X_validation, data.y_validation) >= SOLVED
+                steps = epoch + 1 + arm.facts["rewound_to"]
+                reached[seen & np.isnan(reached)] = steps
+
+        return [look]
+
+    watched = replace(arm, callbacks=watching)
+    measures, arrays = train_networks(watched, seeds, rates, s, advance, choosing)
+    if not choosing:
+        measures["steps_to_95"] = reached
+        variant, number = arm.facts["variant"], arm.facts["round"]
+        if "mask" in variant:
+            shares = [masks.one(variant, number, seed)[2] for seed in seeds]
+            measures["disconnected_draws"] = np.array(shares)
+    return measures, arrays
+
+
+def run(run: Run) -> None:
+    """The dense networks, the tickets at their rate, and every arm at its own."""
+    s = run.settings
+    masks = masks_of(s)
+    for arm in arms(s, masks):
+        tuned(run, arm)
+        if arm.name == DENSE:
+            for late in sorted({0, s.rewind_step}):
+                find_tickets(run, masks, late)
+
+
+def find_tickets(run: Run, masks: Masks, late: int) -> None:
+    """Masks of all rounds, of the verdict seeds and of those on which rates are chosen."""
+    s, rate = run.settings, run.result.tuned[DENSE].best
+    first = FIRST_TUNING_SEED + s.seed
+    groups = {"pruning": tuple(range(s.seed, s.seed + s.seeds))}
+    if len(run.result.tuned[DENSE].rates) > 1:
+        groups["pruning of tuning seeds"] = tuple(range(first, first + TUNING_SEEDS))
+    ticket = "late ticket" if late else "ticket"
+    for part, seeds in groups.items():
+        facts = {"rewound_to": late, "learning_rate": rate}
+        compute = partial(prune_iteratively, s, masks, seeds, rate, late)
+        work = pruning_work(s, late, len(seeds))
+        row = run.row(f"finding: {ticket}", facts, seeds, compute, work, part=part)
+        for i, seed in enumerate(seeds):
+            masks.tickets[ticket, seed] = row.arrays["masks"][:, i], row.arrays["start"][i]
+
+
+def pruning_work(s: Settings, late: int, seeds: int) -> float:
+    steps = late + (s.steps - late) * max(s.rounds)
+    return seeds * steps * (s.depth * s.width + 10.0)
+
+
+def prune_iteratively(
+    s: Settings, masks: Masks, seeds: Any, rate: float, late: int, advance: Any
+) -> tuple[Any, Any]:
+    model, data = masks.build(seeds), masks.data(seeds)
 
     def train(model: Model, steps: int) -> None:
-        advance(0, note=f"round {len(rounds)} of {s.rounds}")
+        done = [lambda *_: advance(len(seeds) * (s.depth * s.width + 10.0))]
+        optimizer = Adam(model, rate)
         history = fit(
             model,
-            X,
+            data.X,
             data.y,
             loss=data.loss,
-            optimizer=Adam(model, s.learning_rate),
+            optimizer=optimizer,
             epochs=steps,
-            callbacks=[lambda *_: advance()],
+            callbacks=done,
+            record=s.record,
         )
         if history.stopped == "interrupted":
             raise KeyboardInterrupt
-        advance(steps - history.epochs)
 
-    pruning = iterative_pruning(
-        model,
-        train,
-        s.steps,
-        [s.fraction] * s.rounds,
-        rewind_step=s.rewind_step,
-        controls=CONTROLS,
-        scores=scores_of(s.method, X, data),
-        at_start=s.method in AT_START,
-        scope="layer" if s.method == "layer-magnitude" else "global",
+    scope = "layer" if s.method == "layer-magnitude" else "global"
+    fractions = [s.fraction] * max(s.rounds)
+    rounds: list[Round] = list(
+        iterative_pruning(model, train, s.steps, fractions, rewind_step=late, scope=scope)
     )
-    try:
-        with warnings.catch_warnings():
-            # A network that diverged is NaN in the result, and named in the report.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            for number in pruning:
-                rounds.append(measure(number, model, settings, X, X_test, data))
-    except KeyboardInterrupt:
-        if len(rounds) < 2:
-            raise
-    totals = tuple(each.total for each in remaining_weights(model))
-    return Result(s, tuple(rounds), totals, len(data.y_test), time.perf_counter() - start)
+    return {}, {"masks": np.stack([each.masks for each in rounds]), "start": rounds[0].start}
 
 
-def scores_of(method: str, X: Any, data: Data) -> Callable[[Model], Any]:
-    if method == "snip":
-        return lambda model: connection_sensitivity(model, X, data.y, data.loss)
-    return magnitudes
+FRANKLE, TEXTBOOK = "Frankle and Carbin 2019", "textbook chapter on lottery tickets"
+LABELS = {
+    DENSE: "dense networks",
+    "ticket": "tickets",
+    "late ticket": "tickets rewound late",
+    "random mask": "networks with a random mask",
+    "new weights": "tickets with new weights",
+    "same signs": "tickets with new weights of the same signs",
+    "snip": "networks pruned by SNIP",
+    "grasp": "networks pruned by GraSP",
+}
+COMPARISONS = (
+    ("as accurate as", "ticket", DENSE, "each", FRANKLE, "002-063 middle:002-065 middle:002-155"),
+    ("more accurate than", "ticket", "random mask", "each", FRANKLE, "002-067 first:002-139"),
+    ("more accurate than", "ticket", "new weights", "each", FRANKLE, "002-066 first:002-149"),
+    ("more accurate than", "ticket", DENSE, "first", TEXTBOOK, "002-072"),
+    ("trained in fewer steps than", "ticket", DENSE, "middle", FRANKLE, "002-064"),
+    ("more accurate than", DENSE, "snip", "middle", TEXTBOOK, "002-075"),
+    ("more accurate than", DENSE, "new weights", "middle", TEXTBOOK, "002-126"),
+    ("more accurate than", "late ticket", "ticket", "last", "Frankle et al. 2020", "002-073"),
+    ("more accurate than", "ticket", "snip", "last", TEXTBOOK, "002-074"),
+    ("more accurate than", "ticket", "grasp", "last", TEXTBOOK, "002-074"),
+    ("as accurate as", "same signs", "ticket", "last", "Zhou et al. 2019", ""),
+)
+"""What is claimed of which arms, after which of the rounds, by whom; rows of the ledger."""
 
 
-def measure(
-    number: int, model: Model, settings: Settings, X: Any, X_test: Any, data: Data
-) -> Round:
-    """The numbers of a round from the ensemble as it is after its training."""
-    shape = (len(VARIANTS), settings.seeds)
-    with np.errstate(over="ignore", invalid="ignore"):
-        finite = np.isfinite(evaluate_loss(model, X, data.y, data.loss))
-        test, train = accuracy(model, X_test, data.y_test), accuracy(model, X, data.y)
-    counts = np.array([each.remaining for each in remaining_weights(model)])
-    return Round(
-        number,
-        int(counts[:, 0].sum()),
-        np.where(finite, test, np.nan).reshape(shape),
-        np.where(finite, train, np.nan).reshape(shape),
-        counts[:, : settings.seeds],
-        [mask[0] for mask in layer_masks(model).values()],
+def claims(result: Result) -> Iterator[Claim]:
+    """Of every pair of arms that is finished, and the share that is left, which is arithmetic."""
+    s = result.settings
+    rounds, total = sorted(s.rounds), total_weights(s)
+    where = {"first": rounds[0], "middle": rounds[len(rounds) // 2], "last": rounds[-1]}
+    for number in rounds:
+        share = weights_left(total, s.fraction, number) / total
+        for words, a, b, place, source, ids in COMPARISONS:
+            arms = [each if each == DENSE else name(s, each, number) for each in (a, b)]
+            if where.get(place, number) != number or not all(arm in result for arm in arms):
+                continue
+            first, second = (result[arm]["test_accuracy"] for arm in arms)
+            contrast = difference(first, second, TEST_POINTS[s.dataset])
+            if "steps" in words:
+                # Who never reaches 95 % counts with all steps.
+                contrast = ratio(
+                    *(np.nan_to_num(result[arm]["steps_to_95"], nan=s.steps) for arm in arms)
+                )
+            ledger = [each.rpartition(":")[::2] for each in ids.split()]
+            yield Claim(
+                f"With {share:.1%} of the weights, {LABELS[a]} are {words} {LABELS[b]}",
+                source,
+                contrast,
+                alike=words == "as accurate as",
+                untested=result.untested(DENSE, *arms),
+                ledger=tuple(row for at, row in ledger if where.get(at, number) == number),
+            )
+    exactly = (1 - s.fraction) ** rounds[-1]
+    yield Claim(
+        f"{rounds[-1]} rounds of {s.fraction:.0%} leave {exactly:.2%} of the weights",
+        TEXTBOOK,
+        exact(abs(share - exactly) * total < rounds[-1], f"{share:.2%}, in whole weights"),
+        ledger=("002-129",),
     )
+
+
+def answer(result: Result, verdicts: Any) -> str:
+    """How many of each arm learn at the fewest weights."""
+    last = max((row.facts["round"] for row in result.verdict_rows()), default=0)
+    rows = [row for row in result.verdict_rows() if row.facts["round"] in (0, last)]
+    counts = (f"{successes(row['test_accuracy'], SOLVED)} {row.facts['variant']}" for row in rows)
+    share, seeds = rows[-1].facts["remaining"], result.settings.seeds
+    return f"with {share:.1%} of the weights, of {seeds} networks each learn: {', '.join(counts)}."
+
+
+def tables(result: Result) -> Iterator[Table]:
+    """One for each sparsity."""
+    headings = ("arm", "rate", "learned", "median", "worst", "steps to 95 %", "no path")
+    for number in sorted({row.facts["round"] for row in result.verdict_rows()}):
+        lines = []
+        rows = [row for row in result.verdict_rows() if row.facts["round"] == number]
+        for row in rows:
+            test, steps = row["test_accuracy"], row["steps_to_95"]
+            shown = [f"{row.facts['learning_rate']:g}", f"{successes(test, SOLVED)}/{len(test)}"]
+            shown += [f"{np.nanmedian(test):.1%}", f"{np.nanmin(test):.1%}"]
+            shown.append(f"{np.nanmedian(steps):.0f}" if np.isfinite(steps).any() else "never")
+            lost = row.measures.get("disconnected_draws")
+            lines.append(
+                (row.facts["variant"], *shown, "" if lost is None else f"{lost.mean():.0%}")
+            )
+        share, left = rows[0].facts["remaining"], rows[0].facts["weights"]
+        yield Table(headings, lines, f"{share:.1%} of the weights: {left:,}")
+
+
+def notes(result: Result) -> list[str]:
+    return [
+        "Learned: at least 95 % of test points correct. Steps to 95 % of validation points: median "
+        "of those that reach it. No path: the share of random masks without one from input to "
+        "output; such masks are drawn again."
+    ]
+
+
+def figures(result: Result) -> Any:
+    from scratchnet.demos.lottery.figures import drawings
+
+    return drawings(result)
+
+
+def work(s: Settings) -> float:
+    networks = s.seeds + (TUNING_SEEDS if not (s.quick or s.learning_rate) else 0)
+    pruning = sum(pruning_work(s, late, networks) for late in {0, s.rewind_step})
+    return sum(arm.total_work(s.seeds) for arm in arms(s, masks_of(s))) + pruning
+
+
+experiment = Experiment(
+    "lottery",
+    question="Which sparse networks learn: is it their mask, their initial weights, or luck?",
+    source="Frankle and Carbin 2019, The lottery ticket hypothesis; a textbook chapter",
+    look_for="from how few weights on a ticket learns where its controls do not, and whether it is "
+    "the mask, the weights or only their signs; whether methods that prune before training get "
+    "as far.",
+    definitions=(
+        "A ticket is what is left of a trained network's weights after its smallest are pruned, "
+        "set back to the values that they began with.",
+        "A control has one thing changed: a mask at random, or weights drawn anew.",
+    ),
+    settings=Settings,
+    check=check,
+    run=run,
+    claims=lambda result: list(claims(result)),
+    tables=lambda result: list(tables(result)),
+    figures=figures,
+    answer=answer,
+    notes=notes,
+    work=work,
+    memory=lambda s: 4.0 * 10 * max(s.seeds, 25) * (s.points + 2 * s.width) * s.width * s.depth,
+    seconds=lambda s: 2 + work(s) * s.points / 400 * 4.5e-6,
+    next=(
+        "scratchnet lottery --rounds 10 --variants ticket,random-mask",
+        "scratchnet lottery --fraction 0.5 --rounds 1",
+        "scratchnet lottery --dataset digits",
+    ),
+)
