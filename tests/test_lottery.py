@@ -296,6 +296,7 @@ def test_rows_of_the_ledger_go_with_the_place_among_the_rounds() -> None:
     ]
 
 
+@pytest.mark.filterwarnings("ignore:All-NaN")
 def test_what_diverges_or_is_interrupted_is_reported() -> None:
     result = made_up(ticket=np.nan)
     result.rows = result.rows[:2]
