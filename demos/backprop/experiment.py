@@ -177,7 +177,7 @@ def answer(result: Result, _: Any) -> str:
 def tables(result: Result) -> list[Table]:
     """Both passes, and each leaf's gradient with its new value."""
     forward = [
-        (row.arm, *map(row.facts.get, ("expression", "numbers")), aligned(row["value"][0]))
+        (row.arm, row.facts["expression"], row.facts["numbers"], aligned(row["value"][0]))
         for row in result.rows
         if row.facts["operation"]
     ]
@@ -206,7 +206,7 @@ def tables(result: Result) -> list[Table]:
 
 def backward_rows(result: Result) -> list[tuple[str, ...]]:
     """A row per edge; edges of one node that carry the same, as those of a sum do, share a row."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for row in reversed(result.rows):
         edges = [edge for edge in result.extra["edges"] if edge.node == row.arm]
         cells = (row.arm, aligned(row["gradient"][0]))

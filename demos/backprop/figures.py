@@ -178,7 +178,7 @@ def step(result: Result) -> Figure:
     promised = [before + extra["slope"] * each for each in rates]
     axes.plot(rates, promised, "--", color=BACK, label="straight line with the gradient's slope")
     axes.plot([rate], [after], "o", color=LINE_COLORS[0], markersize=8)
-    where = {"xytext": (6, 8), "textcoords": "offset points", "fontsize": 9}
+    where: dict[str, Any] = {"xytext": (6, 8), "textcoords": "offset points", "fontsize": 9}
     axes.annotate(f"rate {rate:g}", (rate, after), **where)
     axes.set(xlabel="learning rate", ylabel="loss", ylim=(min(0, *losses) - 0.05, None))
     line = shown(before + extra["slope"] * rate)

@@ -128,7 +128,7 @@ def arms(s: Settings) -> list[Arm]:
     for activation, hidden in [("relu", 0), *product(s.activation, s.hidden)]:
         name, facts = arm_name(activation, hidden), {"activation": activation, "hidden": hidden}
         made = partial(build, s, facts)
-        more = {"facts": facts, "work": 20 + hidden, "keep": keep}
+        more: dict[str, Any] = {"facts": facts, "work": 20 + hidden, "keep": keep}
         found.append(Arm(name, made, data, Adam, rates, s.epochs, **more))
     return found
 
@@ -186,14 +186,15 @@ def claims(result: Result) -> list[Claim]:
     page = "an interview page: wide layers are more prone to local minima"
     stuck = f"A wider hidden layer gets stuck more often ({low} or {high} {first})"
     learned = f"Threshold neurons learn through the straight-through estimator ({low} hidden)"
-    pairs = [
+    estimated, plain = (arm_name(each, low) for each in THRESHOLDS)
+    pairs: list[tuple[str, str, str, str, tuple[str, ...]]] = [
         (stuck, page, arm_name(first, low), arm_name(first, high), ("000-020",)),
-        (learned, "Bengio et al. 2013", *(arm_name(each, low) for each in THRESHOLDS), ()),
+        (learned, "Bengio et al. 2013", estimated, plain, ()),
     ]
     for sentence, source, a, b, ledger in pairs:
         if a != b and a in result and b in result:
-            solved = (result[each]["train_accuracy"] for each in (a, b))
-            contrast, why = success(*solved, level=1.0), result.untested(a, b)
+            contrast = success(result[a]["train_accuracy"], result[b]["train_accuracy"], 1.0)
+            why = result.untested(a, b)
             found.append(Claim(sentence, source, contrast, untested=why, ledger=ledger))
     return found
 

@@ -91,11 +91,11 @@ def plane(axes: Axes, extent: Any, shown: Any, corners: Any, x: str, y: str) -> 
     decision_panel(axes, extent, shown, corners, XOR, point_size=POINT_SIZE)
     axes.set(xlabel=x, ylabel=y)
     axes.grid(False)
-    names: dict[tuple[float, ...], list[str]] = {}
-    for name, place in zip(CORNER_NAMES, np.round(corners.astype(float), 2), strict=True):
-        names.setdefault(tuple(place), []).append(name)
+    names: dict[tuple[float, float], list[str]] = {}
+    for name, (left, up) in zip(CORNER_NAMES, np.round(corners.astype(float), 2), strict=True):
+        names.setdefault((left, up), []).append(name)
+    offset: dict[str, Any] = {"xytext": (7, 5), "textcoords": "offset points", "fontsize": 9}
     for place, here in names.items():
-        offset = {"xytext": (7, 5), "textcoords": "offset points", "fontsize": 9}
         axes.annotate(", ".join(here), place, **offset)
 
 
@@ -117,11 +117,11 @@ def solved(rows: list[Row]) -> Figure:
     axes.set(ylabel="networks that solve XOR", ylim=(-0.03, 1.03))
     axes.yaxis.set_major_formatter("{x:.0%}")
     name, group = next(iter(groups.items()))
-    counts = [
+    found = [
         f"{successes(row['train_accuracy'], 1.0)} of {len(row.seeds)} with {row.facts['hidden']}"
         for row in (group[0], group[-1])
     ]
-    axes.set_title(f"{name} finds XOR in {counts[0]}, {counts[1]} hidden neurons")
+    axes.set_title(f"{name} finds XOR in {found[0]}, {found[1]} hidden neurons")
     axes.legend()
     return figure
 
@@ -135,13 +135,13 @@ def losses(row: Row) -> Figure:
     epochs = np.unique(np.geomspace(1, len(curves), 200).astype(int))
     kinds = ((~done, LINE_COLORS[1], "--", "stuck"), (done, LINE_COLORS[0], "-", "solved"))
     for chosen, color, line, name in kinds:
-        style = {"color": color, "linestyle": line}
+        style: dict[str, Any] = {"color": color, "linestyle": line}
         axes.plot(epochs, curves[epochs - 1][:, chosen[:CURVES]], linewidth=0.6, alpha=0.5, **style)
         axes.plot([], [], label=f"{name}: {chosen.sum()}", **style)
+    where: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "fontsize": 9, "va": "center"}
     for name, loss in PLATEAU_LOSSES.items():
         axes.axhline(loss, color=INK, linewidth=0.8, linestyle=":")
-        where = {"xytext": (4, 0), "textcoords": "offset points", "va": "center", "fontsize": 9}
-        axes.annotate(f"{loss:.3f}\n{name}", (1, loss), xycoords=("axes fraction", "data"), **where)
+        axes.annotate(f" {loss:.3f}\n {name}", (1, loss), **where)
     axes.set(xscale="log", xlim=(1, max(2, len(curves))), ylim=(0, 1), xlabel="epoch")
     axes.set(ylabel="loss", title=f"{row.arm}: what is stuck ends on one of three plateaus")
     axes.legend(loc="lower left")
@@ -209,6 +209,7 @@ def draw_hidden(axes: Axes, model: Any) -> None:
     corners = model.activations(CORNERS)["1"]
     plane(axes, extent, probabilities(logits.numpy()), corners, "hidden 1", "hidden 2")
     # Where points of both classes coincide, the circle shows inside the square.
-    axes.scatter(*corners[XOR == 0].T, s=POINT_SIZE / 5, c=POINT_COLORS[0], zorder=3)
+    x, y = corners[XOR == 0].T
+    axes.scatter(x, y, s=POINT_SIZE / 5, c=POINT_COLORS[0], zorder=3)
     for image in images:
         axes.plot(*image.T, color=GRID_COLOR, linewidth=0.5, zorder=1)
