@@ -25,10 +25,6 @@ from scratchnet.demos import options, registry
 from scratchnet.interruption import interruptions_raise
 
 DEMOS: dict[str, tuple[str, str]] = {
-    "xor-tree": (
-        "scratchnet.demos.xor_tree.command",
-        "Parity as a tree of XOR gates: drawn, run on all inputs.",
-    ),
     "sawtooth": (
         "scratchnet.demos.sawtooth.command",
         "Folding a line: every layer doubles the number of pieces.",

@@ -34,7 +34,10 @@ QUICK_REASON = "a quick run gives no verdicts"
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers for people: a heading for each column, and rows of texts."""
+    """Numbers for people: a heading for each column, and rows of texts.
+
+    Without headings the rows are the lines of a drawing, which is left out on a narrower screen.
+    """
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -217,7 +220,8 @@ def announce(experiment: Experiment, settings: Any, mode: Mode, screen: Screen) 
     screen.text(experiment.question, "bold")
     screen.items(experiment.definitions)
     screen.text(f"Claimed by: {experiment.source}")
-    screen.text(f"Setting: {setting_line(settings)}; {device['backend']} on {device['device']}")
+    where = f"{device['backend']} on {device['device']}"
+    screen.text(f"Setting: {'; '.join(filter(None, (setting_line(settings), where)))}")
     if "compile" in options_of(experiment.settings):
         screen.text(mode.line)
     screen.text(f"Look for: {experiment.look_for}")
@@ -239,7 +243,7 @@ def setting_line(settings: Any) -> str:
         for name in options_of(type(settings))
         if name not in hidden and getattr(settings, name) is True
     ]
-    return ", ".join(parts) + (" (quick)" if settings.quick else "")
+    return (", ".join(parts) + (" (quick)" if settings.quick else "")).strip()
 
 
 def duration(seconds: float) -> str:
@@ -388,6 +392,9 @@ def print_table(table: Table, screen: Screen) -> None:
 
     if table.title:
         screen.text(table.title, "bold")
+    if not table.headings:
+        print_drawing([row[0] for row in table.rows], screen)
+        return
     if width_of(table) <= screen.console.width:
         drawn = new_table(*table.headings)
         for column in table.words:
@@ -400,6 +407,18 @@ def print_table(table: Table, screen: Screen) -> None:
         screen.whole(row[0])
         for heading, cell in list(zip(table.headings, row, strict=True))[1:]:
             screen.whole(f"  {' '.join(heading.split())}: {cell.strip()}")
+
+
+def print_drawing(lines: Sequence[str], screen: Screen) -> None:
+    """Lines of text with box characters, which become + - | where the screen has none."""
+    width = max(map(len, lines))
+    if width > screen.console.width:
+        screen.text(f"(a drawing of {width} columns: this screen has {screen.console.width})\n")
+        return
+    if not screen.console.encoding.lower().startswith("utf"):
+        plain = {"─": "-", "│": "|", **dict.fromkeys("╵╶└╷┌├╴┘┴┐┤┬┼", "+")}
+        lines = [line.translate(str.maketrans(plain)) for line in lines]
+    screen.whole("\n".join(("", *lines, "")))
 
 
 def width_of(table: Table) -> int:

@@ -294,6 +294,28 @@ def test_a_run_says_what_it_asks_then_answers_and_leaves_its_files(
     assert len(lines) == 1 + sum(len(row["seeds"]) for row in record["rows"])
 
 
+@pytest.mark.parametrize(
+    ("encoding", "columns", "shown"),
+    [
+        ("utf-8", "80", "a ─┬ b"),
+        ("ascii", "80", "a -+ b"),
+        ("utf-8", "20", "drawing of 24 columns"),
+    ],
+)
+def test_a_drawing_is_printed_as_it_is_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, columns: str, shown: str
+) -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = [("a ─┬ b" + 18 * " ",), ("   └ [c]",)]
+    mechanism.print_table(mechanism.Table((), lines), mechanism.Screen(json=False))
+    stream.flush()
+    text = written.getvalue().decode(encoding)
+    assert shown in " ".join(text.split()) and ("[c]" in text) == (columns == "80")
+
+
 def test_definitions_stand_before_all_else(tmp_path: Path, capsys: Any) -> None:
     defined = replace(circles(), definitions=("A circle is round.",))
     for arguments in (tiny(tmp_path, "--quick"), ["--help"]):
