@@ -416,8 +416,8 @@ def print_drawing(lines: Sequence[str], screen: Screen) -> None:
         screen.text(f"(a drawing of {width} columns: this screen has {screen.console.width})\n")
         return
     if not screen.console.encoding.lower().startswith("utf"):
-        plain = {"─": "-", "│": "|", **dict.fromkeys("╵╶└╷┌├╴┘┴┐┤┬┼", "+")}
-        lines = [line.translate(str.maketrans(plain)) for line in lines]
+        plain = str.maketrans("─│╵╶└╷┌├╴┘┴┐┤┬┼", "-|+++++++++++++")
+        lines = [line.translate(plain) for line in lines]
     screen.whole("\n".join(("", *lines, "")))
 
 

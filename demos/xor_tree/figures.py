@@ -136,5 +136,5 @@ def draw_signal(axes: Axes, place: Point, name: str, gate: Gate | None, value: i
 
 
 def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    style = {"ha": "center", "va": "center", "fontsize": 8, "color": INK, "zorder": 5} | style
-    axes.text(x, y, text, linespacing=1.05, **style)
+    usual: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8, "zorder": 5}
+    axes.text(x, y, text, linespacing=1.05, **usual | {"color": INK} | style)
