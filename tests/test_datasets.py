@@ -233,6 +233,7 @@ def test_digits_are_split_once_and_for_all() -> None:
     assert X.dtype == np.float32 and y.dtype == np.int64
     assert X.min() == 0 and X.max() == 1
     assert set(y) == set(y_test) == set(range(10))
+    assert y_test[:12].tolist() == [1, 5, 9, 2, 4, 5, 6, 7, 9, 3, 4, 6]
     shares = np.bincount(y_test) / np.bincount(np.concatenate([y, y_test]))
     assert np.abs(shares - 0.25).max() < 0.003
     again = digits("float64")

@@ -78,6 +78,12 @@ def test_an_idx_file_that_is_cut_off_is_named(mnist_folder: Path, length: int) -
     refuses(lambda: mnist(mnist_folder), str(path))
 
 
+def test_a_cut_off_header_says_how_long_it_must_be(mnist_folder: Path) -> None:
+    path = mnist_folder / "t10k-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:9])
+    refuses(lambda: mnist(mnist_folder), "cut off within its first 16 bytes")
+
+
 def test_a_zip_that_is_cut_off_or_damaged_is_named(tmp_path: Path) -> None:
     whole = gzip.compress(idx(RNG.integers(0, 256, 5000)))
     path = tmp_path / "labels.gz"

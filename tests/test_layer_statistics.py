@@ -116,6 +116,7 @@ def test_statistics_leave_the_mode_and_draw_no_dropout() -> None:
 def test_a_network_that_is_not_finite_does_not_disturb_the_others() -> None:
     outputs = np.array([[[1.0, 0.0], [0.0, 0.0]], [[math.nan, 0.0], [1.0, 0.0]]])
     statistics = summarize(outputs)
+    assert (statistics.name, statistics.layer) == ("", "")
     assert statistics.mean[0] == 0.25
     assert statistics.effective_rank[0] == pytest.approx(1)
     assert np.isnan([statistics.mean[1], statistics.effective_rank[1]]).all()

@@ -218,6 +218,11 @@ def test_parameters_and_gradients_stay_views_whatever_happens(
     assert all(before is after for before, after in zip(arrays, now, strict=True))
 
 
+def test_a_model_of_layers_draws_from_seed_0_unless_told() -> None:
+    given = Model(Linear(2, 3), seed=0)
+    assert Model(Linear(2, 3)).parameter_buffer.tobytes() == given.parameter_buffer.tobytes()
+
+
 def test_a_write_to_the_buffer_is_seen_by_the_layers_and_the_other_way_round() -> None:
     model = Model(Linear(2, 1))
     model.parameter_buffer[...] = [1, 2, 3]

@@ -53,3 +53,13 @@ def test_sums_of_rows_and_biases(dtype: str, drawn: Any, networks: tuple[int, ..
     plain = Backend.add_bias(backend, y.copy(), bias)
     np.testing.assert_array_equal(plain, y + bias)
     np.testing.assert_array_equal(backend.add_bias(y.copy(), bias), plain)
+
+
+@dtypes
+@pytest.mark.parametrize("name", ["_sum", "_max", "_min"])
+def test_reductions(name: str, dtype: str) -> None:
+    backend, x = get_backend("numpy"), array(3, (4, 5), dtype)
+    for axis, keepdims in ((None, False), (0, True), (-1, False)):
+        fast = getattr(backend, name)(x, axis, keepdims, ...)
+        plain = getattr(Backend, name)(backend, x, axis, keepdims, None)
+        np.testing.assert_allclose(fast, plain, rtol=1e-5)

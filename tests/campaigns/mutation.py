@@ -38,8 +38,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 FITTING = {
     "backends/compile/": "compile/test_",
     "backends/errors.py": "test_losses",
-    "backends/(?!compile)": "backends/test_(prim|plain|move|mask|repeat|precision|column)",
-    "scratchnet/batches.py": "test_weighting|test_own_losses|test_checkpoint|test_data_checks",
+    "backends/(?!compile)": "backends/test_(?!agree|fused|gemm|guard|cuda_s)",
+    "scratchnet/batches.py": "test_(weighting|own_|checkpoint|data_|errors|accum)",
     "scratchnet/classes.py": "test_data_checks",
     "scratchnet/buffer_reuse.py": "test_program|test_repeater",
     "scratchnet/compiled_step.py": "compile/test_",
@@ -50,12 +50,12 @@ FITTING = {
     "scratchnet/data_checks.py": "test_errors",
     "scratchnet/evaluation.py": "test_evaluation|test_training|test_data_checks|test_classes",
     "scratchnet/hyperparameters.py": "test_(hyperparameters|optim|layers|ensemble|errors)",
-    "scratchnet/layers": "test_(layers|registry|pruning|ensemble|model|checkpoint)",
-    "scratchnet/model.py": "test_model|test_ensemble|test_errors|test_pruning",
+    "scratchnet/layers": "test_(layers|registry|pruning|ensemble|model|checkpoint|errors)",
+    "scratchnet/model.py": "test_(model|ensemble|errors|pruning|optim)",
     "scratchnet/losses.py": "test_own_losses|test_weighting|test_errors",
     "scratchnet/ops/": "test_ops_|test_tensor|test_layers|test_losses|test_own_losses",
     "scratchnet/state.py": "test_model|test_bad_files",
-    "scratchnet/training.py": "test_training|test_errors",
+    "scratchnet/training.py": "test_(training|errors|accumulation|own_losses)",
 }
 """For modules, by how their paths begin, the test files beside those of their own name."""
 

@@ -66,6 +66,18 @@ def test_labels_say_who_is_inside_and_points_keep_the_margin(name: str) -> None:
     assert (labels == 1).all() and fractal.gauge(points).max() <= 1 - margin + slack
 
 
+@every_fractal
+def test_positives_fill_their_cells(name: str) -> None:
+    """Zoomed back into the base they reach its border, as points uniform in it do."""
+    fractal = get_fractal(name)
+    X, y = sample(fractal, [1.0], 4000)
+    image = fractal.image_gauges(X[y == 1]).argmin(axis=1)
+    moved = X[y == 1] - fractal.shifts[image]
+    gauges = fractal.gauge(np.einsum("nj,nij->ni", moved, fractal.zooms[image]))
+    # The share within half the size is 2^-d.
+    assert abs((gauges <= 0.5).mean() - 0.5**fractal.dimensions) < 0.05
+
+
 def test_negatives_within_a_third_are_in_the_middle_cell() -> None:
     X, y = sample(dust(), [1.0], 4000, within=1 / 3)
     assert np.abs(X[y == 0]).max() <= 1 / 3 < np.abs(X[y == 1]).min()

@@ -202,6 +202,14 @@ def test_other_bad_fractals_are_refused() -> None:
         dust().contains([0.0, 1.0, 2.0], 2)
 
 
+def test_the_bases_of_the_named_fractals() -> None:
+    assert sierpinski().corners.tolist() == [[-1, -1], [1, -1], [0, 1]]
+    square = {(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)}
+    assert {tuple(corner) for corner in get_fractal("vicsek").corners.tolist()} == square
+    assert {tuple(corner) for corner in get_fractal("dust").corners.tolist()} == square
+    assert cantor().corners.tolist() == [[0], [1]]
+
+
 def test_names_and_ratios() -> None:
     assert get_fractal("dust", 0.25).smallest_ratio == 0.25
     with refused("unknown fractal 'sierpinsky'", "did you mean 'sierpinski'"):

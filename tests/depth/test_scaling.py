@@ -175,3 +175,7 @@ def test_units_of_size_and_loss_do_not_change_the_exponent() -> None:
 def test_points_that_give_no_fit_are_refused(sizes: Any, losses: Any, named: str) -> None:
     with refused(named):
         fit_power_law(sizes, losses)
+
+
+def test_a_petaflop_day() -> None:
+    assert PETAFLOP_DAY == 8.64e19
