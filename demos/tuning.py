@@ -150,6 +150,8 @@ class Arm:
     work: float = 1.0
     """The cost of an epoch of one network, relative to other arms."""
     batch_size: int | None = None
+    patience: int | None = None
+    """Early stopping: each network is taken when its validation loss was least; see `fit`."""
     keep: Callable[[Model, Any, Data], Mapping[str, Any]] | None = None
     """`keep(model, history, data)`: arrays for figures, of the verdict seeds."""
     callbacks: Callable[[Model], Sequence[Any]] | None = None
@@ -307,6 +309,8 @@ def train_networks(
             optimizer=arm.optimizer(model, list(rates)),
             epochs=arm.epochs,
             batch_size=arm.batch_size,
+            patience=arm.patience,
+            validation=(data.X_validation, data.y_validation) if arm.patience else None,
             callbacks=[
                 progress_callback(arm, len(seeds), advance),
                 *(arm.callbacks(model) if arm.callbacks and not tuning else []),

@@ -1,0 +1,216 @@
+"""Few noisy points of a curve: which networks learn the noise, and what keeps them from it.
+
+Test points have no noise, so the test loss is the squared distance from the true curve; a training
+loss below the variance of the noise says that noise was learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from scratchnet.backends import get_backend
+from scratchnet.demos.drawing import learning_rate_figure, seeds_at
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
+from scratchnet.demos.running import Result, Run
+from scratchnet.demos.settings import Common, option
+from scratchnet.demos.tuning import RATES, TEST, TRAINING, VALIDATION, Arm, Data, stream, tuned
+from scratchnet.demos.verdicts import Claim, ratio
+from scratchnet.depth.budget import parameter_count
+from scratchnet.model import Model, mlp
+from scratchnet.optim import Adam, AdamW
+
+TEST_POINTS, GRID = 500, np.linspace(-1, 1, 300, dtype=np.float32)[:, None]
+PLAIN = "plain"
+
+
+@dataclass(frozen=True)
+class Settings(Common):
+    depths: tuple[int, ...] = option(
+        (1, 2, 4), "Hidden layers, of the largest width.", quick=(4,), low=1, high=50
+    )
+    widths: tuple[int, ...] = option(
+        (4, 16, 64), "Neurons, in the largest depth.", quick=(4, 64), low=1, high=5000
+    )
+    remedies: tuple[Literal["dropout", "weight-decay", "early-stopping"], ...] = option(
+        ("dropout", "weight-decay", "early-stopping"), "For the largest.", chooses_arms=True
+    )
+    points: int = option(30, "To train on; as many for validation.", low=2, high=100_000)
+    noise: float = option(0.3, "Standard deviation, added to y.", low=0, high=100)
+    dropout: float = option(0.2, "Share of neurons that are dropped.", low=0, high=0.95)
+    weight_decay: float = option(1.0, "Of AdamW.", low=0, high=1000)
+    patience: int = option(100, "Epochs without a better validation loss.", low=1)
+    epochs: int = option(2000, "Training steps.", quick=600, low=1)
+
+
+def target(x: Any) -> Any:
+    return np.sin(2 * np.pi * x)
+
+
+def data(s: Settings, seeds: Sequence[int]) -> Data:
+    def drawn(n: int, use: int, noise: float) -> tuple[Any, Any]:
+        generators = [stream(seed, use) for seed in seeds]
+        X = np.stack([each.uniform(-1, 1, (n, 1)) for each in generators])
+        errors = np.stack([each.standard_normal((n, 1)) for each in generators])
+        return X.astype(np.float32), (target(X) + noise * errors).astype(np.float32)
+
+    train, validation = (drawn(s.points, use, s.noise) for use in (TRAINING, VALIDATION))
+    return Data(*train, *validation, *drawn(TEST_POINTS, TEST, 0.0), "mean_squared_error")
+
+
+def name(depth: int, width: int, remedy: str = PLAIN) -> str:
+    return f"{depth} x {width}" if remedy == PLAIN else f"{depth} x {width}, {remedy}"
+
+
+def arms(s: Settings) -> Iterator[Arm]:
+    """Every depth, every width, and the largest network with every remedy."""
+    deepest, widest = max(s.depths), max(s.widths)
+    shapes = {(depth, widest) for depth in s.depths} | {(deepest, width) for width in s.widths}
+    chosen = [(*shape, PLAIN) for shape in sorted(shapes)]
+    chosen += [(deepest, widest, each.replace("-", " ")) for each in s.remedies]
+    for depth, width, remedy in chosen:
+        parameters = parameter_count(depth, width, inputs=1)
+        facts = {"depth": depth, "width": width, "remedy": remedy, "parameters": parameters}
+        yield Arm(
+            name(depth, width, remedy),
+            partial(build, s, facts),
+            partial(data, s),
+            partial(AdamW, weight_decay=s.weight_decay) if remedy == "weight decay" else Adam,
+            (0.005,) if s.quick else RATES["adam"],
+            s.epochs,
+            facts,
+            work=depth * (width + 30.0),
+            keep=curve,
+            patience=s.patience if remedy == "early stopping" else None,
+        )
+
+
+def build(s: Settings, facts: dict[str, Any], seeds: Sequence[int]) -> Model:
+    return mlp(
+        [1, *[facts["width"]] * facts["depth"], 1],
+        dropout=s.dropout if facts["remedy"] == "dropout" else 0.0,
+        seed=list(seeds),
+        ensemble=len(seeds),
+        backend=get_backend(s.backend, s.precision),
+    )
+
+
+def curve(model: Model, history: Any, data: Data) -> dict[str, Any]:
+    """The first network's function and points, for the figure."""
+    return {"curve": model.predict(GRID)[0, :, 0], "X": data.X[0, :, 0], "y": data.y[0, :, 0]}
+
+
+def run(run: Run) -> None:
+    for arm in arms(run.settings):
+        tuned(run, arm)
+
+
+def claims(result: Result) -> Iterator[Claim]:
+    s = result.settings
+    deepest, widest = max(s.depths), max(s.widths)
+    large, narrow = name(deepest, widest), name(deepest, min(s.widths))
+    shallow = name(min(s.depths), widest)
+    pairs = (
+        (narrow, "course section: overfitting on small data"),
+        (shallow, "rule of thumb: more layers overfit more"),
+        (name(deepest, widest, "dropout"), "Srivastava et al. 2014"),
+        (name(deepest, widest, "weight decay"), "Krogh and Hertz 1992"),
+        (name(deepest, widest, "early stopping"), "Prechelt 1998"),
+    )
+    for arm, source in pairs:
+        if arm in result and large in result and arm != large:
+            few, many = (result[each].facts["parameters"] / s.points for each in (arm, large))
+            yield Claim(
+                f"{arm} (P/N {few:.1f}) has a lower test loss than {large} (P/N {many:.1f})",
+                source,
+                ratio(result[arm]["test_loss"], result[large]["test_loss"]),
+                untested=result.untested(arm, large),
+                ledger=("001-030",) if arm == narrow else (),
+            )
+    if large in result and s.noise:
+        yield Claim(
+            f"{large} learns the noise: its training loss is below the noise's variance",
+            "Zhang et al. 2017, Understanding deep learning requires rethinking generalization",
+            ratio(result[large]["loss"], s.noise**2),
+            untested=result.untested(large),
+        )
+
+
+def tables(result: Result) -> list[Table]:
+    rows = [
+        (
+            row.arm,
+            f"{row.facts['parameters']:,}",
+            f"{row.facts['parameters'] / result.settings.points:.1f}",
+            f"{row.facts['learning_rate']:g}",
+            *(f"{np.nanmedian(row[measure]):.3g}" for measure in ("loss", "test_loss")),
+            f"{np.nanmax(row['test_loss']):.3g}",
+        )
+        for row in result.verdict_rows()
+    ]
+    headings = ("layers x neurons", "parameters", "P/N", "rate", "training", "test", "worst")
+    variance = result.settings.noise**2
+    title = f"Median losses; the noise has variance {variance:.3g}. P/N: parameters per point"
+    return [Table(headings, rows, title)]
+
+
+def figures(result: Result) -> dict[str, Any]:
+    found: dict[str, Any] = {"overfit": partial(plot, result)}
+    if any(each.scores is not None for each in result.tuned.values()):
+        title = "Validation loss against learning rate (ring: chosen)"
+        found["learning-rates"] = partial(learning_rate_figure, result, title)
+    return found
+
+
+@styled
+def plot(result: Result) -> Any:
+    """What the first seed's networks compute, and the test losses of all."""
+    rows = list(result.verdict_rows())
+    figure, axes = new_figure(2, 1 + (len(rows) + 1) // 2, width=13, height=5.2, squeeze=False)
+    grid = axes[0, 0].get_gridspec()
+    for panel in (axes[0, 0], axes[1, 0], *axes[:, 1:].flat[len(rows) :]):
+        panel.remove()
+    for panel, row in zip(axes[:, 1:].flat, rows, strict=False):
+        panel.plot(GRID, target(GRID), color="#999999", linewidth=1)
+        panel.plot(row.arrays["X"], row.arrays["y"], ".", color=LINE_COLORS[6], markersize=4)
+        panel.plot(GRID, row.arrays["curve"], color=LINE_COLORS[1])
+        panel.set(ylim=(-2, 2), xticks=[], yticks=[], title=row.arm)
+    main = figure.add_subplot(grid[:, 0])
+    for i, row in enumerate(rows):
+        seeds_at(main, [i], [row["test_loss"]], LINE_COLORS[0], "", linestyle="none")
+    main.set_xticks(range(len(rows)), [row.arm for row in rows], rotation=90)
+    main.set(yscale="log", ylabel="test loss")
+    main.yaxis.set_major_formatter("{x:g}")
+    main.yaxis.set_minor_formatter("{x:g}")
+    figure.suptitle(answer(result))
+    return figure
+
+
+def answer(result: Result, verdicts: Any = ()) -> str:
+    medians = {row.arm: float(np.nanmedian(row["test_loss"])) for row in result.verdict_rows()}
+    (best, lowest), *_, (worst, highest) = sorted(medians.items(), key=lambda each: each[1])
+    return f"lowest median test loss: {best} ({lowest:.2g}); highest: {worst} ({highest:.2g})"
+
+
+experiment = Experiment(
+    "overfit",
+    question="What do large networks make of a few noisy points, and what helps?",
+    source="a course section (large networks overfit small data); the papers on each remedy",
+    look_for="whether test loss grows with width, depth and parameters per point (P/N), and which "
+    "remedy brings it down; whether the training loss is below the noise.",
+    settings=Settings,
+    run=run,
+    claims=lambda result: list(claims(result)),
+    tables=tables,
+    figures=figures,
+    answer=answer,
+    work=lambda s: sum(arm.total_work(s.seeds) for arm in arms(s)),
+    memory=lambda s: 40.0 * max(s.seeds, 25) * s.points * max(s.widths) * max(s.depths),
+    seconds=lambda s: 2 + sum(arm.total_work(s.seeds) for arm in arms(s)) * 2e-7,
+    next=("scratchnet overfit --points 300", "scratchnet overfit --noise 0"),
+)
