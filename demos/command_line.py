@@ -29,10 +29,6 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.sawtooth.command",
         "Folding a line: every layer doubles the number of pieces.",
     ),
-    "regions": (
-        "scratchnet.demos.regions.command",
-        "Linear regions, counted and drawn while networks train.",
-    ),
     "fractal": (
         "scratchnet.demos.fractal.command",
         "Fractals: built exactly, and what depth learns of them.",

@@ -14,7 +14,7 @@ from scratchnet.model import Model
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INK, PAPER = "#222222", "#FDFDFD"
+INK, PAPER, EDGES = "#222222", "#FDFDFD", "#22222266"
 
 # Light comes from the upper left, as on a map, and a facet of median steepness leans by 45 degrees.
 LIGHT = np.array([-0.5, 0.5, np.sqrt(0.5)])
@@ -107,7 +107,7 @@ def draw_mosaic(axes: Axes, mosaic: Mosaic, title: str = "", edge_width: float =
 
     polygons, colors = mosaic.vertices[mosaic.polygons], facet_colors(mosaic)
     axes.add_collection(
-        PolyCollection(polygons, facecolors=colors, edgecolors="white", linewidths=edge_width)
+        PolyCollection(polygons, facecolors=colors, edgecolors=EDGES, linewidths=edge_width)
     )
     for color, width in ((PAPER, 2.6), (INK, 1.3)):
         axes.add_collection(

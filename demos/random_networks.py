@@ -16,12 +16,13 @@ BIASES = 5
 
 def random_networks(
     widths: Sequence[int],
-    seed: int,
+    seed: int | Sequence[int],
     networks: int,
     backend: str = "auto",
     bias_deviation: float = BIAS_DEVIATION,
 ) -> Model:
-    """An ensemble of He-initialised ReLU networks in float64; network i has the seed `seed + i`.
+    """An ensemble of He-initialised ReLU networks in float64; network i has the seed `seed + i`, or
+    the i-th of several.
 
     The biases of all layers are normal with mean 0 and that standard deviation. With zero biases
     each neuron would bend along lines through the origin only.

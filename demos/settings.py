@@ -338,7 +338,10 @@ def shown_default(details: Option) -> str:
 
     def shown(value: Any) -> str:
         if isinstance(value, dict):
-            return ", ".join(f"{key} {joined(each)}" for key, each in value.items())
+            # A value that depends on a switch stands beside the switch.
+            keys = {True: f"{flag(details.by or '')} ", False: ""}
+            found = ((keys.get(key, f"{key} "), each) for key, each in value.items())
+            return ", ".join(key + joined(each) for key, each in found)
         return "" if value is None else joined(value)
 
     text = shown(details.default)

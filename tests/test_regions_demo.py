@@ -1,73 +1,65 @@
-"""`scratchnet regions`: architectures, counts, mosaics, the search, what is said, the command."""
+"""`scratchnet regions`: how networks are written, what is counted, the search, and the claims."""
 
 from __future__ import annotations
 
-import dataclasses
-import io
-import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
+from scratchnet import mlp
 from scratchnet.backends import InputError
-from scratchnet.demos.command_line import main
+from scratchnet.demos.experiment import quick_settings, run_small
 from scratchnet.demos.mosaic import mosaic
 from scratchnet.demos.random_networks import random_networks
-from scratchnet.demos.regions import compare as regions_compare
-from scratchnet.demos.regions.command import plot, record, report, run
-from scratchnet.demos.regions.experiment import Result
-from scratchnet.demos.regions.figures import close_up
-from scratchnet.demos.regions.report import compared, sentences
-from scratchnet.demos.regions.settings import (
-    Architecture,
-    CompareSettings,
-    Settings,
-    architecture,
-    plane,
-    spread,
-    window,
-)
-from scratchnet.demos.results import to_json
+from scratchnet.demos.regions.architectures import Architecture, architecture, plane, spread
+from scratchnet.demos.regions.experiment import Settings, architectures, checkpoints, experiment
+from scratchnet.demos.regions.figures import animate, close_up, epochs_of, picture
+from scratchnet.demos.running import Result, Row
+from scratchnet.demos.settings import parse, resolve
+from scratchnet.demos.verdicts import judge
 from scratchnet.depth.regions import plane_regions
 
-SMALL = Settings(shown=Architecture((6, 6)), depths=(1, 2), epochs=6, points=40, seeds=2)
 SQUARE = (-1.0, 1.0, -1.0, 1.0)
+SMALL: dict[str, Any] = {"networks": ("6x2",), "depths": (1, 2), "epochs": 6, "seeds": 2}
 
 
 @pytest.fixture(scope="module")
 def result() -> Result:
-    return run(SMALL)
+    return run_small(experiment, animate=True, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def comparison() -> Result:
+    return run_small(experiment, compare=True, networks=("3", "2x3"), seeds=20, search=200)
 
 
 @pytest.mark.parametrize(
     ("text", "hidden"),
-    [("8", (8,)), ("2x4", (2, 2, 2, 2)), ("16x2,8", (16, 16, 8)), (" 5 , 3x1 ", (5, 3))],
+    [("8", (8,)), ("2x4", (2, 2, 2, 2)), ("16x2-8", (16, 16, 8)), ("5-3x1", (5, 3))],
 )
 def test_architectures_are_read(text: str, hidden: tuple[int, ...]) -> None:
-    assert architecture("--network", text).hidden == hidden
+    assert architecture(text).hidden == hidden
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=8))
 def test_an_architecture_is_read_back_from_its_name(hidden: list[int]) -> None:
     each = Architecture(tuple(hidden))
-    assert architecture("--network", str(each)) == each
+    assert architecture(str(each)) == each
 
 
-@pytest.mark.parametrize("text", ["", "0", "2x0", "x4", "4x", "2x4x2", "8,,8", "-3", "a", "2.5"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "2x0", "x4", "4x", "2x4x2", "8--8", "-3", "a", "2.5", "8,4", "257", "16x17", "1x33"],
+)
 def test_other_texts_are_no_architecture(text: str) -> None:
-    with pytest.raises(InputError, match=r"^--network .*2x4 \(four layers of 2\)"):
-        architecture("--network", text)
-
-
-@pytest.mark.parametrize("text", ["257", "16x17", "1x33", "999999"])
-def test_architectures_that_would_take_too_long_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match="expected at most"):
-        architecture("--network", text)
+    with pytest.raises(InputError, match=r"^network .*2x4 \(four of 2\)"):
+        architecture(text)
 
 
 @given(st.integers(1, 64), st.integers(1, 16))
@@ -78,31 +70,46 @@ def test_neurons_are_spread_evenly(neurons: int, layers: int) -> None:
         assert max(hidden) - min(hidden) <= 1
 
 
-@pytest.mark.parametrize(
-    "text", ["1,1,0,1", "0,1,1,0", "0,1,0", "0,1,0,1,2", "0,1,0,nan", "0,inf,0,1", "a,b,c,d", ""]
-)
-def test_windows_without_area_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match="^--window .*left < right"):
-        window("--window", text)
-
-
 def test_the_textbook_example_has_bounds_37_256_and_85() -> None:
-    wide, deep = Architecture((8,)).bounds(), Architecture((2, 2, 2, 2)).bounds()
+    wide, deep = architecture("8").bounds(), architecture("2x4").bounds()
     assert wide["at_most"] == wide["textbook"] == 37
     assert (deep["textbook"], deep["at_most"], deep["one_layer"]) == (256, 85, 37)
-    fair = Architecture((4, 4, 4)).bounds()
+    fair = architecture("4x3").bounds()
     assert fair["at_most"] == fair["textbook"] == 1331
-    assert Architecture((8, 1)).bounds()["at_least"] is None
+    assert architecture("8-1").bounds()["at_least"] is None
 
 
-def test_close_up_of_a_network_without_corners_is_the_window() -> None:
-    model = random_networks([2, 1, 1], 0, 1, bias_deviation=0)
-    shown = mosaic(model, plane(SQUARE), 0)
-    assert close_up(shown, SQUARE) == SQUARE
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--window 1,1,0,1", "--window 1,1,0,1: must be left,right,bottom,top"),
+        ("--window 0,1,0", "must be left,right,bottom,top"),
+        ("--window 0,1,0,nan", "--window nan: must be"),
+        ("2xx4", "network '2xx4': must be hidden layers"),
+        ("8 2x4", "8 2x4: must be one network, or several with --compare"),
+        ("--compare 8 0", "network '0': must be"),
+        ("4 --depths 8", "--depths 8: must be at most the 4 neurons of 4"),
+        ("--compare 8 2x4 --animate", "--animate with --compare"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(arguments: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        experiment.check(resolve(Settings, parse(Settings, arguments.split())))
+    assert message in str(caught.value)
+
+
+def test_defaults_of_a_comparison_are_its_own() -> None:
+    given = resolve(Settings, parse(Settings, ["--compare", "8", "2x4"]))
+    assert (given.networks, given.seeds, given.window[0]) == (("8", "2x4"), 300, -100)
+    assert [str(each) for each in architectures(given)] == ["8", "2x4"]
+    usual = resolve(Settings, {})
+    assert [str(each) for each in architectures(usual)] == ["64", "32x2", "16x4", "8x8"]
+    own = resolve(Settings, parse(Settings, ["5-12"]))
+    assert [str(each) for each in architectures(own)][-1] == "5-12"
 
 
 def test_random_networks_repeat_and_zero_biases_make_sectors() -> None:
-    many, one = random_networks([2, 8, 1], 3, 2), random_networks([2, 8, 1], 4, 1)
+    many, one = random_networks([2, 8, 1], [7, 4], 2), random_networks([2, 8, 1], 4, 1)
     for name, values in one.state_dict(0).items():
         assert np.array_equal(values, many.state_dict(1)[name])
     fan = random_networks([2, 8, 1], 0, 1, bias_deviation=0)
@@ -110,145 +117,98 @@ def test_random_networks_repeat_and_zero_biases_make_sectors() -> None:
 
 
 def test_counts_are_those_of_the_grid_and_within_the_bounds(result: Result) -> None:
-    for row in result.rows:
-        assert row.grid.unknown == 0
-        assert 0.5 * row.grid.exact < row.grid.seen <= row.grid.exact == row.after.count[0]
-        for each in row.checkpoints:
-            assert each.count.shape == each.linear_count.shape == (2,)
-            assert np.all(each.linear_count <= each.count)
-            assert np.all(each.count <= row.architecture.bounds()["at_most"])
-    assert [each.epochs for each in result.shown.checkpoints] == SMALL.checkpoints()
+    assert [row.arm for row in result.verdict_rows()] == ["1 layer of 12", "2 layers of 6"]
+    for row in result.verdict_rows():
+        assert row["grid_unknown"].tolist() == [0, 0]
+        last = row["patterns_6"]
+        assert np.all((0.5 * last < row["grid_seen"]) & (row["grid_seen"] <= last))
+        assert epochs_of(row) == checkpoints(6)
+        for epochs in checkpoints(6):
+            assert np.all(row[f"linear_{epochs}"] <= row[f"patterns_{epochs}"])
+            most = architecture(row.facts["network"]).bounds()["at_most"]
+            assert np.all(row[f"patterns_{epochs}"] <= most)
+
+
+def test_pictures_are_of_the_networks_that_were_counted(result: Result) -> None:
+    for row in result.verdict_rows():
+        for epochs in checkpoints(6):
+            drawn = picture(result, row, f"{epochs} ")
+            assert drawn.linear_count == row[f"linear_{epochs}"][0]
+            assert drawn.count == row[f"patterns_{epochs}"][0]
 
 
 def test_a_row_depends_on_its_own_seeds_only(result: Result) -> None:
-    alone = run(Settings(**{**vars(SMALL), "depths": (2,), "seed": 1, "seeds": 1}))
-    assert alone.rows[0].after.count.tolist() == result.rows[1].after.count[1:].tolist()
+    alone = run_small(experiment, **SMALL | {"seeds": 1, "seed": 1, "depths": (2,)})
+    one, two = alone["2 layers of 6"], result["2 layers of 6"]
+    for name in ("linear_0", "patterns_6", "grid_seen", "test_accuracy"):
+        assert one[name][0] == two[name][1], name
 
 
-def test_a_difference_needs_an_interval_that_excludes_zero() -> None:
-    assert compared(np.array([5, 6, 7]), np.array([1, 2, 3])) == "more regions"
-    assert compared(np.array([1, 2, 3]), np.array([5, 6, 8])) == "fewer regions"
-    assert compared(np.array([1, 9]), np.array([2, 3])) == "no clear difference"
-    assert compared(np.array([5]), np.array([1])) == ""
+def made_up(before: float, few: float, many: float, deep_rate: bool = True) -> Result:
+    """Six networks of one layer and of four, with so many regions after training."""
+    spread = 1 + 0.02 * np.linspace(-1, 1, 6)
+    rows = []
+    for name, depth, after in (("64", 1, few), ("16x4", 4, many)):
+        found = {"linear_0": before * spread, "linear_600": after * spread}
+        found |= {"patterns_0": found["linear_0"], "patterns_600": found["linear_600"] + 1}
+        found |= {"grid_seen": found["patterns_600"] * 0.5, "grid_unknown": np.zeros(6)}
+        facts = {"network": name, "depth": depth, "neurons": 64}
+        rows.append(Row(architecture(name).words, facts, tuple(range(6)), found))
+    return Result(resolve(Settings, {}), rows)
 
 
-def with_counts(result: Result, means: list[int]) -> Result:
-    """The run with these linear and activation regions at the shown network's checkpoints."""
-    checkpoints = tuple(
-        dataclasses.replace(
-            result.shown.checkpoints[0],
-            epochs=epochs,
-            count=np.array([mean, mean + 1]),
-            linear_count=np.array([mean, mean + 1]),
-        )
-        for epochs, mean in enumerate(means)
-    )
-    row = dataclasses.replace(result.shown, checkpoints=checkpoints)
-    rows = tuple(row if each is result.shown else each for each in result.rows)
-    return dataclasses.replace(result, rows=rows)
+def verdicts(result: Result) -> list[str]:
+    return [each.name for each in judge(experiment.claims(result))]
 
 
-@pytest.mark.parametrize(
-    ("means", "said"),
-    [([50, 20, 60], True), ([50, 40, 30], False), ([20, 50, 60], False)],
-)
-def test_fewer_on_the_way_are_fewer_than_at_the_end_too(
-    result: Result, means: list[int], said: bool
+def test_what_is_claimed_of_training() -> None:
+    facts = ["holds", "holds", "fails", "fails", "holds"]
+    assert verdicts(made_up(1000, 1000, 2000)) == ["equivalent", "supported", "supported", *facts]
+    found = verdicts(made_up(1000, 1500, 700))
+    assert found == ["equivalent", "contradicted", "contradicted", *facts]
+    above = verdicts(made_up(1000, 3000, 3000))
+    assert above[3:5] == ["fails", "fails"]
+
+
+def test_the_search_finds_more_than_random_networks_have_and_stays_within_the_bound(
+    comparison: Result,
 ) -> None:
-    lines = sentences(with_counts(result, means))
-    assert any(line.startswith("On the way there are fewer") for line in lines) == said
+    wide, deep = (comparison[f"{name}, best found"] for name in ("1 layer of 3", "3 layers of 2"))
+    assert wide["linear"][0] == 7
+    random = comparison["3 layers of 2, random"]
+    assert random["linear"].max() < deep["linear"][0] <= architecture("2x3").bounds()["at_most"]
+    model = mlp([2, 2, 2, 2, 1], dtype="float64")
+    model.load_state_dict(deep.arrays)
+    found = plane_regions(model, plane(comparison.settings.window))
+    assert found.linear_count == deep["linear"][0]
 
 
-def test_a_network_that_nearly_has_the_best_count_is_not_said_to_be_far(result: Result) -> None:
-    near = " ".join(sentences(with_counts(result, [100, 196])))
-    assert "the most counted is 197, where 198 are possible" in near and "came near" not in near
-    assert "are possible" not in " ".join(sentences(with_counts(result, [100, 197])))
+def test_what_is_claimed_of_a_comparison(comparison: Result) -> None:
+    told = replace(comparison, settings=replace(comparison.settings, quick=False))
+    by_sentence = {each.claim.sentence: each.name for each in judge(experiment.claims(told))}
+    assert by_sentence["Networks 3 have up to 7 linear regions"] == "holds"
+    assert by_sentence["Networks 2x3 have up to 64 linear regions"] == "fails"
+    assert "A network 2x3 has about 2^3 = 8 linear regions" in by_sentence
+    assert by_sentence["2x3 makes 9.1 times as many regions as 3"] == "fails"
+    first = replace(told, rows=told.rows[:2])
+    assert len(experiment.claims(first)) == 1
 
 
-def test_regions_that_only_the_grid_sees_are_those_of_all_architectures(result: Result) -> None:
-    grid = dataclasses.replace(result.rows[0].grid, unknown=3)
-    rows = (dataclasses.replace(result.rows[0], grid=grid), *result.rows[1:])
-    said = " ".join(sentences(dataclasses.replace(result, rows=rows)))
-    assert (
-        "3 of those that are seen are missing from the exact ones, of all 2 architectures" in said
-    )
+def test_close_up_of_a_network_without_corners_is_the_window() -> None:
+    model = random_networks([2, 1, 1], 0, 1, bias_deviation=0)
+    assert close_up(mosaic(model, plane(SQUARE), 0), SQUARE) == SQUARE
 
 
-def test_report_fits_80_columns_and_figures_are_drawn(result: Result) -> None:
-    console = Console(file=io.StringIO(), width=80)
-    report(result, console)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "…" not in text
-    assert max(map(len, text.splitlines())) <= 80
-    assert set(plot(result)) == {"mosaic", "counts", "depths"}
-    row = json.loads(to_json(record(result)))["rows"][1]
-    assert row["hidden"] == [6, 6] and len(row["checkpoints"][0]["linear_regions"]) == 2
-
-
-def test_one_seed_claims_no_difference() -> None:
-    said = " ".join(sentences(run(Settings(**{**vars(SMALL), "seeds": 1}))))
-    assert "no difference is claimed" in said
-    assert "±" not in said and "fewer regions" not in said and "more regions" not in said
-
-
-def test_interruption_keeps_the_architectures_that_were_finished() -> None:
-    def stop(steps: float = 1, note: str = "") -> None:
-        if note == "6x2":
-            raise KeyboardInterrupt
-
-    stopped = run(SMALL, stop)
-    assert stopped.interrupted and [str(row.architecture) for row in stopped.rows] == ["12"]
-    assert "finished are 12." in " ".join(sentences(stopped))
-    report(stopped, Console(file=io.StringIO()))
-    assert set(plot(stopped)) == {"mosaic", "counts"}
-
-
-def test_the_search_finds_more_than_random_networks_have_and_stays_within_the_bound() -> None:
-    both = (architecture("--compare", "3"), architecture("--compare", "2x3"))
-    comparison = regions_compare.run(CompareSettings(both, networks=20, search_steps=200))
-    wide, deep = comparison.rows
-    assert wide.best.linear_count == 7 and wide.search_steps <= 200
-    assert deep.linear_count.max() < deep.best.linear_count <= deep.architecture.bounds()["at_most"]
-    model = random_networks(deep.architecture.widths, 0, 1)
-    model.load_state_dict(
-        {name: each.reshape(model.state_dict()[name].shape)
-         for name, each in deep.best_weights.items()}
-    )  # fmt: skip
-    found = plane_regions(model, plane(comparison.settings.extent), 0)
-    assert found.linear_count == deep.best.linear_count
-
-
-def test_compare_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--compare", "8", "2x4", "--seeds", "8", "--search", "20", "--json"]
-    assert main(["regions", *arguments, "--out", str(tmp_path)]) == 0
-    out, err = capsys.readouterr()
-    written = json.loads(out)
-    assert [row["bounds"]["at_most"] for row in written["rows"]] == [37, 85]
-    assert "the textbook's bound is 256, but no such network has more than 85" in " ".join(
-        err.split()
-    )
-    assert {path.name for path in tmp_path.iterdir()} == {"compare.png", "result.json"}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--window", "1,1,0,1"], "--window '1,1,0,1': expected four numbers"),
-        (["--network", "2xx4"], "--network '2xx4': expected widths"),
-        (["--compare", "8", "0"], "--compare '0': expected widths"),
-        (["--compare", "8", "2x4", "--network", "4"], "--network: has no meaning with --compare"),
-        (["--search", "5"], "--search: has no meaning"),
-        (["--depths", "0"], "--depths '0': expected whole numbers"),
-        (["--depths", "33"], "--depths 33: expected at most 32"),
-        (["--network", "4", "--depths", "8"], "--depths 8: expected at most as many layers"),
-        (["--bias", "-1"], "--bias '-1': expected a number from 0"),
-        (["--compare", "8"], "--compare"),
-    ],
-)
-def test_bad_input_is_one_line(
-    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_tables_figures_and_the_moving_picture(
+    result: Result, comparison: Result, tmp_path: Path
 ) -> None:
-    assert main(["regions", "--out", str(tmp_path), *arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1 and message in err
-    assert not list(tmp_path.iterdir())
+    for each in (result, comparison, Result(result.settings)):
+        for table in experiment.tables(each):
+            assert all(len(row) == len(table.headings) for row in table.rows)
+        for draw in experiment.figures(each).values():
+            draw()
+    animate(result, tmp_path / "regions.gif")
+    assert (tmp_path / "regions.gif").read_bytes().startswith(b"GIF")
+    assert list(experiment.files(result)) == ["regions.gif"]
+    quiet = replace(result, settings=quick_settings(experiment, **SMALL))
+    assert not experiment.files(quiet)

@@ -1,213 +1,403 @@
-"""What `scratchnet regions` computes: exact regions of networks before, during, after training."""
+"""Linear regions: how many pieces ReLU networks make of the plane, counted exactly.
+
+Networks with the same number of neurons in 1, 2, 4 and 8 layers are counted before, during and
+after they learn two spirals, beside the bounds of theory. `--compare 8 2x4` asks instead what two
+architectures can reach: random networks, and the best that a search finds.
+"""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from typing import Any
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 
+from scratchnet.backends import InputError
 from scratchnet.datasets import spirals
-from scratchnet.demos.mosaic import Mosaic, mosaic
-from scratchnet.demos.random_networks import random_networks
-from scratchnet.demos.regions.settings import Architecture, Settings, plane
-from scratchnet.demos.results import environment
-from scratchnet.demos.terminal import Advance, no_progress
-from scratchnet.depth.regions import Plane, PlaneRegions, plane_regions
+from scratchnet.demos.animation import frame_epochs
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.random_networks import BIAS_DEVIATION, random_networks
+from scratchnet.demos.regions.architectures import (
+    MOST_LAYERS,
+    Architecture,
+    architecture,
+    plane,
+    spread,
+)
+from scratchnet.demos.regions.figures import animate, drawings
+from scratchnet.demos.regions.reach import compare
+from scratchnet.demos.running import Advance, Result, Row, Run
+from scratchnet.demos.settings import Common, option
+from scratchnet.demos.tuning import TUNING_SEEDS, Arm, Data, points, train_networks, tuned
+from scratchnet.demos.verdicts import Claim, exact, ratio
+from scratchnet.depth.regions import plane_regions
 from scratchnet.depth.sampled_regions import sampled_regions
-from scratchnet.evaluation import accuracy
 from scratchnet.model import Model
 from scratchnet.optim import Adam
-from scratchnet.training import fit
 
-# A seed's data come from streams of their own, beside those that its network draws from.
-TRAINING_DATA, TEST_DATA = 3, 4
-
-# Points along a side: of the grid that checks the count, and of the pictures in the terminal.
-GRID, SCREEN = 256, 80
-
-# A network's regions take about as long to count, at all checkpoints, as so many epochs.
-COUNT_COST = 20
+POINTS, TEST_POINTS, TURNS, NOISE = 400, 1000, 2.0, 0.02
+GRID, FRAMES = 128, 40
+RATES, QUICK_RATE = (0.000625, 0.0025, 0.01, 0.04, 0.16), 0.01
+"""Wide: eight layers of 8 need small rates, one layer of 64 large ones."""
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """An ensemble of networks after some epochs; one entry for each seed."""
+class Settings(Common):
+    without: ClassVar[tuple[str, ...]] = ("precision",)  # regions are exact in float64 alone
 
-    epochs: int
-    count: Any
-    """Activation regions in the window."""
-    linear_count: Any
-    """Linear regions in the window."""
-    crossed: Any
-    """Activation regions that the decision boundary passes through."""
-    test_accuracy: Any
-    mosaic: Mosaic
-    """That of the first seed."""
-    probabilities: Any
-    """P(class 1) of the first seed's network on a grid of the window, row 0 at the bottom."""
-
-
-@dataclass(frozen=True)
-class GridCheck:
-    """The regions that a grid of points sees, beside those that were enumerated."""
-
-    points: int
-    exact: int
-    seen: int
-    unknown: int
-    """Patterns at grid points that are not among the exact ones: 0, or one of the two is wrong."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """All that was measured of one architecture."""
-
-    architecture: Architecture
-    parameters: int
-    checkpoints: tuple[Checkpoint, ...]
-    grid: GridCheck
-    """Of the first seed, after training."""
-    seconds: float
-
-    @property
-    def before(self) -> Checkpoint:
-        return self.checkpoints[0]
-
-    @property
-    def after(self) -> Checkpoint:
-        return self.checkpoints[-1]
-
-
-@dataclass(frozen=True)
-class Result:
-    settings: Settings
-    environment: dict[str, Any]
-    rows: tuple[Row, ...]
-    X: Any
-    y: Any
-    """The training data of the first seed."""
-    interrupted: bool = False
-
-    @property
-    def shown(self) -> Row:
-        """The architecture that is drawn during training, or the last that was finished."""
-        wanted = [row for row in self.rows if row.architecture == self.settings.shown]
-        return wanted[0] if wanted else self.rows[-1]
-
-
-def run(settings: Settings, advance: Advance = no_progress) -> Result:
-    """Train each architecture from `seeds` seeds, and count its regions at the checkpoints.
-
-    Ctrl-C ends the run and keeps the architectures that were finished. Raises `KeyboardInterrupt`
-    where there is none yet.
-    """
-    data = datasets(settings)
-    rows: list[Row] = []
-    interrupted = False
-    try:
-        for architecture in settings.architectures():
-            rows.append(train(settings, architecture, data, advance))
-    except KeyboardInterrupt:
-        if not rows:
-            raise
-        interrupted = True
-    return Result(
-        settings, environment(settings.backend), tuple(rows), data[0][0], data[1], interrupted
+    networks: tuple[str, ...] = option(
+        {False: ("16x4",), True: ("8", "2x4")},
+        "Hidden layers of the network to draw, or of those to compare: 16x4 is four layers of 16.",
+        by="compare",
+        positional=True,
+        metavar="NETWORK",
+        chooses_arms=True,
     )
+    compare: bool = option(False, "Random networks and a search instead of training.")
+    depths: tuple[int, ...] = option(
+        (1, 2, 4, 8),
+        "Hidden layers over which as many neurons are spread.",
+        quick=(1, 4),
+        low=1,
+        high=MOST_LAYERS,
+        chooses_arms=True,
+    )
+    window: tuple[float, ...] = option(
+        {False: (-1.2, 1.2, -1.2, 1.2), True: (-100.0, 100.0, -100.0, 100.0)},
+        "Left, right, bottom and top of where regions are counted.",
+        by="compare",
+        repeats=True,
+    )
+    bias: float = option(BIAS_DEVIATION, "Standard deviation of initial biases.", low=0, high=1000)
+    epochs: int = option(600, "Training steps.", quick=300, low=1, high=10_000_000)
+    search: int = option(
+        5000, "With --compare: networks to look at in search of the best.", quick=600, low=1
+    )
+    seeds: int = option(
+        {False: 10, True: 300},
+        "Networks of each kind.",
+        by="compare",
+        quick={False: 3, True: 60},
+        low=1,
+        high=10_000,
+    )
+    animate: bool = option(False, "Also write a GIF of the regions during training.")
 
 
-def steps(settings: Settings) -> int:
-    """How often `run` advances."""
-    return len(settings.architectures()) * (settings.epochs + settings.seeds * COUNT_COST)
+def check(s: Settings) -> None:
+    """Raise `InputError` for settings that do not fit together."""
+    networks = [architecture(each) for each in s.networks]
+    if not s.compare and len(networks) > 1:
+        raise InputError(f"{' '.join(s.networks)}: must be one network, or several with --compare")
+    if not s.compare and max(s.depths) > sum(networks[0].hidden):
+        raise InputError(
+            f"--depths {max(s.depths)}: must be at most the {sum(networks[0].hidden)} neurons of "
+            f"{networks[0]}"
+        )
+    if s.compare and s.animate:
+        raise InputError("--animate with --compare: must be left out, since nothing is trained")
+    if len(s.window) != 4 or not (s.window[0] < s.window[1] and s.window[2] < s.window[3]):
+        raise InputError(
+            f"--window {','.join(f'{each:g}' for each in s.window)}: must be left,right,bottom,top "
+            "with left < right and bottom < top, such as -1,1,-1,1"
+        )
 
 
-def datasets(settings: Settings) -> tuple[Any, Any, Any]:
-    """X (seeds, points, 2) to train on, y (points,), and X to test on, with the same y."""
+def architectures(s: Settings) -> list[Architecture]:
+    """Those to compare, or those of all depths, with the drawn one where it is none of them."""
+    given = [architecture(each) for each in s.networks]
+    if s.compare:
+        return given
+    same_neurons = [spread(sum(given[0].hidden), depth) for depth in sorted(s.depths)]
+    return same_neurons if given[0] in same_neurons else [*same_neurons, given[0]]
 
-    def arms(seed: int, use: int) -> tuple[Any, Any]:
-        generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(use,)))
-        return spirals(settings.points, settings.turns, settings.noise, generator, "float64")
 
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    training, test = ([arms(seed, use) for seed in seeds] for use in (TRAINING_DATA, TEST_DATA))
-    X, X_test = (np.stack([points for points, _ in each]) for each in (training, test))
-    return X, training[0][1], X_test
+def checkpoints(epochs: int) -> list[int]:
+    """After how many epochs regions are counted; 0 is before training."""
+    return sorted({round(epochs * share) for share in (0, 1 / 60, 1 / 20, 1 / 10, 1 / 3, 1)})
+
+
+def arms(s: Settings) -> list[Arm]:
+    return [] if s.compare else [arm(s, each) for each in architectures(s)]
+
+
+def arm(s: Settings, network: Architecture) -> Arm:
+    def build(seeds: Sequence[int]) -> Model:
+        widths = [2, *network.hidden, 1]
+        return random_networks(widths, list(seeds), len(seeds), s.backend, s.bias)
+
+    def draw(n: int, generator: np.random.Generator) -> tuple[Any, Any]:
+        return spirals(n, TURNS, NOISE, generator, "float64")
+
+    def keep(model: Model, history: Any, data: Data) -> dict[str, Any]:
+        return {"X": data.X[0], "y": np.ravel(data.y)}
+
+    facts = {"network": str(network), "depth": len(network.hidden), "neurons": sum(network.hidden)}
+    data, work = points(draw, POINTS, TEST_POINTS), sum(network.hidden) + 8.0 * len(network.hidden)
+    rates = (QUICK_RATE,) if s.quick else RATES
+    name, epochs = network.words, s.epochs
+    return Arm(name, build, data, Adam, rates, epochs, facts, work, keep=keep, train=train)
 
 
 def train(
-    settings: Settings, architecture: Architecture, data: tuple[Any, Any, Any], advance: Advance
-) -> Row:
-    """Train one ensemble, full batch, with Adam; raises `KeyboardInterrupt` after Ctrl-C."""
-    X, y, X_test = data
-    model = random_networks(
-        architecture.widths,
-        settings.seed,
-        settings.seeds,
-        settings.backend,
-        settings.bias_deviation,
+    arm: Arm,
+    seeds: tuple[int, ...],
+    rates: tuple[float, ...],
+    s: Settings,
+    advance: Advance,
+    tuning: bool,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Train, and of the verdict seeds count the regions at each checkpoint.
+
+    The arrays are the parameters of the first network then, by epoch and name.
+    """
+    if tuning:
+        return train_networks(arm, seeds, rates, s, advance, tuning)
+    counted, states = {}, {}
+    wanted = checkpoints(s.epochs)
+    drawn = {*wanted, *(epoch + 1 for epoch in frame_epochs(s.epochs, FRAMES * s.animate))}
+
+    def look(epochs: int, model: Model) -> None:
+        if epochs in wanted:
+            found = [counts(s, model, number, epochs) for number in range(len(seeds))]
+            counted.update({name: np.array([each[name] for each in found]) for name in found[0]})
+        if epochs in drawn:
+            state = model.state_dict(network=0)
+            states.update({f"{epochs} {name}": values for name, values in state.items()})
+
+    def watch(model: Model) -> list[Callable[..., None]]:
+        look(0, model)
+        return [lambda epoch, model, loss: look(epoch + 1, model)]
+
+    watched = replace(arm, callbacks=watch)
+    measures, arrays = train_networks(watched, seeds, rates, s, advance)
+    return measures | counted, arrays | states
+
+
+def counts(s: Settings, model: Model, network: int, epochs: int) -> dict[str, float]:
+    """The linear regions and activation patterns of a network; NaN if it diverged.
+
+    After training also the patterns that a grid of points sees, and how many of these the exact
+    count lacks.
+    """
+    last, names = epochs == s.epochs, [f"linear_{epochs}", f"patterns_{epochs}"]
+    names += ["grid_seen", "grid_unknown"] if last else []
+    try:
+        regions = plane_regions(model, plane(s.window), network)
+    except InputError:  # weights that are not finite
+        return dict.fromkeys(names, math.nan)
+    found = [regions.linear_count, regions.count]
+    if last:
+        seen = sampled_regions(model, plane(s.window), GRID, network).patterns
+        known = set(map(bytes, np.packbits(regions.patterns, axis=1)))
+        found += [len(seen), sum(bytes(x) not in known for x in np.packbits(seen, axis=1))]
+    return dict(zip(names, map(float, found), strict=True))
+
+
+def run(run: Run) -> None:
+    if run.settings.compare:
+        for each in architectures(run.settings):
+            compare(run, each, plane(run.settings.window))
+    for arm in arms(run.settings):
+        tuned(run, arm)
+
+
+def work(s: Settings) -> float:
+    training = sum(arm.total_work(s.seeds) for arm in arms(s))
+    return training or len(s.networks) * (s.seeds + s.search)
+
+
+def seconds(s: Settings) -> float:
+    """A count takes about 2 ms of a small network, and 50 ms of one of 64 neurons."""
+    counted = 0.05 * len(arms(s)) * s.seeds * len(checkpoints(s.epochs))
+    return 2 + (2e-3 * work(s) if s.compare else 3e-6 * work(s) + counted)
+
+
+def memory(s: Settings) -> float:
+    """Activations and gradients of the largest ensemble; a count of regions takes up to 1 GB."""
+    networks = max(s.seeds, TUNING_SEEDS * len(RATES))
+    neurons = max(sum(each.hidden) for each in architectures(s))
+    return 1e9 + 8.0 * networks * (6 * POINTS * neurons + 4 * neurons**2)
+
+
+TEXTBOOK = "textbook chapter on depth"
+COURSE = "course section on depth"
+
+
+def claims(result: Result) -> list[Claim]:
+    if result.settings.compare:
+        return list(comparison_claims(result))
+    rows = list(result.verdict_rows())
+    return list(training_claims(result, rows)) if rows else []
+
+
+def bounds(row: Row) -> dict[str, Any]:
+    return architecture(row.facts["network"]).bounds()
+
+
+def largest(row: Row) -> int:
+    """The most activation patterns that a network of the row had at any time."""
+    names = [name for name in row.measures if name.startswith("patterns")]
+    return int(max(np.nanmax(row[name]) for name in names))
+
+
+def magnitude(value: float | None) -> str:
+    """A count in full, or as a power of ten where it is very large."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value < 10**8 else f"{value:.1e}"
+
+
+def fact(sentence: str, source: str, holds: Any, shown: str, *ledger: str) -> Claim:
+    return Claim(sentence, source, exact(bool(holds), shown), ledger=ledger)
+
+
+def training_claims(result: Result, rows: Sequence[Row]) -> Iterator[Claim]:
+    """The deepest network against the shallowest, training, bounds, and activation patterns."""
+    few, many, after = rows[0], rows[-1], f"linear_{result.settings.epochs}"
+    untested = result.untested(few.arm, many.arm)
+    more, source = f"{many.arm} make more linear regions than {few.arm}", f"{COURSE}: exponentially"
+    if few is not many:
+        random, ids = ratio(few["linear_0"], many["linear_0"]), ("001-013", "001-046")
+        yield Claim(f"At random weights, {more}", source, random, ledger=ids[:1])
+        trained = ratio(few[after], many[after])
+        yield Claim(f"After training, {more}", source, trained, untested=untested, ledger=ids)
+    grown, source = ratio(many["linear_0"], many[after]), "belief: training makes networks complex"
+    untested = result.untested(many.arm)
+    yield Claim(f"Training adds regions to {many.arm}", source, grown, untested=untested)
+
+    names = (after, after.replace("linear", "patterns"), "grid_seen", "grid_unknown")
+    linear, patterns, seen, unknown = (np.concatenate([row[x] for row in rows]) for x in names)
+    near = max(rows, key=lambda row: largest(row) / bounds(row)["at_most"])
+    most, bound = largest(near), bounds(near)["at_most"]
+    shown = f"{near.arm}, the nearest: {most:,} of {magnitude(bound)}"
+    allowed = "No network has more regions than theory allows"
+    yield fact(allowed, "Serra et al. 2018", most <= bound, shown, "002-020")
+    if few.facts["depth"] == 1:
+        most, bound = largest(few), bounds(few)["one_layer"]
+        sentence = "One layer of N neurons makes at most 1 + N + N (N - 1) / 2 regions"
+        shown = f"{most:,} of {bound:,}"
+        yield fact(sentence, f"Zaslavsky 1975; {TEXTBOOK}", most <= bound, shown, "002-023")
+    merged, grid = np.count_nonzero(linear < patterns), f"The patterns on {GRID**2:,} points"
+    shown = f"{merged} of {len(linear)} trained networks have fewer regions than patterns"
+    yield fact("Activation patterns are linear regions", COURSE, not merged, shown, "001-039")
+    shown = f"they are {np.nanmean(seen / patterns):.0%} of them on average"
+    exercise = f"{TEXTBOOK}, an exercise"
+    yield fact(f"{grid} are all patterns", exercise, (seen == patterns).all(), shown, "002-148")
+    missed, shown = np.nansum(unknown), f"{np.nansum(unknown):.0f} are not"
+    yield fact(f"{grid} are in the exact count", "a check of it", not missed, shown, "002-148")
+
+
+def comparison_claims(result: Result) -> Iterator[Claim]:
+    """What each architecture reaches, and the last against the first."""
+    every = [architecture(each) for each in result.settings.networks]
+    every = [each for each in every if f"{each.words}, best found" in result]
+    said = [each.bounds()["textbook"] for each in every]
+    best = [int(result[f"{each.words}, best found"]["linear"][0]) for each in every]
+    random = [result[f"{each.words}, random"]["linear"] for each in every]
+    for each, textbook, top, counts in zip(every, said, best, random, strict=True):
+        most, layers = each.bounds()["at_most"], len(each.hidden)
+        sentence = f"Networks {each} have up to {magnitude(textbook)} linear regions"
+        shown = f"none has more than {magnitude(most)}; best found {top:,}"
+        ledger = {"8": ("002-092",), "2x4": ("002-093",)}.get(str(each), ())
+        product = f"{TEXTBOOK}: single layers, multiplied"
+        yield fact(sentence, product, most >= textbook, shown, *ledger)
+        sentence = f"A network {each} has about 2^{layers} = {2**layers} linear regions"
+        doubled, contrast = f"{COURSE}: layers double them", ratio(counts, 2.0**layers)
+        if layers > 1:
+            yield Claim(sentence, doubled, contrast, alike=True, ledger=("001-004",))
+    if len(every) > 1:
+        (few, many), times = (every[0], every[-1]), said[-1] / said[0]
+        sentence = f"Random networks {many} have more linear regions than random {few}"
+        contrast = ratio(random[0], random[-1])
+        yield Claim(sentence, f"{TEXTBOOK}: depth wins", contrast, ledger=("002-096",))
+        sentence = f"{many} makes {times:.1f} times as many regions as {few}"
+        shown, holds = f"best found: {best[-1]:,} and {best[0]:,}", best[-1] >= times * best[0]
+        yield fact(sentence, f"{TEXTBOOK}: bounds, divided", holds, shown, "002-095")
+
+
+def tables(result: Result) -> Iterator[Table]:
+    s, rows = result.settings, list(result.verdict_rows())
+    if s.compare:
+        headings: tuple[str, ...] = ("networks", "mean", "5 to 95 %", "most", "patterns,\nmean")
+        counted = [compared_cells(row) for row in rows]
+        yield Table(headings, counted, "Linear regions")
+    else:
+        headings = ("network", "rate", "before", "after", "times", "patterns\n/ (N²/2)")
+        counted = [trained_cells(row, f"linear_{s.epochs}") for row in rows]
+        title = "Linear regions before and after training: means over seeds"
+        yield Table((*headings, "test\naccuracy"), counted, title)
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.facts["network"], []).append(row)
+    theory = [
+        (name, *map(magnitude, [max(largest(row) for row in found), *bounds(found[0]).values()]))
+        for name, found in groups.items()
+    ]
+    names = ("N²/2", "best:\nat least", "none:\nabove", "textbook:\nat most", "one layer:\nat most")
+    title = "The most patterns that were counted, and what bounds for the whole plane allow"
+    yield Table(("network", "most", *names), theory, title)
+
+
+def compared_cells(row: Row) -> tuple[str, ...]:
+    linear = row["linear"]
+    low, high = np.quantile(linear, [0.05, 0.95])
+    cells = (f"{low:.0f} to {high:.0f}", f"{linear.max():,}", f"{row['patterns'].mean():,.1f}")
+    return row.arm, f"{linear.mean():,.1f}", *cells
+
+
+def trained_cells(row: Row, after: str) -> tuple[str, ...]:
+    return (
+        row.arm,
+        f"{row.facts['learning_rate']:g}",
+        f"{np.nanmean(row['linear_0']):,.0f}",
+        f"{np.nanmean(row[after]):,.0f}",
+        f"{np.nanmean(row[after] / row['linear_0']):.2f}",
+        f"{np.nanmean(row['patterns_0']) / bounds(row)['at_start']:.2f}",
+        f"{np.nanmean(row['test_accuracy']):.1%}",
     )
-    advance(0, str(architecture))
-    at = settings.checkpoints()
-    share = settings.seeds * COUNT_COST / len(at)
-    start = time.perf_counter()
-    checkpoints = [look(settings, model, 0, X_test, y)]
-    advance(share)
-
-    def count_at_checkpoint(epoch: int, *_: Any) -> None:
-        advance()
-        if epoch + 1 in at:
-            checkpoints.append(look(settings, model, epoch + 1, X_test, y))
-            advance(share)
-
-    optimizer = Adam(model, settings.learning_rate)
-    history = fit(
-        model, X, y, optimizer=optimizer, epochs=settings.epochs, callbacks=[count_at_checkpoint]
-    )
-    if history.stopped == "interrupted":
-        raise KeyboardInterrupt
-    return Row(
-        architecture,
-        model.parameter_count,
-        tuple(checkpoints),
-        grid_check(settings, model),
-        time.perf_counter() - start,
-    )
 
 
-def look(settings: Settings, model: Model, epochs: int, X_test: Any, y: Any) -> Checkpoint:
-    window = plane(settings.extent)
-    regions = [plane_regions(model, window, network) for network in range(settings.seeds)]
-    return Checkpoint(
-        epochs,
-        np.array([each.count for each in regions]),
-        np.array([each.linear_count for each in regions]),
-        np.array([crossed(each) for each in regions]),
-        accuracy(model, X_test, y),
-        mosaic(model, window, 0, regions[0]),
-        class_probabilities(model, window),
-    )
+NOTES = (
+    "N²/2: Hanin and Rolnick 2019, at random weights. Best has at least: Montúfar et al. 2014. "
+    "None has more than: Serra et al. 2018. One layer of as many neurons: Zaslavsky 1975.",
+    "Counts are of the window, where parts of a region that meet outside of it count twice.",
+)
 
 
-def class_probabilities(model: Model, window: Plane) -> Any:
-    """P(class 1) over the window by the first network of the ensemble, (SCREEN, SCREEN)."""
-    logits = model.predict(window.grid(SCREEN))[0, :, 0]
-    return np.exp(-np.logaddexp(0, -logits)).reshape(SCREEN, SCREEN)
-
-
-def crossed(regions: PlaneRegions) -> int:
-    """How many regions the decision boundary passes through: the logit has both signs there."""
-    corners = regions.vertices[regions.polygons]
-    logits = (corners * regions.gradients[:, :1]).sum(axis=2) + regions.offsets[:, :1]
-    return int(np.count_nonzero((logits.max(axis=1) > 0) & (logits.min(axis=1) < 0)))
-
-
-def grid_check(settings: Settings, model: Model) -> GridCheck:
-    """Run the first network on a grid, and look its activation patterns up."""
-    window = plane(settings.extent)
-    exact = plane_regions(model, window, 0).patterns
-    seen = sampled_regions(model, window, GRID, 0).patterns
-    known = set(map(bytes, np.packbits(exact, axis=1)))
-    unknown = sum(bytes(each) not in known for each in np.packbits(seen, axis=1))
-    return GridCheck(GRID**2, len(exact), len(seen), unknown)
+experiment = Experiment(
+    "regions",
+    question="How many linear regions do networks make of the plane, deep or shallow, before and "
+    "after they learn?",
+    definitions=(
+        "A linear region is a largest connected part of the inputs on which a ReLU network is one "
+        "affine function, f(x) = a·x + b.",
+        "The activation pattern of an input says which neurons are active. Where two patterns that "
+        "are neighbours have the same function, they are one linear region.",
+    ),
+    source="a textbook chapter and a course section on depth: regions grow exponentially with "
+    "layers; Hanin and Rolnick 2019: at random weights they do not",
+    look_for="whether more layers make more regions before and after training, and how far all of "
+    "them stay below the bounds.",
+    settings=Settings,
+    check=check,
+    run=run,
+    claims=claims,
+    tables=lambda result: list(tables(result)),
+    figures=drawings,
+    files=lambda result: (
+        {"regions.gif": partial(animate, result)} if result.settings.animate else {}
+    ),
+    notes=lambda result: NOTES,
+    work=work,
+    memory=memory,
+    seconds=seconds,
+    next=(
+        "scratchnet regions --compare 8 2x4",
+        "scratchnet regions --compare 12 4x3",
+        "scratchnet regions 8x4 --animate",
+    ),
+)
