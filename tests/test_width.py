@@ -57,7 +57,7 @@ def test_the_sections_networks_are_the_sections() -> None:
     s = settings(compare=("section",))
     widths = {arm.name: arm.facts["widths"] for arm in arms(s)}
     assert len(widths) == 8 and {arm.epochs for arm in arms(s)} == {1000}
-    assert widths["nested_sine: section, 1 layer, zeros biases"] == (833,)
+    assert widths["nested_sine: section, 1 layer, zero biases"] == (833,)
     assert widths["sin_plus_cos: section, 4 layers, uniform biases"] == (28,) * 4
 
 
@@ -65,7 +65,7 @@ def test_zero_biases_bend_every_relu_at_0_and_uniform_ones_do_not() -> None:
     s = settings(targets=("nested_sine",), depths=(1, 2), compare=("biases",))
     found = {arm.facts["shape"]: arm.build([0]) for arm in arms(s)}
     line = Line([0.0], [1.0], (-2, 2))
-    assert line_regions(found["1 layer, zeros biases"], line, 0).linear_count == 2
+    assert line_regions(found["1 layer, zero biases"], line, 0).linear_count == 2
     assert line_regions(found["1 layer"], line, 0).linear_count > 80
 
 

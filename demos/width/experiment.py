@@ -111,7 +111,7 @@ class Settings(Common):
     bias_init: Literal["uniform", "zeros"] = option(
         "uniform", "Initial biases: within 1 / sqrt(fan_in), or 0."
     )
-    steps: int = option(600, "Training steps; sparse takes a tenth.", quick=100, low=10, high=10**7)
+    steps: int = option(500, "Training steps; sparse takes a tenth.", quick=100, low=10, high=10**7)
     seeds: int = option(15, "Networks of each arm.", quick=3, low=1, high=10_000)
 
 
@@ -153,10 +153,11 @@ def shapes(s: Settings, name: str) -> dict[str, tuple[tuple[int, ...], str]]:
         equal(4)
         found["pyramid"] = pyramid(s.budget, 4, inputs), s.bias_init
     for bias, depth in product(("uniform", "zeros"), (1, 4)):
+        word = bias.removesuffix("s")
         if "biases" in s.compare and name in BIASES:
-            equal(depth, layers(depth) + f", {bias} biases" * (bias != s.bias_init), bias)
+            equal(depth, layers(depth) + f", {word} biases" * (bias != s.bias_init), bias)
         if "section" in s.compare and name in SECTION:
-            equal(depth, f"section, {layers(depth)}, {bias} biases", bias, SECTION_BUDGET)
+            equal(depth, f"section, {layers(depth)}, {word} biases", bias, SECTION_BUDGET)
     return found
 
 
@@ -350,7 +351,7 @@ def other_claims(result: Result) -> Iterator[Claim]:
     rule = "rule of thumb: biases may start at 0"
     for shape in (SHALLOW, DEEP):
         sentence = f"{shape}, zero biases no worse and no better than random ones"
-        yield from say(sentence, rule, BIASES[0], f"{shape}, zeros biases", shape, alike=True)
+        yield from say(sentence, rule, BIASES[0], f"{shape}, zero biases", shape, alike=True)
     for name in PYRAMIDS:
         sentence = "widths that halve better than 4 equal layers"
         yield from say(sentence, LESSON, name, "pyramid", DEEP, "003-023")
