@@ -33,10 +33,6 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.fractal.command",
         "Fractals: built exactly, and what depth learns of them.",
     ),
-    "init": (
-        "scratchnet.demos.init.command",
-        "How large initial weights must be, and what else happens.",
-    ),
     "depth-limits": (
         "scratchnet.demos.depth_limits.command",
         "Up to 64 layers: where depth hurts, and what cures it.",

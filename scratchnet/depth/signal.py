@@ -186,17 +186,19 @@ def sigmoid_gradient_bound(
     return bound / 4.0 ** len(weights)
 
 
-def false_sigmoid_gradient_bound(weights: Sequence[Any], output_gradient_norm: Any) -> Any:
-    """(w / 4)^(L-1) |dL/da_L| with w the largest |weight| of W_2, ..., W_L: NOT a bound.
+def exercise_gradient_bound(weights: Sequence[Any], output_gradient_norm: Any) -> Any:
+    """(w / 4)^(L-1) |W_2|_2 ... |W_L|_2 |dL/da_L|, w neurons per layer: NOT a bound.
 
-    This form is found in a textbook. Two things are wrong with it: the input's norm is missing, and
-    a largest weight is no norm, as n x n equal weights have n times theirs. Kept to count how often
-    it fails; arguments as those of `sigmoid_gradient_bound`.
+    This form is found in a textbook's exercise. The input's norm and one factor 1/4 are missing, so
+    it fails for one layer, or one neuron in each, where |x| > 4. The factors w have no reason; in
+    several layers of 4 neurons or more they make it so large that gradients hardly pass it. Kept to
+    count where it fails; `weights` as those of `sigmoid_gradient_bound`, w the largest number of
+    neurons in a layer.
     """
     if not len(weights):
         raise InputError("the bound of a network without weights: at least one layer is needed")
     bound = np.asarray(output_gradient_norm, float)
-    if len(weights) == 1:
-        return bound
-    largest = np.max([np.abs(each).max(axis=(-2, -1)) for each in weights[1:]], axis=0)
-    return bound * (largest / 4) ** (len(weights) - 1)
+    for each in weights[1:]:
+        bound = bound * np.linalg.norm(np.asarray(each, float), 2, axis=(-2, -1))
+    neurons = max(np.shape(each)[-1] for each in weights)
+    return bound * (neurons / 4) ** (len(weights) - 1)

@@ -20,7 +20,7 @@ from scratchnet.depth.signal import (
     BATCH_NORM_RELU_GROWTH,
     WEIGHT_VARIANCES,
     backward_mean_squares,
-    false_sigmoid_gradient_bound,
+    exercise_gradient_bound,
     forward_mean_squares,
     output_mean_square,
     relu_scatter,
@@ -207,18 +207,19 @@ def test_no_gradient_passes_the_bound(widths: list[int], scale: float, seed: int
     assert np.all(norms <= bound * (1 + 1e-9))
 
 
-def test_the_bound_is_reached_by_one_neuron_at_0_and_the_false_one_fails_for_equal_weights() -> (
-    None
-):
+def test_the_bound_is_reached_by_one_neuron_at_0_and_passes_the_exercises() -> None:
     # x = 3, w_1 = 0 and a_1 = 1/2, so z_2 = 5/2 - 5/2 = 0: both slopes are 1/4.
     weights = [np.array([[0.0]]), np.array([[5.0]])]
-    assert sigmoid_gradient_bound(weights, 3.0, 2.0) == pytest.approx(0.25 * 5 * 0.25 * 3 * 2)
-    assert false_sigmoid_gradient_bound(weights, 2.0) == pytest.approx(5 / 4 * 2)
+    reached = 0.25 * 5 * 0.25 * 3 * 2
+    assert sigmoid_gradient_bound(weights, 3.0, 2.0) == pytest.approx(reached)
+    assert exercise_gradient_bound(weights, 2.0) == pytest.approx(1 / 4 * 5 * 2)
+    # An input twice as large passes it: the exercise leaves the input's norm out.
+    assert sigmoid_gradient_bound(weights, 6.0, 2.0) > exercise_gradient_bound(weights, 2.0)
     # 4 x 4 weights of 1 have the spectral norm 4.
     weights = [np.ones((1, 4)), *[np.ones((4, 4))] * 3]
     assert sigmoid_gradient_bound(weights, 1, 1) == pytest.approx(0.25)
-    assert false_sigmoid_gradient_bound(weights, 1) == pytest.approx(1 / 64)
-    assert false_sigmoid_gradient_bound(weights[:1], 3) == 3
+    assert exercise_gradient_bound(weights, 1) == pytest.approx(4**3)
+    assert exercise_gradient_bound(weights[:1], 3) == 3
 
 
 def test_bad_input_is_one_line() -> None:
