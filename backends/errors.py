@@ -1,4 +1,4 @@
-"""One line for bad input: the thing, the value, and what is accepted."""
+"""One line for bad input: the thing, the value, and what it must be."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def whole_number(
         limit = "" if highest is None else f" to {highest}"
         reason = f" ({why})" if why else ""
         raise InputError(
-            f"{what} is {value!r}: accepted are whole numbers from {lowest}{limit}{reason}"
+            f"{what} is {value!r}: must be a whole number from {lowest}{limit}{reason}"
         )
     return int(value)
 
@@ -55,12 +55,12 @@ def positive_whole(what: str, value: Any) -> int:
 def nonnegative(what: str, value: float) -> float:
     """`value` as a float, or `InputError` where it is negative or not finite."""
     if not isinstance(value, Real) or not 0 <= value < float("inf"):
-        raise InputError(f"{what} is {value!r}: accepted are finite numbers from 0")
+        raise InputError(f"{what} is {value!r}: must be a finite number from 0")
     return float(value)
 
 
 def fraction(what: str, value: float) -> float:
     """`value` as a float, or `InputError` where it is not in [0, 1)."""
     if not isinstance(value, Real) or not 0 <= value < 1:
-        raise InputError(f"{what} is {value!r}: accepted are numbers from 0 to below 1")
+        raise InputError(f"{what} is {value!r}: must be a number from 0 to below 1")
     return float(value)

@@ -29,7 +29,7 @@ def check_precise_dtype(precision: str, dtype: Any) -> None:
     """Raise `InputError` where an array of this dtype is asked for beside a rounded product."""
     if precision != "fp32" and dtype is not None and np.dtype(dtype) == np.float64:
         raise InputError(
-            f"dtype float64 with precision {precision}: accepted is float32; float64 needs fp32"
+            f"dtype float64 with precision {precision}: must be float32; float64 needs fp32"
         )
 
 

@@ -92,7 +92,7 @@ def circles(
     whole_number("points", points, 2)
     nonnegative("noise", noise)
     if not 0 < inner_radius < 1:
-        raise InputError(f"inner_radius is {inner_radius}: accepted are 0 < inner_radius < 1")
+        raise InputError(f"inner_radius is {inner_radius}: must be above 0 and below 1")
     generator = _generator(seed)
     y = _blocks(points)
     radius = np.where(y == 1, inner_radius, 1.0)
@@ -124,7 +124,7 @@ def spirals(
     """
     whole_number("points", points, 2)
     if nonnegative("turns", turns) == 0:
-        raise InputError(f"turns is {turns}: accepted are finite numbers above 0")
+        raise InputError(f"turns is {turns}: must be a finite number above 0")
     nonnegative("noise", noise)
     generator = _generator(seed)
     y = _blocks(points)
@@ -154,7 +154,7 @@ def chapter_spirals(
     """
     whole_number("points", points, 2)
     if points % 2:
-        raise InputError(f"points is {points}: accepted are even numbers, half for each class")
+        raise InputError(f"points is {points}: must be an even number, half for each class")
     nonnegative("noise", noise)
     whole_number("seed", seed, 0, 2**32 - 1)
     generator = np.random.RandomState(seed)
@@ -204,12 +204,12 @@ def _generator(seed: Seed) -> np.random.Generator:
         return seed
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise InputError(
-            f"seed is {seed!r}: accepted are whole numbers from 0 and numpy.random.Generator"
+            f"seed is {seed!r}: must be a whole number from 0 or a numpy.random.Generator"
         )
     return np.random.default_rng(seed)
 
 
 def _check_dtype(dtype: str) -> str:
     if dtype not in ("float32", "float64"):
-        raise InputError(f"dtype is {dtype!r}: accepted are 'float32' and 'float64'")
+        raise InputError(f"dtype is {dtype!r}: must be 'float32' or 'float64'")
     return dtype

@@ -196,11 +196,11 @@ class _ArraysOnly(pickle.Unpickler):
 def _scaled(images: np.ndarray, dtype: str) -> np.ndarray:
     """From the bytes 0 ... 255 to the numbers 0 ... 1."""
     if dtype not in ("float32", "float64"):
-        raise InputError(f"dtype is {dtype!r}: accepted are 'float32' and 'float64'")
+        raise InputError(f"dtype is {dtype!r}: must be 'float32' or 'float64'")
     return images.astype(dtype) / np.dtype(dtype).type(255)
 
 
 def _checked(labels: np.ndarray, path: Path) -> np.ndarray:
     if (wrong := labels[(labels < 0) | (labels >= CLASSES)]).size:
-        raise InputError(f"{path}: a label of {wrong[0]}, accepted are 0 to {CLASSES - 1}")
+        raise InputError(f"{path}: a label of {wrong[0]}, must be from 0 to {CLASSES - 1}")
     return labels.astype(np.int64)

@@ -178,5 +178,5 @@ class StatisticsRecorder:
         """One statistic over time, of shape (times, hidden layers), or with E behind them."""
         accepted = (*STATISTICS, "dead_share")
         if statistic not in accepted:
-            raise InputError(f"statistic {statistic!r}: accepted are {', '.join(accepted)}")
+            raise InputError(f"statistic {statistic!r}: must be one of {', '.join(accepted)}")
         return np.array([[getattr(each, statistic) for each in layers] for layers in self.taken])

@@ -42,7 +42,7 @@ class LossScaling:
         """Raises `InputError` for an interval below 1, or an initial S outside [1, 2^24]."""
         if not SMALLEST <= initial <= LARGEST:
             raise InputError(
-                f"initial scale is {initial}: accepted are {SMALLEST:.0f} to {LARGEST:.0f}"
+                f"initial scale is {initial}: must be from {SMALLEST:.0f} to {LARGEST:.0f}"
             )
         self.interval = positive_whole("interval of loss scaling", interval)
         model = optimizer.model

@@ -215,7 +215,7 @@ def check_targets(loss: Loss, targets: Any, outputs: int) -> None:
         classes = [value for value in np.unique(targets) if value not in range(outputs)]
         if classes:
             raise InputError(
-                f"y holds the label {classes[0]}: accepted are whole numbers from 0 to "
+                f"y holds the label {classes[0]}: must be a whole number from 0 to "
                 f"{outputs - 1}, since the model has {outputs} outputs"
             )
 
@@ -234,7 +234,7 @@ def column(k: Backend, outputs: Tensor, targets: Any) -> Array:
     if targets.shape != needed and targets.shape != y.shape:
         raise InputError(
             f"targets of shape {targets.shape} for outputs of shape {outputs.shape}: "
-            f"accepted is {needed}"
+            f"must be {needed}"
         )
     return targets
 
@@ -250,7 +250,7 @@ def class_labels(k: Backend, logits: Tensor, labels: Any) -> Array:
     if labels.dtype.kind not in "iu" or labels.shape not in (own, shared):
         raise InputError(
             f"labels of shape {labels.shape} and dtype {labels.dtype} for logits of shape "
-            f"{logits.shape}: accepted are whole numbers of shape {shared}"
+            f"{logits.shape}: must be whole numbers of shape {shared}"
         )
     return labels
 

@@ -101,7 +101,7 @@ def how_many(total: int, remaining: int, fraction: float | None, sparsity: float
 def _exact_share(what: str, value: Any) -> Fraction:
     """The share as its decimals say: 0.3 is 3/10, which no binary number is."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
-        raise InputError(f"{what} is {value!r}: accepted are numbers from 0 to 1")
+        raise InputError(f"{what} is {value!r}: must be a number from 0 to 1")
     return Fraction(str(value))
 
 

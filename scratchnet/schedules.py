@@ -44,7 +44,7 @@ class step_decay:
         nonnegative("learning_rate", self.learning_rate)
         positive_whole("every", self.every)
         if not 0 < self.factor <= 1:
-            raise InputError(f"factor is {self.factor}: accepted are 0 < factor <= 1")
+            raise InputError(f"factor is {self.factor}: must be above 0 and at most 1")
 
     def __call__(self, step: int) -> float:
         return float(self.learning_rate * self.factor ** (step // self.every))
@@ -87,7 +87,7 @@ class linear_warmup:
 
     def __post_init__(self) -> None:
         if not callable(self.schedule):
-            raise InputError(f"schedule is {self.schedule!r}: accepted are functions of the step")
+            raise InputError(f"schedule is {self.schedule!r}: must be a function of the step")
         positive_whole("steps", self.steps)
 
     def __call__(self, step: int) -> float:

@@ -147,15 +147,15 @@ def fit(
     compute_loss = get_loss(loss)
     optimizer = Adam(model) if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
-        raise InputError(f"optimizer is {optimizer!r}: accepted is one such as Adam(model)")
+        raise InputError(f"optimizer is {optimizer!r}: must be one such as Adam(model)")
     if optimizer.model is not model:
         raise InputError("the optimizer belongs to another model than the one to train")
     whole_number("epochs", epochs)
     whole_number("first_epoch", first_epoch, 0, epochs, "the epochs")
     if callable(callbacks):
-        raise InputError("callbacks is a single function: accepted is a list of functions")
+        raise InputError("callbacks is a single function: must be a list of functions")
     if clip_norm is not None and not clip_norm > 0:
-        raise InputError(f"clip_norm is {clip_norm}: accepted are numbers above 0")
+        raise InputError(f"clip_norm is {clip_norm}: must be a number above 0")
     positive_whole("accumulate", accumulate)
     if accumulate > 1 and batch_size is None:
         raise InputError(f"accumulate is {accumulate} without a batch_size: must be 1")

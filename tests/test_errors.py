@@ -193,7 +193,7 @@ SETTINGS: dict[str, Case] = {
     "no layers inside": (lambda: Residual(), ("zero layers",)),
     "a class instead of a layer": (
         lambda: Sequential(Linear(2, 2), ReLU),  # type: ignore[arg-type]
-        ("ReLU", "accepted are layers"),
+        ("ReLU", "must be layers"),
     ),
     "negative seed": (lambda: mlp((2, 1), seed=-1), ("seed is -1", "from 0")),
     "fractional seed": (lambda: mlp((2, 1), seed=0.5), ("seed is 0.5",)),  # type: ignore[arg-type]

@@ -325,10 +325,10 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("given", "said"),
     [
         ("--fractal koch", "unknown value for --fractal 'koch'"),
-        ("--level 11", "level 11 of dust: accepted are 1 to 10; float32 cannot tell"),
+        ("--level 11", "level 11 of dust: must be from 1 to 10; float32 cannot tell"),
         ("--ratio 0.6", "dust: the images of maps 1 and 2 overlap"),
         ("--ratio 0.5", "dust: the images fill the base"),
-        ("--ratio 1.5", "ratio is 1.5: accepted are numbers above 0 and below 1"),
+        ("--ratio 1.5", "ratio is 1.5: must be a number above 0 and below 1"),
         ("--fractal vicsek --ratio 0.2", "ratio 0.2 of vicsek: its ratio is fixed"),
         ("--ratio 0.45 --margin 0.5", "margin 0.5 is too large for the gap"),
         ("--margin 1", "--margin '1': expected a number from 0.0 to 0.99"),

@@ -171,7 +171,7 @@ def test_a_recorder_takes_every_nth_epoch_and_changes_nothing() -> None:
         (lambda: effective_rank([1.0]), "effective rank of shape"),
         (lambda: effective_rank([[math.inf]]), "finite"),
         (lambda: StatisticsRecorder(INPUTS, every=0), "every of StatisticsRecorder is 0"),
-        (lambda: StatisticsRecorder(INPUTS).curves("median"), "statistic 'median': accepted are"),
+        (lambda: StatisticsRecorder(INPUTS).curves("median"), "statistic 'median': must be one of"),
     ],
 )
 def test_bad_arguments_get_one_line(call, message) -> None:

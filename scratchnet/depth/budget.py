@@ -57,7 +57,7 @@ def width_for_budget(
         layers = f"{depth} hidden layer{'s' * (depth > 1)}"
         raise InputError(
             f"a budget of {parameters:,} parameters is too small for {layers} on "
-            f"{inputs:,} input{'s' * (inputs > 1)}: accepted are numbers from {smallest:,}"
+            f"{inputs:,} input{'s' * (inputs > 1)}: must be a number from {smallest:,}"
         )
     b, left = _per_neuron(depth, inputs, outputs, batch_norm), parameters - outputs
     return round(2 * left / (b + math.sqrt(b**2 + 4 * (depth - 1) * left)))

@@ -65,7 +65,7 @@ def cantor_integrals(x: Any, deepest: int) -> CantorIntegrals:
     level down.
     """
     if not 1 <= deepest <= DEEPEST:
-        raise InputError(f"level {deepest} of the Cantor set: accepted are 1 to {DEEPEST}")
+        raise InputError(f"level {deepest} of the Cantor set: must be from 1 to {DEEPEST}")
     u = np.clip(np.asarray(x, float), 0, 1)
     mass, moment, start = np.zeros_like(u), np.zeros_like(u), np.zeros_like(u)
     solid: list[Any] = []
@@ -101,7 +101,7 @@ def pieces(regions: LineRegions) -> Points:
     """The ends of the pieces on which the hinge loss too is linear: those of the regions, and
     where the output is 1 or -1."""
     if regions.offsets.shape[1] != 1:
-        raise InputError(f"a network of {regions.offsets.shape[1]} outputs: accepted is one")
+        raise InputError(f"a network of {regions.offsets.shape[1]} outputs: must have one")
     with np.errstate(divide="ignore", invalid="ignore"):
         crossings = (np.array([1.0, -1.0]) - regions.offsets) / regions.slopes
     low, high = regions.ends[:-1, None], regions.ends[1:, None]
@@ -192,7 +192,7 @@ def gradient_bound(curve: Curve, level: int) -> float:
     """
     shares = level_shares(curve)
     if not 0 <= level <= len(shares):
-        raise InputError(f"level {level} of a bound: accepted are 0 to {len(shares)}")
+        raise InputError(f"level {level} of a bound: must be from 0 to {len(shares)}")
     return CONSTANT * float(shares[:level].sum()) / 2
 
 
@@ -205,7 +205,7 @@ def theorem_level(layers: int, width: int, delta: float) -> int:
     positive_whole("layers", layers)
     positive_whole("width", width)
     if not 0 < delta < 1:
-        raise InputError(f"delta is {delta}: accepted are numbers above 0 and below 1")
+        raise InputError(f"delta is {delta}: must be a number above 0 and below 1")
     return math.ceil(math.log(4 * layers * width**2 / delta) / math.log(1.5))
 
 

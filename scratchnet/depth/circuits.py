@@ -102,7 +102,7 @@ def dnf(
     inputs = values.size.bit_length() - 1
     if values.ndim != 1 or values.size != 2**inputs or not 1 <= inputs <= MOST_DNF_INPUTS:
         raise InputError(
-            f"truth table of shape {values.shape}: accepted are 2^n rows, n from 1 to "
+            f"truth table of shape {values.shape}: must have 2^n rows, n from 1 to "
             f"{MOST_DNF_INPUTS}"
         )
     if not np.isin(values, (0, 1)).all():

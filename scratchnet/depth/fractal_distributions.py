@@ -43,7 +43,7 @@ def power_curve(level: int, beta: float) -> Points:
     """
     positive_whole("level", level)
     if not beta > 0:
-        raise InputError(f"beta of a curve is {beta}: accepted are numbers above 0, and inf")
+        raise InputError(f"beta of a curve is {beta}: must be a number above 0, or inf")
     # Relative to the largest, so that nothing overflows.
     steps = np.arange(level) - (level - 1 if beta > 1 else 0)
     with np.errstate(over="ignore", under="ignore"):
@@ -68,20 +68,20 @@ def checked_curve(curve: Curve) -> Points:
         values = np.array(curve, float)
     except (TypeError, ValueError):
         raise InputError(
-            f"curve {curve!r} holds no numbers: accepted are P(1), ..., P(n)"
+            f"curve {curve!r} holds no numbers: must be numbers P(1), ..., P(n)"
         ) from None
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
-        raise InputError(f"curve {curve!r}: accepted are finite numbers P(1), ..., P(n)")
+        raise InputError(f"curve {curve!r}: must be finite numbers P(1), ..., P(n)")
     before = 0.5
     for level, value in enumerate(values, start=1):
         if value < before:
             raise InputError(
-                f"curve: P({level}) = {value:g} is below P({level - 1}) = {before:g}: accepted are "
-                "curves that start at P(0) = 0.5 and never fall"
+                f"curve: P({level}) = {value:g} is below P({level - 1}) = {before:g}: it must "
+                "start at P(0) = 0.5 and never fall"
             )
         before = float(value)
     if abs(before - 1) > 1e-9:
-        raise InputError(f"curve: it ends at P({len(values)}) = {before:g}: accepted is 1")
+        raise InputError(f"curve: it ends at P({len(values)}) = {before:g}: must end at 1")
     values[-1] = 1.0
     return values
 
@@ -121,7 +121,7 @@ def sample(
     positive_whole("points", points)
     fraction("margin", margin)
     if not 0 < within <= 1:
-        raise InputError(f"within is {within}: accepted are numbers above 0, at most 1")
+        raise InputError(f"within is {within}: must be a number above 0, at most 1")
     generator = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
     negatives = (points + 1) // 2
     X = np.empty((points, fractal.dimensions))
@@ -180,12 +180,12 @@ def check_room(fractal: Fractal, margin: float, within: float = 1.0) -> None:
     largest = float(np.quantile(room, 1 - 2 * LEAST_ROOM))
     if largest <= 0:
         raise InputError(
-            f"{fractal.name}: the images fill the base, there is no room for negatives: accepted "
-            "are images with a gap"
+            f"{fractal.name}: the images fill the base, there is no room for negatives: the "
+            "images must have a gap"
         )
     raise InputError(
         f"margin {margin:g} is too large for the gap between the images of {fractal.name}: "
-        f"accepted are margins up to about {math.floor(100 * largest) / 100:g}"
+        f"must be at most about {math.floor(100 * largest) / 100:g}"
     )
 
 
@@ -203,7 +203,7 @@ def coarse_error(curve: Curve, level: int) -> float:
     """1 - P(j): the error of a network that realises K_j for j = `level`; 1/2 for j = 0."""
     values = checked_curve(curve)
     if not 0 <= level <= len(values):
-        raise InputError(f"coarser level {level}: accepted are 0 to {len(values)}")
+        raise InputError(f"coarser level {level}: must be from 0 to {len(values)}")
     return 0.5 if level == 0 else float(1 - values[level - 1])
 
 

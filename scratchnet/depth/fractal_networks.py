@@ -55,11 +55,11 @@ def fold_network(
     level, ratio = fractal.check_level(level, dtype), fractal.fold_ratio
     if ratio is None:
         raise InputError(
-            f"{fractal.name} is no symmetric Cantor set, so it has no fold net: accepted are "
-            "'cantor' and 'dust'; general_network serves the others"
+            f"{fractal.name} is no symmetric Cantor set, so it has no fold net: must be "
+            "'cantor' or 'dust'; general_network serves the others"
         )
     if not 0 < ramp < math.inf:
-        raise InputError(f"ramp is {ramp}: accepted are numbers above 0")
+        raise InputError(f"ramp is {ramp}: must be a number above 0")
     centre = fractal.centre
     half = (fractal.corners.max(axis=0) - fractal.corners.min(axis=0)) / 2
     one = np.eye(fractal.dimensions)
@@ -99,7 +99,7 @@ def general_network(
     if finest < level:
         raise InputError(f"finest level {finest} of a network for level {level}: must be as deep")
     if fraction("margin", margin) == 0:
-        raise InputError("margin is 0: the general construction needs one; accepted are 0 to 1")
+        raise InputError("margin is 0: the general construction needs one; must be from 0 to 1")
     low = fractal.corners.min(axis=0)
     base = Zoom(fractal, dead=low - 1)
     gaps = base.least_violations([margin * base.nearness ** (finest - n) for n in range(level)])
@@ -109,7 +109,7 @@ def general_network(
         raise InputError(
             f"level {level} of {fractal.name} with margin {margin:g}, on a distribution of level "
             f"{finest}: the distance to wrong images, {gaps.min():.2g}, comes near to rounding; "
-            "accepted are smaller levels or larger margins"
+            "must be a smaller level or a larger margin"
         )
     weights: list[Affine] = []
     into = (np.eye(fractal.dimensions), np.zeros(fractal.dimensions))

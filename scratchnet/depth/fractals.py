@@ -69,7 +69,7 @@ class Fractal:
             )
         if len(matrices) != len(shifts) or len(matrices) < 2:
             raise InputError(
-                f"{self.name}: {len(matrices)} matrices and {len(shifts)} shifts: accepted are "
+                f"{self.name}: {len(matrices)} matrices and {len(shifts)} shifts: must be "
                 "equally many, at least 2"
             )
         corners, centre, normals = hull(self.name, corners)
@@ -89,20 +89,20 @@ class Fractal:
             stretch = np.linalg.svd(matrix, compute_uv=False)
             if stretch[0] >= 1:
                 raise InputError(
-                    f"{self.name}: map {number + 1} stretches by {stretch[0]:.4g}: accepted are "
-                    "contractions, which stretch by less than 1 in every direction"
+                    f"{self.name}: map {number + 1} stretches by {stretch[0]:.4g}: must be "
+                    "a contraction, which stretches by less than 1 in every direction"
                 )
             if stretch[-1] < 1e-6:
                 raise InputError(
                     f"{self.name}: map {number + 1} flattens space (it shrinks by "
-                    f"{stretch[-1]:.3g} in some direction): accepted are maps that can be undone"
+                    f"{stretch[-1]:.3g} in some direction): must be a map that can be undone"
                 )
             farthest = self.gauge(self.corners @ matrix.T + shift).max()
             if farthest > 1 + ROUNDING:
                 raise InputError(
                     f"{self.name}: the image of map {number + 1} leaves the base, up to "
-                    f"{farthest:.4g} times as far from its centre as its border: accepted are "
-                    "images inside"
+                    f"{farthest:.4g} times as far from its centre as its border: must "
+                    "be inside"
                 )
 
     def _check_overlap(self) -> None:
@@ -123,8 +123,8 @@ class Fractal:
             i, j = pairs[int(depth.argmax())]
             raise InputError(
                 f"{self.name}: the images of maps {j + 1} and {i + 1} overlap (a point lies "
-                f"{depth.max():.3g} of the way to the centre in both): accepted are images that "
-                "are apart or touch"
+                f"{depth.max():.3g} of the way to the centre in both): images must be apart "
+                "or touch"
             )
 
     @property
@@ -161,7 +161,7 @@ class Fractal:
         level, deepest = positive_whole("level", level), self.deepest_level(dtype)
         if level > deepest:
             raise InputError(
-                f"level {level} of {self.name}: accepted are 1 to {deepest}; {dtype} cannot tell "
+                f"level {level} of {self.name}: must be from 1 to {deepest}; {dtype} cannot tell "
                 "points in smaller cells apart"
             )
         return level
@@ -313,15 +313,15 @@ def get_fractal(name: str, ratio: float | None = None) -> Fractal:
         return make()
     if name not in WITH_RATIO:
         raise InputError(
-            f"ratio {ratio:g} of {name}: its ratio is fixed; accepted with a ratio are "
-            f"{' and '.join(WITH_RATIO)}"
+            f"ratio {ratio:g} of {name}: its ratio is fixed; with a ratio it must be "
+            f"{' or '.join(WITH_RATIO)}"
         )
     return make(ratio)
 
 
 def _ratio(ratio: float) -> float:
     if not isinstance(ratio, Real) or not 0 < ratio < 1:
-        raise InputError(f"ratio is {ratio!r}: accepted are numbers above 0 and below 1")
+        raise InputError(f"ratio is {ratio!r}: must be a number above 0 and below 1")
     return float(ratio)
 
 

@@ -73,7 +73,7 @@ def gate(kind: str, name: str, *sources: str) -> Gate:
 
 
 def at_least(threshold: int, name: str, *sources: str) -> Gate:
-    """The neuron that fires when `threshold` of its sources do, or more; accepted are 1 to all."""
+    """The neuron that fires when `threshold` of its sources do, or more; must be from 1 to all."""
     if not 1 <= positive_whole(f"threshold of gate '{name}'", threshold) <= len(sources):
         raise InputError(
             f"threshold of gate '{name}' is {threshold}: it has {len(sources)} sources"
@@ -229,7 +229,7 @@ def parse_bits(bits: str | Sequence[int], inputs: int) -> tuple[int, ...]:
     """
     accepted = ("0", "1") if isinstance(bits, str) else (0, 1)
     if any(bit not in accepted for bit in bits):
-        raise InputError(f"bits {bits!r}: accepted are 0 and 1, one for each of {inputs} inputs")
+        raise InputError(f"bits {bits!r}: must be 0 and 1, one for each of {inputs} inputs")
     if len(bits) != inputs:
         raise InputError(f"bits {bits!r} are {len(bits)}: needs {inputs}, one for each input")
     return tuple(int(bit) for bit in bits)

@@ -116,7 +116,7 @@ def tent_parity(inputs: int, dtype: str = "float32", backend: str | Backend = "a
     """
     inputs = _check_inputs(inputs)
     if inputs & (inputs - 1):
-        raise InputError(f"inputs of a tent network is {inputs}: accepted are powers of two")
+        raise InputError(f"inputs of a tent network is {inputs}: must be a power of two")
     folds = inputs.bit_length() - 1
     if folds == 0:
         weights = [(np.ones((1, 1)), np.zeros(1))]

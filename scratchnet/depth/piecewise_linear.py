@@ -228,7 +228,7 @@ def _steps(layer: Layer, network: int | None) -> Iterator[tuple[Layer, Step]]:
     elif isinstance(layer, ReLU | LeakyReLU):
         yield layer, Bend(of_network(layer.slope, network) if isinstance(layer, LeakyReLU) else 0.0)
     elif not isinstance(layer, Dropout):
-        raise InputError(f"{layer!r} is not piecewise linear: accepted are {ACCEPTED}")
+        raise InputError(f"{layer!r} is not piecewise linear: must be {ACCEPTED}")
 
 
 def _matrix(layer: Layer, name: str, network: int | None) -> np.ndarray:

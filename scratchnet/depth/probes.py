@@ -240,7 +240,7 @@ def t_sne(A: Any, perplexity: float = 30.0, seed: int = 0) -> Any:
         raise InputError(f"t-SNE of outputs of shape {A.shape}: needs finite numbers (N, units)")
     if not 1 <= perplexity < len(A):
         raise InputError(
-            f"perplexity is {perplexity} for {len(A)} rows: accepted are 1 to below {len(A)}"
+            f"perplexity is {perplexity} for {len(A)} rows: must be from 1 to below {len(A)}"
         )
     manifold = require("sklearn.manifold", "scikit-learn", "data", "t-SNE")
     from threadpoolctl import threadpool_limits

@@ -114,5 +114,5 @@ def _choices(neurons: int, dimensions: int) -> int:
 
 def _checked(widths: Sequence[int]) -> list[int]:
     if isinstance(widths, str) or not isinstance(widths, Sequence) or len(widths) == 0:
-        raise InputError(f"widths {widths!r}: accepted are those of one hidden layer or more")
+        raise InputError(f"widths {widths!r}: must be those of one hidden layer or more")
     return [positive_whole("a width", width) for width in widths]

@@ -185,7 +185,7 @@ def units_for_square(error: float) -> tuple[int, int]:
     needs grows exponentially in the depth, whose network has 3m units.
     """
     if not 0 < error < math.inf:
-        raise InputError(f"error is {error!r}: accepted are finite numbers above 0")
+        raise InputError(f"error is {error!r}: must be a finite number above 0")
     pieces = math.isqrt(math.ceil(1 / (8 * Fraction(error))) - 1) + 1
     return pieces - 1, pieces
 

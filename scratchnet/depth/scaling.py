@@ -187,13 +187,13 @@ def _checked_points(sizes: ArrayLike, losses: ArrayLike) -> tuple[Any, Any]:
     y = np.asarray(losses, dtype=np.float64)
     if x.ndim != 1 or y.ndim not in (1, 2) or len(y) != len(x):
         raise InputError(
-            f"sizes of shape {x.shape} and losses of shape {y.shape}: accepted are (n,) and (n,) "
+            f"sizes of shape {x.shape} and losses of shape {y.shape}: must be (n,) and (n,) "
             "or (n, runs)"
         )
     different = len(np.unique(x))
     if different < FEWEST_SIZES or y.size == 0:
         raise InputError(
-            f"a power law with an offset through losses at {different} sizes: accepted are at "
+            f"a power law with an offset through losses at {different} sizes: must be at "
             f"least {FEWEST_SIZES} different sizes"
         )
     return _positive("a size", x), _positive("a loss", y.reshape(len(x), -1))
@@ -249,8 +249,8 @@ def _positive(what: str, value: ArrayLike, highest: float = np.finfo(np.float64)
     try:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"{what} is {value!r}: accepted are numbers above 0") from None
+        raise InputError(f"{what} is {value!r}: must be a number above 0") from None
     if not ((array > 0) & (array <= highest)).all():
         wrong = array[~((array > 0) & (array <= highest))].flat[0]
-        raise InputError(f"{what} is {wrong:g}: accepted are finite numbers above 0")
+        raise InputError(f"{what} is {wrong:g}: must be a finite number above 0")
     return array[()]

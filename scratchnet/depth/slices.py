@@ -34,7 +34,7 @@ class Line:
         origin = _vector("origin", self.origin)
         direction = _vector("direction", self.direction, len(origin))
         if not direction.any():
-            raise InputError("direction of a line is zero: accepted is any other vector")
+            raise InputError("direction of a line is zero: must be any other vector")
         object.__setattr__(self, "origin", origin)
         object.__setattr__(self, "direction", direction)
         object.__setattr__(self, "interval", _interval("interval of a line", self.interval))
@@ -78,7 +78,7 @@ class Plane:
             raise InputError("the two directions of a plane are parallel: they span no plane")
         if np.shape(self.window) != (2, 2):
             raise InputError(
-                f"window {self.window!r}: accepted are ((low, high), (low, high)), one pair for "
+                f"window {self.window!r}: must be ((low, high), (low, high)), one pair for "
                 "each direction"
             )
         sides = tuple(_interval("side of a window", side) for side in self.window)
@@ -123,9 +123,9 @@ def _vector(name: str, values: Any, length: int | None = None) -> np.ndarray:
     try:
         vector = np.array(values, float)
     except (TypeError, ValueError):
-        raise InputError(f"{name} of a slice is {values!r}: accepted are vectors") from None
+        raise InputError(f"{name} of a slice is {values!r}: must be a vector") from None
     if vector.ndim != 1 or len(vector) == 0:
-        raise InputError(f"{name} of a slice has shape {vector.shape}: accepted are vectors")
+        raise InputError(f"{name} of a slice has shape {vector.shape}: must be a vector")
     if length is not None and len(vector) != length:
         raise InputError(
             f"{name} of a slice has {len(vector)} entries, its origin has {length}: they must agree"
@@ -140,9 +140,9 @@ def _interval(name: str, values: Any) -> tuple[float, float]:
     try:
         low, high = (float(value) for value in values)
     except (TypeError, ValueError):
-        raise InputError(f"{name} is {values!r}: accepted are (low, high)") from None
+        raise InputError(f"{name} is {values!r}: must be (low, high)") from None
     if not (np.isfinite(high - low) and low < high):
-        raise InputError(f"{name} is ({low:g}, {high:g}): accepted are finite low < high")
+        raise InputError(f"{name} is ({low:g}, {high:g}): must be finite with low < high")
     return low, high
 
 

@@ -85,7 +85,7 @@ class RadialShells:
 
     def __post_init__(self) -> None:
         if positive_whole("dimensions", self.dimensions) < 2:
-            raise InputError(f"dimensions is {self.dimensions}: accepted are whole numbers from 2")
+            raise InputError(f"dimensions is {self.dimensions}: must be a whole number from 2")
         positive_whole("shells", self.shells)
 
     @property
@@ -147,7 +147,7 @@ def parity(inputs: int = 10) -> Target:
     """+1 where an odd number of the inputs is 1, else -1; the inputs are all rows of -1 and 1."""
     positive_whole("inputs", inputs)
     if inputs > 16:
-        raise InputError(f"inputs of parity is {inputs}: accepted are whole numbers from 1 to 16")
+        raise InputError(f"inputs of parity is {inputs}: must be a whole number from 1 to 16")
     rows = 2.0 * row_bits(np.arange(2**inputs), inputs) - 1
 
     def function(X: Any) -> Floats:

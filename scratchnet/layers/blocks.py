@@ -26,7 +26,7 @@ class Sequential(Layer):
             raise InputError("a Sequential of zero layers: at least one is needed")
         for layer in layers:
             if not isinstance(layer, Layer):
-                raise InputError(f"a Sequential of {layer!r}: accepted are layers")
+                raise InputError(f"a Sequential of {layer!r}: must be layers")
         self.layers = layers
 
     @classmethod

@@ -170,7 +170,7 @@ def test_what_is_refused() -> None:
         population_gradient(model, [0.5, 0.9])
     with refused("unknown loss 'square'"):
         population_gradient(model, [1.0], "square")  # type: ignore[arg-type]
-    with refused("a network of 2 outputs", "accepted is one"):
+    with refused("a network of 2 outputs", "must have one"):
         population_gradient(random_networks([1, 4, 2], 0, 2), [1.0])
     with refused("curve []"):
         population_gradient(model, [])

@@ -319,16 +319,16 @@ def test_row_bits_has_the_highest_bit_first() -> None:
 @pytest.mark.parametrize(
     ("attempt", "message"),
     [
-        (lambda: parity_circuit("tree", 0), "inputs is 0: accepted are whole numbers from 1 to 24"),
+        (lambda: parity_circuit("tree", 0), "inputs is 0: must be a whole number from 1 to 24"),
         (lambda: parity_circuit("relu", 25), "inputs is 25: .* from 1 to 24"),
         (lambda: parity_circuit("counting", 2.0), "inputs is 2.0"),  # type: ignore[arg-type]
         (lambda: parity_circuit("tree", True), "inputs is True"),
         (lambda: parity_circuit("dnf", 17), "inputs is 17: .* from 1 to 16"),
-        (lambda: parity_circuit("tent", 12), "is 12: accepted are powers of two"),
+        (lambda: parity_circuit("tent", 12), "is 12: must be a power of two"),
         (lambda: parity_circuit("tent", 25), "from 1 to 24"),
         (lambda: parity_circuit("cnf", 4), "unknown construction 'cnf'"),
         (lambda: parity_circuit("tree", 4, "float16"), "is 'float16': must be float32 or float64"),
-        (lambda: dnf([0, 1, 1]), r"shape \(3,\): accepted are 2\^n rows"),
+        (lambda: dnf([0, 1, 1]), r"shape \(3,\): must have 2\^n rows"),
         (lambda: dnf([1]), r"shape \(1,\)"),
         (lambda: dnf([]), r"shape \(0,\)"),
         (lambda: dnf([[0, 1], [1, 0]]), r"shape \(2, 2\)"),  # type: ignore[list-item]
@@ -353,9 +353,9 @@ def test_row_bits_has_the_highest_bit_first() -> None:
         (lambda: wire(["a"], [gate("NOT", "g", "a")], ["a"]), "'g' is neither used"),
         (lambda: wire(["a"], [gate("NOT", "g", "a")], ["g", "g"]), "outputs g, g"),
         (lambda: parse_bits("1011", 5), "bits '1011' are 4: needs 5"),
-        (lambda: parse_bits("10a1", 4), "bits '10a1': accepted are 0 and 1"),
-        (lambda: parse_bits([0, 2], 2), r"bits \[0, 2\]: accepted are 0 and 1"),
-        (lambda: parse_bits([0, 0.5], 2), r"bits \[0, 0.5\]: accepted"),  # type: ignore[list-item]
+        (lambda: parse_bits("10a1", 4), "bits '10a1': must be 0 and 1"),
+        (lambda: parse_bits([0, 2], 2), r"bits \[0, 2\]: must be 0 and 1"),
+        (lambda: parse_bits([0, 0.5], 2), r"bits \[0, 0.5\]: must be 0 and 1"),  # type: ignore[list-item]
     ],
 )
 def test_bad_input_is_one_line(attempt: Callable[[], object], message: str) -> None:

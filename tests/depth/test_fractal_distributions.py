@@ -127,9 +127,9 @@ def test_named_curves() -> None:
         ([0.4, 1.0], "P(1) = 0.4 is below P(0) = 0.5"),
         ([0.6, 0.9], "ends at P(2) = 0.9"),
         ([0.6, 1.1], "ends at P(2) = 1.1"),
-        ([], "accepted are finite numbers"),
-        ([[1.0]], "accepted are finite numbers"),
-        ([0.5, math.nan], "accepted are finite numbers"),
+        ([], "must be finite numbers"),
+        ([[1.0]], "must be finite numbers"),
+        ([0.5, math.nan], "must be finite numbers"),
         ("no", "holds no numbers"),
     ],
 )
@@ -139,9 +139,9 @@ def test_what_is_no_curve_is_refused(curve: Any, said: str) -> None:
 
 
 def test_other_bad_samples_are_refused() -> None:
-    with refused("margin 0.97 is too large for the gap", "sierpinski", "up to about 0.8"):
+    with refused("margin 0.97 is too large for the gap", "sierpinski", "at most about 0.8"):
         sample(sierpinski(), [1.0], 10, margin=0.97)
-    with refused("margin 0.5 is too large for the gap", "dust", "up to about 0.2"):
+    with refused("margin 0.5 is too large for the gap", "dust", "at most about 0.2"):
         sample(dust(0.45), [1.0], 10, margin=0.5)
     with refused("dust", "no room for negatives"):
         sample(dust(0.5), [1.0], 10)

@@ -214,7 +214,7 @@ def test_names_and_ratios() -> None:
     assert get_fractal("dust", 0.25).smallest_ratio == 0.25
     with refused("unknown fractal 'sierpinsky'", "did you mean 'sierpinski'"):
         get_fractal("sierpinsky")
-    with refused("ratio 0.4 of vicsek", "cantor and dust"):
+    with refused("ratio 0.4 of vicsek", "cantor or dust"):
         get_fractal("vicsek", 0.4)
     for ratio in (0.0, 1.0, -0.3, float("nan"), "a third"):
         with refused("above 0 and below 1"):

@@ -211,7 +211,7 @@ def test_blocks_change_nothing_and_fit_the_widest_layer() -> None:
 @pytest.mark.parametrize(
     ("attempt", "message"),
     [
-        (lambda: sawtooth(0), "depth is 0: accepted are whole numbers from 1 to 53"),
+        (lambda: sawtooth(0), "depth is 0: must be a whole number from 1 to 53"),
         (lambda: sawtooth(54), r"depth is 54: .* from 1 to 53 \(.*float64\)"),
         (lambda: sawtooth(25, "float32"), r"depth is 25: .* from 1 to 24 \(.*float32\)"),
         (lambda: sawtooth(3, "float16"), "unknown dtype 'float16': known are float32, float64"),
@@ -222,7 +222,7 @@ def test_blocks_change_nothing_and_fit_the_widest_layer() -> None:
         (lambda: product_network(25), "depth is 25: .* from 1 to 24"),
         (lambda: product_network(0), "depth is 0"),
         (lambda: shallow_square(0), "pieces is 0"),
-        (lambda: units_for_square(0.0), "error is 0.0: accepted are finite numbers above 0"),
+        (lambda: units_for_square(0.0), "error is 0.0: must be a finite number above 0"),
         (lambda: units_for_square(math.nan), "error is nan"),
         (lambda: count_pieces(sawtooth(2), 21), "depth of the pieces to count is 21: .* to 20"),
     ],

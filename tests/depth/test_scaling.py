@@ -162,7 +162,7 @@ def test_units_of_size_and_loss_do_not_change_the_exponent() -> None:
 @pytest.mark.parametrize(
     ("sizes", "losses", "named"),
     [
-        ([1, 2, 3], [3, 2, 1], "at 3 sizes: accepted are at least 4"),
+        ([1, 2, 3], [3, 2, 1], "at 3 sizes: must be at least 4"),
         ([1, 2, 3, 4], np.ones((4, 0)), "a power law with an offset"),
         ([1, 2, 2, 3], [3, 2, 2, 1], "at 3 sizes"),
         ([1, 2, 3, -4], [4, 3, 2, 1], "a size is -4"),
