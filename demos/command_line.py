@@ -33,14 +33,6 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.fractal.command",
         "Fractals: built exactly, and what depth learns of them.",
     ),
-    "depth-limits": (
-        "scratchnet.demos.depth_limits.command",
-        "Up to 64 layers: where depth hurts, and what cures it.",
-    ),
-    "explore": (
-        "scratchnet.demos.explore.command",
-        "Depths 1 to 16 on data from easy to hard; their layers.",
-    ),
     "probes": (
         "scratchnet.demos.probes.command",
         "What each layer of a deep network makes of its inputs.",

@@ -158,8 +158,13 @@ def learning_rate_figure(
         else:
             panel.set_ylabel(score)
             panel.yaxis.set_major_formatter("{x:.0%}" if "accuracy" in score else "{x:g}")
-        if members:
-            panel.legend(title="", loc="best")
+    legends = [panel.get_legend_handles_labels() for panel in axes.flat[: len(shown)]]
+    if len(shown) > 1 and all(names == legends[0][1] for _, names in legends):
+        figure.legend(*legends[0], loc="outside right center")
+    else:
+        for panel, members in zip(axes.flat, shown.values(), strict=False):
+            if members:
+                panel.legend(title="", loc="best")
     if not any(losses.values()):
         for panel in axes[:, 1:].flat:
             panel.set_ylabel("")

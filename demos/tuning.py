@@ -152,6 +152,7 @@ class Arm:
     batch_size: int | None = None
     patience: int | None = None
     """Early stopping: each network is taken when its validation loss was least; see `fit`."""
+    clip_norm: float | None = None
     keep: Callable[[Model, Any, Data], Mapping[str, Any]] | None = None
     """`keep(model, history, data)`: arrays for figures, of the verdict seeds."""
     callbacks: Callable[[Model], Sequence[Any]] | None = None
@@ -311,6 +312,7 @@ def train_networks(
             batch_size=arm.batch_size,
             patience=arm.patience,
             validation=(data.X_validation, data.y_validation) if arm.patience else None,
+            clip_norm=arm.clip_norm,
             callbacks=[
                 progress_callback(arm, len(seeds), advance),
                 *(arm.callbacks(model) if arm.callbacks and not tuning else []),

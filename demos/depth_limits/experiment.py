@@ -1,4 +1,4 @@
-"""Networks of up to 64 layers on two spirals: training accuracy, first gradients, and time.
+"""Networks of up to 64 layers on two spirals: which of them gradient descent can train.
 
 Accuracy is that on the training data. A deeper network could represent what a shallower one does,
 so where its training accuracy is lower, training failed, and neither capacity nor overfitting is to
@@ -7,156 +7,308 @@ blame: this is the degradation that He et al. (2016) found and cured with residu
 
 from __future__ import annotations
 
-import math
-import warnings
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from scratchnet.backends import get_backend
 from scratchnet.batches import checked_data
-from scratchnet.demos.depth_limits.settings import (
-    COSTS,
-    Network,
-    Settings,
-    build,
-    networks,
-)
-from scratchnet.demos.seeded_data import Data, load
-from scratchnet.demos.step_times import QUICK_ROUNDS, ROUNDS, step_times
-from scratchnet.demos.terminal import Advance, no_progress
-from scratchnet.evaluation import accuracy, evaluate_loss
+from scratchnet.datasets import spirals
+from scratchnet.demos.architectures import ARCHITECTURES, Kind
+from scratchnet.demos.architectures import build as build_network
+from scratchnet.demos.depth_limits.figures import drawings
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.running import Result, Row, Run
+from scratchnet.demos.settings import Common, option
+from scratchnet.demos.tuning import TUNING_SEEDS, Arm, Data, points, tuned
+from scratchnet.demos.verdicts import Claim, ratio, success, successes
 from scratchnet.losses import get_loss
 from scratchnet.model import Model
-from scratchnet.optim import Adam
-from scratchnet.schedules import constant, linear_warmup
-from scratchnet.training import fit
+from scratchnet.optim import Adam, Optimizer
 
-LOSS = "binary_cross_entropy"
+RATES = (0.0002, 0.0008, 0.0032, 0.0128, 0.0512)
+"""Of every arm: the best rates of plain and of normalised networks of 64 layers are 200 apart."""
 
+EPOCHS = {"batch-norm": 150, "resnet": 100, "pre-activation": 100}
+"""Normalised networks have settled by then, the others by 300."""
 
-@dataclass(frozen=True, eq=False)
-class Row:
-    """What became of the networks of one kind and depth; arrays are over the seeds."""
+LEARNED = 0.95
+"""Training accuracy from which on a network has learned the spirals; guessing gets 0.5."""
 
-    network: Network
-    parameters: int
-    first_gradient: Any
-    """|dL/dW_1| before the first step, NaN where it is not finite."""
-    accuracy: Any
-    """On the training data, NaN for a network that diverged."""
-    final_loss: Any
-    diverged: dict[int, int]
-    """By number in the ensemble, the epoch (from 1) whose loss was not finite."""
-
-    @property
-    def all_diverged(self) -> bool:
-        return len(self.diverged) == len(self.accuracy)
+BEFORE = "before training"
+"""The part of the result that holds gradients of networks that were not trained."""
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    settings: Settings
-    rows: list[Row]
-    unfinished: list[Network]
-    times: dict[tuple[str, int], Any] = field(default_factory=dict)
-    """Seconds (rounds,) of a training step of all seeds, by kind and layers."""
-
-    def find(self, kind: str, layers: int, switched: bool = False) -> Row | None:
-        for row in self.rows:
-            if row.network == Network(kind, layers, switched):
-                return row
-        return None
-
-
-def run(settings: Settings, advance: Advance = no_progress) -> Result:
-    """Time and train all networks.
-
-    Ctrl-C keeps what was trained, and is raised where that is nothing.
-    """
-    planned = networks(settings)
-    data = load("spirals", settings.points, settings.seed, settings.seeds)
-    times = measure_times(settings, data, advance)
-    rows: list[Row] = []
-    try:
-        for network in planned:
-            rows.append(train(settings, network, data, advance))
-    except KeyboardInterrupt:
-        if not rows:
-            raise
-    return Result(settings, rows, planned[len(rows) :], times)
-
-
-def measure_times(settings: Settings, data: Data, advance: Advance) -> dict[tuple[str, int], Any]:
-    """Times of the kinds side by side, where there is a plain network to compare them with."""
-    s = settings
-    found: dict[tuple[str, int], Any] = {}
-    for layers in sorted(s.layers) if "plain" in s.kinds and len(s.kinds) > 1 else ():
-        advance(0, note=f"timing, {layers} layers")
-        optimizers = {
-            (each.kind, layers): Adam(build(s, each), s.learning_rate)
-            for each in networks(s)
-            if each.layers == layers and not each.switched
-        }
-        found |= step_times(optimizers, data, QUICK_ROUNDS if s.quick else ROUNDS)
-    return found
-
-
-def cost(settings: Settings, network: Network) -> float:
-    """The time of a network relative to others, about."""
-    return COSTS[network.kind] * network.layers * settings.epochs
-
-
-def train(settings: Settings, network: Network, data: Data, advance: Advance) -> Row:
-    """Train one ensemble with Adam, full batch. Raises `KeyboardInterrupt`."""
-    s = settings
-    advance(0, note=str(network))
-    model = build(s, network)
-    gradient = first_gradient(model, data)
-    rate: Any = s.learning_rate
-    if network.switched and s.warmup is not None:
-        rate = linear_warmup(constant(s.learning_rate), s.warmup)
-    step = cost(s, network) / s.epochs
-    with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
-        # The report names what diverged.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        history = fit(
-            model,
-            data.X,
-            data.y,
-            loss=LOSS,
-            optimizer=Adam(model, rate),
-            epochs=s.epochs,
-            clip_norm=s.clip if network.switched else None,
-            callbacks=[lambda *_: advance(step)],
-        )
-        if history.stopped == "interrupted":
-            raise KeyboardInterrupt
-        advance((s.epochs - history.epochs) * step)
-        final = np.array(evaluate_loss(model, data.X, data.y, LOSS), np.float64)
-        reached = accuracy(model, data.X, data.y)
-    epochs = {each.network: each.epoch + 1 for each in history.diverged}
-    for each in np.flatnonzero(~np.isfinite(final)).tolist():
-        epochs.setdefault(each, s.epochs + 1)
-    reached[list(epochs)] = final[list(epochs)] = math.nan
-    return Row(
-        network,
-        model.parameter_count,
-        gradient,
-        reached,
-        final,
-        epochs,
+@dataclass(frozen=True)
+class Settings(Common):
+    kinds: tuple[Kind, ...] = option(
+        ("plain", "batch-norm", "residual", "scaled-residual", "resnet", "pre-activation"),
+        "Networks to compare; resnet is residual with batch normalisation, as He et al.",
+        quick=("plain", "residual", "scaled-residual", "resnet"),
+        chooses_arms=True,
+    )
+    layers: tuple[int, ...] = option(
+        (4, 16, 64), "Hidden layers, at least.", quick=(4, 64), low=1, high=200, chooses_arms=True
+    )
+    width: int = option(16, "ReLUs in each layer.", low=1, high=1000)
+    points: int = option(200, "To train on; as many for validation.", low=2, high=1_000_000)
+    epochs: int | None = option(
+        None,
+        "Training steps; by default 300, batch-norm 150, resnet and pre-activation 100.",
+        low=1,
+    )
+    clip: float | None = option(
+        None,
+        "Train the deepest again, gradient norms clipped.",
+        low=0,
+        above=True,
+        chooses_arms=True,
+    )
+    warmup: int | None = option(
+        None, "Train the deepest again, the rate rising over N steps.", low=1, chooses_arms=True
     )
 
 
+def switch_of(s: Settings) -> str:
+    """Such as `clip 1, warm-up 50`; empty where neither is asked for."""
+    parts = (s.clip and f"clip {s.clip:g}", s.warmup and f"warm-up {s.warmup}")
+    return ", ".join(part for part in parts if part)
+
+
+def label(kind: str, switch: str = "") -> str:
+    return ARCHITECTURES[kind].label + (f", {switch}" if switch else "")
+
+
+def arm_name(kind: str, layers: int, switch: str = "") -> str:
+    return f"{label(kind, switch)}, {layers} layer{'s' * (layers > 1)}"
+
+
+def arms(s: Settings) -> list[Arm]:
+    """Every kind at every depth; the deepest once more where clipping or warm-up is asked for."""
+    found = [arm(s, kind, layers, "") for layers in sorted(s.layers) for kind in s.kinds]
+    switch = switch_of(s)
+    return found + ([arm(s, kind, max(s.layers), switch) for kind in s.kinds] if switch else [])
+
+
+def arm(s: Settings, kind: str, layers: int, switch: str) -> Arm:
+    layout = ARCHITECTURES[kind]
+    facts = {
+        "kind": kind,
+        "asked_layers": layers,
+        "layers": layout.layers(layers),
+        "switch": switch,
+        "parameters": build(s, kind, layers, (0,)).parameter_count,
+    }
+    return Arm(
+        arm_name(kind, layers, switch),
+        partial(build, s, kind, layers),
+        points(lambda n, generator: spirals(n, seed=generator), s.points, s.points),
+        partial(adam, s.warmup if switch else None),
+        (0.01,) if s.quick else RATES,
+        s.epochs or (60 if s.quick else EPOCHS.get(kind, 300)),
+        facts,
+        work=layout.cost * layout.layers(layers),
+        keep=lambda model, history, data: {"loss_curve": history.loss.astype(np.float32)},
+        clip_norm=s.clip if switch else None,
+    )
+
+
+def build(s: Settings, kind: str, layers: int, seeds: Sequence[int]) -> Model:
+    return build_network(kind, 2, s.width, layers, 1, seeds, get_backend(s.backend, s.precision))
+
+
+def adam(warmup: int | None, model: Model, rates: Sequence[float]) -> Optimizer:
+    """Adam; with a warm-up, each network's rate rises in a straight line over its first steps."""
+    if warmup is None:
+        return Adam(model, rates)
+    return Adam(model, lambda step: np.asarray(rates) * min(1.0, (step + 1) / warmup))
+
+
+def run(run: Run) -> None:
+    """Every arm at its best learning rate, and its first gradients."""
+    for each in arms(run.settings):
+        seeds = tuned(run, each).seeds
+        if not each.facts["switch"]:
+            norms = {"first_gradient": first_gradient(each.build(seeds), each.data(seeds))}
+            run.row(each.name, each.facts, seeds, lambda _, norms=norms: (norms, {}), 0, BEFORE)
+
+
 def first_gradient(model: Model, data: Data) -> Any:
-    """|dL/dW_1| of each network on the whole training set, in training mode, (seeds,)."""
-    compute_loss = get_loss(LOSS)
+    """|dL/dW_1| of each network on its training data, full batch, (seeds,); NaN if not finite."""
+    compute_loss = get_loss(data.loss)
     model.train()
     with np.errstate(over="ignore", invalid="ignore"):
         inputs, targets = checked_data(model, data.X, data.y, compute_loss)
         compute_loss(model(inputs), targets).sum().backward()
-    weight = model.parameters()[0]
-    gradient = np.array(model.backend.to_numpy(weight.grad), np.float64)
+    gradient = np.array(model.backend.to_numpy(model.parameters()[0].grad), np.float64)
     norms = np.sqrt(np.square(gradient).sum(axis=(-2, -1)))
-    return np.where(np.isfinite(norms), norms, math.nan)
+    return np.where(np.isfinite(norms), norms, np.nan)
+
+
+def first_gradients(result: Result) -> dict[str, Any]:
+    """By arm, its first gradients (seeds,)."""
+    return {row.arm: row["first_gradient"] for row in result.rows if row.part == BEFORE}
+
+
+def work(s: Settings) -> float:
+    return sum(each.total_work(s.seeds) for each in arms(s))
+
+
+def memory(s: Settings) -> float:
+    """The activations and gradients of the largest ensemble, about 12 arrays of its layers."""
+    networks = max(s.seeds, TUNING_SEEDS * len(RATES))
+    return 4.0 * 12 * networks * (s.points + s.width) * (max(s.layers) + 2) * s.width
+
+
+LESSONS = {
+    "batch-norm": ("textbooks: it lets deeper networks converge", ("000-024", "002-115")),
+    "residual": ("course texts: skips enable very deep networks", ("000-015", "001-027")),
+    "scaled-residual": ("Hayou et al. 2021, Stable ResNet", ()),
+    "resnet": ("He et al. 2016", ("002-054", "003-004")),
+    "pre-activation": ("He et al. 2016b", ()),
+    "bottleneck": ("Zhang et al. 2019, Fixup", ()),
+}
+"""Whose claim each remedy is, and the rows of the ledger that it decides."""
+
+
+def claims(result: Result) -> list[Claim]:
+    """Degradation of the plain networks, each remedy at the deepest, and the first gradients."""
+    s, found = result.settings, []
+    low, deep = min(s.layers), max(s.layers)
+
+    def compare(sentence: str, source: str, a: str, b: str, *ledger: str) -> None:
+        if a in result and b in result and a != b:
+            contrast = success(result[a]["train_accuracy"], result[b]["train_accuracy"], LEARNED)
+            untested = result.untested(a, b)
+            found.append(Claim(sentence, source, contrast, untested=untested, ledger=ledger))
+
+    plain = arm_name("plain", deep)
+    compare(
+        f"Fewer plain networks of {deep} layers than of {low} can be trained",
+        "He et al. 2016: degradation; textbooks",
+        arm_name("plain", low),
+        plain,
+        *("002-053", "002-060", "000-040", "001-021"),
+    )
+    for kind in s.kinds:
+        if kind != "plain":
+            source, ledger = LESSONS[kind]
+            sentence = f"At {deep} layers, {label(kind)} networks train where plain ones do not"
+            compare(sentence, source, arm_name(kind, deep), plain, *ledger)
+    beyond = min((each for each in s.layers if 8 < each < deep), default=deep)
+    if beyond < deep:
+        compare(
+            f"At {beyond} layers already, shortcuts (residual + BN) train better than plain layers",
+            "a lesson on depth: above 8 layers use skips",
+            *(arm_name("resnet", beyond), arm_name("plain", beyond), "003-022"),
+        )
+    for kind in s.kinds if switch_of(s) else ():
+        compare(
+            f"At {deep} layers, {switch_of(s)} lets more {label(kind)} networks train",
+            "rule of thumb: warm-up and clipping help where training does not converge",
+            *(arm_name(kind, deep, switch_of(s)), arm_name(kind, deep)),
+            *(("000-042",) if kind == "plain" and s.warmup else ()),
+        )
+    return [*found, *gradient_claims(result, low, deep)]
+
+
+GRADIENTS = {
+    "plain": ("shrink", "textbooks: vanishing gradients", ("000-025",)),
+    "batch-norm": ("grow", "Yang et al. 2019, mean field theory of batch normalisation", ()),
+    "residual": ("grow", "Hayou et al. 2021, Stable ResNet", ()),
+}
+"""What the first gradients of a kind do with depth, and whose claim it is."""
+
+
+def gradient_claims(result: Result, low: int, deep: int) -> list[Claim]:
+    norms, found = first_gradients(result), []
+    for kind, (word, source, ledger) in GRADIENTS.items():
+        names = [arm_name(kind, each) for each in (deep, low)]
+        if low < deep and set(names) <= norms.keys():
+            pair = [norms[each] for each in (names if word == "shrink" else names[::-1])]
+            sentence = (
+                f"First gradients of {label(kind)} networks {word} from {low} to {deep} layers"
+            )
+            found.append(Claim(sentence, source, ratio(*pair), ledger=ledger))
+    return found
+
+
+def answer(result: Result, verdicts: Any) -> str:
+    """How many networks of each kind learn at the deepest."""
+    deep = max(result.settings.layers)
+    counts = [
+        f"{label(row.facts['kind'], row.facts['switch'])} {learned(row)}"
+        for row in result.verdict_rows()
+        if row.facts["asked_layers"] == deep
+    ]
+    n = result.settings.seeds
+    return f"of {n} networks of {deep} layers, these learn: {', '.join(counts) or 'none finished'}."
+
+
+def learned(row: Row) -> int:
+    return successes(row["train_accuracy"], LEARNED)
+
+
+def tables(result: Result) -> list[Table]:
+    """A table for each depth, with the layers that the networks truly have."""
+    headings = (
+        "network",
+        "layers",
+        "para-\nmeters",
+        "rate",
+        "learned",
+        "median",
+        "first\ngradient",
+    )
+    found: dict[int, list[tuple[str, ...]]] = {}
+    for row in result.verdict_rows():
+        accuracy, gradient = row["train_accuracy"], first_gradients(result).get(row.arm)
+        diverged = int(np.isnan(accuracy).sum())
+        cells = (
+            label(row.facts["kind"], row.facts["switch"]),
+            str(row.facts["layers"]),
+            f"{row.facts['parameters']:,}",
+            f"{row.facts['learning_rate']:g}",
+            f"{learned(row)}/{len(accuracy)}" + (f" ({diverged} NaN)" * bool(diverged)),
+            "NaN" if diverged == len(accuracy) else f"{np.nanmedian(accuracy):.1%}",
+            "" if gradient is None else f"{np.median(gradient):.2g}",
+        )
+        found.setdefault(row.facts["asked_layers"], []).append(cells)
+    return [Table(headings, rows, f"Asked for {asked} layers") for asked, rows in found.items()]
+
+
+def notes(result: Result) -> list[str]:
+    kinds = [ARCHITECTURES[kind] for kind in result.settings.kinds]
+    return [
+        f"Learned: at least {LEARNED:.0%} of the training points correct. First gradient: "
+        "|dL/dW_1| before training, the median.",
+        *(f"{kind.label}: {kind.description}" for kind in kinds),
+    ]
+
+
+experiment = Experiment(
+    "depth-limits",
+    question="How deep can a network be before training fails, and what helps?",
+    source="He et al. (2016): plain networks of 56 layers train worse than those of 20, residual "
+    "ones do not; textbooks: normalisation and shortcuts cure it",
+    look_for="which kinds of 64 layers learn their training data, and at which learning rates; "
+    "whether shortcuts alone suffice, or need a scale or batch normalisation.",
+    settings=Settings,
+    run=run,
+    claims=claims,
+    tables=tables,
+    figures=drawings,
+    notes=notes,
+    answer=answer,
+    work=work,
+    memory=memory,
+    seconds=lambda s: 2 + work(s) * s.points / 200 * (s.width / 16) ** 1.2 * 29e-6,
+    next=(
+        "scratchnet depth-limits --epochs 1000 --kinds plain --layers 64",
+        "scratchnet depth-limits --kinds plain,residual --warmup 50 --clip 1",
+        "scratchnet depth-limits --kinds plain,bottleneck --width 32",
+    ),
+)

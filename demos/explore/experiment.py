@@ -1,193 +1,313 @@
-"""Networks of several depths on data from easy to hard, and a look into the layers of one.
+"""Networks of several depths on data from easy to hard, each at its best learning rate.
 
-All seeds of a depth are trained side by side, and the same seeds at every depth, so that depths are
-compared seed by seed. On the spirals the deepest networks are trained with batch normalisation and
-skip connections as well, and the layers of one network are probed before and after training.
+On the spirals, networks of one depth are trained as blocks of several kinds as well: normalised,
+with shortcuts that are scaled or not, and with both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 
-from scratchnet.demos.explore.settings import INSIDE, Settings
+from scratchnet.backends import get_backend
+from scratchnet.demos.architectures import ARCHITECTURES, Kind
+from scratchnet.demos.architectures import build as build_network
+from scratchnet.demos.data import DESCRIPTIONS, HERE, PLANE, data_of, inputs_and_outputs
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.explore.figures import drawings
 from scratchnet.demos.figures import grid_points, window
-from scratchnet.demos.representation import (
-    Map,
-    Representation,
-    layers_to_show,
-    maps,
-    measure,
-    measure_inputs,
-    sample_for_maps,
-)
-from scratchnet.demos.seeded_data import Data, load
-from scratchnet.demos.step_times import QUICK_ROUNDS, ROUNDS, step_times
-from scratchnet.demos.terminal import Advance, no_progress
-from scratchnet.demos.trained_ensembles import OPTIMIZERS, Trained, Training, build, train
-from scratchnet.depth.probes import ProbeAccuracy
+from scratchnet.demos.running import Result, Row, Run
+from scratchnet.demos.settings import Common, option
+from scratchnet.demos.tuning import OPTIMIZERS, RATES, TUNING_SEEDS, Arm, Data, tuned
+from scratchnet.demos.verdicts import Claim, Contrast, difference, exact, success
 from scratchnet.model import Model
 
+EPOCHS = {"linear": 50, "circles": 100, "spirals": 200, "digits": 60}
+"""By Adam; gradient descent gets five times as many."""
+
+SOLVED = 0.95
+"""Test accuracy from which on a network has solved the spirals."""
+
+TEST_POINTS, TEST_DIGITS, DIGITS = 2000, 450, 898
 GRID = 120
+QUICK_RATES = {"sgd": (0.4,), "adam": (0.01,)}
 
 
-@dataclass(frozen=True, eq=False)
-class Row:
-    """What became of one depth on one dataset."""
-
-    trained: Trained
-    test_samples: int
-    probabilities: Any
-    """P(class 1) on the grid of the dataset's window, (GRID, GRID), by the first seed's network;
-    None where the data do not lie in the plane."""
-
-    @property
-    def dataset(self) -> str:
-        return self.trained.training.dataset
-
-    @property
-    def depth(self) -> int:
-        return self.trained.training.depth
-
-    @property
-    def variant(self) -> str:
-        return self.trained.training.variant
-
-
-@dataclass(frozen=True, eq=False)
-class Inside:
-    """The layers of a deep network, before and after training; arrays are (layers, seeds)."""
-
-    depth: int
-    before: Representation
-    after: Representation
-    inputs: ProbeAccuracy
-    maps_before: list[Map]
-    maps_after: list[Map]
-    map_labels: Any
+@dataclass(frozen=True)
+class Settings(Common):
+    datasets: tuple[Literal["linear", "circles", "spirals", "digits"], ...] = option(
+        HERE, "From easy to hard; digits needs scikit-learn.", chooses_arms=True
+    )
+    depths: tuple[int, ...] = option(
+        (1, 2, 4, 8, 16), "Hidden layers.", quick=(1, 4), low=1, high=200, chooses_arms=True
+    )
+    kinds: tuple[Kind, ...] = option(
+        ("plain", "batch-norm", "residual", "scaled-residual", "resnet", "pre-activation"),
+        "Networks on the spirals at --kinds-depth; resnet is as He et al.",
+        quick=("plain", "resnet"),
+        chooses_arms=True,
+    )
+    kinds_depth: int = option(
+        8, "Their hidden layers, at least.", quick=64, low=1, high=200, chooses_arms=True
+    )
+    width: int = option(32, "ReLUs in each layer.", low=1, high=100_000)
+    optimizer: Literal["adam", "sgd"] = option(
+        "adam", "sgd is full-batch gradient descent; digits always take Adam."
+    )
+    epochs: int | None = option(
+        None,
+        "Training steps; by default linear 50, circles 100, spirals 200, digits 60, sgd 5 times.",
+        quick=60,
+        low=1,
+        high=10_000_000,
+    )
+    points: int = option(400, "To train on; as many for validation.", low=2, high=10_000_000)
 
 
-@dataclass(frozen=True, eq=False)
-class Plane:
-    """The training data of the first seed, and the window that they lie in."""
-
-    X: Any
-    y: Any
-    extent: tuple[float, float, float, float]
+def arm_name(dataset: str, depth: int, kind: str = "plain") -> str:
+    name = "" if kind == "plain" else f"{ARCHITECTURES[kind].label}, "
+    return f"{dataset}, {name}{depth} layer{'s' * (depth > 1)}"
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    settings: Settings
-    rows: tuple[Row, ...]
-    variants: tuple[Row, ...]
-    inside: Inside | None
-    planes: dict[str, Plane]
-    unfinished: tuple[Training, ...]
-    """What Ctrl-C kept from being trained to its end."""
-    times: dict[Training, Any] = field(default_factory=dict)
-    """Seconds (rounds,) of a training step of all seeds."""
+def arms(s: Settings) -> list[Arm]:
+    """Every depth on every dataset; on the spirals the other kinds of networks as well."""
+    plan = [(dataset, depth, "plain") for dataset in s.datasets for depth in sorted(s.depths)]
+    if "spirals" in s.datasets:
+        plan += [("spirals", s.kinds_depth, kind) for kind in s.kinds]
+    return [arm(s, *each) for each in dict.fromkeys(plan)]
 
 
-def run(settings: Settings, advance: Advance = no_progress) -> Result:
-    """Time and train everything. Ctrl-C ends the training and keeps what was finished.
-
-    Raises `KeyboardInterrupt` where that is nothing, and `InputError` where the digits are asked
-    for and scikit-learn is not installed.
-    """
-    s = settings
-    data = {name: load(name, s.points, s.seed, s.seeds) for name in s.datasets}
-    planes = {
-        name: Plane(each.X[0], each.y, window(each.X[0]))
-        for name, each in data.items()
-        if each.inputs == 2
+def arm(s: Settings, dataset: str, depth: int, kind: str) -> Arm:
+    optimizer = "adam" if dataset == "digits" else s.optimizer
+    shape, layout = inputs_and_outputs(dataset), ARCHITECTURES[kind]
+    builder = partial(build, s, dataset, depth, kind)
+    facts = {
+        "dataset": dataset,
+        "kind": kind,
+        "depth": depth,
+        "layers": layout.layers(depth),
+        "optimizer": optimizer,
+        "parameters": builder((0,)).parameter_count,
     }
-    main, variants = s.main(), s.variants()
-    times = measure_times(s, (*main, *variants), data, advance)
-    rows: list[Row] = []
-    inside = None
-    try:
-        for training in (*main, *variants):
-            looked_into = training.variant == "plain" and (training.dataset, training.depth) == (
-                INSIDE,
-                s.inside_depth,
-            )
-            of = data[training.dataset]
-            row, found = train_row(s, training, of, planes, looked_into, advance)
-            rows.append(row)
-            inside = found or inside
-    except KeyboardInterrupt:
-        if not rows:
-            raise
-    return Result(
-        s,
-        tuple(rows[: len(main)]),
-        tuple(rows[len(main) :]),
-        inside,
-        planes,
-        tuple((*main, *variants)[len(rows) :]),
-        times,
+    samples = DIGITS if dataset == "digits" else s.points
+    return Arm(
+        arm_name(dataset, depth, kind),
+        builder,
+        data_of(dataset, s.points, TEST_POINTS),
+        OPTIMIZERS[optimizer],
+        (QUICK_RATES if s.quick else RATES)[optimizer],
+        s.epochs or EPOCHS[dataset] * (5 if optimizer == "sgd" else 1),
+        facts,
+        work=samples / 400 * (layout.cost * layout.layers(depth) + 0.1 * sum(shape)),
+        keep=partial(boundary, dataset),
     )
 
 
-def measure_times(
-    settings: Settings, trainings: Sequence[Training], data: dict[str, Data], advance: Advance
-) -> dict[Training, Any]:
-    """Times of what is trained on the same dataset, side by side."""
-    s = settings
-    found: dict[Training, Any] = {}
-    for name, of in data.items():
-        advance(0, note=f"timing, {name}")
-        optimizers = {
-            each: OPTIMIZERS[each.optimizer](
-                build(each, of, s.seed, s.seeds, s.backend), each.learning_rate
+def build(s: Settings, dataset: str, depth: int, kind: str, seeds: Sequence[int]) -> Model:
+    inputs, outputs = inputs_and_outputs(dataset)
+    backend = get_backend(s.backend, s.precision)
+    return build_network(kind, inputs, s.width, depth, outputs, seeds, backend)
+
+
+def boundary(dataset: str, model: Model, history: Any, data: Data) -> dict[str, Any]:
+    """P(class 1) of the first seed's network over the window around its data."""
+    if dataset not in PLANE:
+        return {}
+    logits = model.network(0).predict(grid_points(window(data.X[0]), GRID))[:, 0]
+    probabilities = np.exp(-np.logaddexp(0, -logits.astype(np.float64))).reshape(GRID, GRID)
+    return {"X": data.X[0], "y": data.y, "boundary": probabilities}
+
+
+def run(run: Run) -> None:
+    """Every arm at its best learning rate."""
+    for each in arms(run.settings):
+        tuned(run, each)
+
+
+def work(s: Settings) -> float:
+    return sum(each.total_work(s.seeds) for each in arms(s))
+
+
+def memory(s: Settings) -> float:
+    """The activations and gradients of the largest ensemble, about 12 arrays of its layers."""
+    networks = max(s.seeds, TUNING_SEEDS * len(RATES["adam"]))
+    samples = max(s.points, DIGITS * ("digits" in s.datasets))
+    layers = max(*s.depths, s.kinds_depth) + 2
+    return 4.0 * networks * (12 * (samples + s.width) * layers * s.width + 3 * TEST_POINTS * 2)
+
+
+EASY = {
+    "linear": ("a lesson on depth: one hidden layer is enough", ("003-020", "000-035")),
+    "circles": ("an interview page: shallow networks suffice for simple tasks", ("000-021",)),
+}
+REGULARISERS = {
+    "batch-norm": ("an interview page: it reduces overfitting", ("000-012",)),
+    "residual": ("an interview page: skips reduce overfitting", ("000-013",)),
+}
+
+
+def claims(result: Result) -> list[Claim]:
+    """Easy data, spirals and digits by depth; then what the kinds of networks change."""
+    s, found = result.settings, []
+
+    def add(
+        sentence: str, source: str, contrast: Any, names: Any, ledger: Any, **more: Any
+    ) -> None:
+        if all(name in result for name in names) and len(set(names)) > 1:
+            untested = result.untested(*names)
+            shown: Contrast = contrast(*(result[name] for name in names))
+            found.append(
+                Claim(sentence, source, shown, None, untested=untested, ledger=ledger, **more)
             )
-            for each in trainings
-            if each.dataset == name
-        }
-        found |= step_times(optimizers, of, QUICK_ROUNDS if s.quick else ROUNDS)
+
+    def by_test(a: Row, b: Row) -> Contrast:
+        tests = TEST_DIGITS if a.facts["dataset"] == "digits" else TEST_POINTS
+        return difference(a["test_accuracy"], b["test_accuracy"], tests)
+
+    low, some = min(s.depths), min((each for each in s.depths if each >= 4), default=max(s.depths))
+    for name, (source, ledger) in EASY.items():
+        pair = (arm_name(name, some), arm_name(name, low))
+        sentence = f"On {name}, depth {low} does as well as depth {some}"
+        add(sentence, source, by_test, pair, ledger, alike=True)
+    add(
+        f"On spirals, more networks of {some} layers than of {low} solve them",
+        "textbook chapter, lab: accuracy rises with depth on spirals",
+        lambda a, b: success(a["test_accuracy"], b["test_accuracy"], SOLVED),
+        (arm_name("spirals", some), arm_name("spirals", low)),
+        ("002-137",),
+    )
+    deep = max(s.depths)
+    add(
+        f"On spirals, {deep} plain layers reach a lower accuracy than {some}",
+        "textbook chapter: accuracy drops at 16 layers, by vanishing gradients",
+        by_test,
+        (arm_name("spirals", some), arm_name("spirals", deep)),
+        ("002-049",),
+    )
+    add(
+        f"On digits, {some} layers reach a higher accuracy than {low}",
+        "textbook chapter: depth is not optional for real problems",
+        by_test,
+        (arm_name("digits", some), arm_name("digits", low)),
+        ("002-124",),
+    )
+    plain = arm_name("spirals", s.kinds_depth)
+    for kind, (source, ledger) in REGULARISERS.items():
+        add(
+            f"At {s.kinds_depth} layers on spirals, {ARCHITECTURES[kind].label} makes the gap "
+            "between training and test accuracy smaller",
+            source,
+            lambda a, b: difference(gap(a), gap(b), TEST_POINTS),
+            (plain, arm_name("spirals", s.kinds_depth, kind)),
+            ledger,
+        )
+    add(
+        f"At {s.kinds_depth} layers on spirals, residual + BN reaches a higher test accuracy",
+        "an interview page: with normalisation and skips more layers regularise",
+        by_test,
+        (arm_name("spirals", s.kinds_depth, "resnet"), plain),
+        ("000-007",),
+    )
+    add(
+        f"Training {deep} layers takes longer than {low}",
+        "an interview page: too deep leads to longer training times",
+        lambda a, b: exact(times(a, b) > 1.1, f"{times(a, b):.1f} times as long on spirals"),
+        (arm_name("spirals", deep), arm_name("spirals", low)),
+        ("000-026",),
+    )
     return found
 
 
-def train_row(
-    settings: Settings,
-    training: Training,
-    data: Data,
-    planes: dict[str, Plane],
-    looked_into: bool,
-    advance: Advance,
-) -> tuple[Row, Inside | None]:
-    """Train one ensemble, and where it is looked into, measure its layers before and after."""
-    s = settings
-    model = build(training, data, s.seed, s.seeds, s.backend)
-    shown = layers_to_show(training.depth)
-    if looked_into:
-        before, maps_before = measure(model, data, shown), maps(model, data, shown)
-    trained = train(model, training, data, advance)
-    probabilities = None
-    if data.name in planes:
-        first = build(training, data, s.seed, None, s.backend)
-        first.load_state_dict(model.state_dict(network=0))
-        probabilities = class_probabilities(first, planes[data.name].extent)
-    row = Row(trained, len(data.y_test), probabilities)
-    if not looked_into:
-        return row, None
-    return row, Inside(
-        training.depth,
-        before,
-        measure(model, data, shown),
-        measure_inputs(data, s.seeds),
-        maps_before,
-        maps(model, data, shown),
-        data.y_test[sample_for_maps(data)],
-    )
+def gap(row: Row) -> Any:
+    return row["train_accuracy"] - row["test_accuracy"]
 
 
-def class_probabilities(model: Model, extent: tuple[float, float, float, float]) -> Any:
-    """P(class 1) over the window by one network, (GRID, GRID)."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        logits = model.predict(grid_points(extent, GRID))[:, 0].astype(np.float64)
-        return np.exp(-np.logaddexp(0, -logits)).reshape(GRID, GRID)
+def times(row: Row, reference: Row) -> float:
+    return float(row["seconds"].mean() / reference["seconds"].mean())
+
+
+def of_dataset(result: Result, dataset: str) -> list[Row]:
+    return [row for row in result.verdict_rows() if row.facts["dataset"] == dataset]
+
+
+def answer(result: Result, verdicts: Any) -> str:
+    """The median test accuracy of each depth on each dataset."""
+    parts = []
+    for dataset in result.settings.datasets:
+        names = [arm_name(dataset, depth) for depth in sorted(result.settings.depths)]
+        shown = [f"{median(result[name])}" for name in names if name in result]
+        parts += [f"{dataset} {', '.join(shown)}"] if shown else []
+    depths = ", ".join(map(str, sorted(result.settings.depths)))
+    return f"median test accuracy at depth {depths}: {'; '.join(parts)}."
+
+
+def median(row: Row, measure: str = "test_accuracy", of: Any = np.median) -> str:
+    """Of the networks that did not diverge."""
+    finite = row[measure][np.isfinite(row[measure])]
+    return f"{of(finite):.1%}" if len(finite) else "NaN"
+
+
+def tables(result: Result) -> list[Table]:
+    """A table for each dataset: depths, then the other kinds of networks."""
+    headings = ("network", "layers", "parameters", "rate", "training", "test", "worst", "time")
+    found = []
+    for dataset in result.settings.datasets:
+        rows = of_dataset(result, dataset)
+        cells = [
+            (
+                ARCHITECTURES[row.facts["kind"]].label,
+                str(row.facts["layers"]),
+                f"{row.facts['parameters']:,}",
+                f"{row.facts['learning_rate']:g}",
+                median(row, "train_accuracy"),
+                median(row),
+                median(row, of=np.min),
+                f"{times(row, rows[0]):.1f}",
+            )
+            for row in rows
+        ]
+        found += [Table(headings, cells, f"{dataset}: {DESCRIPTIONS[dataset]}")] if rows else []
+    return found
+
+
+def notes(result: Result) -> list[str]:
+    """What the columns mean, and which networks diverged."""
+    diverged = [
+        f"{row.arm}: {int(np.isnan(row['test_accuracy']).sum())} of {len(row.seeds)} diverged"
+        for row in result.verdict_rows()
+        if np.isnan(row["test_accuracy"]).any()
+    ]
+    return [
+        "Training and test: median accuracies. Time: of the training, relative to the first line.",
+        *diverged,
+    ]
+
+
+experiment = Experiment(
+    "explore",
+    question="How many layers does which task need, and what do normalisation and shortcuts add?",
+    source="textbooks: easy tasks need one layer, hard ones several; batch normalisation and "
+    "shortcuts let deeper networks train (He et al. 2016)",
+    look_for="from which depth on accuracy no longer rises on each dataset, and whether blocks "
+    "that cure very deep networks change anything at a depth that trains without them.",
+    settings=Settings,
+    run=run,
+    claims=claims,
+    tables=tables,
+    figures=drawings,
+    notes=notes,
+    answer=answer,
+    work=work,
+    memory=memory,
+    seconds=lambda s: 3 + work(s) * (s.width / 32) ** 1.2 * 100e-6,
+    next=(
+        "scratchnet explore --datasets spirals --optimizer sgd",
+        "scratchnet explore --datasets spirals --kinds-depth 16 --depths 1,16",
+        "scratchnet depth-limits",
+        "scratchnet probes",
+    ),
+)

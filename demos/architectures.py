@@ -1,0 +1,98 @@
+"""Deep networks of several kinds: plain, normalised, and with shortcuts that are scaled or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from scratchnet.layers import BatchNorm, Layer, Linear, ReLU, Residual
+from scratchnet.model import Model, mlp
+
+Kind = Literal[
+    "plain", "batch-norm", "residual", "scaled-residual", "resnet", "pre-activation", "bottleneck"
+]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A kind of network. A block spans so many layers, and depths are rounded up to whole ones."""
+
+    label: str
+    description: str
+    cost: float
+    """The time of a layer's step, relative to a plain one's."""
+    block: int = 1
+
+    def layers(self, asked: int) -> int:
+        """The hidden layers of the network that is asked to have at least so many."""
+        return 1 + self.block * self.blocks(asked)
+
+    def blocks(self, asked: int) -> int:
+        """How many blocks follow the first layer, which changes the width."""
+        return -(-(asked - 1) // self.block)
+
+
+ARCHITECTURES = {
+    "plain": Architecture("plain", "Linear, ReLU", 1.0),
+    "batch-norm": Architecture("batch norm", "Linear, batch normalisation, ReLU", 3.0),
+    "residual": Architecture("residual", "x + ReLU(Linear(x))", 1.2),
+    "scaled-residual": Architecture(
+        "scaled residual", "x + ReLU(Linear(x)) / sqrt(number of branches)", 1.3
+    ),
+    "resnet": Architecture(
+        "residual + BN",
+        "ReLU(x + BN(Linear(ReLU(BN(Linear(x)))))), as He et al. (2016)",
+        3.0,
+        block=2,
+    ),
+    "pre-activation": Architecture(
+        "pre-activation",
+        "x + Linear(ReLU(BN(Linear(ReLU(BN(x)))))), as He et al. (2016b)",
+        3.0,
+        block=2,
+    ),
+    "bottleneck": Architecture(
+        "bottleneck",
+        "x + three layers through a quarter of the width, the last from zero",
+        0.6,
+        block=3,
+    ),
+}
+"""By name. All start from He's weights and biases of zero, apart from what is said here."""
+
+
+def build(
+    name: str, inputs: int, width: int, depth: int, outputs: int, seeds: Sequence[int], backend: Any
+) -> Model:
+    """An ensemble of this kind, a network for each seed, of at least `depth` hidden layers."""
+    kind = ARCHITECTURES[name]
+    blocks = kind.blocks(depth)
+    how: dict[str, Any] = {"seed": list(seeds), "ensemble": len(seeds), "backend": backend}
+    if name in ("resnet", "pre-activation"):
+        is_pre = name == "pre-activation"
+        first, last = [Linear(inputs, width)], [BatchNorm(width), ReLU()]
+        inner = [pre_activation(width) if is_pre else residual(width) for _ in range(blocks)]
+        between = [*inner, last] if is_pre else [last, *inner]
+        layers = [*first, *(layer for each in between for layer in each), Linear(width, outputs)]
+        return Model(*layers, **how)
+    options: dict[str, Any] = {
+        "plain": {},
+        "batch-norm": {"batch_norm": True},
+        "residual": {"residual": True, "residual_scale": 1.0},
+        "scaled-residual": {"residual": True},
+        "bottleneck": {"bottleneck": max(1, width // 4)},
+    }[name]
+    return mlp([inputs, *[width] * (1 + blocks), outputs], **options, **how)
+
+
+def residual(width: int) -> list[Layer]:
+    """He et al. (2016), figure 2, fully connected: the ReLU stands behind the sum."""
+    inside = (Linear(width, width), BatchNorm(width), ReLU(), Linear(width, width))
+    return [Residual(*inside, BatchNorm(width)), ReLU()]
+
+
+def pre_activation(width: int) -> list[Layer]:
+    """He et al. (2016b), "Identity Mappings in Deep Residual Networks", figure 1 (b)."""
+    inside = (BatchNorm(width), ReLU(), Linear(width, width))
+    return [Residual(*inside, BatchNorm(width), ReLU(), Linear(width, width))]
