@@ -122,7 +122,7 @@ def learning_rate_figure(
     shown = {panel: [name for name in names if name in arms] for panel, names in groups.items()}
     shown = {panel: names for panel, names in shown.items() if names} or {"": []}
     losses = {
-        panel: any(np.nanmax(result.tuned[arm].scores) < 0 for arm in members)
+        panel: any((result.tuned[arm].scores < 0).any() for arm in members)
         for panel, members in shown.items()
     }
     columns = min(len(shown), PANELS_PER_LINE)
@@ -142,7 +142,8 @@ def learning_rate_figure(
         for color, arm in zip(colors, members, strict=True):
             found = result.tuned[arm]
             scores = -found.scores if losses[name] else found.scores
-            mean = np.nanmean(scores, axis=1)
+            finite = [values[np.isfinite(values)] for values in scores]
+            mean = np.array([values.mean() if len(values) else np.nan for values in finite])
             panel.plot(found.rates, mean, "o-", color=color, label=short(arm, name))
             for rate, values in zip(found.rates, scores, strict=True):
                 panel.plot([rate] * len(values), values, ".", color=color, alpha=0.4, markersize=4)

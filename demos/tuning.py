@@ -221,7 +221,10 @@ def is_bracketed(scores: Any) -> bool:
     """Whether a rate inside the grid scores as high as any: beyond the edges it gets no better.
 
     Accuracies that all lie within a point, as at chance, have no best rate that could be missed.
+    Where every network diverged, smaller rates may not.
     """
+    if not np.isfinite(scores).any():
+        return False
     means = mean_scores(scores)
     alike = means.min() >= 0 and np.ptp(means) <= MARGINS["difference"]
     return bool(alike or means[1:-1].max() == means.max())

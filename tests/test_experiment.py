@@ -261,6 +261,7 @@ def test_of_equal_rates_the_smallest_is_taken_and_divergence_is_worst() -> None:
     assert is_bracketed(np.ones((5, 2))) and not is_bracketed(np.arange(10.0).reshape(5, 2))
     rising = np.linspace(0, 1, 5)[:, None]
     assert is_bracketed(0.5 + 0.009 * rising) and not is_bracketed(0.5 + 0.011 * rising)
+    assert not is_bracketed(np.full((5, 2), np.nan))  # smaller rates may not diverge
     assert not is_bracketed(-0.009 + 0.008 * rising)  # losses, of which a point is no measure
 
 

@@ -108,12 +108,12 @@ def verdicts(result: Result) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "one", "two", "verdict", "wins"),
     [
-        ("oscillating", HIGH, LOW, "supported", "depth: oscillating"),
-        ("oscillating", LOW, HIGH, "contradicted", "width: oscillating"),
-        ("linear", HIGH, LOW, "contradicted", "depth: linear"),
-        ("linear", LOW, HIGH, "supported", "width: linear"),
+        ("oscillating", HIGH, LOW, "supported", "depth wins on oscillating"),
+        ("oscillating", LOW, HIGH, "contradicted", "width wins on oscillating"),
+        ("linear", HIGH, LOW, "contradicted", "depth wins on linear"),
+        ("linear", LOW, HIGH, "supported", "width wins on linear"),
         # Both solve it: errors below 0.1 % of the variance are alike.
-        ("linear", LOW / 1e3, LOW / 1e5, "equivalent", "equivalent: linear"),
+        ("linear", LOW / 1e3, LOW / 1e5, "equivalent", "no difference on linear"),
     ],
 )
 def test_who_wins_follows_from_the_errors(

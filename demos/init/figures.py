@@ -68,11 +68,16 @@ def mean_squares(result: Result, rows: list[Row]) -> Figure:
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", title="initial weights")
     figure.suptitle(
-        f"Only some rules keep the mean square ({widths[0]} to {widths[-1]} wide). Dashed: its "
-        f"mean by formula; marks, bands: median, middle 80 % of {len(rows[0].seeds)} networks",
+        f"Only some rules keep the mean square; layers {between(widths)} wide\n"
+        f"(dashed: formula; marks and bands: median and middle 80 % of {len(rows[0].seeds)} "
+        "networks)",
         fontsize=11,
     )
     return figure
+
+
+def between(widths: tuple[int, ...]) -> str:
+    return " to ".join(map(str, dict.fromkeys((widths[0], widths[-1]))))
 
 
 NAMES = {"forward": "signals z", "backward": "gradients dL/dz"}

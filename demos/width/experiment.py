@@ -386,14 +386,24 @@ def winners(result: Result, verdicts: Sequence[Verdict]) -> dict[str, str]:
     return found
 
 
+PHRASES = {
+    "depth": "depth wins on",
+    "width": "width wins on",
+    "equivalent": "no difference on",
+    "undecided": "undecided on",
+    "not tested": "not tested on",
+}
+
+
 def answer(result: Result, verdicts: Sequence[Verdict]) -> str:
     """Where depth wins, and where it does not."""
-    by_winner: dict[str, list[str]] = {}
-    for name, winner in winners(result, verdicts).items():
-        by_winner.setdefault(winner, []).append(name)
-    parts = [f"{winner}: {', '.join(names)}" for winner, names in sorted(by_winner.items())]
-    wins = f"At {result.settings.budget:,} parameters, what wins is {'; '.join(parts)}."
-    return wins if parts else ""
+    found = winners(result, verdicts)
+    parts = [
+        f"{words} {', '.join(name for name in found if found[name] == winner)}"
+        for winner, words in PHRASES.items()
+        if winner in found.values()
+    ]
+    return f"At {result.settings.budget:,} parameters, {'; '.join(parts)}." if parts else ""
 
 
 def score(row: Row) -> str:
@@ -409,25 +419,25 @@ def tables(result: Result) -> Iterator[Table]:
     for name, winner in winners(result, verdicts_of(result)).items():
         rows = rows_by_depth(result, name)
         shown |= {row.arm for row in rows}
-        cells = {row.facts["shape"]: f"{score(row)} ({row.facts['widths'][0]})" for row in rows}
-        lines.append((name, *(cells.get(layers(depth), "") for depth in depths), winner))
+        cells = {row.facts["shape"]: score(row) for row in rows}
+        widths = ", ".join(str(row.facts["widths"][0]) for row in rows)
+        lines.append((name, *(cells.get(layers(depth), "") for depth in depths), widths, winner))
     if lines:
-        title = "Median test error, in variances, or accuracy (width): by hidden layers"
-        yield Table(("target", *map(str, depths), "wins"), lines, title, words=(0, len(depths) + 1))
+        title = "Median test error in variances, or accuracy, by hidden layers; their widths"
+        ends = len(depths) + 1, len(depths) + 2
+        yield Table(("target", *map(str, depths), "widths", "wins"), lines, title, words=(0, *ends))
     others = [
         (
             row.arm,
             "-".join(map(str, row.facts["widths"])),
-            f"{row.facts['parameters']:,}",
-            f"{row.facts['learning_rate']:g}",
             score(row),
-            f"{np.nanmedian(row.measures.get('pieces', [0])):.0f}",
+            f"{np.nanmedian(row['pieces']):.0f}" if "pieces" in row.measures else "",
         )
         for row in result.verdict_rows()
         if row.arm not in shown
     ]
     if others:
-        yield Table(("arm", "widths", "parameters", "rate", "score", "pieces"), others)
+        yield Table(("arm", "widths", "score", "pieces"), others)
 
 
 experiment = Experiment(
