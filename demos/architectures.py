@@ -63,19 +63,30 @@ ARCHITECTURES = {
 
 
 def build(
-    name: str, inputs: int, width: int, depth: int, outputs: int, seeds: Sequence[int], backend: Any
+    name: str,
+    inputs: int,
+    width: int,
+    depth: int,
+    outputs: int,
+    seeds: Sequence[int],
+    backend: Any,
+    bias: str = "zeros",
 ) -> Model:
-    """An ensemble of this kind, a network for each seed, of at least `depth` hidden layers."""
+    """An ensemble of this kind, a network for each seed, of at least `depth` hidden layers.
+
+    `bias` is an initialiser of biases; those of bottlenecks start from zero.
+    """
     kind = ARCHITECTURES[name]
     blocks = kind.blocks(depth)
     how: dict[str, Any] = {"seed": list(seeds), "ensemble": len(seeds), "backend": backend}
     if name in ("resnet", "pre-activation"):
         is_pre = name == "pre-activation"
-        first, last = [Linear(inputs, width)], [BatchNorm(width), ReLU()]
-        inner = [pre_activation(width) if is_pre else residual(width) for _ in range(blocks)]
+        first, last = [Linear(inputs, width, bias_init=bias)], [BatchNorm(width), ReLU()]
+        block = pre_activation if is_pre else residual
+        inner = [block(width, bias) for _ in range(blocks)]
         between = [*inner, last] if is_pre else [last, *inner]
-        layers = [*first, *(layer for each in between for layer in each), Linear(width, outputs)]
-        return Model(*layers, **how)
+        layers = [*first, *(layer for each in between for layer in each)]
+        return Model(*layers, Linear(width, outputs, bias_init=bias), **how)
     options: dict[str, Any] = {
         "plain": {},
         "batch-norm": {"batch_norm": True},
@@ -83,16 +94,16 @@ def build(
         "scaled-residual": {"residual": True},
         "bottleneck": {"bottleneck": max(1, width // 4)},
     }[name]
-    return mlp([inputs, *[width] * (1 + blocks), outputs], **options, **how)
+    return mlp([inputs, *[width] * (1 + blocks), outputs], bias_init=bias, **options, **how)
 
 
-def residual(width: int) -> list[Layer]:
+def residual(width: int, bias: str) -> list[Layer]:
     """He et al. (2016), figure 2, fully connected: the ReLU stands behind the sum."""
-    inside = (Linear(width, width), BatchNorm(width), ReLU(), Linear(width, width))
-    return [Residual(*inside, BatchNorm(width)), ReLU()]
+    one, two = (Linear(width, width, bias_init=bias) for _ in range(2))
+    return [Residual(one, BatchNorm(width), ReLU(), two, BatchNorm(width)), ReLU()]
 
 
-def pre_activation(width: int) -> list[Layer]:
+def pre_activation(width: int, bias: str) -> list[Layer]:
     """He et al. (2016b), "Identity Mappings in Deep Residual Networks", figure 1 (b)."""
-    inside = (BatchNorm(width), ReLU(), Linear(width, width))
-    return [Residual(*inside, BatchNorm(width), ReLU(), Linear(width, width))]
+    one, two = (Linear(width, width, bias_init=bias) for _ in range(2))
+    return [Residual(BatchNorm(width), ReLU(), one, BatchNorm(width), ReLU(), two)]

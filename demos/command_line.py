@@ -33,10 +33,6 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.fractal.command",
         "Fractals: built exactly, and what depth learns of them.",
     ),
-    "probes": (
-        "scratchnet.demos.probes.command",
-        "What each layer of a deep network makes of its inputs.",
-    ),
     "scaling": (
         "scratchnet.demos.scaling.command",
         "Loss against size, data and compute; published laws.",

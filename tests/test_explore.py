@@ -10,6 +10,7 @@ import pytest
 from scratchnet.demos.data import HERE, data_of
 from scratchnet.demos.experiment import run_small
 from scratchnet.demos.explore.experiment import (
+    ADAM_RATES,
     EPOCHS,
     Settings,
     answer,
@@ -32,8 +33,8 @@ def test_the_deep_kinds_are_trained_once_on_the_spirals_and_64_layers_in_a_quick
     found = arms(resolve(Settings, {"datasets": ("circles", "spirals")}))
     names = [arm.name for arm in found]
     assert len(set(names)) == len(names) == 10 + 5
-    assert "spirals, residual + BN, 8 layers" in names
-    assert {arm.rates for arm in found} == {RATES["adam"]}
+    assert "residual + BN, spirals, 8 layers" in names
+    assert {arm.rates for arm in found} == {ADAM_RATES}
     quick = arms(resolve(Settings, {"datasets": ("spirals",), "quick": True}))
     assert [arm.facts["layers"] for arm in quick] == [1, 4, 64, 65]
     assert not any(
@@ -44,7 +45,7 @@ def test_the_deep_kinds_are_trained_once_on_the_spirals_and_64_layers_in_a_quick
 def test_digits_take_adam_and_gradient_descent_gets_five_times_the_epochs() -> None:
     pytest.importorskip("sklearn")
     found = {arm.name: arm for arm in arms(resolve(Settings, {"optimizer": "sgd"}))}
-    digits, spirals = found["digits, 1 layer"], found["spirals, 1 layer"]
+    digits, spirals = found["plain, digits, 1 layer"], found["plain, spirals, 1 layer"]
     assert digits.facts["optimizer"] == "adam" and digits.epochs == EPOCHS["digits"]
     assert spirals.rates == RATES["sgd"] and spirals.epochs == 5 * EPOCHS["spirals"]
     assert (
@@ -106,7 +107,7 @@ def test_a_diverged_network_is_named_and_keeps_a_comparison_from_a_verdict() -> 
     rows = [row("digits", 1, [0.9] * 5), row("digits", 4, [0.95] * 4 + [np.nan])]
     result = made_up(*rows)
     assert verdicts_of(result)["On digits, 4 layers reach a higher accuracy than 1"] == "not tested"
-    assert "digits, 4 layers: 1 of 5 diverged" in experiment.notes(result)
+    assert "plain, digits, 4 layers: 1 of 5 diverged" in experiment.notes(result)
     assert tables(result)[0].rows[1][5:7] == ("95.0%", "95.0%")
     assert finding(result).endswith("digits 4")
 

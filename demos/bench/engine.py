@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from scratchnet import SGD, losses, mlp
 from scratchnet.backends import Backend
-from scratchnet.demos import step_times
 from scratchnet.demos.bench.problem import LEARNING_RATE, Problem
 from scratchnet.demos.timing import Contestant
 from scratchnet.model import Model
+from scratchnet.program import recorded
 from scratchnet.tensor import Tensor
 
 EAGER, RECORDED = "eager", "recorded"
@@ -47,6 +48,18 @@ def training_step(model: Model, problem: Problem, is_recorded: bool) -> Callable
     inputs = model.as_input(problem.X)
     targets = model.backend.asarray(problem.y, model.dtype)
     optimizer = SGD(model, LEARNING_RATE)
-    return step_times.training_step(
-        optimizer, inputs, targets, losses.binary_cross_entropy, is_recorded
-    )
+
+    def on_device() -> Tensor:
+        loss = losses.binary_cross_entropy(model(inputs), targets)
+        loss.backward()
+        optimizer.update()
+        return loss
+
+    run: Any = recorded(on_device, model) if is_recorded else on_device
+
+    def step() -> Tensor:
+        optimizer.prepare()
+        loss: Tensor = run()
+        return loss
+
+    return step

@@ -59,7 +59,7 @@ def accuracies(result: Result) -> Figure:
     figure, axes = new_figure(
         1,
         len(panels),
-        width=0.56 * sum(widths) + 1.6,
+        width=0.5 * sum(widths) + 1.4,
         height=3.9,
         squeeze=False,
         sharey=True,

@@ -1,1 +1,4 @@
-"""`scratchnet probes`: what each layer of a deep network has made of its inputs."""
+"""`scratchnet probes`: what each layer of a deep network makes of its inputs."""
+
+SUMMARY = "What each layer of a deep network makes of its inputs."
+PLACE = 110

@@ -1,68 +1,273 @@
-"""Linear probes of every hidden layer of a deep network, before and after training.
+"""Linear probes of every hidden layer of a deep network, and of three controls.
 
-The raw inputs and the same networks before training are the controls: what a probe reads there is
-not what training put in.
+What a probe reads from the raw inputs, from the same network before training, or from a random
+network with random biases, is not what training put in. Biases matter: without them a random ReLU
+network is homogeneous, f(c x) = c f(x) for c > 0, and cannot tell radii apart.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
-from scratchnet.demos.probes.settings import Settings
-from scratchnet.demos.representation import (
-    Map,
-    Representation,
-    layers_to_show,
-    maps,
-    measure,
-    measure_inputs,
-    sample_for_maps,
-)
-from scratchnet.demos.seeded_data import load
-from scratchnet.demos.terminal import Advance, no_progress
-from scratchnet.demos.trained_ensembles import Trained, build, train
-from scratchnet.depth.probes import ProbeAccuracy
+import numpy as np
 
+from scratchnet.backends import get_backend
+from scratchnet.demos.architectures import ARCHITECTURES, Kind
+from scratchnet.demos.architectures import build as build_network
+from scratchnet.demos.data import DESCRIPTIONS, data_of, inputs_and_outputs
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.probes.figures import drawings
+from scratchnet.demos.running import Result, Row, Run
+from scratchnet.demos.settings import Common, option
+from scratchnet.demos.tuning import OPTIMIZERS, RATES, TUNING_SEEDS, Arm, Data, tuned
+from scratchnet.demos.verdicts import Claim, difference, exact
+from scratchnet.depth.probes import PENALTY, principal_components, probe_accuracy, t_sne
+from scratchnet.layer_statistics import hidden_outputs, summarize
+from scratchnet.model import Model
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    settings: Settings
-    trained: Trained
-    inputs: ProbeAccuracy
-    """Of the raw inputs, an entry for each seed."""
-    before: Representation
-    after: Representation
-    """Of every hidden layer."""
-    shown: tuple[int, ...]
-    """The hidden layers with a map."""
-    maps_before: list[Map]
-    maps_after: list[Map]
-    """Of the first seed's network."""
-    map_labels: Any
-    test_samples: int
+NETWORK, TRAINED, UNTRAINED = "the network", "trained", "untrained"
+RANDOM, RAW = "random biases", "raw inputs"
+MOST_MAPPED = 400
+CHAPTER = {1: 0.30, 3: 0.55, 6: 0.78, 8: 0.85}
+"""Probe accuracies by layer that a textbook chapter reports, without naming data."""
 
 
-def run(settings: Settings, advance: Advance = no_progress) -> Result:
-    """Train the ensemble and probe it before and after. Raises `KeyboardInterrupt` on Ctrl-C."""
-    s = settings
-    data = load(s.training.dataset, s.points, s.seed, s.seeds)
-    model = build(s.training, data, s.seed, s.seeds, s.backend)
-    layers = range(1, s.depth + 1)
-    shown = layers_to_show(s.depth)
-    inputs = measure_inputs(data, s.seeds)
-    before, maps_before = measure(model, data, layers), maps(model, data, shown, s.embedding)
-    trained = train(model, s.training, data, advance)
-    after, maps_after = measure(model, data, layers), maps(model, data, shown, s.embedding)
-    return Result(
-        s,
-        trained,
-        inputs,
-        before,
-        after,
-        shown,
-        maps_before,
-        maps_after,
-        data.y_test[sample_for_maps(data)],
-        len(data.y_test),
+@dataclass(frozen=True)
+class Settings(Common):
+    dataset: Literal["spirals", "digits"] = option("spirals", "digits needs scikit-learn.")
+    depth: int = option(8, "Hidden layers, at least.", low=2, high=200)
+    width: int = option(32, "ReLUs in each layer.", low=2, high=10_000)
+    kind: Kind = option("plain", "Of network; resnet is residual with batch normalisation.")
+    optimizer: Literal["sgd", "adam"] = option(
+        {"spirals": "sgd", "digits": "adam"}, "Full batch.", by="dataset", quick="adam"
     )
+    epochs: int = option({"sgd": 1000, "adam": 200}, "Training steps.", by="optimizer", low=1)
+    points: int = option(400, "To train on, and to test on.", low=4, high=100_000)
+    embedding: Literal["pca", "tsne"] = option(
+        "pca", "Maps of layers: principal components, or t-SNE (needs scikit-learn)."
+    )
+
+
+def arm(s: Settings) -> Arm:
+    """The network whose layers are probed."""
+    layout = ARCHITECTURES[s.kind]
+    layers = layout.layers(s.depth)
+    return Arm(
+        NETWORK,
+        partial(build, s),
+        data_of(s.dataset, s.points, s.points),
+        OPTIMIZERS[s.optimizer],
+        RATES[s.optimizer][2:3] if s.quick else RATES[s.optimizer],
+        s.epochs,
+        {"layers": layers, "parameters": build(s, (0,)).parameter_count},
+        work=layout.cost * layers * (2 if s.dataset == "digits" else s.points / 400),
+        keep=lambda model, history, data: representation(model, data, s),
+    )
+
+
+def build(s: Settings, seeds: Sequence[int], bias: str = "zeros") -> Model:
+    inputs, outputs = inputs_and_outputs(s.dataset)
+    backend = get_backend(s.backend, s.precision)
+    return build_network(s.kind, inputs, s.width, s.depth, outputs, seeds, backend, bias)
+
+
+def representation(model: Model | None, data: Data, s: Settings) -> dict[str, Any]:
+    """Numbers of each hidden layer, (layers, seeds), and maps of the first network's layers.
+
+    Without a model, of the raw inputs, as if they were the only layer.
+    """
+    train, test = [data.X], [data.X_test]
+    if model is not None:
+        with np.errstate(all="ignore"):
+            train, test = hidden_outputs(model, data.X), hidden_outputs(model, data.X_test)
+    pairs = zip(train, test, strict=True)
+    probes = [probe_accuracy(A, data.y, A_test, data.y_test) for A, A_test in pairs]
+    found = {name: [getattr(each, name) for each in probes] for name in ("test", "converged")}
+    for name in ("zero_share", "dead_share", "effective_rank"):
+        found[name] = [getattr(summarize(A), name) for A in test]
+    n = len(data.y_test)
+    places = np.unique(np.linspace(0, n - 1, min(n, MOST_MAPPED)).astype(int))
+    shown = {
+        f"map {layer}": project(test[layer - 1][0][places], s.embedding)
+        for layer in layers_to_show(len(test))
+    }
+    numbers = {name: np.array(values) for name, values in found.items()}
+    return {**numbers, **shown, "labels": data.y_test[places]}
+
+
+def layers_to_show(depth: int) -> tuple[int, ...]:
+    """1, 2, 4 and the last: as many as a figure has room for."""
+    return (*(each for each in (1, 2, 4) if each < depth), depth)
+
+
+def project(A: Any, method: str) -> Any:
+    """A map (N, 2) of A (N, units); all points lie at 0 where A is not finite."""
+    if not np.isfinite(A).all():
+        return np.zeros((len(A), 2))
+    if method == "tsne":
+        return t_sne(A, perplexity=min(30.0, (len(A) - 1) / 3))
+    return principal_components(A).transform(A)
+
+
+def run(run: Run) -> None:
+    """The controls, then the network at its best learning rate, and its layers after training."""
+    s, each = run.settings, arm(run.settings)
+    seeds = tuple(range(s.seed, s.seed + s.seeds))
+    data = each.data(seeds)
+    run.result.extra["test_samples"] = len(data.y_test)
+
+    def add(name: str, arrays: Mapping[str, Any]) -> None:
+        numbers = [number for number in arrays if arrays[number].shape[1:] == (len(seeds),)]
+        measures = {f"{n} {i + 1}": row for n in numbers for i, row in enumerate(arrays[n])}
+        run.row(name, each.facts, seeds, lambda _: (measures, arrays), 0)
+
+    add(RAW, representation(None, data, s))
+    add(UNTRAINED, representation(build(s, seeds), data, s))
+    add(RANDOM, representation(build(s, seeds, "uniform"), data, s))
+    add(TRAINED, tuned(run, each).arrays)
+
+
+def probe_of(result: Result, arm: str) -> Any:
+    """Test accuracies of its probes, (layers, seeds)."""
+    return result[arm].arrays["test"]
+
+
+def best_layer(probe: Any) -> int:
+    return int(np.nanmean(probe, axis=1).argmax())
+
+
+def claims(result: Result) -> list[Claim]:
+    """What training does to the layers, beside the controls."""
+    if TRAINED not in result:
+        return []
+    digits = result.settings.dataset == "digits"
+    probe, random = probe_of(result, TRAINED), probe_of(result, RANDOM)
+    alain = "Alain and Bengio 2016"
+    chapter = "textbook chapter: each layer makes classes more linearly separable"
+    control = "control: random features are separable as well"
+    pairs = (
+        ("the first", chapter, probe[0], ("002-150",) if digits else ("002-028", "002-138")),
+        ("the raw inputs", alain, probe_of(result, RAW)[0], ()),
+        ("that before training", alain, probe_of(result, UNTRAINED)[-1], ()),
+        ("any of a random network with biases", control, random[best_layer(random)], ()),
+    )
+    found = [
+        Claim(
+            f"After training, a probe reads more from the last layer than from {what}",
+            source,
+            difference(probe[-1], other, result.extra["test_samples"]),
+            untested=result.untested(NETWORK),
+            ledger=ledger,
+        )
+        for what, source, other, ledger in pairs
+    ]
+
+    def add(sentence: str, source: str, contrast: Any, *ledger: str, alike: bool = False) -> None:
+        found.append(Claim(sentence, source, contrast, alike=alike, ledger=ledger))
+
+    units = [result[TRAINED].arrays[name].mean(axis=0) for name in ("zero_share", "dead_share")]
+    sentence = "The share of zero outputs is the share of dead units"
+    add(sentence, "a lesson's code", difference(*units), "003-011", alike=True)
+    always, never_falls = rises(probe)
+    shown = f"in {always} of {probe.shape[1]} networks (in {never_falls} it never falls)"
+    sentence, holds = "Probe accuracy rises with every layer", always == probe.shape[1]
+    add(sentence, "textbook chapter, summary", exact(holds, shown), "002-035", "002-154")
+    if len(probe) == max(CHAPTER) and not digits:
+        means = {layer: float(np.nanmean(probe[layer - 1])) for layer in CHAPTER}
+        holds = all(abs(means[layer] - said) <= 0.05 for layer, said in CHAPTER.items())
+        shown = ", ".join(f"{mean:.0%}" for mean in means.values())
+        sentence = "Layers 1, 3, 6 and the last give probes 30, 55, 78 and 85 % (within 5 points)"
+        add(sentence, "textbook chapter", exact(holds, shown), "002-033")
+    return found
+
+
+def rises(probe: Any) -> tuple[int, int]:
+    """In how many networks (layers, seeds) it rises with every layer, and never falls."""
+    steps = np.diff(probe, axis=0)
+    return int((steps > 0).all(axis=0).sum()), int((steps >= 0).all(axis=0).sum())
+
+
+def answer(result: Result, verdicts: Any) -> str:
+    if TRAINED not in result:
+        return "the network was not trained to its end."
+    names = (TRAINED, UNTRAINED, RANDOM, RAW)
+    means = {name: np.nanmean(probe_of(result, name), axis=1) for name in names}
+    layers = layers_to_show(len(means[TRAINED]))
+    shown = ", ".join(f"{means[TRAINED][layer - 1]:.1%}" for layer in layers)
+    return (
+        f"a linear probe gets {shown} right after layers {', '.join(map(str, layers))} of the "
+        f"trained network. Controls at their best layer: untrained {means[UNTRAINED].max():.1%}, "
+        f"random biases {means[RANDOM].max():.1%}; raw inputs {means[RAW].max():.1%}."
+    )
+
+
+def tables(result: Result) -> list[Table]:
+    """A line for each layer: probes of each network, then what the trained one's units do."""
+    nets = [result[name] for name in (TRAINED, UNTRAINED, RANDOM) if name in result]
+    if not nets:
+        return []
+    headings = ["layer", *(row.arm.replace(" ", "\n") for row in nets), "zeros", "dead", "rank"]
+    lines = [["input", *[percent(result[RAW], "test", 0)] * len(nets), "", "", ""]]
+    for layer in range(len(nets[0].arrays["test"])):
+        cells = [percent(row, "test", layer) for row in nets]
+        units = [percent(nets[0], name, layer) for name in ("zero_share", "dead_share")]
+        rank = f"{np.nanmean(nets[0].arrays['effective_rank'][layer]):.1f}"
+        lines.append([str(layer + 1), *cells, *units, rank])
+    title = f"Mean accuracy of a linear probe; {nets[0].arm}: zero outputs, dead units, rank"
+    return [Table(headings, lines, title)]
+
+
+def percent(row: Row, name: str, layer: int) -> str:
+    return f"{np.nanmean(row.arrays[name][layer]):.1%}"
+
+
+def notes(result: Result) -> list[str]:
+    rows = [row for row in result.verdict_rows() if "converged" in row.arrays]
+    lines = [
+        f"{result.settings.dataset}: {DESCRIPTIONS[result.settings.dataset]}.",
+        "A probe is a softmax regression on standardised outputs, trained to convergence with an "
+        f"L2 penalty of {PENALTY:g} / 2 |W|^2. Dead: zero on every test sample.",
+    ]
+    if NETWORK in result:
+        correct = np.nanmean(result[NETWORK]["test_accuracy"])
+        lines.append(f"The trained networks get {correct:.1%} of the test data right on average.")
+    stopped = [row.arm for row in rows if not row.arrays["converged"].all()]
+    return lines + [f"Some probes of {name} did not converge." for name in stopped]
+
+
+def seconds(s: Settings) -> float:
+    probes = 0.05 * s.seeds * s.depth * (8 if s.dataset == "digits" else 1)
+    return 2 + probes + arm(s).total_work(s.seeds) * (s.width / 32) ** 1.2 * 80e-6
+
+
+def memory(s: Settings) -> float:
+    networks = max(s.seeds, 5 * TUNING_SEEDS)
+    return 50.0 * networks * (s.points + s.width + 900) * s.width * (s.depth + 3)
+
+
+experiment = Experiment(
+    "probes",
+    question="What does each layer of a deep network make of its inputs?",
+    source="Alain and Bengio (2016): linear probes read more from every layer; a textbook chapter "
+    "says that accuracy rises with each",
+    look_for="where a linear classifier reads most, and how much of it is there in the raw inputs "
+    "and in random networks that learned nothing.",
+    settings=Settings,
+    run=run,
+    claims=claims,
+    tables=tables,
+    figures=drawings,
+    notes=notes,
+    answer=answer,
+    work=lambda s: arm(s).total_work(s.seeds),
+    memory=memory,
+    seconds=seconds,
+    next=(
+        "scratchnet probes --dataset digits",
+        "scratchnet probes --embedding tsne",
+        "scratchnet probes --kind resnet",
+    ),
+)

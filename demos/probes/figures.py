@@ -2,105 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.figures import new_figure, styled
-from scratchnet.demos.probes.report import raw_accuracy
-from scratchnet.demos.representation import Representation, layer_curve, map_figure
+from scratchnet.demos.drawing import learning_rate_figure, seeds_at
+from scratchnet.demos.figures import LINE_COLORS, POINT_COLORS, new_figure, styled
+from scratchnet.demos.running import Result, Row
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from scratchnet.demos.probes.experiment import Result
+COLORS = {"trained": LINE_COLORS[0], "untrained": LINE_COLORS[1], "random biases": LINE_COLORS[2]}
+STYLES = {"trained": "-", "untrained": "--", "random biases": "-."}
 
-GREY = "#666666"
+
+def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
+    """Every figure by name."""
+    found: dict[str, Callable[[], Figure]] = {
+        "probes": partial(probes, result),
+        "layers": partial(maps, result),
+    }
+    if any(each.scores is not None for each in result.tuned.values()):
+        title = "The learning rate of the probed network (ring: chosen)"
+        found["learning-rates"] = partial(learning_rate_figure, result, title)
+    return found if networks(result) else {}
+
+
+def networks(result: Result) -> list[Row]:
+    return [result[name] for name in COLORS if name in result]
 
 
 @styled
-def plot(result: Result) -> dict[str, Figure]:
-    """Every figure of a run, by name."""
-    return {
-        "probes": probe_figure(result),
-        "layers": layer_figure(result),
-        "statistics": statistics_figure(result),
-    }
-
-
-def probe_figure(result: Result) -> Figure:
+def probes(result: Result) -> Figure:
     """Probe accuracy after each hidden layer, with the controls."""
     figure, axes = new_figure(width=6.8, height=4.4)
-    layer_curve(axes, result.after, result.before, "test")
-    for line in axes.lines:
-        line.set(marker="o", markersize=4)
-    raw = raw_accuracy(result)
-    axes.axhline(raw.mean, color=GREY, linestyle=":", label="raw inputs")
-    if raw.half_width:
-        axes.axhspan(
-            raw.mean - raw.half_width, raw.mean + raw.half_width, color=GREY, alpha=0.15, lw=0
-        )
-    for run in result.after.test.T:
-        axes.plot(result.after.layers, run, color=axes.lines[0].get_color(), alpha=0.2, lw=0.7)
-    # The intervals of a few seeds reach beyond what an accuracy can be.
-    seen = (result.after.test, result.before.test, result.inputs.test)
-    lowest = min(float(np.nanmin(values)) for values in seen if np.isfinite(values).any())
-    axes.set(ylabel="test accuracy of a linear probe", ylim=(max(0.0, lowest - 0.05), 1.01))
+    for number, row in enumerate(networks(result)):
+        samples = row.arrays["test"]
+        places = np.arange(1, len(samples) + 1)
+        shifted = list(places + 0.2 * (number - 1))
+        seeds_at(axes, shifted, samples, COLORS[row.arm], row.arm, linestyle=STYLES[row.arm])
+    raw = float(np.nanmean(result["raw inputs"].arrays["test"]))
+    axes.axhline(raw, color="#666666", linestyle=":", label="raw inputs")
+    first = networks(result)[0]
+    ends = [f"{np.nanmean(first.arrays['test'][layer]):.0%}" for layer in (0, -1)]
+    title = f"{first.arm.capitalize()}: a linear probe gets {ends[0]} after the first layer"
+    axes.set(title=f"{title}, {ends[1]} after the last", ylabel="test accuracy of a linear probe")
+    axes.set(xlabel="hidden layer", xticks=places[:: -(-len(places) // 10)])
+    axes.set_ylim(top=1.01)
     axes.yaxis.set_major_formatter("{x:.0%}")
-    seeds = result.settings.seeds
-    drawn = f"mean and 95 % interval of {seeds} seeds; thin lines: each seed"
-    axes.set_title(
-        f"What a linear probe reads after each hidden layer, {result.settings.dataset}\n"
-        + (drawn if seeds > 1 else "one seed"),
-        fontsize=10,
-    )
     axes.legend(loc="best")
     return figure
 
 
-def panel_titles(
-    shown: Sequence[int], numbers: Representation, diverged: bool = False
-) -> list[str]:
-    """The layer, and what a probe of the first seed's network gets there."""
-    if diverged:
-        return [f"layer {layer}\ndiverged" for layer in shown]
-    accuracy = dict(zip(numbers.layers, numbers.test[:, 0], strict=True))
-    return [f"layer {layer}\nprobe {accuracy[layer]:.1%}" for layer in shown]
-
-
-def layer_figure(result: Result) -> Figure:
-    """Maps of some layers of the first seed's network, after training and before it."""
-    r = result
-    figure = map_figure(
-        [("trained", r.maps_after), ("untrained", r.maps_before)],
-        [
-            panel_titles(r.shown, r.after, bool(np.isnan(r.after.test[:, 0]).any())),
-            panel_titles(r.shown, r.before),
-        ],
-        r.map_labels,
+@styled
+def maps(result: Result) -> Figure:
+    """Maps of some layers of the first seed's networks, with what a probe gets there."""
+    rows = networks(result)
+    layers = [int(name[4:]) for name in rows[0].arrays if name.startswith("map ")]
+    figure, axes = new_figure(
+        len(rows),
+        len(layers),
+        width=2.4 * len(layers) + 0.4,
+        height=2.45 * len(rows) + 0.3,
+        squeeze=False,
     )
-    method = "t-SNE" if r.settings.embedding == "tsne" else "First two principal components"
-    figure.suptitle(
-        f"{method} of what a layer puts out for the test samples, seed {r.settings.seed}",
-        fontsize=11,
-    )
+    for line, row in zip(axes, rows, strict=True):
+        for panel, layer in zip(line, layers, strict=True):
+            draw_map(panel, row.arrays[f"map {layer}"], row.arrays["labels"])
+            correct = row.arrays["test"][layer - 1, 0]
+            panel.set_title(f"layer {layer}: probe {correct:.1%}", fontsize=10)
+        line[0].set_ylabel(row.arm, fontsize=11)
+    if len(axes[0, 0].get_legend_handles_labels()[1]) == 2:
+        axes[0, -1].legend(loc="best", fontsize=8)
+    method = "t-SNE" if result.settings.embedding == "tsne" else "First two principal components"
+    figure.suptitle(f"{method} of layers' outputs for test samples (first seed)", fontsize=11)
     return figure
 
 
-def statistics_figure(result: Result) -> Figure:
-    """Zeros, dead units and effective rank, layer by layer."""
-    figure, axes = new_figure(1, 3, width=10.2, height=3.5)
-    titles = {
-        "zero_share": "outputs that are zero",
-        "dead_share": "dead units: zero on every sample",
-        "effective_rank": "effective rank of the outputs",
-    }
-    for panel, (name, title) in zip(axes, titles.items(), strict=True):
-        layer_curve(panel, result.after, result.before, name)
-        panel.set_title(title, fontsize=10)
-        panel.set_ylim(bottom=0)
-        if name != "effective_rank":
-            panel.yaxis.set_major_formatter("{x:.0%}")
-    axes[0].legend(loc="best")
-    return figure
+def draw_map(axes: Axes, points: Any, labels: Any) -> None:
+    """The points in the colours of their classes; a digit is drawn as itself."""
+    classes = np.unique(labels)
+    for label in classes:
+        x, y = points[labels == label].T
+        if len(classes) == 2:
+            style: Any = {"c": POINT_COLORS[label], "marker": "os"[label], "edgecolors": "w"}
+            axes.scatter(x, y, s=9, linewidths=0.3, label=f"class {label}", **style)
+        else:
+            color = LINE_COLORS[label % len(LINE_COLORS)]
+            axes.scatter(x, y, s=16, c=color, marker=f"${label}$", linewidths=0.2)
+    axes.set(xticks=[], yticks=[])
+    axes.margins(0.06)
