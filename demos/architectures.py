@@ -81,12 +81,14 @@ def build(
     how: dict[str, Any] = {"seed": list(seeds), "ensemble": len(seeds), "backend": backend}
     if name in ("resnet", "pre-activation"):
         is_pre = name == "pre-activation"
-        first, last = [Linear(inputs, width, bias_init=bias)], [BatchNorm(width), ReLU()]
         block = pre_activation if is_pre else residual
-        inner = [block(width, bias) for _ in range(blocks)]
-        between = [*inner, last] if is_pre else [last, *inner]
-        layers = [*first, *(layer for each in between for layer in each)]
-        return Model(*layers, Linear(width, outputs, bias_init=bias), **how)
+        inner = [layer for _ in range(blocks) for layer in block(width, bias)]
+        normed: list[Layer] = [BatchNorm(width), ReLU()]
+        between = [*inner, *normed] if is_pre else [*normed, *inner]
+        first, last = (
+            Linear(*pair, bias_init=bias) for pair in ((inputs, width), (width, outputs))
+        )
+        return Model(first, *between, last, **how)
     options: dict[str, Any] = {
         "plain": {},
         "batch-norm": {"batch_norm": True},

@@ -24,7 +24,7 @@ from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import TUNING_SEEDS, Arm, Data, points, tuned
-from scratchnet.demos.verdicts import Claim, ratio, success, successes
+from scratchnet.demos.verdicts import Claim, ratio, successes
 from scratchnet.losses import get_loss
 from scratchnet.model import Model
 from scratchnet.optim import Adam, Optimizer
@@ -134,8 +134,11 @@ def run(run: Run) -> None:
     for each in arms(run.settings):
         seeds = tuned(run, each).seeds
         if not each.facts["switch"]:
-            norms = {"first_gradient": first_gradient(each.build(seeds), each.data(seeds))}
-            run.row(each.name, each.facts, seeds, lambda _, norms=norms: (norms, {}), 0, BEFORE)
+            run.row(each.name, each.facts, seeds, partial(gradients, each, seeds), 0, BEFORE)
+
+
+def gradients(arm: Arm, seeds: Sequence[int], _: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    return {"first_gradient": first_gradient(arm.build(seeds), arm.data(seeds))}, {}
 
 
 def first_gradient(model: Model, data: Data) -> Any:
@@ -169,52 +172,48 @@ LESSONS = {
     "batch-norm": ("textbooks: it lets deeper networks converge", ("000-024", "002-115")),
     "residual": ("course texts: skips enable very deep networks", ("000-015", "001-027")),
     "scaled-residual": ("Hayou et al. 2021, Stable ResNet", ()),
-    "resnet": ("He et al. 2016", ("002-054", "003-004")),
+    "resnet": ("He et al. 2016", ("002-054", "003-004", "003-022")),
     "pre-activation": ("He et al. 2016b", ()),
     "bottleneck": ("Zhang et al. 2019, Fixup", ()),
 }
 """Whose claim each remedy is, and the rows of the ledger that it decides."""
 
+DEGRADATION = ("002-053", "002-060", "000-040", "001-021")
+
 
 def claims(result: Result) -> list[Claim]:
-    """Degradation of the plain networks, each remedy at the deepest, and the first gradients."""
+    """Degradation of the plain networks, each remedy beside them, and the first gradients."""
     s, found = result.settings, []
-    low, deep = min(s.layers), max(s.layers)
+    low, *deeper = sorted(s.layers)
 
     def compare(sentence: str, source: str, a: str, b: str, *ledger: str) -> None:
-        if a in result and b in result and a != b:
-            contrast = success(result[a]["train_accuracy"], result[b]["train_accuracy"], LEARNED)
-            untested = result.untested(a, b)
+        if a in result and b in result:
+            contrast, untested = ratio(result[a]["loss"], result[b]["loss"]), result.untested(a, b)
             found.append(Claim(sentence, source, contrast, untested=untested, ledger=ledger))
 
-    plain = arm_name("plain", deep)
-    compare(
-        f"Fewer plain networks of {deep} layers than of {low} learn",
-        "He et al. 2016: degradation; textbooks",
-        arm_name("plain", low),
-        plain,
-        *("002-053", "002-060", "000-040", "001-021"),
-    )
-    for kind in s.kinds:
-        if kind != "plain":
-            source, ledger = LESSONS[kind]
-            sentence = f"At {deep} layers, more {label(kind)} networks learn than plain ones"
-            compare(sentence, source, arm_name(kind, deep), plain, *ledger)
-    beyond = min((each for each in s.layers if 8 < each < deep), default=deep)
-    if beyond < deep:
+    for layers in deeper:
+        plain, last = arm_name("plain", layers), layers == deeper[-1]
         compare(
-            f"At {beyond} layers already, more residual + BN networks learn than plain ones",
-            "a lesson on depth: above 8 layers use skips",
-            *(arm_name("resnet", beyond), arm_name("plain", beyond), "003-022"),
+            f"Plain networks of {layers} layers end with a higher training loss than of {low}",
+            "He et al. 2016: degradation" if last else "textbook chapter: a drop at 16 layers",
+            arm_name("plain", low),
+            plain,
+            *(DEGRADATION if last else ("002-049",)),
         )
+        for kind in s.kinds:
+            if kind != "plain":
+                source, ledger = LESSONS[kind]
+                sentence = f"At {layers} layers, {label(kind)} reaches a lower training loss"
+                compare(sentence, source, arm_name(kind, layers), plain, *ledger)
     for kind in s.kinds if switch_of(s) else ():
+        deep = max(s.layers)
         compare(
-            f"At {deep} layers, {switch_of(s)} lets more {label(kind)} networks learn",
+            f"At {deep} layers, {switch_of(s)} lowers the training loss of {label(kind)} networks",
             "rule of thumb: warm-up and clipping help where training does not converge",
             *(arm_name(kind, deep, switch_of(s)), arm_name(kind, deep)),
             *(("000-042",) if kind == "plain" and s.warmup else ()),
         )
-    return [*found, *gradient_claims(result, low, deep)]
+    return [*found, *gradient_claims(result, low, max(s.layers))]
 
 
 GRADIENTS = {

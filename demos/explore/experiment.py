@@ -253,7 +253,7 @@ def median(row: Row, measure: str = "test_accuracy", of: Any = np.median) -> str
 
 def tables(result: Result) -> list[Table]:
     """A table for each dataset: depths, then the other kinds of networks."""
-    headings = ("network", "layers", "para-\nmeters", "rate", "training", "test", "worst", "time")
+    headings = ("network", "layers", "para-\nmeters", "rate", "train", "test", "worst", "time")
     found = []
     for dataset in result.settings.datasets:
         rows = of_dataset(result, dataset)
@@ -282,7 +282,7 @@ def notes(result: Result) -> list[str]:
         if np.isnan(row["test_accuracy"]).any()
     ]
     return [
-        "Training and test: median accuracies. Time: of the training, relative to the first line.",
+        "Train and test: median accuracies. Time: of the training, relative to the first line.",
         *diverged,
     ]
 
