@@ -303,7 +303,7 @@ experiment = Experiment(
     answer=answer,
     work=work,
     memory=memory,
-    seconds=lambda s: 3 + work(s) * (s.width / 32) ** 1.2 * 100e-6,
+    seconds=lambda s: 3 + work(s) * (s.width / 32) ** 1.2 * 120e-6,
     next=(
         "scratchnet explore --datasets spirals --optimizer sgd",
         "scratchnet explore --datasets spirals --kinds-depth 16 --depths 1,16",

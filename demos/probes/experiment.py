@@ -240,7 +240,7 @@ def notes(result: Result) -> list[str]:
 
 def seconds(s: Settings) -> float:
     probes = 0.05 * s.seeds * s.depth * (8 if s.dataset == "digits" else 1)
-    return 2 + probes + arm(s).total_work(s.seeds) * (s.width / 32) ** 1.2 * 80e-6
+    return 2 + probes + arm(s).total_work(s.seeds) * (s.width / 32) ** 1.2 * 150e-6
 
 
 def memory(s: Settings) -> float:
