@@ -33,10 +33,6 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.fractal.command",
         "Fractals: built exactly, and what depth learns of them.",
     ),
-    "scaling": (
-        "scratchnet.demos.scaling.command",
-        "Loss against size, data and compute; published laws.",
-    ),
     "bench": (
         "scratchnet.demos.bench.command",
         "How fast a step is, beside the device's limit and others.",

@@ -1,103 +1,128 @@
 """Test loss against parameters, data and compute, on a task that is known: a teacher network.
 
-The teacher is a network with fixed random weights; inputs are normal, and a target is what the
-teacher puts out, with mean 0 and variance 1. So the loss has no noise to stop at, and data are
-unlimited in principle. A seed has its own inputs and its own first weights.
-
-Two series are trained: networks of growing size on the largest training set, and networks of one
-size on growing parts of that set. Now and then during training the loss is measured; a network
-counts at the moment of its smallest validation loss. The points of the compute curve are moments
-too: the one with the smallest validation loss among all that cost no more.
+The teacher is a network with fixed random weights; inputs are normal, and a target is what it puts
+out, with mean 0 and variance 1. So the loss has no noise to stop at, and data are unlimited in
+principle. Networks of several sizes N learn from training sets of several sizes D. The learning
+rate of a size is chosen on its largest training set; each network counts at the moment of its
+smallest validation loss. To all losses together a joint law L(N, D) is fitted, and power laws to
+those of the largest training set, of the largest networks, and of the best use of compute.
 """
 
 from __future__ import annotations
 
 import math
+import time
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from scratchnet.backends import InputError
-from scratchnet.demos.scaling.settings import (
-    BATCH,
-    DEPTH,
-    HELD_OUT,
-    INPUTS,
-    LEARNING_RATE,
-    TEACHER_GAIN,
-    TEACHER_SEED,
-    TEACHER_WIDTH,
-    Settings,
+from scratchnet.backends import get_backend
+from scratchnet.backends.errors import InputError
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.running import Advance, Result, Row, Run
+from scratchnet.demos.scaling.calculator import calculate
+from scratchnet.demos.scaling.figures import drawings
+from scratchnet.demos.settings import Common, option, parse
+from scratchnet.demos.tuning import (
+    RATES,
+    TEST,
+    TRAINING,
+    VALIDATION,
+    Arm,
+    Data,
+    progress_callback,
+    stream,
+    tuned,
 )
-from scratchnet.demos.terminal import Advance, no_progress
-from scratchnet.depth.budget import mlp_for_budget
-from scratchnet.depth.scaling import FLOP_PER_PARAMETER_AND_SAMPLE, Fit, fit_power_law
+from scratchnet.demos.verdicts import Claim, Verdict, difference, ratio
+from scratchnet.depth.budget import parameter_count, width_for_budget
+from scratchnet.depth.scaling import (
+    FEWEST_SIZES,
+    FLOP_PER_PARAMETER_AND_SAMPLE,
+    KAPLAN_PARAMETERS,
+    Fit,
+    JointLaw,
+    fit_joint_law,
+    fit_power_law,
+)
 from scratchnet.evaluation import evaluate_loss
 from scratchnet.model import Model, mlp
 from scratchnet.optim import Adam
 from scratchnet.schedules import cosine
 from scratchnet.training import fit
 
-TRAINING_DATA, TEST_DATA, VALIDATION_DATA = 3, 4, 6
-LOOKS = 16
-COMPUTE_POINTS = 10
+INPUTS, DEPTH = 6, 2
+"""Of the networks that learn: two hidden layers of ReLUs."""
+
+TEACHER_WIDTH, TEACHER_GAIN = 64, 1.5
+"""The teacher is 6-[64]*2-1 with tanh; its weights have variance gain^2 / fan_in."""
+
+THEORY = 4 / INPUTS
+"""The exponent of L(N) by Sharma and Kaplan (2022), with as many dimensions as inputs."""
+
+BATCH, HELD_OUT, LOOKS, COMPUTE_POINTS = 256, 2048, 16, 10
+MOMENTS = "seen", "validation", "test"
+QUANTITIES = {"N": "parameters", "D": "training samples", "C": "compute"}
 
 
-@dataclass(frozen=True, eq=False)
-class Data:
-    """X (seeds, N, inputs) and y (seeds, N, 1), float32, for each use."""
-
-    train: tuple[Any, Any]
-    validation: tuple[Any, Any]
-    test: tuple[Any, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """An ensemble and its losses at some moments: (moments, seeds)."""
-
-    parameters: int
-    width: int
-    samples: int
-    seen: Any
-    """Samples seen by the optimizer until then, (moments,)."""
-    validation: Any
-    test: Any
-    seconds: float
-
-    @property
-    def best(self) -> Any:
-        """The test loss (seeds,) at the moment of each network's smallest validation loss."""
-        moment = np.argmin(np.nan_to_num(self.validation, nan=np.inf), axis=0)
-        return self.test[moment, np.arange(self.test.shape[1])]
-
-    @property
-    def compute(self) -> Any:
-        """6 N times the samples seen: floating-point operations of one network, (moments,)."""
-        return FLOP_PER_PARAMETER_AND_SAMPLE * self.parameters * self.seen
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """Losses (sizes, seeds) against a quantity, and the law fitted to them."""
-
-    quantity: str
-    sizes: Any
-    losses: Any
-    law: Fit | None
-    why_none: str = ""
+@dataclass(frozen=True)
+class Settings(Common):
+    predict: tuple[float, ...] | None = option(
+        None, "No training: published laws' losses for so many parameters.", low=1, high=1e40
+    )
+    allocate: tuple[float, ...] | None = option(
+        None, "No training: how published laws spend so many operations.", low=1, high=1e40
+    )
+    tokens: float | None = option(
+        None, "Of --predict; by default 20 for each parameter.", low=1, high=1e40
+    )
+    more: tuple[float, ...] | None = option(
+        None,
+        "More numbers for --predict or --allocate.",
+        low=1,
+        high=1e40,
+        metavar="NUMBER",
+        positional=True,
+    )
+    parameters: tuple[int, ...] = option(
+        (30, 100, 320, 1000, 3200, 10_000),
+        "Sizes of networks, about.",
+        quick=(30, 100, 300, 1000),
+        low=1,
+        high=1_000_000,
+        chooses_arms=True,
+    )
+    samples: tuple[int, ...] = option(
+        (64, 256, 1024, 4096, 16_384),
+        "Sizes of training sets.",
+        quick=(64, 256, 1024, 4096),
+        low=2,
+        high=100_000,
+        chooses_arms=True,
+    )
+    steps: int = option(1536, "Steps of each training.", quick=256, low=1, high=10**7)
+    seeds: int = option(10, "Networks of each size.", quick=2, low=1, high=10_000)
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    settings: Settings
-    by_parameters: tuple[Trained, ...]
-    by_samples: tuple[Trained, ...]
-    curves: tuple[Curve, ...]
-    unfinished: int
+def check(s: Settings) -> None:
+    """Raise `InputError` for too few sizes, or steps that do not see every sample."""
+    widths = {width_for_budget(size, DEPTH, INPUTS) for size in s.parameters}
+    for name, sizes in (("parameters", widths), ("samples", s.samples)):
+        if len(sizes) < FEWEST_SIZES:
+            raise InputError(
+                f"--{name} {','.join(map(str, getattr(s, name)))}: must be networks of at least "
+                f"{FEWEST_SIZES} different widths, or {FEWEST_SIZES} training sets"
+            )
+    least = -(-max(s.samples) // BATCH)
+    if s.steps < least:
+        raise InputError(f"--steps {s.steps}: must be at least {least}, to see all samples once")
+    if s.tokens or s.more:
+        raise InputError("--tokens and further numbers: must stand with --predict or --allocate")
 
 
 def teacher_values(X: Any) -> Any:
@@ -107,140 +132,152 @@ def teacher_values(X: Any) -> Any:
         return generator.standard_normal((fan_in, fan_out)) * TEACHER_GAIN / math.sqrt(fan_in)
 
     widths = [INPUTS, TEACHER_WIDTH, TEACHER_WIDTH, 1]
-    teacher = mlp(widths, "tanh", weights, seed=TEACHER_SEED, backend="numpy")
+    teacher = mlp(widths, "tanh", weights, seed=0, backend="numpy")
     reference = teacher.predict(np.random.default_rng(0).standard_normal((4096, INPUTS)))
     return (teacher.predict(X) - reference.mean()) / reference.std()
 
 
-def datasets(settings: Settings) -> Data:
-    """The data of all seeds."""
-    s = settings
+def data(samples: int, seeds: Sequence[int]) -> Data:
+    def drawn(n: int, use: int) -> tuple[Any, Any]:
+        shape = n, INPUTS
+        X = [stream(seed, use).standard_normal(shape, dtype=np.float32) for seed in seeds]
+        return np.stack(X), np.stack([teacher_values(each) for each in X])
 
-    def drawn(use: int, samples: int) -> tuple[Any, Any]:
-        generators = (
-            np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(use,)))
-            for seed in range(s.seed, s.seed + s.seeds)
-        )
-        X = np.stack([g.standard_normal((samples, INPUTS), dtype=np.float32) for g in generators])
-        return X, np.stack([teacher_values(each) for each in X])
-
-    return Data(
-        drawn(TRAINING_DATA, s.most_samples),
-        drawn(VALIDATION_DATA, HELD_OUT),
-        drawn(TEST_DATA, HELD_OUT),
-    )
+    held_out = drawn(HELD_OUT, VALIDATION), drawn(HELD_OUT, TEST)
+    return Data(*drawn(samples, TRAINING), *held_out[0], *held_out[1], "mean_squared_error")
 
 
-def plan(settings: Settings) -> list[tuple[int, int]]:
-    """(parameters asked for, samples) of every ensemble: the first series, then the second."""
-    s = settings
-    first = [(size, s.most_samples) for size in sorted(s.parameters)]
-    return first + [(s.data_parameters, samples) for samples in sorted(s.samples)]
+def arm_name(parameters: int, samples: int) -> str:
+    return f"N {parameters:,}, D {samples:,}"
 
 
-def cost(settings: Settings, parameters: int, samples: int) -> float:
-    """About the time of a training relative to others."""
-    return settings.steps * (settings.seeds * min(BATCH, samples) * (parameters + 400) + 3e5)
+def arm(s: Settings, parameters: int, samples: int) -> Arm:
+    width = width_for_budget(parameters, DEPTH, INPUTS)
+    size = parameter_count(DEPTH, width, INPUTS)
 
+    def build(seeds: Sequence[int]) -> Model:
+        backend, widths = get_backend(s.backend, s.precision), [INPUTS, *[width] * DEPTH, 1]
+        return mlp(widths, seed=list(seeds), ensemble=len(seeds), backend=backend)
 
-def run(settings: Settings, advance: Advance = no_progress) -> Result:
-    """Train both series and fit. Ctrl-C keeps what was finished, where that is enough for a fit.
-
-    Raises `KeyboardInterrupt` where it is not even one ensemble.
-    """
-    data = datasets(settings)
-    wanted = plan(settings)
-    done: list[Trained] = []
-    try:
-        for parameters, samples in wanted:
-            done.append(train(settings, parameters, samples, data, advance))
-    except KeyboardInterrupt:
-        if not done:
-            raise
-    split = len(settings.parameters)
-    return Result(
-        settings,
-        tuple(done[:split]),
-        tuple(done[split:]),
-        tuple(curves(done[:split], done[split:])),
-        len(wanted) - len(done),
+    per_epoch = -(-samples // BATCH)
+    return Arm(
+        arm_name(size, samples),
+        build,
+        partial(data, samples),
+        Adam,
+        (0.01,) if s.quick else RATES["adam"],
+        max(1, s.steps // per_epoch),
+        {"parameters": size, "samples": samples, "width": width},
+        work=per_epoch * (min(BATCH, samples) * (size + 400) + 60_000),
+        batch_size=min(BATCH, samples),
+        train=train,
     )
 
 
 def train(
-    settings: Settings, parameters: int, samples: int, data: Data, advance: Advance
-) -> Trained:
-    """Train one ensemble in mini-batches with Adam, and look at its losses now and then."""
-    s = settings
-    model: Model
-    width, model = mlp_for_budget(
-        parameters, DEPTH, INPUTS, seed=s.seed, ensemble=s.seeds, backend=s.backend
-    )
-    X, y = (each[:, :samples] for each in data.train)
-    per_epoch = math.ceil(samples / BATCH)
-    epochs = max(1, s.steps // per_epoch)
-    looks = set(np.unique(np.geomspace(1, epochs, LOOKS).round().astype(int)).tolist())
+    arm: Arm,
+    seeds: tuple[int, ...],
+    rates: tuple[float, ...],
+    settings: Settings,
+    advance: Advance,
+    tuning: bool,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Train in mini-batches, and look at the losses now and then: what counts is the best look."""
+    different = tuple(dict.fromkeys(seeds))
+    data = arm.data(different).repeated(len(seeds) // len(different))
+    model, samples = arm.build(seeds), arm.facts["samples"]
+    looks = set(np.geomspace(1, arm.epochs, LOOKS).round().astype(int).tolist())
+    falling = cosine(1.0, arm.epochs * -(-samples // BATCH))
+    held_out = [(data.X_validation, data.y_validation), (data.X_test, data.y_test)]
     seen, losses = [], []
-    advance(0, note=f"{model.parameter_count:,} parameters, {samples:,} samples")
-    share = cost(s, parameters, samples) / epochs
 
     def look(epoch: int, *_: Any) -> None:
-        advance(share)
         if epoch + 1 in looks:
             seen.append((epoch + 1) * samples)
-            losses.append(
-                [
-                    evaluate_loss(model, *each, "mean_squared_error")
-                    for each in (data.validation, data.test)
-                ]
-            )
+            some = held_out[:1] if tuning else held_out
+            losses.append([evaluate_loss(model, *each, data.loss) for each in some])
 
+    start = time.perf_counter()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)
         history = fit(
             model,
-            X,
-            y,
-            loss="mean_squared_error",
-            optimizer=Adam(model, cosine(LEARNING_RATE, epochs * per_epoch)),
-            epochs=epochs,
-            batch_size=min(BATCH, samples),
-            callbacks=[look],
+            data.X,
+            data.y,
+            loss=data.loss,
+            optimizer=arm.optimizer(model, lambda step: np.array(rates) * falling(step)),
+            epochs=arm.epochs,
+            batch_size=arm.batch_size,
+            callbacks=[look, progress_callback(arm, len(seeds), advance)],
+            record=settings.record,
         )
     if history.stopped == "interrupted":
         raise KeyboardInterrupt
-    validation, test = np.moveaxis(np.array(losses, np.float64), 1, 0)
-    return Trained(
-        model.parameter_count, width, samples, np.array(seen), validation, test, history.seconds
+    advance(arm.work * len(seeds) * (arm.epochs - history.epochs))
+    found = np.moveaxis(np.array(losses, np.float64), 1, 0)
+    best = np.nan_to_num(found[0], nan=np.inf).argmin(axis=0), np.arange(len(seeds))
+    seconds = np.full(len(seeds), (time.perf_counter() - start) / len(seeds))
+    measures = {"validation_score": -found[0][best], "seconds": seconds}
+    if tuning:
+        return measures, {}
+    kept = dict(zip(MOMENTS, (np.array(seen), *found), strict=True))
+    return measures | {"test_loss": found[1][best]}, kept
+
+
+def arms(s: Settings) -> Iterator[tuple[Arm, list[Arm]]]:
+    """Of each size of networks the one with the most samples, whose rate is chosen, and others."""
+    *fewer, most = sorted(s.samples)
+    for size in sorted(s.parameters):
+        yield arm(s, size, most), [arm(s, size, samples) for samples in fewer]
+
+
+def run(run: Run) -> None:
+    for largest, others in arms(run.settings):
+        rate = tuned(run, largest).facts["learning_rate"]
+        for each in others:
+            tuned(run, replace(each, rates=(rate,)))
+
+
+def work(s: Settings) -> float:
+    return sum(
+        largest.total_work(s.seeds)
+        + sum(replace(each, rates=(1.0,)).total_work(s.seeds) for each in others)
+        for largest, others in arms(s)
     )
 
 
-def curves(by_parameters: Sequence[Trained], by_samples: Sequence[Trained]) -> list[Curve]:
-    """Loss against each quantity, with its fit."""
-    found = [
-        fitted("parameters", [(each.parameters, each.best) for each in by_parameters]),
-        fitted("samples", [(each.samples, each.best) for each in by_samples]),
-    ]
-    return [*found, fitted("compute", frontier(by_parameters))]
+def curves(result: Result) -> dict[str, tuple[Any, Any]]:
+    """By quantity: sizes (n,) and losses (n, seeds), of the largest D, of the largest N, and C."""
+    rows = list(result.verdict_rows())
+    most = max(row.facts["samples"] for row in rows)
+    largest = max(row.facts["parameters"] for row in rows)
+    by_size = [row for row in rows if row.facts["samples"] == most]
+    by_samples = [row for row in rows if row.facts["parameters"] == largest]
+    points = {
+        "N": [(row.facts["parameters"], row["test_loss"]) for row in by_size],
+        "D": sorted((row.facts["samples"], row["test_loss"].tolist()) for row in by_samples),
+        "C": frontier(by_size),
+    }
+    return {
+        name: (np.array([x for x, _ in each], float), np.array([loss for _, loss in each], float))
+        for name, each in points.items()
+        if len(each) >= FEWEST_SIZES
+    }
 
 
-def frontier(trained: Sequence[Trained]) -> list[tuple[float, Any]]:
+def frontier(rows: Sequence[Row]) -> list[tuple[float, Any]]:
     """(compute, test losses): the best moment among those that cost no more, at growing budgets.
 
-    The best has the smallest geometric mean of the validation losses; all of them are finite. A
-    budget at which the best moment is that of the last one is left out.
+    The best has the smallest geometric mean of the validation losses; all of them are finite.
     """
     moments = [
-        (compute, float(np.log(validation).mean()), test)
-        for each in trained
-        for compute, validation, test in zip(each.compute, each.validation, each.test, strict=True)
-        if np.isfinite(validation).all()
+        (FLOP_PER_PARAMETER_AND_SAMPLE * row.facts["parameters"] * seen, np.log(v).mean(), test)
+        for row in rows
+        for seen, v, test in zip(*map(row.arrays.__getitem__, MOMENTS), strict=True)
+        if np.isfinite(v).all()
     ]
-    if not moments:
-        return []
-    costs = [compute for compute, *_ in moments]
-    found: list[tuple[float, Any]] = []
-    for budget in np.geomspace(min(costs), max(costs), COMPUTE_POINTS):
+    costs, found = [compute for compute, *_ in moments] or [1], []
+    for budget in np.geomspace(min(costs), max(costs), COMPUTE_POINTS) if moments else ():
         affordable = [each for each in moments if each[0] <= budget * (1 + 1e-9)]
         compute, _, test = min(affordable, key=lambda each: each[1])
         if not found or compute > found[-1][0]:
@@ -248,16 +285,171 @@ def frontier(trained: Sequence[Trained]) -> list[tuple[float, Any]]:
     return found
 
 
-def fitted(quantity: str, points: Sequence[tuple[float, Any]]) -> Curve:
-    """The curve through the points, with a law where one can be fitted."""
-    sizes = np.array([size for size, _ in points], np.float64)
-    losses = np.array([loss for _, loss in points], np.float64)
-    if not points:
-        return Curve(quantity, sizes, losses, None, "no training was finished with finite losses")
-    finite = np.isfinite(losses).all(axis=0)
-    if not finite.any():
-        return Curve(quantity, sizes, losses, None, "networks of every seed diverged")
-    try:
-        return Curve(quantity, sizes, losses, fit_power_law(sizes, losses[:, finite]))
-    except InputError as error:
-        return Curve(quantity, sizes, losses, None, str(error))
+def fits(result: Result) -> dict[str, Fit]:
+    """The power law of each quantity that has one; computed once, and kept for result.json."""
+    if "fits" not in result.extra:
+        found: dict[str, Fit] = {}
+        for name, (sizes, losses) in curves(result).items() if result.rows else ():
+            with suppress(InputError):  # no finite losses, or none that fall
+                finite = np.isfinite(losses).all(axis=0)
+                found[name] = fit_power_law(sizes, losses[:, finite])
+        result.extra["fits"] = found
+        result.extra["laws"] = {
+            name: {**vars(fit.law), "interval": fit.interval} for name, fit in found.items()
+        }
+    return dict(result.extra["fits"])
+
+
+def joint_laws(result: Result) -> list[JointLaw]:
+    """L(N, D) of the geometric mean losses, then of each seed; none for too few sizes."""
+    if "joint_laws" not in result.extra:
+        rows = [row for row in result.verdict_rows() if np.isfinite(row["test_loss"]).all()]
+        N, D = (np.array([row.facts[name] for row in rows]) for name in ("parameters", "samples"))
+        result.extra["joint_laws"], seeds = [], result.settings.seeds
+        with suppress(InputError):  # too few
+            losses = np.array([row["test_loss"] for row in rows]).reshape(len(rows), seeds)
+            each = (np.exp(np.log(losses).mean(axis=1)), *losses.T)
+            result.extra["joint_laws"] = [fit_joint_law(N, D, losses) for losses in each]
+    return list(result.extra["joint_laws"])
+
+
+def seed_fits(result: Result, name: str) -> list[Fit]:
+    """Of each seed alone; none where one diverged, or has losses that do not fall."""
+    sizes, losses = curves(result).get(name, ((), np.empty((0, 0))))
+    with suppress(InputError):
+        return [fit_power_law(sizes, each) for each in losses.T]
+    return []
+
+
+def claims(result: Result) -> Iterator[Claim]:
+    by_name = {name: seed_fits(result, name) for name in fits(result)}
+    alpha = {name: [fit.law.exponent for fit in each] for name, each in by_name.items() if each}
+    laws = joint_laws(result)
+    why = result.untested(*[row.arm for row in result.verdict_rows() if row.arm in result.tuned])
+
+    def say(sentence: str, source: str, contrast: Any, *ledger: str, **how: Any) -> Claim:
+        return Claim(sentence, source, contrast, untested=why, ledger=ledger, **how)
+
+    if len(alpha) == len(QUANTITIES):
+        worst = np.max([[fit.residual for fit in each] for each in by_name.values()], axis=0)
+        says = "Each seed's losses follow power laws of parameters, data and compute (misfit)"
+        source = "Kaplan et al. 2020, as textbooks tell it"
+        yield say(says, source, ratio(np.exp(worst), 1.0), "002-081", alike=True)
+    if "N" in alpha:
+        says = f"The exponent of L(N) is 4/d = {THEORY:.2f} with {INPUTS} inputs"
+        yield say(says, "Sharma and Kaplan 2022", ratio(alpha["N"], THEORY), alike=True)
+        kaplan = KAPLAN_PARAMETERS.exponent
+        says = f"The exponent of L(N) is that of language models, {kaplan}"
+        source = "exercise of a textbook chapter; Kaplan et al. 2020"
+        yield say(says, source, ratio(alpha["N"], kaplan), "002-151", alike=True)
+    if "N" in alpha and "D" in alpha:
+        says = "Loss falls faster with data than with parameters (ratio of the exponents)"
+        source = "interview page: deep models are data-hungry"
+        yield say(says, source, ratio(alpha["N"], alpha["D"]), "000-034")
+    if laws:
+        shares = [law.beta / (law.alpha + law.beta) for law in laws[1:]]
+        says = "The best N grows with compute like C^0.5: sizes and data alike (joint law)"
+        source, ledger = "Hoffmann et al. 2022: exponents of 0.46 to 0.54", ("002-086", "002-120")
+        contrast = difference(shares, 0.5, unit="")
+        yield say(says, source, contrast, *ledger, margin=0.04, alike=True)
+
+
+def law_words(fit: Fit, letter: str) -> str:
+    """Such as `L = 0.11 + (15 / D)^0.99`."""
+    law = fit.law
+    offset = f"{law.offset:.2g} + " if law.offset > 1e-6 else ""
+    return f"L = {offset}({law.scale:.3g} / {letter})^{law.exponent:.2f}"
+
+
+def answer(result: Result, verdicts: Sequence[Verdict]) -> str:
+    found = fits(result).items()
+    words = [f"against {QUANTITIES[name]} {law_words(fit, name)}" for name, fit in found]
+    return f"Power laws of the test loss: {'; '.join(words)}." if words else "no law was fitted."
+
+
+def tables(result: Result) -> Iterator[Table]:
+    samples, by_size = sorted(result.settings.samples), {}
+    for row in result.verdict_rows():
+        by_size.setdefault(row.facts["parameters"], {})[row.facts["samples"]] = row
+    lines = []
+    for size, rows in by_size.items():
+        cells = [f"{geometric_mean(rows[each]):.3g}" if each in rows else "" for each in samples]
+        rate = next(iter(rows.values())).facts["learning_rate"]
+        lines.append((f"{size:,}", *cells, f"{rate:g}"))
+    title = f"Test loss / variance, geometric mean of {result.settings.seeds} seeds, by D"
+    yield Table(("N", *(f"{each:,}" for each in samples), "rate"), lines, title)
+    fitted = [
+        (
+            name,
+            law_words(fit, name),
+            "{:.2f} to {:.2f}".format(*fit.interval) if fit.interval else "",
+            f"{math.expm1(fit.residual):.0%}",
+        )
+        for name, fit in fits(result).items()
+    ]
+    if fitted:
+        headings = ("against", "power law", "exponent, 95 %", "misses by")
+        yield Table(headings, fitted, "Fitted laws", words=(0, 1))
+
+
+def geometric_mean(row: Row) -> float:
+    return float(np.exp(np.log(row["test_loss"]).mean()))
+
+
+def notes(result: Result) -> Iterator[str]:
+    yield "The rate of each N was chosen on its largest training set, and serves the smaller ones."
+    for law in joint_laws(result)[:1]:
+        share = law.beta / (law.alpha + law.beta)
+        yield (
+            f"Joint law: L(N, D) = {law.E:.2g} + {law.A:.3g} / N^{law.alpha:.2f} + {law.B:.3g} / "
+            f"D^{law.beta:.2f}; so the best N grows like C^{share:.2f}."
+        )
+    yield (
+        "Against compute, moments within longer trainings stand for short ones: one for each "
+        "budget may do better."
+    )
+
+
+def figures(result: Result) -> Mapping[str, Any]:
+    found, laws = fits(result), joint_laws(result)
+    words = {name: law_words(fit, name) for name, fit in found.items()}
+    return drawings(result, curves(result), found, words, laws[0] if laws else None, THEORY)
+
+
+@dataclass(frozen=True)
+class WithCalculator(Experiment):
+    """The experiment, or with `--predict` or `--allocate` the calculator."""
+
+    def main(self, arguments: Sequence[str]) -> int:
+        if not {"-h", "--help"} & set(arguments):
+            given = parse(self.settings, arguments)
+            if "predict" in given or "allocate" in given:
+                calculate(given)
+                return 0
+        return super().main(arguments)
+
+
+experiment = WithCalculator(
+    "scaling",
+    question="How does test loss fall with parameters, data and compute?",
+    source="Kaplan et al. 2020: as power laws; Hoffmann et al. 2022: sizes and data grow alike; "
+    "Sharma and Kaplan 2022: the exponent is 4 / dimension; textbooks and an interview page",
+    look_for=f"straight lines on logarithmic axes, the exponents, and where losses level off. The "
+    f"teacher is a tanh network {INPUTS}-{TEACHER_WIDTH}-{TEACHER_WIDTH}-1 without noise.",
+    settings=Settings,
+    check=check,
+    run=run,
+    claims=lambda result: list(claims(result)),
+    tables=lambda result: list(tables(result)),
+    figures=figures,
+    answer=answer,
+    notes=lambda result: list(notes(result)),
+    work=work,
+    memory=lambda s: 4.0 * 25 * max(s.seeds, 25) * (max(s.samples) + 8 * max(s.parameters)),
+    seconds=lambda s: 2 + work(s) * 2e-10,
+    next=(
+        "scratchnet scaling --predict 1e8,1e10 --tokens 1e11",
+        "scratchnet scaling --allocate 5.76e23",
+        "scratchnet scaling --seeds 10 --steps 3072",
+    ),
+)

@@ -2,112 +2,102 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scratchnet.demos.drawing import learning_rate_figure
 from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
-from scratchnet.demos.scaling.report import NAMES, law_words
-from scratchnet.demos.statistics import mean_interval
+from scratchnet.demos.running import Result
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from scratchnet.demos.scaling.experiment import Curve, Result
+    from scratchnet.depth.scaling import Fit, JointLaw
 
-GREY = "#666666"
+AXES = {"N": "parameters N", "D": "training samples D", "C": "compute C, operations"}
+GREY = "#777777"
+
+
+def drawings(
+    result: Result,
+    curves: Mapping[str, tuple[Any, Any]],
+    fits: Mapping[str, Fit],
+    words: Mapping[str, str],
+    law: JointLaw | None,
+    theory: float,
+) -> Mapping[str, Callable[[], Figure]]:
+    """The three curves, all losses with the joint law, and the learning rates."""
+    found: dict[str, Callable[[], Figure]] = {}
+    if curves:
+        found["scaling"] = partial(scaling, result, curves, fits, words, theory)
+    found["joint"] = partial(joint, result, law)
+    if any(each.scores is not None for each in result.tuned.values()):
+        title = "Each size on the largest training set (ring: the rate that was chosen)"
+        found["learning-rates"] = partial(learning_rate_figure, result, title)
+    return found
 
 
 @styled
-def plot(result: Result) -> dict[str, Figure]:
-    """Every figure of a run, by name."""
-    return {"scaling": scaling_figure(result), "training": training_figure(result)}
-
-
-def scaling_figure(result: Result) -> Figure:
-    """Loss against each quantity with the fitted law, on logarithmic axes."""
-    shown = [curve for curve in result.curves if len(curve.sizes)]
-    figure, axes = new_figure(
-        1, len(shown), width=0.6 + 3.6 * len(shown), height=4.1, squeeze=False, sharey=True
-    )
-    for panel, curve, color in zip(axes[0], shown, LINE_COLORS, strict=False):
-        if curve.quantity == "compute":
-            draw_trainings(panel, result)
-        draw_curve(panel, curve, color)
-    axes[0, 0].set_ylabel("test loss / variance of the target")
-    seeds = result.settings.seeds
-    figure.suptitle(
-        "Test loss of ReLU networks that learn from a teacher"
-        + (f": geometric mean and 95 % interval of {seeds} seeds" if seeds > 1 else ", one seed"),
-        fontsize=11,
-    )
+def scaling(
+    result: Result,
+    curves: Mapping[str, tuple[Any, Any]],
+    fits: Mapping[str, Fit],
+    words: Mapping[str, str],
+    theory: float,
+) -> Figure:
+    """Loss against each quantity: every seed, the fitted law, and for N the slope of the theory."""
+    size = {"width": 0.6 + 3.8 * len(curves), "height": 4.2}
+    figure, axes = new_figure(1, len(curves), squeeze=False, sharey=True, **size)
+    for panel, color, (name, (sizes, losses)) in zip(
+        axes[0], LINE_COLORS, curves.items(), strict=False
+    ):
+        panel.plot(sizes, losses, "o", color=color, alpha=0.4, ms=3.5, mew=0)
+        middle, x = np.exp(np.log(losses).mean(axis=1)), np.geomspace(sizes[0], sizes[-1], 100)
+        panel.plot(sizes, middle, "o", color=color, label="geometric mean, and seeds")
+        if name in fits:
+            panel.plot(x, fits[name].law(x), color=color, label="fit")
+        if name == "N":
+            slope = middle[0] * (x / sizes[0]) ** -theory
+            panel.plot(x, slope, "--", color=GREY, label=f"theory: exponent 4/d = {theory:.2f}")
+        panel.set(xscale="log", yscale="log", xlabel=AXES[name])
+        interval = fits[name].interval if name in fits else None
+        ends = "\nexponent {:.2f} to {:.2f}".format(*interval) if interval else ""
+        panel.set_title(words.get(name, "no law fitted") + ends, fontsize=10)
+        panel.legend(loc="lower left")
+    axes[0, 0].set_ylabel("test loss / variance")
+    exponents = ", ".join(f"{fit.law.exponent:.2f} in {name}" for name, fit in fits.items())
+    figure.suptitle(f"Losses fall with exponents {exponents}", fontsize=11)
     return figure
 
 
-def draw_curve(axes: Axes, curve: Curve, color: str) -> None:
-    """The means with their intervals, and the law."""
-    estimates = [mean_interval(np.log(losses)) for losses in curve.losses]
-    means = np.array([each.mean for each in estimates])
-    half = np.array([each.half_width or 0.0 for each in estimates])
-    middle = np.exp(means)
-    axes.errorbar(
-        curve.sizes,
-        middle,
-        yerr=[middle - np.exp(means - half), np.exp(means + half) - middle],
-        fmt="o",
-        color=color,
-        capsize=2.5,
-        elinewidth=1.2,
-        label="measured",
-    )
-    title = "no power law fitted"
-    if curve.law is not None:
-        x = np.geomspace(curve.sizes[0], curve.sizes[-1], 100)
-        axes.plot(x, curve.law.law(x), color=color, label="fit")
-        title = law_words(curve)
-        if curve.law.interval:
-            low, high = curve.law.interval
-            title += f"\nexponent {low:.2f} to {high:.2f}"
-        smallest = middle.min()
-        if curve.law.law.offset > 0.1 * smallest:
-            axes.axhline(curve.law.law.offset, color=GREY, linestyle=":", label="offset of the fit")
-    axes.set(xscale="log", yscale="log", xlabel=axis_name(curve.quantity))
-    axes.set_title(title, fontsize=10)
-    axes.legend(loc="upper right")
-
-
-def axis_name(quantity: str) -> str:
-    return "compute, floating-point operations" if quantity == "compute" else NAMES[quantity]
-
-
-def draw_trainings(axes: Axes, result: Result) -> None:
-    """The loss of each size while it trains, in grey."""
-    for i, each in enumerate(result.by_parameters):
-        mean = np.exp(np.log(each.test).mean(axis=1))
-        label = "each size in training" if i == 0 else None
-        axes.plot(each.compute, mean, color="#BBBBBB", linewidth=1, zorder=1, label=label)
-
-
-def training_figure(result: Result) -> Figure:
-    """Test loss while training, a line for each size; both series."""
+@styled
+def joint(result: Result, law: JointLaw | None) -> Figure:
+    """Every loss against the number of samples, a line for each size, beside the joint law."""
     from matplotlib import colormaps
 
-    series = [
-        ("networks of growing size", result.by_parameters, "parameters"),
-        ("growing training sets", result.by_samples, "samples"),
-    ]
-    shown = [each for each in series if each[1]]
-    figure, axes = new_figure(
-        1, len(shown), width=1.0 + 4.4 * len(shown), height=3.9, squeeze=False, sharey=True
-    )
-    for panel, (title, trained, quantity) in zip(axes[0], shown, strict=True):
-        colors = colormaps["viridis"](np.linspace(0, 0.85, len(trained)))
-        for each, color in zip(trained, colors, strict=True):
-            mean = np.exp(np.log(each.test).mean(axis=1))
-            panel.plot(each.seen, mean, color=color, label=f"{getattr(each, quantity):,}")
-        panel.set(xscale="log", yscale="log", xlabel="samples seen", title=title)
-        panel.xaxis.set_minor_formatter("")
-        panel.legend(title=NAMES[quantity], loc="center left", bbox_to_anchor=(1, 0.5))
-    axes[0, 0].set_ylabel("test loss, geometric mean")
+    rows = list(result.verdict_rows())
+    sizes = sorted({row.facts["parameters"] for row in rows})
+    colors = colormaps["viridis"](np.linspace(0, 0.9, len(sizes)))
+    figure, axes = new_figure(width=7.2, height=4.4)
+    for size, color in zip(sizes, colors, strict=True):
+        own = [row for row in rows if row.facts["parameters"] == size]
+        mine = sorted((row.facts["samples"], row["test_loss"].tolist()) for row in own)
+        D, losses = np.array([d for d, _ in mine], float), np.array([loss for _, loss in mine])
+        axes.plot(D, losses, ".", color=color, alpha=0.5, ms=4)
+        axes.plot(D, np.exp(np.log(losses).mean(axis=1)), "o", color=color, label=f"{size:,}")
+        if law is not None:
+            x = np.geomspace(D[0], D[-1], 60)
+            axes.plot(x, law(np.full(60, size), x), color=color)
+    axes.set(xscale="log", yscale="log", xlabel=AXES["D"], ylabel="test loss / variance")
+    axes.legend(title="parameters N", loc="center left", bbox_to_anchor=(1, 0.5))
+    title = "No joint law was fitted"
+    if law is not None:
+        title = (
+            f"One law for all (lines): L = {law.E:.2g} + {law.A:.3g} / N^{law.alpha:.2f} + "
+            f"{law.B:.3g} / D^{law.beta:.2f}"
+        )
+    axes.set_title(title)
     return figure

@@ -275,7 +275,7 @@ def memory(s: Settings) -> float:
 
 
 def seconds(s: Settings) -> float:
-    return 2 + work(s) * 1.15e-9
+    return 2 + work(s) * 2e-9
 
 
 def compared(
@@ -420,12 +420,10 @@ def tables(result: Result) -> Iterator[Table]:
         rows = rows_by_depth(result, name)
         shown |= {row.arm for row in rows}
         cells = {row.facts["shape"]: score(row) for row in rows}
-        widths = ", ".join(str(row.facts["widths"][0]) for row in rows)
-        lines.append((name, *(cells.get(layers(depth), "") for depth in depths), widths, winner))
+        lines.append((name, *(cells.get(layers(depth), "") for depth in depths), winner))
     if lines:
-        title = "Median test error in variances, or accuracy, by hidden layers; their widths"
-        ends = len(depths) + 1, len(depths) + 2
-        yield Table(("target", *map(str, depths), "widths", "wins"), lines, title, words=(0, *ends))
+        title = "Median test error in variances, or accuracy, by hidden layers"
+        yield Table(("target", *map(str, depths), "wins"), lines, title, words=(0, len(depths) + 1))
     others = [
         (
             row.arm,
@@ -438,6 +436,17 @@ def tables(result: Result) -> Iterator[Table]:
     ]
     if others:
         yield Table(("arm", "widths", "score", "pieces"), others)
+
+
+def notes(result: Result) -> list[str]:
+    """The widths that the budget gives, by the number of inputs."""
+    found = {}
+    for name in GRID:
+        widths = [str(row.facts["widths"][0]) for row in rows_by_depth(result, name)]
+        if widths:
+            found[get_target(name).inputs] = ", ".join(widths)
+    words = [f"{widths} with {n} input{'s' * (n > 1)}" for n, widths in found.items()]
+    return [f"Widths, from shallow to deep: {'; '.join(words)}."] if words else []
 
 
 experiment = Experiment(
@@ -455,6 +464,7 @@ experiment = Experiment(
     tables=lambda result: list(tables(result)),
     figures=lambda result: drawings(result, verdicts_of(result)),
     answer=answer,
+    notes=notes,
     work=work,
     memory=memory,
     seconds=seconds,

@@ -80,4 +80,8 @@ def intervals(panel: Axes, verdicts: Sequence[Verdict], is_ratio: bool) -> None:
     panel.grid(axis="y", visible=False)
     if is_ratio:
         panel.set_xscale("log")
+        low, high = panel.get_xlim()
+        ticks = [step * 10.0**power for power in range(-4, 4) for step in (1, 2, 5)]
+        panel.set_xticks([tick for tick in ticks if low < tick < high])
+        panel.set_xticks([], minor=True)
         panel.xaxis.set_major_formatter("{x:g}")

@@ -10,7 +10,7 @@ Sources:
   its model; the constants of its third approach, which fits L(N, D).
 - Besiroglu et al. (2024), "Chinchilla Scaling: A replication attempt", whose fit to the same runs
   gives other constants. Theirs agree with Hoffmann's first two approaches, about 20 tokens for each
-  parameter; the published ones of the third, which were rounded, do not.
+  parameter; those of the third do not.
 
 All of them are about decoder-only transformers on text, and say nothing of other networks. Bad
 arguments raise `InputError`.
@@ -59,13 +59,25 @@ KAPLAN_PARAMETERS = PowerLaw(scale=8.8e13, exponent=0.076)
 KAPLAN_DATA = PowerLaw(scale=5.4e13, exponent=0.095)
 KAPLAN_COMPUTE = PowerLaw(scale=3.1e8 * PETAFLOP_DAY, exponent=0.050)
 
-# Kaplan et al., table 6: the best N is 1.3e9 (C in petaflop-days)^0.73.
+# Kaplan et al., table 6: the best N is 1.3e9 (C in petaflop-days)^0.73, and D is 2e10 C^0.27, which
+# is a fit of its own: it is not C / (6 N), since they train at about the critical batch size.
 KAPLAN_BEST_PARAMETERS, KAPLAN_BEST_EXPONENT = 1.3e9, 0.73
+KAPLAN_BEST_SAMPLES, KAPLAN_BEST_SAMPLES_EXPONENT = 2e10, 0.27
+
+
+def kaplan_joint(parameters: ArrayLike, samples: ArrayLike) -> Any:
+    """Kaplan et al., equation 1.5 with table 2: ((N_c / N)^(a / b) + D_c / D)^b.
+
+    a = 0.076, b = 0.103, N_c = 6.4e13, D_c = 1.8e13: fitted to both at once, so that they differ
+    from the laws above.
+    """
+    N, D = _positive("parameters", parameters), _positive("samples", samples)
+    return ((6.4e13 / N) ** (0.076 / 0.103) + 1.8e13 / D) ** 0.103
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """How a law spends a compute budget: C = 6 N D."""
+    """How a law spends a compute budget."""
 
     parameters: float
     samples: float
@@ -77,13 +89,15 @@ class Allocation:
 
 
 def kaplan_allocation(compute: float) -> Allocation:
-    """N = 1.3e9 (C / petaflop-day)^0.73, D = C / (6 N), and the loss of `KAPLAN_COMPUTE`.
+    """N = 1.3e9 C^0.73 and D = 2e10 C^0.27 with C in petaflop-days, and `KAPLAN_COMPUTE`'s loss.
 
-    The law is about training at a batch size far below the critical one, which wastes no compute.
+    The loss is that of training at a batch size far below the critical one, which wastes no
+    compute.
     """
     compute = float(_positive("compute", compute))
-    parameters = KAPLAN_BEST_PARAMETERS * (compute / PETAFLOP_DAY) ** KAPLAN_BEST_EXPONENT
-    samples = compute / (FLOP_PER_PARAMETER_AND_SAMPLE * parameters)
+    days = compute / PETAFLOP_DAY
+    parameters = KAPLAN_BEST_PARAMETERS * days**KAPLAN_BEST_EXPONENT
+    samples = KAPLAN_BEST_SAMPLES * days**KAPLAN_BEST_SAMPLES_EXPONENT
     return Allocation(parameters, samples, float(KAPLAN_COMPUTE(compute)))
 
 
@@ -116,12 +130,14 @@ class JointLaw:
         return Allocation(parameters, samples, float(self(parameters, samples)))
 
 
-HOFFMANN = JointLaw(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
+# Hoffmann et al. print the exponents as 0.34 and 0.28; these are those of their source file. The
+# rounding alone makes the best model for 5.76e23 operations a fifth smaller (Besiroglu et al.).
+HOFFMANN = JointLaw(E=1.6934, A=406.4, B=410.7, alpha=0.3392, beta=0.2849)
 BESIROGLU = JointLaw(E=1.8172, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658)
 
 
 # A fit needs more points than it has numbers to choose.
-FEWEST_SIZES = 4
+FEWEST_SIZES, FEWEST_PAIRS = 4, 6
 RESAMPLES = 400
 CONFIDENCE = 0.95
 
@@ -180,6 +196,45 @@ def fit_power_law(
         drawn = logs[:, generator.integers(0, runs, runs)].mean(axis=1)
         exponents[i] = _least_squares(x, drawn).exponent
     return Fit(law, _stretched(exponents, law.exponent, runs), exponents, residual, runs)
+
+
+def fit_joint_law(parameters: ArrayLike, samples: ArrayLike, losses: ArrayLike) -> JointLaw:
+    """Fit L(N, D) = E + A / N^alpha + B / D^beta by least squares on the logarithms.
+
+    All three have the shape (n,), n >= 6 pairs with at least 2 different N and 2 different D. From
+    several exponents and offsets, Levenberg and Marquardt's method goes on in ln E, ln A, ln B and
+    the logarithms of the exponents (Hoffmann et al. minimise Huber's loss of the same errors).
+    Raises `InputError` for fewer, and for numbers that are not above 0.
+    """
+    from scipy.optimize import least_squares
+    from scipy.special import logsumexp
+
+    N, D, L = (
+        np.ravel(_positive(name, values))
+        for name, values in (("parameters", parameters), ("samples", samples), ("a loss", losses))
+    )
+    if not len(N) == len(D) == len(L) >= FEWEST_PAIRS or min(len(set(N)), len(set(D))) < 2:
+        raise InputError(
+            f"a joint law through losses of {len(set(N))} sizes and {len(set(D))} numbers of "
+            f"samples: must be at least {FEWEST_PAIRS} pairs that differ in both"
+        )
+    n, d, target = np.log(N / N.min()), np.log(D / D.min()), np.log(L)
+
+    def errors(numbers: Any) -> Any:
+        E, a, b, alpha, beta = numbers
+        terms = [np.full_like(n, E), a - np.exp(alpha) * n, b - np.exp(beta) * d]
+        return logsumexp(terms, axis=0) - target
+
+    starts = [
+        (target.min() + offset, target.max() - 0.7, target.max() - 0.7, *np.log(exponents))
+        for offset in (-5.0, -1.0, -0.1)
+        for exponents in ((0.3, 0.3), (0.3, 1.0), (1.0, 0.3), (1.0, 1.0))
+    ]
+    fits = [least_squares(errors, start, method="lm") for start in starts]
+    E, a, b, alpha, beta = min(fits, key=lambda fit: float(fit.cost)).x
+    alpha, beta = math.exp(alpha), math.exp(beta)
+    A, B = math.exp(a) * N.min() ** alpha, math.exp(b) * D.min() ** beta
+    return JointLaw(math.exp(E), float(A), float(B), alpha, beta)
 
 
 def _checked_points(sizes: ArrayLike, losses: ArrayLike) -> tuple[Any, Any]:
