@@ -73,6 +73,7 @@ def test_every_seed_has_its_own_data_and_smaller_sets_are_parts_of_larger_ones()
 
 
 def test_the_rate_is_chosen_on_the_largest_set_and_every_arm_has_its_true_size() -> None:
+    assert len(list(arms(resolve(Settings, {"parameters": (30, 31, 100, 320, 1000)})))) == 4
     for largest, others in arms(resolve(Settings, {})):
         assert largest.rates == RATES["adam"] and largest.facts["samples"] == 16_384
         assert len(others) == 4

@@ -26,7 +26,6 @@ from scratchnet.backends.errors import InputError
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Advance, Result, Row, Run
 from scratchnet.demos.scaling.calculator import calculate
-from scratchnet.demos.scaling.figures import drawings
 from scratchnet.demos.settings import Common, option, parse
 from scratchnet.demos.tuning import (
     RATES,
@@ -151,8 +150,7 @@ def arm_name(parameters: int, samples: int) -> str:
     return f"N {parameters:,}, D {samples:,}"
 
 
-def arm(s: Settings, parameters: int, samples: int) -> Arm:
-    width = width_for_budget(parameters, DEPTH, INPUTS)
+def arm(s: Settings, width: int, samples: int) -> Arm:
     size = parameter_count(DEPTH, width, INPUTS)
 
     def build(seeds: Sequence[int]) -> Model:
@@ -225,10 +223,10 @@ def train(
 
 
 def arms(s: Settings) -> Iterator[tuple[Arm, list[Arm]]]:
-    """Of each size of networks the one with the most samples, whose rate is chosen, and others."""
+    """Of each width the arm with the most samples, whose rate is chosen, and the others."""
     *fewer, most = sorted(s.samples)
-    for size in sorted(s.parameters):
-        yield arm(s, size, most), [arm(s, size, samples) for samples in fewer]
+    for width in sorted({width_for_budget(size, DEPTH, INPUTS) for size in s.parameters}):
+        yield arm(s, width, most), [arm(s, width, samples) for samples in fewer]
 
 
 def run(run: Run) -> None:
@@ -411,9 +409,9 @@ def notes(result: Result) -> Iterator[str]:
 
 
 def figures(result: Result) -> Mapping[str, Any]:
-    found, laws = fits(result), joint_laws(result)
-    words = {name: law_words(fit, name) for name, fit in found.items()}
-    return drawings(result, curves(result), found, words, laws[0] if laws else None, THEORY)
+    from scratchnet.demos.scaling.figures import drawings
+
+    return drawings(result)
 
 
 @dataclass(frozen=True)
