@@ -24,6 +24,7 @@ from scratchnet.demos.scaling.experiment import (
     figures,
     fits,
     frontier,
+    halves,
     notes,
     tables,
     teacher_values,
@@ -107,10 +108,18 @@ def test_planted_laws_are_found_and_judged() -> None:
     found = {each.claim.source.split(" 20")[0]: each for each in judge(list(claims(result)))}
     assert found["Hoffmann et al."].name == "supported"
     assert found["exercise of a textbook chapter; Kaplan et al."].name == "contradicted"
+    assert found["Kaplan et al."].name == "contradicted"  # N limits the loss in the end
     assert fits(result)["C"].law.exponent > 0 and "against compute" in answer(result, [])
     # Exponents per seed scatter about the planted one, with an offset that D leaves.
     assert fits(result)["N"].law.exponent == pytest.approx(0.667, rel=0.15)
     assert "C^0.5" in list(notes(result))[1]
+
+
+def test_slopes_of_halves_are_those_of_a_straight_line() -> None:
+    x = np.geomspace(10, 1e5, 5)
+    lower, upper = halves(x, np.stack([x**-0.3, 2 * x**-0.5], axis=1))
+    np.testing.assert_allclose(lower, [0.3, 0.5])
+    np.testing.assert_allclose(upper, [0.3, 0.5])
 
 
 def test_data_that_matter_more_make_the_joint_law_lopsided() -> None:

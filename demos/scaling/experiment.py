@@ -319,6 +319,14 @@ def seed_fits(result: Result, name: str) -> list[Fit]:
     return []
 
 
+def halves(sizes: Any, losses: Any) -> tuple[Any, Any]:
+    """Each seed's slope -d ln L / d ln x in the lower and in the upper half of the sizes."""
+    middle, x, y = len(sizes) // 2, np.log(sizes), np.log(losses)
+    parts = slice(middle + 1), slice(middle, None)
+    lower, upper = (-np.polyfit(x[part], y[part], 1)[0] for part in parts)
+    return lower, upper
+
+
 def claims(result: Result) -> Iterator[Claim]:
     by_name = {name: seed_fits(result, name) for name in fits(result)}
     alpha = {name: [fit.law.exponent for fit in each] for name, each in by_name.items() if each}
@@ -328,11 +336,11 @@ def claims(result: Result) -> Iterator[Claim]:
     def say(sentence: str, source: str, contrast: Any, *ledger: str, **how: Any) -> Claim:
         return Claim(sentence, source, contrast, untested=why, ledger=ledger, **how)
 
-    if len(alpha) == len(QUANTITIES):
-        worst = np.max([[fit.residual for fit in each] for each in by_name.values()], axis=0)
-        says = "Each seed's losses follow power laws of parameters, data and compute (misfit)"
+    if "D" in alpha:
+        lower, upper = halves(*curves(result)["D"])
+        says = "L(D) is a straight line on logarithmic axes (its slope below and above the middle)"
         source = "Kaplan et al. 2020, as textbooks tell it"
-        yield say(says, source, ratio(np.exp(worst), 1.0), "002-081", alike=True)
+        yield say(says, source, ratio(lower, upper), "002-081", alike=True)
     if "N" in alpha:
         says = f"The exponent of L(N) is 4/d = {THEORY:.2f} with {INPUTS} inputs"
         yield say(says, "Sharma and Kaplan 2022", ratio(alpha["N"], THEORY), alike=True)
