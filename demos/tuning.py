@@ -355,10 +355,13 @@ def measured(model: Model, data: Data, tuning: bool) -> dict[str, Any]:
 
 
 def progress_callback(arm: Arm, networks: int, advance: Advance) -> Callable[..., None]:
-    """Tells the progress display of an epoch, and now and then of the median loss."""
+    """Tells the progress display about a hundred times how far training is, and the median loss."""
+    most = max(1, arm.epochs // 100)
+    every = next(each for each in range(most, 0, -1) if arm.epochs % each == 0)
 
     def done(epoch: int, model: Model, loss: Any) -> None:
-        value = float(np.nanmedian(loss)) if epoch % 50 == 0 else None
-        advance(arm.work * networks, value=value)
+        value = float(np.nanmedian(loss)) if every > 1 or epoch % 50 == 0 else None
+        advance(arm.work * networks * every, value=value)
 
+    done.every = every  # type: ignore[attr-defined]
     return done

@@ -124,7 +124,7 @@ class CompiledTraining:
             compiled = self._prepared([each[0] for each in rows])
             if compiled.step is None:
                 return self._recorded(*[each[0] for each in rows]).numpy()[None]
-            changing = ahead(optimizer, steps)
+            changing = ahead(optimizer, steps) if steps > 1 else []
             steps = optimizer.steps - first
             batches = zip(compiled.arguments, rows, strict=True)
             changing += [(own, each[:steps]) for own, each in batches]
@@ -147,7 +147,10 @@ class CompiledTraining:
             start = time.perf_counter()
             losses = compiled.step.run(steps, changing, self._threads())
             self._seconds = max((time.perf_counter() - start) / steps, 1e-7)
-            strange = ~np.isfinite(losses.reshape(steps, -1))
+            finite = np.isfinite(losses)
+            if finite.all():
+                return losses
+            strange = ~finite.reshape(steps, -1)
             strange[:, sorted(known)] = False
             found = np.flatnonzero(strange.any(axis=1))
             if not len(found) or found[0] + 1 == steps:
@@ -298,6 +301,8 @@ def _sums(parts: list[Any], per_epoch: int) -> list[Any]:
     Added one by one, so that it does not matter how many there are at once.
     """
     entries = np.concatenate(parts) if parts else np.empty(0)
+    if per_epoch == 1:
+        return list(entries.astype(np.float64))
     epochs = -(-len(entries) // per_epoch)
     padded = np.zeros((epochs * per_epoch, *entries.shape[1:]))
     padded[: len(entries)] = entries

@@ -191,7 +191,8 @@ def fit(
     accuracies: list[list[Any]] = []
     start = time.perf_counter()
     step = TrainingStep(batches, compute_loss, optimizer, clip_norm, record, compile, accumulate)
-    every = 1 if measures or held_out is not None else None
+    periods = [_every(callback) for callback in callbacks]
+    looks = [*periods, 1] if measures or held_out is not None else periods
     model.train()
     # Overflow is no surprise here: every loss is looked at, and reported where it is not finite.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"), enable_grad():
@@ -204,7 +205,7 @@ def fit(
                 if step.compiled is None:
                     new = [_train_epoch(model, batches, step, history, done)]
                 else:
-                    most = _next_look(done, epochs, callbacks, every) - done
+                    most = min([epochs - done, *(each - done % each for each in looks)])
                     new = epochs_ahead(
                         step.compiled, batches, step.parameters_before, history.diverged, losses,
                         done, most,
@@ -223,8 +224,8 @@ def fit(
                 # A list, not a generator: every callback is called, whatever another one answers.
                 answers = [
                     _answer(callback(epoch, model, losses[-1]))
-                    for callback in callbacks
-                    if done % _every(callback) == 0
+                    for callback, period in zip(callbacks, periods, strict=True)
+                    if done % period == 0
                 ]
                 if len(history.diverged) == len(model.seeds):
                     history.stopped = "diverged"
@@ -252,12 +253,6 @@ def fit(
 def _every(callback: Callback) -> int:
     """After how many epochs the callback is called again."""
     return positive_whole("every of a callback", getattr(callback, "every", 1))
-
-
-def _next_look(done: int, epochs: int, callbacks: Sequence[Callback], every: int | None) -> int:
-    """How many epochs are done when something next looks at the model, or the training ends."""
-    periods = [_every(each) for each in callbacks] + ([every] if every else [])
-    return min([epochs, *(done - done % period + period for period in periods)])
 
 
 def _answer(answer: Any) -> bool:

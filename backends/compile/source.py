@@ -307,6 +307,7 @@ class _Assembly:
             'extern "C" void run(char* const* arrays, const int64_t* step_bytes, int64_t begin, '
             "int64_t end,",
             "                    int64_t steps, char* scratch) {",
+            "  const TinyResultsAreZero here;",
             *("  " + line for line in memory.declared),
             "  for (int64_t network = begin; network < end; network++)",
             "    for (int64_t step = 0; step < steps; step++) {",

@@ -72,6 +72,7 @@ class CompiledStep:
         self._addresses = np.array(
             [array.__array_interface__["data"][0] for array in self._arrays], np.int64
         )
+        self._distances = np.zeros(len(self._addresses), np.int64)
         self._heights = _indexed_heights(calls)
         self._scratch: list[Array] = []
 
@@ -81,7 +82,10 @@ class CompiledStep:
         `changing` gives the arrays that the step reads and that differ from step to step. Networks
         are shared out among `threads`; each is computed in the same way by any of them.
         """
-        addresses, distances = self._addresses.copy(), np.zeros(len(self._addresses), np.int64)
+        if steps == 1 and not changing:
+            self._share_out(self._addresses, self._distances, 1, min(threads, self._networks))
+            return self._outcome[None].copy()
+        addresses, distances = self._addresses.copy(), self._distances.copy()
         alive = []
         outcomes = np.empty((steps, *self._outcome.shape), self._outcome.dtype)
         for array, values in (*changing, (self._outcome, outcomes)):
@@ -111,19 +115,17 @@ class CompiledStep:
 
     def _share_out(self, addresses: Array, distances: Array, steps: int, threads: int) -> None:
         while len(self._scratch) < threads:
-            block = np.zeros(self.program.scratch_bytes + 4096 + ALIGNMENT, np.uint8)
-            self._scratch.append(block)
+            self._scratch.append(_aligned(self.program.scratch_bytes + 4096))
         bounds = [i * self._networks // threads for i in range(threads + 1)]
 
         def part(i: int) -> None:
-            start = self._scratch[i].__array_interface__["data"][0]
             self.function.run(
-                addresses.__array_interface__["data"][0],
-                distances.__array_interface__["data"][0],
+                addresses.ctypes.data,
+                distances.ctypes.data,
                 bounds[i],
                 bounds[i + 1],
                 steps,
-                -(-start // ALIGNMENT) * ALIGNMENT,
+                self._scratch[i].ctypes.data,
             )
 
         if threads == 1:
@@ -131,6 +133,12 @@ class CompiledStep:
             return
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(part, range(threads)))
+
+
+def _aligned(size: int) -> Array:
+    """A block of memory for a thread's tiles."""
+    block = np.zeros(size + ALIGNMENT, np.uint8)
+    return block[-block.ctypes.data % ALIGNMENT :]
 
 
 def _indexed_heights(calls: Sequence[Call]) -> dict[int, int]:

@@ -64,8 +64,8 @@ template <int n_lanes, class Body> INLINE void each(int64_t n, Body body) {
 }
 
 // Elementwise functions. A NaN among the operands of max and min is what comes out.
-template <class V> INLINE V maximum(V a, V b) { return (a > b) | (a != a) ? a : b; }
-template <class V> INLINE V minimum(V a, V b) { return (a < b) | (a != a) ? a : b; }
+template <class V> INLINE V maximum(V a, V b) { return ((a > b) | (a != a)) ? a : b; }
+template <class V> INLINE V minimum(V a, V b) { return ((a < b) | (a != a)) ? a : b; }
 template <class V> INLINE V absolute(V x) {
   mask<V> bits = (mask<V>)x & std::numeric_limits<entry<mask<V>>>::max();
   return (V)bits;
@@ -163,7 +163,7 @@ template <class V> INLINE V logarithm(V x) {
   const V y = whole * F::ln2_high + (ln_m + whole * F::ln2_low);
   const V special = x < 0 ? all<V>(std::numeric_limits<T>::quiet_NaN())
                           : x == 0 ? all<V>(-std::numeric_limits<T>::infinity()) : x;
-  return (x > 0) & (x < std::numeric_limits<T>::infinity()) ? y : special;
+  return ((x > 0) & (x < std::numeric_limits<T>::infinity())) ? y : special;
 }
 // ln(1 + x): what rounding took from u = 1 + x is made good by the factor x / (u - 1).
 template <class V> INLINE V logarithm_of_one_plus(V x) {
@@ -171,6 +171,19 @@ template <class V> INLINE V logarithm_of_one_plus(V x) {
   const auto is_exact = (u == 1) | (u > std::numeric_limits<entry<V>>::max()) | (u <= 0);
   return is_exact ? (u == 1 ? x : y) : y * (x / (u - 1));
 }
+
+// While one lives, results below the smallest normal number are 0. Each of them would take as long as
+// a hundred others, and moments of an optimizer that shrink towards 0 would stay among them.
+struct TinyResultsAreZero {
+#ifdef __SSE__
+  const unsigned before = __builtin_ia32_stmxcsr();
+  TinyResultsAreZero() { __builtin_ia32_ldmxcsr(before | 0x8000); }
+  ~TinyResultsAreZero() { __builtin_ia32_ldmxcsr(before); }
+#else
+  TinyResultsAreZero() {}
+  ~TinyResultsAreZero() {}
+#endif
+};
 
 // Sums of a vector's entries, in a fixed order: halves onto halves.
 template <class V> INLINE entry<V> sum_of(V x) {
