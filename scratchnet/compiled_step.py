@@ -103,7 +103,7 @@ class CompiledTraining:
 
     def __init__(self, step: Callable[..., Tensor], optimizer: Optimizer) -> None:
         self._optimizer, self._model = optimizer, optimizer.model
-        self._recorded = RecordedStep(step, self._model, (optimizer,))
+        self.recorded = RecordedStep(step, self._model, (optimizer,))
         self._compiled: dict[Any, Compiled] = {}
         self._seconds = LONGEST_CALL
 
@@ -123,7 +123,7 @@ class CompiledTraining:
             optimizer.prepare()
             compiled = self._prepared([each[0] for each in rows])
             if compiled.step is None:
-                return self._recorded(*[each[0] for each in rows]).numpy()[None]
+                return self.recorded(*[each[0] for each in rows]).numpy()[None]
             changing = ahead(optimizer, steps) if steps > 1 else []
             steps = optimizer.steps - first
             batches = zip(compiled.arguments, rows, strict=True)
@@ -170,7 +170,7 @@ class CompiledTraining:
         return default_threads() if self._model.ensemble else 1
 
     def _prepared(self, arguments: Sequence[Array]) -> Compiled:
-        key = self._recorded._key(arguments)
+        key = self.recorded._key(arguments)
         if key not in self._compiled:
             compiled = self._compile(arguments)
             while len(self._compiled) >= MOST_RECORDINGS:
@@ -184,7 +184,7 @@ class CompiledTraining:
 
         model = self._model
         with self._restoring():
-            recording = self._recorded.record(arguments)
+            recording = self.recorded.record(arguments)
             calls, outcome = recording.raw, recording.outcome
             want = np.array(outcome), model.gradient_buffer.copy()
         made = {id(owner(call.out)) for call in calls if call.is_new}

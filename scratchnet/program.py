@@ -141,6 +141,10 @@ class RecordedStep:
         if not self._recordings:
             raise InputError("nothing is recorded yet: call the step once")
         *_, recording = self._recordings.values()
+        return self.lines(recording, recording.calls)
+
+    def lines(self, recording: Recording, calls: Sequence[Call]) -> list[str]:
+        """Calls of the recording, one per line, as `listing` writes them."""
         names = {f"argument {i}": each for i, each in enumerate(recording.arguments)}
         names |= {"parameters": self._model.parameter_buffer}
         names |= {"gradients": self._model.gradient_buffer}
@@ -148,7 +152,7 @@ class RecordedStep:
             names |= {name: parameter.data, f"d {name}": parameter.grad}
         for name, layer in self._model.root.walk():
             names |= {f"{name}.{buffer}": each for buffer, each in layer.buffers.items()}
-        return listing(recording.calls, names, self._model.backend)
+        return listing(calls, names, self._model.backend)
 
 
 class Recording:

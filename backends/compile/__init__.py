@@ -14,6 +14,17 @@ another order and round products and sums apart.
 
 from scratchnet.backends.compile.arrays import NotCompiled
 from scratchnet.backends.compile.build import NoCompiler, compiler_available, find_compiler
+from scratchnet.backends.compile.classify import with_plain_biases
+from scratchnet.backends.compile.source import Program, write_program
 from scratchnet.backends.compile.step import CompiledStep
 
-__all__ = ["CompiledStep", "NoCompiler", "NotCompiled", "compiler_available", "find_compiler"]
+__all__ = [
+    "CompiledStep",
+    "NoCompiler",
+    "NotCompiled",
+    "Program",
+    "compiler_available",
+    "find_compiler",
+    "with_plain_biases",
+    "write_program",
+]

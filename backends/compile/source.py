@@ -40,7 +40,10 @@ class Program:
     scratch_bytes: int
     tile: int
     phases: list[Phase]
+    between: list[list[Loop]] = field(default_factory=list)
+    """For each phase, the loops before its tiles."""
     loops: list[list[Loop]] = field(default_factory=list)
+    """For each phase, the loops over the points of a tile."""
 
 
 def write_program(calls: Sequence[Call], outcome: Array, target: Target) -> Program:
@@ -102,7 +105,7 @@ class _Assembly:
                 self._tiles(self.loops[number], crossing)
         return Program(
             self._source(), self.memory.arrays, self.memory.size, self.memory.tile, self.phases,
-            self.loops,
+            self.between, self.loops,
         )  # fmt: skip
 
     # Functions and their calls.

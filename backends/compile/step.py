@@ -58,7 +58,7 @@ class CompiledStep:
         if key not in _kept:
             program = write_program(calls, outcome, self.compiler.target)
             numbers = [signature.number(array) for array in program.arrays]
-            program = replace(program, arrays=[], phases=[], loops=[])
+            program = replace(program, arrays=[], phases=[], between=[], loops=[])
             function = Function(program, numbers, built(program.source, self.compiler))
             while len(_kept) >= _MOST_KEPT:
                 del _kept[next(iter(_kept))]

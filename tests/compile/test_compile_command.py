@@ -1,0 +1,61 @@
+"""`scratchnet compile`: listing, phases, source, and what each stage saved."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from scratchnet.backends.compile import compiler_available
+from scratchnet.demos.command_line import main
+from scratchnet.demos.compile import experiment
+
+pytestmark = pytest.mark.skipif(compiler_available() is not None, reason="no C++ compiler")
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiment, "SECONDS", 0.001)
+
+
+def test_every_call_is_listed_and_stands_in_one_loop(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path)
+    assert main(["compile", "--sizes", "2,5,1", "--points", "20", "--out", out]) == 0
+    printed = capsys.readouterr().out
+    record = json.loads((tmp_path / "result.json").read_text())
+    listing, phases = record["extra"]["listing"], record["extra"]["phases"]
+    numbers = [int(n) for _, _, calls in phases for n in re.findall(r"(\d+) ", calls + " ")]
+    assert sorted(numbers) == list(range(1, len(listing) + 1))
+    for line in listing:
+        assert line in printed
+    source = (tmp_path / "step.cpp").read_text()
+    assert source == record["extra"]["source"]
+    # Each loop of the step is called with the numbers and names of the calls that it came from.
+    for _, _, calls in phases:
+        numbers_of = ", ".join(part.split()[0] for part in calls.split(", "))
+        assert f"// {numbers_of}: " in source
+    rows = {row["arm"]: row for row in record["rows"]}
+    assert rows["as Python"]["calls"] > rows["compiled"]["calls"]
+    assert rows["as Python"]["bytes"] > rows["recorded"]["bytes"]
+
+
+def test_batch_normalisation_needs_further_phases(tmp_path: Path) -> None:
+    phases = []
+    for more in ([], ["--batch-norm"]):
+        out = str(tmp_path)
+        arguments = ["--sizes", "2,5,1", "--points", "20", "--parts", "phases", "--out", out]
+        assert main(["compile", *arguments, *more]) == 0
+        record = json.loads((tmp_path / "result.json").read_text())
+        phases.append(len({phase for phase, *_ in record["extra"]["phases"]}))
+    assert phases[1] > phases[0]
+
+
+def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", "--activation", "softer"]) == 2
+    assert "must be one of" in capsys.readouterr().err
+    assert main(["compile", "--sizes", "3"]) == 2
+    assert "--sizes" in capsys.readouterr().err
