@@ -95,12 +95,13 @@ def seeds_at(
 def percent_axis(axes: Axes, chance: float | None = None, name: str = "test accuracy") -> None:
     """Accuracies up to 100 %, with a line where guessing is."""
     axes.set_ylabel(name)
-    axes.set_ylim(top=1.02)
     axes.yaxis.set_major_formatter("{x:.0%}")
     if chance is not None:
+        # Before the limits are fixed, so that the line lies within them.
         axes.axhline(chance, color="#666666", linewidth=0.9, linestyle=":")
         place = ("axes fraction", "data")
         axes.annotate("chance", (1, chance), xycoords=place, ha="right", va="bottom", fontsize=9)
+    axes.set_ylim(top=1.02)
 
 
 @styled

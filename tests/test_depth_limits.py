@@ -112,7 +112,7 @@ def test_warm_up_shortens_the_first_step_of_each_network_and_clipping_reaches_tr
     np.testing.assert_allclose(moved[0], 4 * moved[1], rtol=1e-4)
     np.testing.assert_allclose(moved[0][:, 0], [0.1, 0.2], rtol=1e-4)
     result = run_small(experiment, kinds=("plain",), clip=1e-6, **TINY)
-    assert [row.arm for row in result.verdict_rows()][-1] == "plain, clip 1e-06, 5 layers"
+    assert [row.arm for row in result.verdict_rows()][-1] == "plain (clip 1e-06), 5 layers"
     plain, clipped = (result[name]["loss"] for name in list(result.tuned)[-2:])
     assert not np.array_equal(plain, clipped)
 
@@ -205,3 +205,9 @@ def test_the_figures_draw_for_a_full_and_for_an_interrupted_run() -> None:
     result.rows = [row for row in result.rows if row.facts["asked_layers"] == 2]
     for draw in experiment.figures(result).values():
         assert draw().axes
+
+
+def test_the_line_of_chance_lies_within_the_picture_where_all_networks_learn() -> None:
+    figure = experiment.figures(made_up({("plain", 4): [1e-3] * 5}))["overview"]()
+    low, high = figure.axes[0].get_ylim()
+    assert low <= 0.5 < 1.0 < high

@@ -58,16 +58,10 @@ class Settings(Common):
     # Where gradients explode, roundings do too, and a compiled step is refused for its own.
     compile: Literal["auto", "on", "off"] = option("off", "As elsewhere; auto compiles long runs.")
     epochs: int | None = option(
-        None,
-        "Training steps; by default 300, batch-norm 150, resnet and pre-activation 100.",
-        low=1,
+        None, "By default 300; batch-norm 150, resnet and pre-activation 100.", low=1
     )
     clip: float | None = option(
-        None,
-        "Train the deepest again, gradient norms clipped.",
-        low=0,
-        above=True,
-        chooses_arms=True,
+        None, "Train the deepest again, clipping gradients.", low=0, above=True, chooses_arms=True
     )
     warmup: int | None = option(
         None, "Train the deepest again, the rate rising over N steps.", low=1, chooses_arms=True
@@ -81,7 +75,7 @@ def switch_of(s: Settings) -> str:
 
 
 def label(kind: str, switch: str = "") -> str:
-    return ARCHITECTURES[kind].label + (f", {switch}" if switch else "")
+    return ARCHITECTURES[kind].label + (f" ({switch})" if switch else "")
 
 
 def arm_name(kind: str, layers: int, switch: str = "") -> str:
@@ -134,21 +128,20 @@ def run(run: Run) -> None:
     for each in arms(run.settings):
         seeds = tuned(run, each).seeds
         if not each.facts["switch"]:
-            run.row(each.name, each.facts, seeds, partial(gradients, each, seeds), 0, BEFORE)
+            run.row(each.name, each.facts, seeds, partial(before, each, seeds), 0, BEFORE)
 
 
-def gradients(arm: Arm, seeds: Sequence[int], _: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def before(arm: Arm, seeds: Sequence[int], _: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"first_gradient": first_gradient(arm.build(seeds), arm.data(seeds))}, {}
 
 
 def first_gradient(model: Model, data: Data) -> Any:
     """|dL/dW_1| of each network on its training data, full batch, (seeds,); NaN if not finite."""
     compute_loss = get_loss(data.loss)
-    model.train()
     with np.errstate(over="ignore", invalid="ignore"):
         inputs, targets = checked_data(model, data.X, data.y, compute_loss)
-        compute_loss(model(inputs), targets).sum().backward()
-    gradient = np.array(model.backend.to_numpy(model.parameters()[0].grad), np.float64)
+        compute_loss(model.train()(inputs), targets).sum().backward()
+    gradient = model.backend.to_numpy(model.parameters()[0].grad).astype(np.float64)
     norms = np.sqrt(np.square(gradient).sum(axis=(-2, -1)))
     return np.where(np.isfinite(norms), norms, np.nan)
 
@@ -196,24 +189,21 @@ def claims(result: Result) -> list[Claim]:
         compare(
             f"Plain networks of {layers} layers end with a higher training loss than of {low}",
             "He et al. 2016: degradation" if last else "textbook chapter: a drop at 16 layers",
-            arm_name("plain", low),
-            plain,
-            *(DEGRADATION if last else ("002-049",)),
+            *(arm_name("plain", low), plain),
+            *(DEGRADATION if last else ("002-049",) if layers == 16 else ()),
         )
         for kind in s.kinds:
             if kind != "plain":
                 source, ledger = LESSONS[kind]
                 sentence = f"At {layers} layers, {label(kind)} reaches a lower training loss"
                 compare(sentence, source, arm_name(kind, layers), plain, *ledger)
-    for kind in s.kinds if switch_of(s) else ():
-        deep = max(s.layers)
-        compare(
-            f"At {deep} layers, {switch_of(s)} lowers the training loss of {label(kind)} networks",
-            "rule of thumb: warm-up and clipping help where training does not converge",
-            *(arm_name(kind, deep, switch_of(s)), arm_name(kind, deep)),
-            *(("000-042",) if kind == "plain" and s.warmup else ()),
-        )
-    return [*found, *gradient_claims(result, low, max(s.layers))]
+    deep, switch = max(s.layers), switch_of(s)
+    for kind in s.kinds if switch else ():
+        sentence = f"At {deep} layers, {switch} lowers the training loss of {label(kind)} networks"
+        source = "rule of thumb: warm-up and clipping help where training does not converge"
+        ledger = ("000-042",) if kind == "plain" and s.warmup else ()
+        compare(sentence, source, arm_name(kind, deep, switch), arm_name(kind, deep), *ledger)
+    return [*found, *gradient_claims(result, low, deep)]
 
 
 GRADIENTS = {
@@ -230,9 +220,7 @@ def gradient_claims(result: Result, low: int, deep: int) -> list[Claim]:
         names = [arm_name(kind, each) for each in (deep, low)]
         if low < deep and set(names) <= norms.keys():
             pair = [norms[each] for each in (names if word == "shrink" else names[::-1])]
-            sentence = (
-                f"First gradients of {label(kind)} networks {word} from {low} to {deep} layers"
-            )
+            sentence = f"First gradients ({label(kind)}) {word} from {low} to {deep} layers"
             found.append(Claim(sentence, source, ratio(*pair), ledger=ledger))
     return found
 
@@ -245,8 +233,8 @@ def answer(result: Result, verdicts: Any) -> str:
         for row in result.verdict_rows()
         if row.facts["asked_layers"] == deep
     ]
-    n = result.settings.seeds
-    return f"of {n} networks of {deep} layers, these learn: {', '.join(counts) or 'none finished'}."
+    found = ", ".join(counts) or "none finished"
+    return f"of {result.settings.seeds} networks of {deep} layers, these learn: {found}."
 
 
 def learned(row: Row) -> int:
@@ -255,15 +243,7 @@ def learned(row: Row) -> int:
 
 def tables(result: Result) -> list[Table]:
     """A table for each depth, with the layers that the networks truly have."""
-    headings = (
-        "network",
-        "layers",
-        "para-\nmeters",
-        "rate",
-        "learned",
-        "median",
-        "first\ngradient",
-    )
+    headings = ("network", "layers", "para-\nmeters", "rate", "learned", "median", "gradient")
     found: dict[int, list[tuple[str, ...]]] = {}
     for row in result.verdict_rows():
         accuracy, gradient = row["train_accuracy"], first_gradients(result).get(row.arm)
@@ -284,8 +264,8 @@ def tables(result: Result) -> list[Table]:
 def notes(result: Result) -> list[str]:
     kinds = [ARCHITECTURES[kind] for kind in result.settings.kinds]
     return [
-        f"Learned: at least {LEARNED:.0%} of the training points correct. First gradient: "
-        "|dL/dW_1| before training, the median.",
+        f"Learned: at least {LEARNED:.0%} of the training points correct. Gradient: median "
+        "|dL/dW_1| before training.",
         *(f"{kind.label}: {kind.description}" for kind in kinds),
     ]
 

@@ -54,8 +54,9 @@ def overview(result: Result) -> Figure:
         axes.set(xticks=range(len(layers)), xticklabels=layers, xlim=(-0.5, len(layers) - 0.5))
         axes.set_xlabel("hidden layers, at least")
         axes.grid(axis="x", visible=False)
-        for edge in range(1, len(layers)):
-            axes.axvline(edge - 0.5, color="#CCCCCC", linewidth=0.8)
+        axes.vlines(
+            np.arange(1, len(layers)) - 0.5, 0, 1, "#CCCCCC", transform=axes.get_xaxis_transform()
+        )
     percent_axis(panels[0], chance=0.5, name="training accuracy")
     panels[1].set(yscale="log", ylabel="|dL/dW_1| before training")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
