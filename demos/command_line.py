@@ -29,10 +29,6 @@ DEMOS: dict[str, tuple[str, str]] = {
         "scratchnet.demos.sawtooth.command",
         "Folding a line: every layer doubles the number of pieces.",
     ),
-    "fractal": (
-        "scratchnet.demos.fractal.command",
-        "Fractals: built exactly, and what depth learns of them.",
-    ),
     "bench": (
         "scratchnet.demos.bench.command",
         "How fast a step is, beside the device's limit and others.",

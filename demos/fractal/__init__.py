@@ -1,1 +1,4 @@
-"""`scratchnet fractal`: what depth can represent of a fractal, and what it learns of it."""
+"""`scratchnet fractal`: what does depth represent of a fractal, and what does it learn?"""
+
+SUMMARY = "Fractals: built exactly, and what depth learns of them."
+PLACE = 60

@@ -1,264 +1,359 @@
 """Fractal distributions: networks that realise them exactly, and what training makes of them.
 
-1. The distribution: its requested approximation curves, and those that samples show.
-2. Networks with hand-set weights, checked on samples, with the margin and without it; those of
-   coarser levels beside 1 - P(j); their linear regions, counted.
-3. Networks of several depths that learn each curve. All seeds and curves of a depth train side by
-   side, on data of their own; a seed has the same first weights for every curve.
-4. With a curriculum: the curves one after another, from coarse to fine, beside as many steps on
-   the last one alone.
+1. The distributions: their approximation curves P(j), requested and sampled.
+2. Networks with hand-set weights for every level, checked on samples; their linear regions.
+3. Networks of several depths that learn each curve, each at its best learning rate.
+4. With a curriculum: the curves one after another, beside as many steps on the last one alone.
 """
 
 from __future__ import annotations
 
-import time
-import warnings
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.fractal.exact_networks import Shape, exact_networks
-from scratchnet.demos.fractal.samples import (
-    CHECKED_DATA,
+from scratchnet.backends import get_backend
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.figures import grid_points
+from scratchnet.demos.fractal.exact import (
     CHECKED_POINTS,
-    TEST_DATA,
-    TRAINING_DATA,
-    as_picture,
-    datasets,
-    drawn,
-    picture_points,
+    box,
+    build_all,
+    exact_rows,
+    sampled_curves,
+    standard_errors_off,
 )
-from scratchnet.demos.fractal.settings import Settings
-from scratchnet.demos.terminal import Advance, no_progress
-from scratchnet.depth.fractal_distributions import CURVES, empirical_curve, error_lower_bound
-from scratchnet.evaluation import accuracy
+from scratchnet.demos.fractal.settings import Settings, check
+from scratchnet.demos.running import Result, Row, Run
+from scratchnet.demos.tuning import TUNING_SEEDS, Arm, Data, points, train_networks, tuned
+from scratchnet.demos.verdicts import Claim, Contrast, difference, exact
+from scratchnet.depth.fractal_distributions import (
+    CURVES,
+    coarse_error,
+    error_lower_bound,
+    sample,
+    width_lower_bound,
+)
 from scratchnet.model import Model, mlp
-from scratchnet.optim import Adam
+from scratchnet.optim import Adam, Optimizer
 from scratchnet.schedules import cosine
-from scratchnet.training import fit
 
+PAPER = "Malach and Shalev-Shwartz 2019"
+TEST_POINTS = 5000
 GRID = 120
-FIRST_STEPS, TIMED_STEPS = 3, 12
 
 
-@dataclass(frozen=True, eq=False)
-class Row:
-    """What became of one curve at one depth; arrays have an entry for each seed."""
-
-    curve: str
-    depth: int
-    parameters: int
-    train_accuracy: Any
-    test_accuracy: Any
-    diverged: tuple[int, ...]
-    """The seeds whose loss stopped being finite; their accuracies are NaN."""
-    probabilities: Any
-    """P(class 1) by the network of the first seed, on the grid, row 0 at the bottom."""
-    lower_bound: float | None
-    """The error that no network of this shape can go below; known in one dimension."""
+def curve_name(name: str) -> str:
+    return name if name in CURVES else f"beta {name}"
 
 
-@dataclass(frozen=True, eq=False)
-class Course:
-    """A curriculum at one depth, beside the last curve alone for as many steps."""
-
-    depth: int
-    curriculum: Any
-    """(stages, seeds): test accuracy on the last curve, after each stage."""
-    direct: Any
-    """(stages, seeds): the same, trained on the last curve all the time."""
+def arm_name(curve: str, depth: int) -> str:
+    return f"{curve_name(curve)}, depth {depth}"
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    settings: Settings
-    empirical: dict[str, Any] = field(default_factory=dict)
-    """For each curve the P(1), ..., P(level) that a sample of 20,000 points shows."""
-    shapes: tuple[Shape, ...] = ()
-    not_built: tuple[str, ...] = ()
-    """Why a construction was not built."""
-    rows: tuple[Row, ...] = ()
-    courses: tuple[Course, ...] = ()
-    seconds: float = 0.0
-    """That the learning took."""
-    interrupted: bool = False
+def course_names(s: Settings, depth: int) -> tuple[str, str]:
+    """A curriculum, and its last curve alone for as many steps."""
+    last = curve_name(s.from_coarse_to_fine[-1])
+    return f"curriculum to {last}, depth {depth}", f"{last} as long, depth {depth}"
 
 
-def run(settings: Settings, advance: Advance = no_progress) -> Result:
-    """All parts. Ctrl-C while networks learn ends the run and keeps what was finished."""
-    s = settings
-    empirical = {}
-    for name in s.curves:
-        X, y = drawn(s, s.curve(name), CHECKED_DATA, s.seed, CHECKED_POINTS, dtype="float64")
-        empirical[name] = empirical_curve(s.geometry, X, y, s.level)
-    shapes, not_built = exact_networks(s)
-    rows: list[Row] = []
-    courses: list[Course] = []
-    interrupted = False
-    started = time.perf_counter()
-    try:
-        for depth in s.depths:
-            rows += learn(s, depth, advance)
-        for depth in s.depths if s.curriculum else ():
-            courses.append(learn_in_turn(s, depth, advance))
-    except KeyboardInterrupt:
-        interrupted = True
-    return Result(
-        s,
-        empirical,
-        tuple(shapes),
-        tuple(not_built),
-        tuple(rows),
-        tuple(courses),
-        time.perf_counter() - started,
-        interrupted,
+def arms(s: Settings) -> list[Arm]:
+    """Every curve at every depth; with a curriculum two more of each depth."""
+    found = [arm(s, curve, depth) for depth in s.depths for curve in s.curve]
+    order = s.from_coarse_to_fine
+    for depth in s.depths if s.curriculum else ():
+        plain = replace(arm(s, order[-1], depth), train=train_in_turn, keep=None)
+        plain = replace(plain, work=plain.work * len(order))
+        orders = order, order[-1:] * len(order)
+        for name, stages in zip(course_names(s, depth), orders, strict=True):
+            found.append(replace(plain, name=name, facts={**plain.facts, "stages": stages}))
+    return found
+
+
+def arm(s: Settings, curve: str, depth: int) -> Arm:
+    # Milliseconds of a step of one network, about.
+    step = (0.05 + 0.06 * depth) * s.width * (s.width + 30) / 2000 * s.training.batch_size / 200
+    return Arm(
+        arm_name(curve, depth),
+        partial(build, s, depth),
+        points(partial(draw, s, curve), s.training.points, TEST_POINTS),
+        partial(optimizer, s),
+        s.training.rates,
+        s.epochs,
+        {"curve": curve, "depth": depth, "width": s.width},
+        work=step * s.steps_per_epoch / 1000,
+        batch_size=s.training.batch_size,
+        keep=partial(keep, s),
     )
 
 
-def learn(settings: Settings, depth: int, advance: Advance = no_progress) -> list[Row]:
-    """All curves and seeds at one depth, side by side."""
-    s = settings
-    advance(0, note=f"depth {depth}")
-    X, y = datasets(s, s.curves, TRAINING_DATA, s.points)
-    X_test, y_test = datasets(s, s.curves, TEST_DATA, s.test_points)
-    model = networks(s, depth, len(s.curves))
-    losses = train(s, model, X, y, advance, cost(s, depth, len(s.curves)))
-    bad = ~np.isfinite(losses[-1])
-    few = X[:, :: max(1, s.points // s.test_points)], y[:: max(1, s.points // s.test_points)]
-    with np.errstate(over="ignore", invalid="ignore"):
-        both = [accuracy(model, *few), accuracy(model, X_test, y_test)]
-        pictures = first_pictures(s, model)
-    train_accuracy, test_accuracy = (np.where(bad, np.nan, each) for each in both)
-    rows = []
-    for number, name in enumerate(s.curves):
-        block = slice(number * s.seeds, (number + 1) * s.seeds)
-        bound = None
-        if s.geometry.dimensions == 1:
-            bound = error_lower_bound(s.curve(name), (s.width + 1) ** depth, s.geometry.maps)
-        rows.append(
-            Row(
-                name,
-                depth,
-                model.parameter_count,
-                train_accuracy[block],
-                test_accuracy[block],
-                tuple(s.seed + int(each) for each in np.flatnonzero(bad[block])),
-                pictures[number],
-                bound,
-            )
-        )
-    return rows
-
-
-def first_pictures(settings: Settings, model: Model) -> list[Any]:
-    """P(class 1) on the grid, by the network of the first seed for each curve."""
-    s = settings
-    points = picture_points(s, GRID)
-    chunks = np.array_split(points, max(1, len(points) // 2000))
-    logits = np.concatenate([model.predict(chunk)[:: s.seeds, :, 0] for chunk in chunks], axis=1)
-    probabilities = np.exp(-np.logaddexp(0, -logits.astype(np.float64)))
-    return [as_picture(s, each) for each in probabilities]
-
-
-def networks(settings: Settings, depth: int, curves: int) -> Model:
-    """An ensemble with a block of all seeds for each curve, which start from the same weights."""
-    s = settings
+def build(s: Settings, depth: int, seeds: Sequence[int]) -> Model:
     widths = [s.geometry.dimensions, *[s.width] * depth, 1]
-    model = mlp(widths, seed=s.seed, ensemble=curves * s.seeds, backend=s.backend)
-    state = model.state_dict()
-    for name, values in state.items():
-        state[name] = np.concatenate([values[: s.seeds]] * curves)
-    model.load_state_dict(state)
-    return model
+    backend = get_backend(s.backend, s.precision)
+    return mlp(widths, seed=list(seeds), ensemble=len(seeds), backend=backend)
 
 
-def train(settings: Settings, model: Model, X: Any, y: Any, advance: Advance, cost: float) -> Any:
-    """Train on one set; the losses (epochs, networks). Raises `KeyboardInterrupt` for Ctrl-C."""
-    s = settings
-    rate = cosine(s.learning_rate, s.epochs * s.steps_per_epoch)
-    with warnings.catch_warnings():
-        # Reports name the networks that diverged.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        history = fit(
-            model,
-            X,
-            y,
-            optimizer=Adam(model, rate),
-            epochs=s.epochs,
-            batch_size=s.batch_size,
-            callbacks=[lambda *_: advance(cost / s.epochs)],
-        )
-    if history.stopped == "interrupted":
-        raise KeyboardInterrupt
-    return history.loss
+def draw(s: Settings, curve: str, n: int, generator: np.random.Generator) -> tuple[Any, Any]:
+    within = s.training.within
+    return sample(s.geometry, s.p(curve), n, s.margin, generator, within, dtype="float32")
 
 
-def stage_names(settings: Settings) -> tuple[str, ...]:
-    """The stages of a curriculum: the curves from coarse to fine."""
-
-    def beta(name: str) -> float:
-        return CURVES[name] if name in CURVES else float(name)
-
-    return tuple(sorted(settings.curves, key=beta))
+def optimizer(s: Settings, model: Model, rates: Sequence[float]) -> Optimizer:
+    fall = cosine(1.0, s.epochs * s.steps_per_epoch)
+    return Adam(model, lambda step: np.array(rates) * fall(step))
 
 
-def learn_in_turn(settings: Settings, depth: int, advance: Advance = no_progress) -> Course:
-    """A curriculum from coarse to fine, and the last curve alone, side by side."""
-    s = settings
-    names = stage_names(s)
-    advance(0, note=f"curriculum, depth {depth}")
-    # Two blocks of all seeds: the curriculum, and the last curve alone.
-    model = networks(s, depth, 2)
-    X_test, y_test = datasets(s, names[-1:] * 2, TEST_DATA, s.test_points)
-    reached = []
-    for name in names:
-        X, y = datasets(s, (name, names[-1]), TRAINING_DATA, s.points)
-        losses = train(s, model, X, y, advance, 2 * cost(s, depth, 1))
-        with np.errstate(over="ignore", invalid="ignore"):
-            values = accuracy(model, X_test, y_test)
-        reached.append(np.where(np.isfinite(losses[-1]), values, np.nan))
-    both = np.array(reached)
-    return Course(depth, both[:, : s.seeds], both[:, s.seeds :])
+def train_in_turn(arm: Arm, seeds: Any, rates: Any, s: Settings, *how: Any) -> tuple[Any, Any]:
+    """Train the same networks on one curve after the other; validate and test on the last."""
+    model, stages, seconds = arm.build(seeds), arm.facts["stages"], 0.0
+    stage = replace(arm, build=lambda _: model, work=arm.work / len(stages), train=None)
+    for curve in stages:
+        stage = replace(stage, data=partial(stage_data, s, curve, arm.data))
+        measures, _ = train_networks(stage, seeds, rates, s, *how)
+        seconds = seconds + measures["seconds"]
+    return {**measures, "seconds": seconds}, {}
 
 
-def cost(settings: Settings, depth: int, curves: int) -> float:
-    """The time to train an ensemble, relative to others."""
-    s = settings
-    return float(s.seeds * curves * (1 + depth * (s.width + 60)) * s.epochs)
+def stage_data(s: Settings, curve: str, last: Any, seeds: Sequence[int]) -> Data:
+    training = points(partial(draw, s, curve), s.training.points, 1)(seeds)
+    return replace(last(seeds), X=training.X, y=training.y)
 
 
-def total_cost(settings: Settings) -> float:
-    s = settings
-    stages = 2 * len(stage_names(s)) if s.curriculum else 0
-    return sum(cost(s, depth, len(s.curves)) + stages * cost(s, depth, 1) for depth in s.depths)
+def keep(s: Settings, model: Model, history: Any, data: Data) -> dict[str, Any]:
+    """P(class 1) by the first seed's network over the box around K_0, row 0 at the bottom."""
+    single = model.network(0)
+    parts = np.array_split(places(s, GRID), 8)
+    logits = np.concatenate([single.predict(part)[:, 0] for part in parts]).astype(np.float64)
+    return {"probabilities": np.exp(-np.logaddexp(0, -logits)).reshape(GRID, GRID)}
 
 
-def expected_seconds(settings: Settings) -> float:
-    """How long the learning is going to take: a few steps of each depth are timed."""
-    s = settings
-    total = 0.0
-    generator = np.random.default_rng(0)
-    for depth in s.depths:
-        model = networks(s, depth, len(s.curves))
-        points = TIMED_STEPS * s.batch_size
-        X = generator.uniform(-1, 1, (len(model.seeds), points, s.geometry.dimensions))
-        times: list[float] = []
-        for part in (X[:, : FIRST_STEPS * s.batch_size], X):
-            started = time.perf_counter()
-            fit(
-                model,
-                part.astype(np.float32),
-                np.arange(part.shape[1]) % 2,
-                optimizer=Adam(model, 1e-6),
-                epochs=1,
-                batch_size=s.batch_size,
+def places(s: Settings, resolution: int) -> Any:
+    """The centres of pixels of the box, (N, d); on a line each row of the picture is the same."""
+    return grid_points(box(s), resolution)[:, : s.geometry.dimensions]
+
+
+def run(run: Run) -> None:
+    run.result.extra["sampled"] = sampled_curves(run.settings)
+    build_all(run)
+    for each in arms(run.settings):
+        tuned(run, each)
+
+
+def trained_rows(result: Result) -> list[Row]:
+    return [row for row in result.verdict_rows() if "learning_rate" in row.facts]
+
+
+def claims(result: Result) -> list[Claim]:
+    return [*learning_claims(result), *exact_claims(result)]
+
+
+def learning_claims(result: Result) -> list[Claim]:
+    """Of the shallowest and the deepest networks on the coarsest and the finest curve."""
+    s, found = result.settings, []
+    shallow, deep = min(s.depths), max(s.depths)
+    order = s.from_coarse_to_fine
+    easy, hard = curve_name(order[0]), curve_name(order[-1])
+
+    def say(sentence: str, used: Sequence[str], contrast: Any, *ledger: str, **more: Any) -> None:
+        if all(name in result for name in used):
+            compared = contrast(*(result[name]["test_accuracy"] for name in used))
+            more = {"source": PAPER, "untested": result.untested(*used), **more}
+            found.append(Claim(sentence, contrast=compared, ledger=ledger, **more))
+
+    def above(first: Any, second: Any = 0.5) -> Contrast:
+        return difference(first, second, TEST_POINTS)
+
+    def gains(a: Any, b: Any, c: Any, d: Any) -> Contrast:
+        return difference(a - b, c - d)
+
+    pairs = [(arm_name(curve, deep), arm_name(curve, shallow)) for curve in (order[0], order[-1])]
+    if shallow < deep:
+        say(f"On {easy}, depth {deep} reaches more than depth {shallow}", pairs[0], above)
+    if shallow < deep and easy != hard:
+        say(f"Depth gains more on {easy} than on {hard}", pairs[0] + pairs[1], gains, "004-021")
+    if easy != hard:
+        used = pairs[0][0], pairs[1][0]
+        sentence = f"At depth {deep}, {easy} is learned better than {hard}"
+        say(sentence, used, above, "004-019")
+    if hard == "extreme":
+        chance = {deep: ("004-018", "004-003"), shallow: ("004-022",)}
+        for depth, ledger in chance.items():
+            sentence = f"On {hard}, depth {depth} stays at chance"
+            say(sentence, (arm_name(hard, depth),), above, *ledger, alike=True)
+    sentence = f"At depth {deep}, a curriculum reaches more on {hard} than {hard} alone"
+    say(sentence, course_names(s, deep), above, source="Bengio et al. 2009, on curricula")
+    return found
+
+
+def exact_claims(result: Result) -> list[Claim]:
+    """Of curves and of networks with hand-set weights, as far as they were built."""
+    s, found = result.settings, []
+    sampled, rows = result.extra.get("sampled"), exact_rows(result)
+
+    def say(sentence: str, holds: bool, shown: str, *ledger: str) -> None:
+        found.append(Claim(sentence, PAPER, exact(holds, shown), ledger=ledger))
+
+    if sampled:
+        off, values = standard_errors_off(s, sampled), np.array(list(sampled.values()))
+        rises = (np.diff(values, prepend=0.5) >= 0).all() and (values[:, -1] == 1).all()
+        shown = f"within {off:.1f} standard errors of what was asked, rising from 1/2 to 1"
+        sentence = "Samples have P(j) = 1 - P[x in K_j, y = -1]"
+        say(sentence, off < 4 and bool(rises), shown, "004-012", "004-013")
+    ledgers = {"general": ["004-006"], "fold": ["004-016"] * (s.fractal == "cantor")}
+    for factor, (name, ledger) in zip((2, 1), ledgers.items(), strict=True):
+        own = exact_rows(result, name)
+        errors, most = sum(row["errors"][0] for row in own), 5 * s.geometry.dimensions
+        most *= s.geometry.maps
+        sizes = [(row.facts["level"], row.facts["depth"], row.facts["width"]) for row in own]
+        right = all(t == factor * n + 1 and k <= most for n, t, k in sizes)
+        if own:
+            shown = (
+                f"{errors:.0f} errors among {len(own) * CHECKED_POINTS:,} points with a margin, "
+                f"{sizes[-1][1]} layers of {sizes[-1][2]} for n = {sizes[-1][0]}"
             )
-            times.append(time.perf_counter() - started)
-        # The first steps of a training are recorded, and slower: they are not counted.
-        step = max(times[1] - times[0], 0.0) / (TIMED_STEPS - FIRST_STEPS)
-        total += step * s.epochs * s.steps_per_epoch
-        if s.curriculum:
-            share = 2 / len(s.curves)
-            total += share * len(stage_names(s)) * step * s.epochs * s.steps_per_epoch
-    return total
+            layers = "2n + 1" if factor == 2 else "n + 1"
+            sentence = f"{layers} hidden layers, no wider than 5dr = {most}, are K_n ({name} net)"
+            say(sentence, errors == 0 and right, shown, *ledger)
+    gaps = [
+        abs(
+            row[f"errors, {name}"][0] / CHECKED_POINTS - coarse_error(s.p(name), row.facts["level"])
+        )
+        for row in rows
+        for name in s.curve
+    ]
+    if gaps:
+        shown = f"off by at most {max(gaps):.4f}, with a standard error of up to 0.0035"
+        sentence = "The net of a coarser level j errs on 1 - P(j) of the points"
+        say(sentence, max(gaps) < 0.014, shown, "004-014")
+    bounds = [
+        (error_lower_bound(s.p(row.facts["curve"]), (s.width + 1) ** row.facts["depth"]), row)
+        for row in trained_rows(result)
+        if s.geometry.dimensions == 1
+    ]
+    over = [1 - np.nanmax(row["test_accuracy"]) - bound for bound, row in bounds if bound]
+    if over:
+        shown = f"the best network of {len(over)} arms errs on {min(over):+.1%} more"
+        sentence = "t layers of k err on (1 - (k+1)^t / 2^j) (1 - P(j)) at least"
+        say(sentence, min(over) > -0.02, shown, "004-015")
+    return found
+
+
+def answer(result: Result, verdicts: Any) -> str:
+    """Accuracies of the shallowest and deepest networks, beside what hand-set weights do."""
+    s = result.settings
+    shallow, deep = min(s.depths), max(s.depths)
+    parts, rows = [], exact_rows(result)
+    for curve in s.curve:
+        names = [arm_name(curve, depth) for depth in dict.fromkeys((shallow, deep))]
+        means = [f"{np.nanmean(result[n]['test_accuracy']):.1%}" for n in names if n in result]
+        parts.append(f"{curve_name(curve)} {' → '.join(means) or 'not finished'}")
+    errors = sum(row["errors"][0] for row in rows)
+    return (
+        f"test accuracy at depth {shallow} → {deep}: {', '.join(parts)}. Hand-set weights err on "
+        f"{errors:.0f} of {len(rows) * CHECKED_POINTS:,} points."
+    )
+
+
+def binomial(accuracies: Any) -> Any:
+    """The half-width of the 95 % interval of a network's own accuracy on its test points."""
+    shares = (np.asarray(accuracies) * TEST_POINTS + 2) / (TEST_POINTS + 4)
+    return 1.96 * np.sqrt(shares * (1 - shares) / TEST_POINTS)
+
+
+def tables(result: Result) -> list[Table]:
+    s = result.settings
+    networks = [
+        (
+            row.arm,
+            f"{row.facts['depth']} x {row.facts['width']}",
+            f"{row.facts['largest_weight']:,.0f}",
+            f"{row['linear regions'][0]:,.0f}".replace("nan", "many"),
+            f"{row['errors'][0]:.0f}",
+            f"{row['errors without margin'][0]:.0f}",
+        )
+        for row in exact_rows(result)
+    ]
+    learned = [
+        (
+            row.arm,
+            f"{row.facts['learning_rate']:g}",
+            f"{np.nanmean(row['train_accuracy']):.1%}",
+            *(f"{of(row['test_accuracy']):.1%}" for of in (np.nanmean, np.nanmin, np.nanmax)),
+            f"{100 * np.nanmean(binomial(row['test_accuracy'])):.1f}",
+        )
+        for row in sorted(trained_rows(result), key=lambda row: s.curve.index(row.facts["curve"]))
+    ]
+    sizes = ("network", "layers", "largest\nweight", "linear\nregions", "errors", "without\nmargin")
+    scores = ("arm", "rate", "training", "test,\nmean", "worst", "best", "± of one\nnetwork")
+    title = f"Hand-set weights: errors among {CHECKED_POINTS:,} points of the own level"
+    found = [Table(sizes, networks, title)]
+    title = f"Networks that learn: accuracy, and the 95 % error of one on {TEST_POINTS:,} points"
+    return [*found, Table(scores, learned, title)] if learned else found
+
+
+def notes(result: Result) -> list[str]:
+    s = result.settings
+    need = [width_lower_bound(s.geometry.maps, s.level, t, s.geometry.dimensions) for t in s.depths]
+    shown = ", ".join(f"{each:.3g} at depth {t}" for each, t in zip(need, s.depths, strict=True))
+    return [
+        *(f"Not built: {reason}." for reason in result.extra.get("not built", ())),
+        f"To be K_{s.level} exactly, a network needs a width of at least {shown}.",
+        *(
+            f"{row.arm}: {lost} of {len(row.seeds)} networks diverged."
+            for row in trained_rows(result)
+            if (lost := np.count_nonzero(np.isnan(row["test_accuracy"])))
+        ),
+    ]
+
+
+def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
+    from scratchnet.demos.fractal.figures import drawings
+
+    return drawings(result)
+
+
+def work(s: Settings) -> float:
+    return sum(each.total_work(s.seeds) for each in arms(s))
+
+
+def memory(s: Settings) -> float:
+    networks = max(s.seeds, TUNING_SEEDS * len(s.training.rates))
+    cells = 30 * (s.training.batch_size + s.width) * s.width * max(s.depths)
+    return 4.0 * networks * (cells + (3 * s.training.points + TEST_POINTS) * 4)
+
+
+experiment = Experiment(
+    "fractal",
+    question="What does depth represent of a fractal, and what does it learn of it?",
+    definitions=(
+        "K_n, level n of a fractal: r smaller copies of K_{n-1}, down to K_0.",
+        "The distribution: half of the points are in K_n (class 1), the others are not. A negative "
+        "of level j is in K_{j-1}, but not in K_j.",
+        "P(j): the accuracy of the coarser K_j as an answer. Coarse curves rise early, since most "
+        "negatives are of level 1; on the extreme curve all are of level n, and P(n - 1) = 1/2.",
+    ),
+    source=f"{PAPER}: deep networks represent fractals; they learn those that shallow ones "
+    "approximate",
+    look_for="whether depth gains on coarse curves and on the extreme one, where networks with "
+    "hand-set weights err nowhere.",
+    settings=Settings,
+    check=check,
+    run=run,
+    claims=claims,
+    tables=tables,
+    figures=figures,
+    answer=answer,
+    notes=notes,
+    work=work,
+    memory=memory,
+    seconds=lambda s: 8 + work(s),
+    next=(
+        "scratchnet fractal --curriculum --curve coarse,linear,extreme --depths 1,5",
+        "scratchnet fractal --fractal sierpinski",
+        "scratchnet fractal --fractal cantor --level 6",
+        "scratchnet fractal-gradients",
+    ),
+)
