@@ -1,349 +1,193 @@
-"""`scratchnet fractal`: what is verified and learned, what is said of it, and the command."""
+"""`scratchnet fractal`: exact networks, what trains on which data, and what is claimed of it."""
 
 from __future__ import annotations
 
-import io
-import json
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from networks import refused
-from rich.console import Console
 
-from scratchnet.demos.command_line import main
-from scratchnet.demos.fractal import experiment
-from scratchnet.demos.fractal.command import plot, record, report, run
+from scratchnet.demos.experiment import quick_settings, run_small
+from scratchnet.demos.fractal.exact import exact_rows, sampled_curves, standard_errors_off
 from scratchnet.demos.fractal.experiment import (
-    Course,
-    Result,
-    Row,
-    expected_seconds,
-    learn,
-    learn_in_turn,
-    networks,
-    total_cost,
+    arm_name,
+    arms,
+    binomial,
+    claims,
+    course_names,
+    experiment,
+    tables,
 )
-from scratchnet.demos.fractal.report import sentences
-from scratchnet.demos.fractal.samples import drawn
-from scratchnet.demos.fractal.settings import PAPER, Settings, choose_settings, curve_names
-from scratchnet.demos.fractal.verdict import (
-    above_chance,
-    course_sentences,
-    learning_sentences,
-    verdict,
-)
-from scratchnet.demos.results import to_json
+from scratchnet.demos.fractal.settings import Settings
+from scratchnet.demos.running import Result, Row
+from scratchnet.demos.settings import resolve
+from scratchnet.demos.verdicts import judge
 
-SMALL = Settings(
-    level=2,
-    curves=("coarse", "extreme"),
-    depths=(1, 2),
-    width=8,
-    steps=30,
-    points=400,
-    test_points=200,
-    batch_size=100,
-    seeds=2,
-    curriculum=True,
-)
+SMALL: dict[str, Any] = {"level": 2, "depths": (1, 2), "width": 8, "steps": 100, "seeds": 2}
 
 
 @pytest.fixture(scope="module")
 def result() -> Result:
-    return run(SMALL)
+    return run_small(experiment, curriculum=True, **SMALL)
+
+
+def verdicts_of(result: Result) -> dict[str, str]:
+    return {each.claim.sentence: each.name for each in judge(claims(result))}
 
 
 def test_exact_networks_make_no_error_and_coarser_ones_the_error_of_the_curve(
     result: Result,
 ) -> None:
-    assert [(each.construction, each.level) for each in result.shapes] == [
-        ("fold", 1),
-        ("fold", 2),
-        ("general", 1),
-        ("general", 2),
+    assert [row.arm for row in exact_rows(result)] == [
+        f"{kind} net, K_{level}" for kind in ("fold", "general") for level in (1, 2)
     ]
-    for each in result.shapes:
-        assert each.own_errors == 0 < each.own_errors_without
-        assert each.layers == (
-            each.level + 1 if each.construction == "fold" else 2 * each.level + 1
-        )
-        for name, error in each.errors.items():
-            assert abs(error - each.expected[name]) < 0.01
-    assert result.shapes[0].own_errors_by_1 == 0
-    assert [each.linear_regions for each in result.shapes] == [16, 100, 47, 390]
-    assert result.empirical["coarse"] == pytest.approx(SMALL.curve("coarse"), abs=0.01)
+    assert [row["linear regions"][0] for row in exact_rows(result)] == [16, 100, 47, 390]
+    assert all(row["errors"][0] == 0 for row in exact_rows(result))
+    assert all(row["errors without margin"][0] == 0 for row in exact_rows(result, "fold"))
+    assert all(row["errors without margin"][0] > 0 for row in exact_rows(result, "general"))
+    said = verdicts_of(result)
+    assert [name for name in said.values() if name != "not tested"] == ["holds"] * 4
+    wrong = exact_rows(result, "fold")[0].measures
+    wrong["errors"][0] = 1
+    assert verdicts_of(result)[[each for each in said if "(fold net)" in each][0]] == "fails"
+    wrong["errors"][0] = 0
 
 
-def test_fold_nets_that_err_by_their_own_rule_are_not_said_to_need_no_margin(
+def test_a_sample_that_has_another_curve_is_seen() -> None:
+    s = quick_settings(experiment, level=3)
+    sampled = sampled_curves(s)
+    assert standard_errors_off(s, sampled) < 4
+    sampled["coarse"][0] += 0.02
+    assert standard_errors_off(s, sampled) > 4
+
+
+def test_a_seed_has_data_and_weights_of_its_own_and_the_same_for_every_curve() -> None:
+    coarse, extreme = arms(quick_settings(experiment, **{**SMALL, "depths": (2,)}))
+    data, other = coarse.data((5, 6)), extreme.data((5, 6))
+    sets = [*data.X, *data.X_validation, *data.X_test[:, : len(data.X[0])]]
+    assert not any(np.array_equal(a, b) for i, a in enumerate(sets) for b in sets[:i])
+    assert not np.array_equal(data.X[0], other.X[0])
+    np.testing.assert_array_equal(data.X[1], coarse.data((6,)).X[0])
+    weights = coarse.build((5, 6)).state_dict()["0.weight"]
+    assert not np.array_equal(weights[0], weights[1])
+    np.testing.assert_array_equal(weights, extreme.build((5, 6)).state_dict()["0.weight"])
+
+
+def test_rows_stay_when_a_seed_and_a_depth_are_added(result: Result) -> None:
+    alone = run_small(experiment, **{**SMALL, "seeds": 1, "depths": (2,), "curve": ("coarse",)})
+    name = arm_name("coarse", 2)
+    assert alone[name]["test_accuracy"][0] == result[name]["test_accuracy"][0]
+
+
+def test_a_curriculum_ends_on_the_last_curve_beside_as_many_steps_on_it_alone(
     result: Result,
 ) -> None:
-    assert any("Fold nets need no margin" in line for line in sentences(result))
-    first, *others = result.shapes
-    wrong = replace(result, shapes=[replace(first, own_errors_by_1=2), *others])
-    (line,) = [each for each in sentences(wrong) if each.startswith("Fold nets")]
-    assert line.startswith("Fold nets should need no margin") and "make 2 errors" in line
-
-
-def test_a_seed_has_the_same_weights_and_points_for_every_curve() -> None:
-    model = networks(SMALL, 2, 3)
-    weights = model.state_dict()["0.weight"]
-    assert len(weights) == 6 and (weights[:2] == weights[2:4]).all()
-    assert not (weights[0] == weights[1]).all()
-    X, y = drawn(SMALL, SMALL.curve("coarse"), 3, 5, 100)
-    other, _ = drawn(SMALL, SMALL.curve("extreme"), 3, 5, 100)
-    assert (X[y == 1] == other[y == 1]).mean() > 0 and not (X == other).all()
-
-
-def test_a_seed_learns_the_same_alone_and_beside_other_seeds_up_to_its_batches() -> None:
-    rows = list(learn(replace(SMALL, seeds=1, curves=("coarse",)), 1))
-    more = list(learn(replace(SMALL, seeds=2, curves=("coarse",)), 1))
-    assert rows[0].test_accuracy[0] == more[0].test_accuracy[0]
+    for name in course_names(result.settings, 2):
+        assert result[name]["test_accuracy"].shape == (2,)
+    course, alone = (result[name].facts["stages"] for name in course_names(result.settings, 2))
+    assert course == ("coarse", "extreme") and alone == ("extreme", "extreme")
+    plain, *_, in_turn, _ = arms(result.settings)
+    assert in_turn.total_work(2) > 2 * plain.total_work(2)
+    s = quick_settings(experiment, curve=("extreme", "2", "coarse"))
+    assert s.from_coarse_to_fine == ("coarse", "2", "extreme")
 
 
 def test_training_learns_a_coarse_curve() -> None:
-    settings = replace(SMALL, width=32, steps=400, points=4000, test_points=1000, batch_size=200)
-    rows = {row.curve: row for row in learn(settings, 2)}
-    assert rows["coarse"].test_accuracy.mean() > 0.8
-    assert rows["coarse"].probabilities.shape == (120, 120)
-    inside = rows["coarse"].probabilities[2, 2], rows["coarse"].probabilities[60, 60]
-    assert inside[0] > 0.5 > inside[1]
+    given = {**SMALL, "width": 32, "depths": (2,), "curve": ("coarse",), "steps": 400}
+    row = run_small(experiment, **given)[arm_name("coarse", 2)]
+    assert row["test_accuracy"].mean() > 0.8
+    picture = row.arrays["probabilities"]
+    assert picture[2, 2] > 0.5 > picture[60, 60]
 
 
-def test_a_curriculum_is_trained_beside_the_last_curve_alone(result: Result) -> None:
-    course = learn_in_turn(SMALL, 1)
-    assert course.curriculum.shape == course.direct.shape == (2, 2)
-    assert [each.depth for each in result.courses] == [1, 2]
-    # The first stage of the direct training is what `learn` did for the last curve.
-    assert (course.direct[0] == result.rows[1].test_accuracy).mean() >= 0.5
+def made_up(**accuracies: Any) -> Result:
+    """Test accuracies by the names coarse_1, extreme_5, ... ."""
+    rows = []
+    for name, values in accuracies.items():
+        curve, depth = name.split("_")
+        facts = {"curve": curve, "depth": int(depth), "learning_rate": 0.01}
+        measures = {"test_accuracy": np.array(values), "train_accuracy": np.array(values)}
+        rows.append(Row(arm_name(curve, int(depth)), facts, tuple(range(len(values))), measures))
+    return Result(resolve(Settings, {"curve": ("coarse", "extreme"), "depths": (1, 5)}), rows)
 
 
-def made_up(accuracies: dict[tuple[str, int], Any], **settings: Any) -> Result:
-    """A result with these test accuracies by curve and depth."""
-    rows = [
-        Row(curve, depth, 1, np.array(values), np.array(values), (), None, None)
-        for (curve, depth), values in accuracies.items()
-    ]
-    names = tuple(dict.fromkeys(curve for curve, _ in accuracies))
-    seeds = len(rows[0].test_accuracy)
-    return Result(Settings(curves=names, depths=(1, 5), seeds=seeds, **settings), rows=tuple(rows))
+NOISE = np.array([0.004, -0.003, 0.001, -0.002, 0.0, 0.002, -0.004, 0.003, -0.001, 0.0])
 
 
-GOOD, BETTER, CHANCE = [0.70, 0.72, 0.71], [0.90, 0.93, 0.91], [0.50, 0.49, 0.51]
+def test_claims_tell_a_gain_from_none_and_chance_from_learning() -> None:
+    at = {"coarse_1": 0.8, "coarse_5": 0.95, "extreme_1": 0.5, "extreme_5": 0.5}
+    agrees = made_up(**{name: value + NOISE for name, value in at.items()})
+    assert list(verdicts_of(agrees).values()) == ["supported"] * 5
+    against = made_up(**{name: value + NOISE for name, value in (at | {"extreme_5": 0.7}).items()})
+    found = verdicts_of(against)
+    assert found["On extreme, depth 5 stays at chance"] == "contradicted"
+    assert found["Depth gains more on coarse than on extreme"] == "contradicted"
+    assert found["At depth 5, coarse is learned better than extreme"] == "supported"
+    few = made_up(coarse_1=[0.8, 0.8], coarse_5=[0.9, 0.9])
+    assert set(verdicts_of(few).values()) == {"not tested"}
 
 
-def test_the_verdict_follows_from_the_table() -> None:
-    learned = {("coarse", 1): GOOD, ("coarse", 5): BETTER}
-    failed = {("extreme", 1): CHANCE, ("extreme", 5): CHANCE}
-    agrees = verdict(made_up(learned | failed))
-    assert agrees.startswith("Depth helped on coarse, where networks of depth 1 were above chance")
-    assert 'agrees with "deeper is better only when shallow is good"' in agrees
-    against = verdict(made_up(learned | {("extreme", 1): CHANCE, ("extreme", 5): GOOD}))
-    assert "on extreme depth helped though networks of depth 1 stayed below 52%" in against
-    assert "contradicts" in against and "agrees" not in against
-    for one in (learned, failed, {("fine", 1): GOOD, ("fine", 5): GOOD}):
-        assert "does not test" in verdict(made_up(one))
-    # Above depth 1, seed by seed, and yet no better than guessing.
-    lucky = {("fine", 1): [0.44, 0.46, 0.50], ("fine", 5): [0.49, 0.52, 0.55]}
-    assert "on fine no depth was clearly above chance. That agrees" in verdict(
-        made_up(learned | lucky)
-    )
-    # Above chance at depth 5, and no clear gain: neither for the saying nor against it.
-    unclear = verdict(made_up(learned | {("fine", 1): [0.4, 0.5, 0.6], ("fine", 5): GOOD}))
-    assert "on fine some depth was above chance" in unclear and "leaves open" in unclear
-    # A gain over networks of which nobody knows whether they are above chance.
-    wide = verdict(made_up(learned | {("fine", 1): [0.5, 0.55, 0.6], ("fine", 5): BETTER}))
-    assert "on fine some depth was above chance" in wide and "leaves open" in wide
-    # The same where depth 3 alone learned, which is neither the shallowest nor the deepest.
-    between = verdict(made_up(learned | {("coarse", 3): GOOD, ("fine", 3): GOOD} | lucky))
-    assert "on fine some depth was above chance" in between and "leaves open" in between
-    said = " ".join(learning_sentences(made_up(learned | failed)))
-    assert "5 hidden layers of 4, hand-set weights err on 0.0% of the curve extreme" in said
-    assert "training 5 layers of 32 left an error of 50.0%" in said
-    quick = verdict(made_up(learned | failed, quick=True))
-    assert "judges no more" in quick and "agrees" not in quick
+def test_the_binomial_error_of_a_network_is_that_of_its_test_points() -> None:
+    assert binomial([0.5]) == pytest.approx(1.96 * 0.5 / 5000**0.5, rel=0.01)
+    assert 0 < binomial([1.0])[0] < 0.001
+    *_, learned = tables(made_up(coarse_1=0.5 + NOISE))
+    assert learned.rows[0][-1] == "1.4"
 
 
-def test_each_curve_has_a_sentence_about_its_own_numbers() -> None:
-    lines = learning_sentences(
-        made_up(
-            {
-                ("coarse", 1): GOOD,
-                ("coarse", 5): BETTER,
-                ("fine", 1): GOOD,
-                ("fine", 5): [0.6, 0.8, 0.7],
-                ("extreme", 1): CHANCE,
-                ("extreme", 5): CHANCE,
-            }
-        )
-    )
-    assert lines[0].startswith("Above chance: a mean of at least 52%")
-    assert lines[1].startswith("Coarse: at depth 1 71.0%, above chance; depth helped, by 20.3 ±")
-    assert "no help seen" in lines[2]
-    assert lines[3].startswith("Extreme: nothing learned that is clearly above chance; the best")
-
-
-def test_one_seed_claims_nothing() -> None:
-    alone = made_up({("coarse", 1): [0.7], ("coarse", 5): [0.9]})
-    (only,) = learning_sentences(alone)
-    assert "nothing is claimed" in only
-    assert not above_chance([0.9]) and above_chance(GOOD) and not above_chance([0.515, 0.516])
-
-
-def test_a_curriculum_that_wins_says_what_was_the_obstacle() -> None:
-    direct = np.array([CHANCE, CHANCE])
-    courses = (
-        Course(5, np.array([CHANCE, BETTER]), direct),
-        Course(1, direct, direct),
-    )
-    base = made_up({("coarse", 1): GOOD, ("extreme", 1): CHANCE})
-    lines = list(course_sentences(replace(base, courses=courses)))
-    assert "Depth 5: the curriculum reached 91.3% on extreme, 41.3" in lines[1]
-    assert "not clearly different from extreme alone (0.0 ± 0.0 points" in lines[2]
-    assert lines[3].startswith("At depth 5 the same networks learn")
-    worse = Course(1, np.array([CHANCE, GOOD]), np.array([BETTER, BETTER]))
-    assert (
-        "worse than extreme alone (-20.3"
-        in list(course_sentences(replace(base, courses=(worse,))))[1]
-    )
-
-
-def test_depth_that_hurts_is_said_to_hurt() -> None:
-    (_, line, *_) = learning_sentences(made_up({("coarse", 1): BETTER, ("coarse", 5): GOOD}))
-    assert "depth hurt: at depth 5 the difference is -20.3" in line
-
-
-def test_report_fits_80_columns_and_figures_are_drawn(result: Result) -> None:
-    console = Console(file=io.StringIO(), width=80)
-    report(result, console)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "…" not in text
-    assert max(map(len, text.splitlines())) <= 80
-    assert set(plot(result)) == {"fractal", "networks", "accuracy", "boundaries", "curriculum"}
-    written = json.loads(to_json(record(result)))
-    assert [(row["curve"], row["depth"]) for row in written["rows"]] == [
-        ("coarse", 1),
-        ("extreme", 1),
-        ("coarse", 2),
-        ("extreme", 2),
-    ]
-    assert written["summary"]["sentences"] == sentences(result)
+def test_figures_and_tables_are_made_of_what_is_there(result: Result) -> None:
+    drawn = experiment.figures(result)
+    assert list(drawn) == ["accuracy", "fractal", "networks", "boundaries"]
+    for draw in drawn.values():
+        draw()
+    assert experiment.answer and "err on 0 of 80,000" in experiment.answer(result, [])
+    half = Result(result.settings, result.rows[:3], result.extra, interrupted=True)
+    assert list(experiment.figures(half)) == ["fractal", "networks"]
+    assert experiment.answer(half, []) and len(tables(half)) == 1
+    partly = Result(result.settings, [row for row in result.rows if row.arm.endswith("h 1")])
+    for draw in experiment.figures(partly).values():
+        draw()
 
 
 @pytest.mark.parametrize("name", ["cantor", "sierpinski"])
 def test_other_fractals_run_and_are_drawn(name: str) -> None:
-    settings = replace(SMALL, fractal=name, depths=(2,), curves=("linear",), curriculum=False)
-    other = run(settings)
-    assert set(plot(other)) == {"fractal", "networks", "accuracy", "boundaries"}
-    said = " ".join(sentences(other))
-    assert ("has no fold net" in said) == (name == "sierpinski")
-    assert "One depth has nothing to be compared with" in said
-    assert (other.rows[0].lower_bound is not None) == (name == "cantor")
+    given = {**SMALL, "fractal": name, "depths": (2,), "curve": ("linear",), "steps": 100}
+    other = run_small(experiment, **given)
+    for draw in experiment.figures(other).values():
+        draw()
+    built = " ".join(experiment.notes(other))
+    assert ("has no fold net" in built) == (name == "sierpinski")
 
 
-def test_a_deep_distribution_and_many_depths_fit_80_columns() -> None:
-    """Levels whose regions are too many to count, and more columns than there is room for."""
-    deep = replace(SMALL, level=6, curves=("3",), depths=tuple(range(1, 7)), steps=1, points=200)
-    console = Console(file=io.StringIO(), width=80)
-    result = run(deep)
-    report(result, console)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "…" not in text and max(map(len, text.splitlines())) <= 80
-    assert "More than 50,000 regions were not counted" in text
-    assert "boundaries" in plot(result)
-
-
-def test_interruption_keeps_the_depths_that_were_finished() -> None:
-    for depth, kept in ((1, set()), (2, {1})):
-
-        def stop(steps: float = 1, note: str = "", at: str = f"depth {depth}") -> None:
-            if note == at:
-                raise KeyboardInterrupt
-
-        stopped = run(SMALL, stop)
-        assert stopped.interrupted and {row.depth for row in stopped.rows} == kept
-        console = Console(file=io.StringIO(), width=200)
-        report(stopped, console)
-        text = console.file.getvalue()  # type: ignore[attr-defined]
-        assert ("interrupted before depth 1, 2." if depth == 1 else "before depth 2.") in text
-        assert ("boundaries" in plot(stopped)) == bool(kept)
-
-
-def test_progress_adds_up_to_its_total() -> None:
-    done = 0.0
-
-    def count(steps: float = 1, note: str = "") -> None:
-        nonlocal done
-        done += steps
-
-    run(SMALL, count)
-    assert done == pytest.approx(total_cost(SMALL))
-
-
-def test_the_time_of_a_run_is_foretold_from_a_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a made-up clock a step takes 0.1 s, and recording the first one 5 s that do not count."""
-    clock = [0.0]
-
-    def slow_fit(model: object, X: Any, y: Any, *, batch_size: int, **_: object) -> None:
-        clock[0] += 5 + 0.1 * X.shape[1] / batch_size
-
-    monkeypatch.setattr(experiment, "fit", slow_fit)
-    monkeypatch.setattr(experiment.time, "perf_counter", lambda: clock[0])
-    alone = replace(SMALL, steps=400, curriculum=False)
-    steps = alone.epochs * alone.steps_per_epoch * len(alone.depths)
-    assert expected_seconds(alone) == pytest.approx(0.1 * steps)
-    assert expected_seconds(replace(alone, curriculum=True)) > 0.1 * steps
-
-
-def test_settings_of_paper_and_quick() -> None:
-    paper = choose_settings({"paper": True, "seeds": 1})
-    assert (paper.level, paper.width, paper.steps, paper.seeds) == (5, 100, 20_000, 1)
-    assert paper.epochs * paper.steps_per_epoch == PAPER["steps"]
-    assert choose_settings({"quick": True, "depths": (2,)}).depths == (2,)
-    with refused("--level, --width with --paper"):
-        choose_settings({"paper": True, "level": 4, "width": 8})
-    assert curve_names("coarse, 2.5,inf") == ("coarse", "2.5", "inf")
-
-
-def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = "--depths 1 --curve coarse --steps 50 --width 4 --seeds 2 --level 1 --json".split()
-    assert main(["fractal", *given, "--out", str(tmp_path)]) == 0
-    out, _ = capsys.readouterr()
-    assert {"settings", "environment", "rows", "summary"} <= set(json.loads(out))
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "fractal.png",
-        "networks.png",
-        "accuracy.png",
-        "boundaries.png",
-        "result.json",
-    }
+def test_no_network_goes_below_the_bound_of_one_dimension() -> None:
+    given = {**SMALL, "fractal": "cantor", "width": 2, "depths": (1,), "curve": ("extreme",)}
+    other = run_small(experiment, **{**given, "level": 4})
+    sentence = next(each for each in verdicts_of(other) if each.startswith("t layers of k"))
+    assert verdicts_of(other)[sentence] == "holds"
+    other[arm_name("extreme", 1)].measures["test_accuracy"][0] = 1.0
+    assert verdicts_of(other)[sentence] == "fails"
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("--fractal koch", "unknown value for --fractal 'koch'"),
-        ("--level 11", "level 11 of dust: must be from 1 to 10; float32 cannot tell"),
-        ("--ratio 0.6", "dust: the images of maps 1 and 2 overlap"),
-        ("--ratio 0.5", "dust: the images fill the base"),
-        ("--ratio 1.5", "ratio is 1.5: must be a number above 0 and below 1"),
-        ("--fractal vicsek --ratio 0.2", "ratio 0.2 of vicsek: its ratio is fixed"),
-        ("--ratio 0.45 --margin 0.5", "margin 0.5 is too large for the gap"),
-        ("--margin 1", "--margin '1': expected a number from 0.0 to 0.99"),
-        ("--curve sharp", "--curve 'sharp': unknown curve 'sharp'"),
-        ("--curve coarse,-1", "--curve 'coarse,-1': beta of a curve is -1.0"),
-        ("--curve fine,fine", "--curve 'fine,fine': each curve can stand in the list once only"),
-        ("--depths 51", "--depths 51: expected at most 50 layers"),
-        ("--paper --level 3", "--level with --paper"),
-        ("--curriculum --curve fine", "--curriculum with --curve fine: expected two curves"),
+        ({"level": 11}, "must be a whole number from 1 to 10"),
+        ({"ratio": 0.6}, "dust: the images of maps 1 and 2 overlap"),
+        ({"fractal": "vicsek", "ratio": 0.2}, "ratio 0.2 of vicsek: its ratio is fixed"),
+        ({"ratio": 0.45, "margin": 0.5}, "margin 0.5 is too large for the gap"),
+        ({"curve": ("sharp",)}, "unknown curve 'sharp'"),
+        ({"curve": ("-1",)}, "beta of a curve is -1.0"),
+        ({"protocol": "paper", "level": 3}, "--level with --protocol paper: must be left out"),
+        ({"curriculum": True, "curve": ("fine",)}, "must be two curves or more"),
     ],
 )
-def test_bad_input_is_one_line(
-    given: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["fractal", *given.split(), "--out", str(tmp_path)]) == 2
-    out, err = capsys.readouterr()
-    assert err.startswith("scratchnet: ") and err.count("\n") == 1 and out == ""
-    assert said in err and not list(tmp_path.iterdir())
+def test_bad_input_is_refused_before_any_work(given: dict[str, Any], said: str) -> None:
+    with refused(said):
+        experiment.check(quick_settings(experiment, **given))
+
+
+def test_the_papers_protocol_has_its_steps_and_one_rate() -> None:
+    s = resolve(Settings, {"protocol": "paper"})
+    experiment.check(s)
+    assert (s.level, s.width, s.epochs * s.steps_per_epoch) == (5, 100, 20_000)
+    assert s.training.rates == (0.003,)

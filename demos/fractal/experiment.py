@@ -202,43 +202,41 @@ def exact_claims(result: Result) -> list[Claim]:
         shown = f"within {off:.1f} standard errors of what was asked, rising from 1/2 to 1"
         sentence = "Samples have P(j) = 1 - P[x in K_j, y = -1]"
         say(sentence, off < 4 and bool(rises), shown, "004-012", "004-013")
-    ledgers = {"general": ["004-006"], "fold": ["004-016"] * (s.fractal == "cantor")}
-    for factor, (name, ledger) in zip((2, 1), ledgers.items(), strict=True):
+    most = 5 * s.geometry.dimensions * s.geometry.maps
+    for factor, name, ledger in ((2, "general", "004-006"), (1, "fold", "004-016")):
         own = exact_rows(result, name)
-        errors, most = sum(row["errors"][0] for row in own), 5 * s.geometry.dimensions
-        most *= s.geometry.maps
+        errors = sum(row["errors"][0] for row in own)
         sizes = [(row.facts["level"], row.facts["depth"], row.facts["width"]) for row in own]
         right = all(t == factor * n + 1 and k <= most for n, t, k in sizes)
         if own:
-            shown = (
-                f"{errors:.0f} errors among {len(own) * CHECKED_POINTS:,} points with a margin, "
-                f"{sizes[-1][1]} layers of {sizes[-1][2]} for n = {sizes[-1][0]}"
-            )
+            shown = f"{errors:.0f} errors among {len(own) * CHECKED_POINTS:,} points with a margin"
             layers = "2n + 1" if factor == 2 else "n + 1"
             sentence = f"{layers} hidden layers, no wider than 5dr = {most}, are K_n ({name} net)"
-            say(sentence, errors == 0 and right, shown, *ledger)
+            decided = [ledger] * (name == "general" or s.fractal == "cantor")
+            say(sentence, errors == 0 and right, shown, *decided)
     gaps = [
-        abs(
-            row[f"errors, {name}"][0] / CHECKED_POINTS - coarse_error(s.p(name), row.facts["level"])
-        )
+        abs(row[f"errors, {c}"][0] / CHECKED_POINTS - coarse_error(s.p(c), row.facts["level"]))
         for row in rows
-        for name in s.curve
+        for c in s.curve
     ]
     if gaps:
         shown = f"off by at most {max(gaps):.4f}, with a standard error of up to 0.0035"
         sentence = "The net of a coarser level j errs on 1 - P(j) of the points"
         say(sentence, max(gaps) < 0.014, shown, "004-014")
-    bounds = [
-        (error_lower_bound(s.p(row.facts["curve"]), (s.width + 1) ** row.facts["depth"]), row)
+    over = [
+        1 - np.nanmax(row["test_accuracy"]) - bound
         for row in trained_rows(result)
-        if s.geometry.dimensions == 1
+        if s.geometry.dimensions == 1 and (bound := lower_bound(s, row))
     ]
-    over = [1 - np.nanmax(row["test_accuracy"]) - bound for bound, row in bounds if bound]
     if over:
         shown = f"the best network of {len(over)} arms errs on {min(over):+.1%} more"
         sentence = "t layers of k err on (1 - (k+1)^t / 2^j) (1 - P(j)) at least"
         say(sentence, min(over) > -0.02, shown, "004-015")
     return found
+
+
+def lower_bound(s: Settings, row: Row) -> float:
+    return error_lower_bound(s.p(row.facts["curve"]), (s.width + 1) ** row.facts["depth"])
 
 
 def answer(result: Result, verdicts: Any) -> str:
