@@ -323,7 +323,8 @@ def halves(sizes: Any, losses: Any) -> tuple[Any, Any]:
     """Each seed's slope -d ln L / d ln x in the lower and in the upper half of the sizes."""
     middle, x, y = len(sizes) // 2, np.log(sizes), np.log(losses)
     parts = slice(middle + 1), slice(middle, None)
-    lower, upper = (-np.polyfit(x[part], y[part], 1)[0] for part in parts)
+    # A loss that does not fall has the slope 0.01, since ratios need numbers above 0.
+    lower, upper = (np.maximum(-np.polyfit(x[part], y[part], 1)[0], 0.01) for part in parts)
     return lower, upper
 
 
@@ -336,7 +337,7 @@ def claims(result: Result) -> Iterator[Claim]:
     def say(sentence: str, source: str, contrast: Any, *ledger: str, **how: Any) -> Claim:
         return Claim(sentence, source, contrast, untested=why, ledger=ledger, **how)
 
-    if "D" in alpha:
+    if "N" in alpha and "D" in alpha:
         lower, upper = halves(*curves(result)["D"])
         says = "L(D) is a straight line on logarithmic axes (its slope below and above the middle)"
         source = "Kaplan et al. 2020, as textbooks tell it"
