@@ -237,12 +237,12 @@ def bound_claims(result: Result) -> Iterator[Claim]:
     if rows := bound_rows(result):
         above, n = sum(passed(row, "bound") for row in rows), sum(len(row.seeds) for row in rows)
         says = "|dL/dW_1| <= (1/4)^L |W_2| ... |W_L| |x| |dL/da_L| in L sigmoid layers"
-        shown = exact(above == 0, f"passed by {above} of {n:,} random networks")
-        yield Claim(says, "theorem, from sigma' <= 1/4", shown, ledger=("001-029",))
+        contrast = exact(above == 0, f"passed by {above} of {n:,} random networks")
+        yield Claim(says, "theorem, from sigma' <= 1/4", contrast, ledger=("001-029",))
         above = sum(passed(row, "exercise") for row in rows)
         says = "|dL/dW_1| <= (w/4)^(L-1) |W_2| ... |W_L| |dL/da_L|, w neurons per layer"
-        shown = exact(above == 0, f"passed by {above} of {n:,}: {where_passed(rows)}")
-        yield Claim(says, EXERCISE, shown, ledger=("002-145",))
+        contrast = exact(above == 0, f"passed by {above} of {n:,}: {where_passed(rows)}")
+        yield Claim(says, EXERCISE, contrast, ledger=("002-145",))
 
 
 def where_passed(rows: Sequence[Row]) -> str:

@@ -101,5 +101,5 @@ def bound_figure(rows: list[Row]) -> Figure:
         panel.set(xscale="log", yscale="log", xlabel="bound")
     axes[0].set_ylabel("gradient of the first layer, |dL/dW_1|")
     bar = figure.colorbar(shown, ax=axes, label="neurons in a layer")
-    bar.set_ticks(np.log2(BOUND_WIDTHS), labels=list(map(str, BOUND_WIDTHS)))
+    bar.set_ticks(np.log2(BOUND_WIDTHS).tolist(), labels=list(map(str, BOUND_WIDTHS)))
     return figure

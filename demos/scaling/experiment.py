@@ -274,7 +274,8 @@ def frontier(rows: Sequence[Row]) -> list[tuple[float, Any]]:
         for seen, v, test in zip(*map(row.arrays.__getitem__, MOMENTS), strict=True)
         if np.isfinite(v).all()
     ]
-    costs, found = [compute for compute, *_ in moments] or [1], []
+    costs = [compute for compute, *_ in moments] or [1]
+    found: list[tuple[float, Any]] = []
     for budget in np.geomspace(min(costs), max(costs), COMPUTE_POINTS) if moments else ():
         affordable = [each for each in moments if each[0] <= budget * (1 + 1e-9)]
         compute, _, test = min(affordable, key=lambda each: each[1])
@@ -356,9 +357,8 @@ def claims(result: Result) -> Iterator[Claim]:
     if laws:
         shares = [law.beta / (law.alpha + law.beta) for law in laws[1:]]
         says = "The best N grows with compute like C^0.5: sizes and data alike (joint law)"
-        source, ledger = "Hoffmann et al. 2022: exponents of 0.46 to 0.54", ("002-086", "002-120")
-        contrast = difference(shares, 0.5, unit="")
-        yield say(says, source, contrast, *ledger, margin=0.04, alike=True)
+        source, contrast = "Hoffmann et al. 2022: 0.46 to 0.54", difference(shares, 0.5, unit="")
+        yield say(says, source, contrast, margin=0.04, alike=True)
 
 
 def law_words(fit: Fit, letter: str) -> str:
@@ -375,7 +375,8 @@ def answer(result: Result, verdicts: Sequence[Verdict]) -> str:
 
 
 def tables(result: Result) -> Iterator[Table]:
-    samples, by_size = sorted(result.settings.samples), {}
+    samples = sorted(result.settings.samples)
+    by_size: dict[int, dict[int, Row]] = {}
     for row in result.verdict_rows():
         by_size.setdefault(row.facts["parameters"], {})[row.facts["samples"]] = row
     lines = []
