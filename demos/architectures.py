@@ -89,14 +89,15 @@ def build(
             Linear(*pair, bias_init=bias) for pair in ((inputs, width), (width, outputs))
         )
         return Model(first, *between, last, **how)
-    options: dict[str, Any] = {
+    options: dict[str, dict[str, Any]] = {
         "plain": {},
         "batch-norm": {"batch_norm": True},
         "residual": {"residual": True, "residual_scale": 1.0},
         "scaled-residual": {"residual": True},
         "bottleneck": {"bottleneck": max(1, width // 4)},
-    }[name]
-    return mlp([inputs, *[width] * (1 + blocks), outputs], bias_init=bias, **options, **how)
+    }
+    widths = [inputs, *[width] * (1 + blocks), outputs]
+    return mlp(widths, bias_init=bias, **options[name], **how)
 
 
 def residual(width: int, bias: str) -> list[Layer]:

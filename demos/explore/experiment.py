@@ -61,10 +61,9 @@ class Settings(Common):
     )
     epochs: int | None = option(
         None,
-        "Training steps; by default linear 50, circles 100, spirals 200, digits 100, sgd 5 times.",
+        "By default linear 50, circles and digits 100, spirals 200; sgd 5 times.",
         quick=60,
         low=1,
-        high=10_000_000,
     )
     points: int = option(400, "To train on; as many for validation.", low=2, high=10_000_000)
 
@@ -230,10 +229,6 @@ def times(row: Row, reference: Row) -> float:
     return float(row["seconds"].mean() / reference["seconds"].mean())
 
 
-def of_dataset(result: Result, dataset: str) -> list[Row]:
-    return [row for row in result.verdict_rows() if row.facts["dataset"] == dataset]
-
-
 def answer(result: Result, verdicts: Any) -> str:
     """The median test accuracy of each depth on each dataset."""
     parts = []
@@ -256,7 +251,7 @@ def tables(result: Result) -> list[Table]:
     headings = ("network", "layers", "para-\nmeters", "rate", "train", "test", "worst", "time")
     found = []
     for dataset in result.settings.datasets:
-        rows = of_dataset(result, dataset)
+        rows = [row for row in result.verdict_rows() if row.facts["dataset"] == dataset]
         cells = [
             (
                 ARCHITECTURES[row.facts["kind"]].label,
@@ -275,16 +270,15 @@ def tables(result: Result) -> list[Table]:
 
 
 def notes(result: Result) -> list[str]:
-    """What the columns mean, and which networks diverged."""
     diverged = [
         f"{row.arm}: {int(np.isnan(row['test_accuracy']).sum())} of {len(row.seeds)} diverged"
         for row in result.verdict_rows()
         if np.isnan(row["test_accuracy"]).any()
     ]
-    return [
-        "Train and test: median accuracies. Time: of the training, relative to the first line.",
-        *diverged,
-    ]
+    meaning = (
+        "Train and test: median accuracies. Time: of the training, relative to the first line."
+    )
+    return [meaning, *diverged]
 
 
 experiment = Experiment(

@@ -22,14 +22,14 @@ from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.probes.figures import drawings
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.tuning import OPTIMIZERS, RATES, TUNING_SEEDS, Arm, Data, tuned
+from scratchnet.demos.tuning import OPTIMIZERS, RATES, Arm, Data, tuned
 from scratchnet.demos.verdicts import Claim, difference, exact
 from scratchnet.depth.probes import PENALTY, principal_components, probe_accuracy, t_sne
 from scratchnet.layer_statistics import hidden_outputs, summarize
 from scratchnet.model import Model
 
-NETWORK, TRAINED, UNTRAINED = "the network", "trained", "untrained"
-RANDOM, RAW = "random biases", "raw inputs"
+NETWORK, TRAINED = "the network", "trained"
+CONTROLS = UNTRAINED, RANDOM, RAW = "untrained", "random biases", "raw inputs"
 MOST_MAPPED = 400
 CHAPTER = {1: 0.30, 3: 0.55, 6: 0.78, 8: 0.85}
 """Probe accuracies by layer that a textbook chapter reports, without naming data."""
@@ -88,14 +88,11 @@ def representation(model: Model | None, data: Data, s: Settings) -> dict[str, An
     found = {name: [getattr(each, name) for each in probes] for name in ("test", "converged")}
     for name in ("zero_share", "dead_share", "effective_rank"):
         found[name] = [getattr(summarize(A), name) for A in test]
-    n = len(data.y_test)
-    places = np.unique(np.linspace(0, n - 1, min(n, MOST_MAPPED)).astype(int))
-    shown = {
-        f"map {layer}": project(test[layer - 1][0][places], s.embedding)
-        for layer in layers_to_show(len(test))
-    }
+    places = np.unique(np.linspace(0, len(data.y_test) - 1, MOST_MAPPED).astype(int))
+    layers = layers_to_show(len(test))
+    maps = {f"map {i}": project(test[i - 1][0][places], s.embedding) for i in layers}
     numbers = {name: np.array(values) for name, values in found.items()}
-    return {**numbers, **shown, "labels": data.y_test[places]}
+    return {**numbers, **maps, "labels": data.y_test[places]}
 
 
 def layers_to_show(depth: int) -> tuple[int, ...]:
@@ -135,10 +132,6 @@ def probe_of(result: Result, arm: str) -> Any:
     return result[arm].arrays["test"]
 
 
-def best_layer(probe: Any) -> int:
-    return int(np.nanmean(probe, axis=1).argmax())
-
-
 def claims(result: Result) -> list[Claim]:
     """What training does to the layers, beside the controls."""
     if TRAINED not in result:
@@ -147,23 +140,19 @@ def claims(result: Result) -> list[Claim]:
     probe, random = probe_of(result, TRAINED), probe_of(result, RANDOM)
     alain = "Alain and Bengio 2016"
     chapter = "textbook chapter: each layer makes classes more linearly separable"
-    control = "control: random features are separable as well"
+    best = random[np.nanmean(random, axis=1).argmax()]
     pairs = (
         ("the first", chapter, probe[0], ("002-150",) if digits else ("002-028", "002-138")),
         ("the raw inputs", alain, probe_of(result, RAW)[0], ()),
         ("that before training", alain, probe_of(result, UNTRAINED)[-1], ()),
-        ("any of a random network with biases", control, random[best_layer(random)], ()),
+        ("any of a random network with biases", "control: random features", best, ()),
     )
-    found = [
-        Claim(
-            f"After training, a probe reads more from the last layer than from {what}",
-            source,
-            difference(probe[-1], other, result.extra["test_samples"]),
-            untested=result.untested(NETWORK),
-            ledger=ledger,
-        )
-        for what, source, other, ledger in pairs
-    ]
+    n, untested = result.extra["test_samples"], result.untested(NETWORK)
+    found = []
+    for what, source, other, rows in pairs:
+        sentence = f"After training, a probe reads more from the last layer than from {what}"
+        contrast = difference(probe[-1], other, n)
+        found.append(Claim(sentence, source, contrast, untested=untested, ledger=rows))
 
     def add(sentence: str, source: str, contrast: Any, *ledger: str, alike: bool = False) -> None:
         found.append(Claim(sentence, source, contrast, alike=alike, ledger=ledger))
@@ -193,39 +182,34 @@ def rises(probe: Any) -> tuple[int, int]:
 def answer(result: Result, verdicts: Any) -> str:
     if TRAINED not in result:
         return "the network was not trained to its end."
-    names = (TRAINED, UNTRAINED, RANDOM, RAW)
-    means = {name: np.nanmean(probe_of(result, name), axis=1) for name in names}
+    means = {name: np.nanmean(probe_of(result, name), axis=1) for name in (TRAINED, *CONTROLS)}
     layers = layers_to_show(len(means[TRAINED]))
     shown = ", ".join(f"{means[TRAINED][layer - 1]:.1%}" for layer in layers)
-    return (
-        f"a linear probe gets {shown} right after layers {', '.join(map(str, layers))} of the "
-        f"trained network. Controls at their best layer: untrained {means[UNTRAINED].max():.1%}, "
-        f"random biases {means[RANDOM].max():.1%}; raw inputs {means[RAW].max():.1%}."
-    )
+    where = f"layers {', '.join(map(str, layers))} of the trained network"
+    best = ", ".join(f"{name} {means[name].max():.1%}" for name in CONTROLS)
+    return f"a linear probe gets {shown} right after {where}; controls, best layer: {best}."
 
 
 def tables(result: Result) -> list[Table]:
     """A line for each layer: probes of each network, then what the trained one's units do."""
     nets = [result[name] for name in (TRAINED, UNTRAINED, RANDOM) if name in result]
-    if not nets:
-        return []
+    names = ("zero_share", "dead_share", "effective_rank")
+    lines = [["input", *[percent(result[RAW], "test", 0)] * len(nets), "", "", ""]] if nets else []
+    for layer in range(len(nets[0].arrays["test"]) if nets else 0):
+        probes = [percent(row, "test", layer) for row in nets]
+        zeros, dead, rank = (percent(nets[0], name, layer) for name in names)
+        lines.append([str(layer + 1), *probes, zeros, dead, rank])
     headings = ["layer", *(row.arm.replace(" ", "\n") for row in nets), "zeros", "dead", "rank"]
-    lines = [["input", *[percent(result[RAW], "test", 0)] * len(nets), "", "", ""]]
-    for layer in range(len(nets[0].arrays["test"])):
-        cells = [percent(row, "test", layer) for row in nets]
-        units = [percent(nets[0], name, layer) for name in ("zero_share", "dead_share")]
-        rank = f"{np.nanmean(nets[0].arrays['effective_rank'][layer]):.1f}"
-        lines.append([str(layer + 1), *cells, *units, rank])
-    title = f"Mean accuracy of a linear probe; {nets[0].arm}: zero outputs, dead units, rank"
-    return [Table(headings, lines, title)]
+    title = "Mean accuracy of a linear probe; zero outputs, dead units, rank after training"
+    return [Table(headings, lines, title)] if nets else []
 
 
 def percent(row: Row, name: str, layer: int) -> str:
-    return f"{np.nanmean(row.arrays[name][layer]):.1%}"
+    mean = np.nanmean(row.arrays[name][layer])
+    return f"{mean:.1f}" if name == "effective_rank" else f"{mean:.1%}"
 
 
 def notes(result: Result) -> list[str]:
-    rows = [row for row in result.verdict_rows() if "converged" in row.arrays]
     lines = [
         f"{result.settings.dataset}: {DESCRIPTIONS[result.settings.dataset]}.",
         "A probe is a softmax regression on standardised outputs, trained to convergence with an "
@@ -234,18 +218,13 @@ def notes(result: Result) -> list[str]:
     if NETWORK in result:
         correct = np.nanmean(result[NETWORK]["test_accuracy"])
         lines.append(f"The trained networks get {correct:.1%} of the test data right on average.")
-    stopped = [row.arm for row in rows if not row.arrays["converged"].all()]
-    return lines + [f"Some probes of {name} did not converge." for name in stopped]
+    rows = [row for row in result.verdict_rows() if not row.arrays.get("converged", np.True_).all()]
+    return lines + [f"Some probes of {row.arm} did not converge." for row in rows]
 
 
 def seconds(s: Settings) -> float:
     probes = 0.05 * s.seeds * s.depth * (8 if s.dataset == "digits" else 1)
     return 2 + probes + arm(s).total_work(s.seeds) * (s.width / 32) ** 1.2 * 150e-6
-
-
-def memory(s: Settings) -> float:
-    networks = max(s.seeds, 5 * TUNING_SEEDS)
-    return 50.0 * networks * (s.points + s.width + 900) * s.width * (s.depth + 3)
 
 
 experiment = Experiment(
@@ -263,7 +242,8 @@ experiment = Experiment(
     notes=notes,
     answer=answer,
     work=lambda s: arm(s).total_work(s.seeds),
-    memory=memory,
+    # About 12 arrays of a layer's outputs for each network.
+    memory=lambda s: 50.0 * max(s.seeds, 25) * (s.points + 900) * s.width * (s.depth + 3),
     seconds=seconds,
     next=(
         "scratchnet probes --dataset digits",

@@ -63,20 +63,15 @@ def maps(result: Result) -> Figure:
     """Maps of some layers of the first seed's networks, with what a probe gets there."""
     rows = networks(result)
     layers = [int(name[4:]) for name in rows[0].arrays if name.startswith("map ")]
-    figure, axes = new_figure(
-        len(rows),
-        len(layers),
-        width=2.4 * len(layers) + 0.4,
-        height=2.45 * len(rows) + 0.3,
-        squeeze=False,
-    )
+    size = {"width": 2.4 * len(layers) + 0.4, "height": 2.45 * len(rows) + 0.3}
+    figure, axes = new_figure(len(rows), len(layers), **size, squeeze=False)
     for line, row in zip(axes, rows, strict=True):
         for panel, layer in zip(line, layers, strict=True):
             draw_map(panel, row.arrays[f"map {layer}"], row.arrays["labels"])
             correct = row.arrays["test"][layer - 1, 0]
             panel.set_title(f"layer {layer}: probe {correct:.1%}", fontsize=10)
         line[0].set_ylabel(row.arm, fontsize=11)
-    if len(axes[0, 0].get_legend_handles_labels()[1]) == 2:
+    if result.settings.dataset == "spirals":
         axes[0, -1].legend(loc="best", fontsize=8)
     method = "t-SNE" if result.settings.embedding == "tsne" else "First two principal components"
     figure.suptitle(f"{method} of layers' outputs for test samples (first seed)", fontsize=11)
@@ -86,13 +81,10 @@ def maps(result: Result) -> Figure:
 def draw_map(axes: Axes, points: Any, labels: Any) -> None:
     """The points in the colours of their classes; a digit is drawn as itself."""
     classes = np.unique(labels)
+    two = len(classes) == 2
     for label in classes:
         x, y = points[labels == label].T
-        if len(classes) == 2:
-            style: Any = {"c": POINT_COLORS[label], "marker": "os"[label], "edgecolors": "w"}
-            axes.scatter(x, y, s=9, linewidths=0.3, label=f"class {label}", **style)
-        else:
-            color = LINE_COLORS[label % len(LINE_COLORS)]
-            axes.scatter(x, y, s=16, c=color, marker=f"${label}$", linewidths=0.2)
+        color = POINT_COLORS[label] if two else LINE_COLORS[label % len(LINE_COLORS)]
+        look: Any = {"marker": "os"[label] if two else f"${label}$", "s": 9 if two else 16}
+        axes.scatter(x, y, c=color, linewidths=0.2, label=f"class {label}", **look)
     axes.set(xticks=[], yticks=[])
-    axes.margins(0.06)
