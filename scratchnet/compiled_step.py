@@ -205,11 +205,11 @@ class CompiledTraining:
         return Compiled(step, recording.arguments, state)
 
     def _compare(self, got: Sequence[Array], want: Sequence[Array]) -> None:
-        for name, mine, other in zip(("loss", "gradients"), got, want, strict=True):
+        for name, mine, other in zip(("losses", "gradients"), got, want, strict=True):
             largest = np.abs(other).max(initial=0)
             bound = BOUND[self._model.dtype] * max(largest, 1e-6)
             if np.isfinite(largest) and not np.abs(mine - other).max(initial=0) <= bound:
-                raise InputError(f"the compiled step has another {name} than the step as Python")
+                raise InputError(f"the compiled step has other {name} than the step as Python")
 
     @contextmanager
     def _restoring(self) -> Iterator[None]:

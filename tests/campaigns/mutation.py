@@ -38,6 +38,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 FITTING = {
     "backends/compile/": "compile/test_",
     "backends/errors.py": "test_losses",
+    "backends/interface.py": "test_(losses|ops_activations|optim)",
     "backends/(?!compile)": "backends/test_(?!agree|fused|gemm|guard|cuda_s)",
     "scratchnet/batches.py": "test_(weighting|own_|checkpoint|data_|errors|accum)",
     "scratchnet/classes.py": "test_data_checks",
@@ -51,7 +52,8 @@ FITTING = {
     "scratchnet/evaluation.py": "test_evaluation|test_training|test_data_checks|test_classes",
     "scratchnet/hyperparameters.py": "test_(hyperparameters|optim|layers|ensemble|errors)",
     "scratchnet/layers": "test_(layers|registry|pruning|ensemble|model|checkpoint|errors)",
-    "scratchnet/model.py": "test_(model|ensemble|errors|pruning|optim)",
+    "scratchnet/model.py": "test_(model|ensemble|errors|pruning|optim|guarded)",
+    "scratchnet/interruption.py": "test_finished|test_command_line|test_terminal",
     "scratchnet/losses.py": "test_own_losses|test_weighting|test_errors",
     "scratchnet/ops/": "test_ops_|test_tensor|test_layers|test_losses|test_own_losses",
     "scratchnet/state.py": "test_model|test_bad_files",

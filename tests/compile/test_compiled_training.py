@@ -14,6 +14,7 @@ from scratchnet import SGD, Adam, fit, mlp
 from scratchnet.backends import InputError
 from scratchnet.backends.compile import compiler_available, find_compiler
 from scratchnet.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from scratchnet.compiled_step import BOUND, CompiledTraining
 from scratchnet.schedules import cosine
 
 pytestmark = pytest.mark.skipif(compiler_available() is not None, reason="no C++ compiler")
@@ -118,3 +119,14 @@ def test_a_checkpoint_says_what_compiled_its_steps(tmp_path: Path) -> None:
             header = json.loads(file.metadata()["checkpoint"])
         assert header["environment"]["compiler"] == (str(find_compiler()) if compile else "")
     assert "vectors of" in header["environment"]["compiler"]
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-3, 1.0])
+def test_a_compiled_step_with_other_gradients_is_refused(size: float) -> None:
+    """The bound is a share of the largest one, or of 1e-6 where all are smaller."""
+    model = mlp([2, 3, 1])
+    training = CompiledTraining(lambda X, y: model(X).mean(), SGD(model, 0.1))
+    right, unit = np.full(4, size), BOUND[model.dtype] * max(size, 1e-6)
+    training._compare((right, right + 0.5 * unit), (right, right))
+    with pytest.raises(InputError, match="has other gradients"):
+        training._compare((right, right + 2 * unit), (right, right))

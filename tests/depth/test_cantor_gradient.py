@@ -136,8 +136,9 @@ def test_the_bound_and_its_level() -> None:
     assert gradient_bound([0.6, 1.0], 0) == 0
     # log_{1.5}(4 2 64 / 0.1) = 21.07
     assert theorem_level(2, 8, 0.1) == 22
-    with refused("delta is 1"):
-        theorem_level(2, 8, 1.0)
+    for delta in (1.0, 0.0, -0.5):
+        with refused(f"delta is {delta}"):
+            theorem_level(2, 8, delta)
     with refused("level 3 of a bound", "0 to 2"):
         gradient_bound([0.6, 1.0], 3)
 
