@@ -72,9 +72,9 @@ class Settings(Common):
     networks: int = option(
         200, "Random networks; an eighth of other shapes.", quick=40, low=8, high=10_000
     )
-    epochs: int = option(300, "Training steps.", quick=80, low=1, high=100_000)
+    epochs: int = option(300, "Training steps.", quick=70, low=1, high=100_000)
     pairs: int = option(
-        250, "Random sigmoid networks of each width.", quick=80, low=8, high=100_000
+        250, "Random sigmoid networks of each width.", quick=40, low=8, high=100_000
     )
     seeds: int = option(10, "Networks to train of each kind.", quick=3, low=1, high=1000)
 

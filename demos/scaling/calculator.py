@@ -50,20 +50,15 @@ def calculate(given: Mapping[str, Any]) -> None:
 
 def predictions(sizes: Sequence[float], tokens: float | None = None) -> list[dict[str, float]]:
     """For each number of parameters the losses with unlimited data and with so many tokens."""
-    return [
-        {
-            "parameters": size,
-            "tokens": tokens or TOKENS_PER_PARAMETER * size,
-            "kaplan_unlimited": float(KAPLAN_PARAMETERS(size)),
-            "kaplan": float(kaplan_joint(size, tokens or TOKENS_PER_PARAMETER * size)),
-            **{f"{name}_unlimited": float(law(size)) for name, law in JOINT_LAWS.items()},
-            **{
-                name: float(law(size, tokens or TOKENS_PER_PARAMETER * size))
-                for name, law in JOINT_LAWS.items()
-            },
-        }
-        for size in sizes
-    ]
+    found = []
+    for N in sizes:
+        D = tokens or TOKENS_PER_PARAMETER * N
+        row = {"parameters": N, "tokens": D}
+        row |= {"kaplan_unlimited": KAPLAN_PARAMETERS(N), "kaplan": kaplan_joint(N, D)}
+        for name, law in JOINT_LAWS.items():
+            row |= {f"{name}_unlimited": law(N), name: law(N, D)}
+        found.append({name: float(value) for name, value in row.items()})
+    return found
 
 
 def allocations(budgets: Sequence[float]) -> list[dict[str, Any]]:

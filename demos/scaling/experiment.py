@@ -381,7 +381,8 @@ def tables(result: Result) -> Iterator[Table]:
         by_size.setdefault(row.facts["parameters"], {})[row.facts["samples"]] = row
     lines = []
     for size, rows in by_size.items():
-        cells = [f"{geometric_mean(rows[each]):.3g}" if each in rows else "" for each in samples]
+        means = {D: np.exp(np.log(row["test_loss"]).mean()) for D, row in rows.items()}
+        cells = [f"{means[each]:.3g}" if each in means else "" for each in samples]
         rate = next(iter(rows.values())).facts["learning_rate"]
         lines.append((f"{size:,}", *cells, f"{rate:g}"))
     title = f"Test loss / variance, geometric mean of {result.settings.seeds} seeds, by D"
@@ -398,10 +399,6 @@ def tables(result: Result) -> Iterator[Table]:
     if fitted:
         headings = ("against", "power law", "exponent, 95 %", "misses by")
         yield Table(headings, fitted, "Fitted laws", words=(0, 1))
-
-
-def geometric_mean(row: Row) -> float:
-    return float(np.exp(np.log(row["test_loss"]).mean()))
 
 
 def notes(result: Result) -> Iterator[str]:
