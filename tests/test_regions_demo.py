@@ -119,9 +119,8 @@ def test_random_networks_repeat_and_zero_biases_make_sectors() -> None:
 def test_counts_are_those_of_the_grid_and_within_the_bounds(result: Result) -> None:
     assert [row.arm for row in result.verdict_rows()] == ["1 layer of 12", "2 layers of 6"]
     for row in result.verdict_rows():
-        assert row["grid_unknown"].tolist() == [0, 0]
         last = row["patterns_6"]
-        assert np.all((0.5 * last < row["grid_seen"]) & (row["grid_seen"] <= last))
+        assert np.all((0.5 * last < row["grid"]) & (row["grid"] <= last))
         assert epochs_of(row) == checkpoints(6)
         for epochs in checkpoints(6):
             assert np.all(row[f"linear_{epochs}"] <= row[f"patterns_{epochs}"])
@@ -140,7 +139,7 @@ def test_pictures_are_of_the_networks_that_were_counted(result: Result) -> None:
 def test_a_row_depends_on_its_own_seeds_only(result: Result) -> None:
     alone = run_small(experiment, **SMALL | {"seeds": 1, "seed": 1, "depths": (2,)})
     one, two = alone["2 layers of 6"], result["2 layers of 6"]
-    for name in ("linear_0", "patterns_6", "grid_seen", "test_accuracy"):
+    for name in ("linear_0", "patterns_6", "grid", "test_accuracy"):
         assert one[name][0] == two[name][1], name
 
 
@@ -151,8 +150,8 @@ def made_up(before: float, few: float, many: float, deep_rate: bool = True) -> R
     for name, depth, after in (("64", 1, few), ("16x4", 4, many)):
         found = {"linear_0": before * spread, "linear_600": after * spread}
         found |= {"patterns_0": found["linear_0"], "patterns_600": found["linear_600"] + 1}
-        found |= {"grid_seen": found["patterns_600"] * 0.5, "grid_unknown": np.zeros(6)}
-        facts = {"network": name, "depth": depth, "neurons": 64}
+        found |= {"grid": found["patterns_600"] * 0.5}
+        facts = {"network": name, "depth": depth}
         rows.append(Row(architecture(name).words, facts, tuple(range(6)), found))
     return Result(resolve(Settings, {}), rows)
 

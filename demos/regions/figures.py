@@ -139,7 +139,7 @@ def counts(rows: Sequence[Row]) -> Figure:
         x, y = zip(*known, strict=True)
         beside.scatter(x, y, s=70, marker=marker, color=color, label=label, zorder=3)
     beside.scatter([], [], s=18, color="#444444", label="counted (ring: before training)")
-    title = f"Theory allows up to {float(theory[-1]['at_most']):.0e}"
+    title = f"Theory allows up to {float(theory[-1]['at_most']):.1e}"
     names = [row.arm.replace(" of", "\nof") for row in rows]
     beside.set(yscale="log", ylabel="regions", title=title, xlim=(-0.5, len(rows) - 0.5))
     beside.set(xticks=range(len(rows)), xticklabels=names)
@@ -154,6 +154,9 @@ def comparison(result: Result, found: Sequence[Row]) -> Figure:
     bounds = [architecture(row.facts["network"]).bounds() for row in found]
     farthest = max(each["textbook"] for each in bounds)
     most = max(int(row["linear"][0]) for row in found)
+    figure.suptitle(
+        f"The best network found has {most:,} regions, the textbook's bound is {farthest:,}"
+    )
     for (histogram, *panels), row, bound in zip(axes, found, bounds, strict=True):
         random = result[row.arm.replace("best found", "random")]
         draw_counts(histogram, random, int(row["linear"][0]), bound)
@@ -183,7 +186,8 @@ def draw_counts(axes: Axes, random: Row, best: int, bound: Mapping[str, Any]) ->
         }
         axes.axvline(value, label=f"{value:,}: {name}", **how)
     axes.set(xlabel="linear regions", ylabel="share of random networks", title=random.arm)
-    axes.set_ylim(0, 1.6 * share.max())
+    ticks = [tick for tick in axes.get_yticks() if 0 <= tick <= 1]
+    axes.set(yticks=ticks, ylim=(0, 1.6 * share.max()))
     axes.legend(loc="upper center", frameon=True, facecolor="white", framealpha=1, edgecolor="none")
 
 
