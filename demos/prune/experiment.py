@@ -225,7 +225,7 @@ def run(run: Run) -> None:
     for arm in arms(s, networks):
         row = tuned(run, arm)
         if arm.name == DENSE:
-            for each in (row, dense_of_tuning(run, arm)):
+            for each in (row, dense_of_tuning(run, arm) if len(arm.rates) > 1 else row):
                 networks.learned |= dict(zip(each.seeds, each.arrays["parameters"], strict=True))
 
 
