@@ -56,25 +56,10 @@ class Settings(Common):
         "magnitude", "What a round prunes: the smallest weights of all layers, or of each as many."
     )
     rounds: tuple[int, ...] = option(
-        (3, 6, 9),
-        "Rounds of pruning after which tickets and controls are compared.",
-        quick=(4,),
-        low=1,
-        high=100,
+        (3, 6, 9), "Rounds after which all arms are compared.", quick=(4,), low=1, high=100
     )
-    fraction: float = option(
-        0.3,
-        "Of the weights that are left, how many a round prunes.",
-        quick=0.5,
-        low=0.01,
-        high=0.99,
-    )
-    rewind_step: int = option(
-        15,
-        "The late ticket starts from the weights after so many steps; 0 leaves it out.",
-        quick=0,
-        low=0,
-    )
+    fraction: float = option(0.3, "Of what is left that goes.", quick=0.5, low=0.01, high=0.99)
+    rewind_step: int = option(15, "Of the late ticket; 0 leaves it out.", quick=0, low=0)
     variants: tuple[str, ...] = option(
         tuple(NAMES),
         "Tickets, controls, and methods that prune before training.",
@@ -82,15 +67,9 @@ class Settings(Common):
         chooses_arms=True,
     )
     steps: int = option(
-        {"spirals": 300, "digits": 200},
-        "Training steps of each network.",
-        by="dataset",
-        quick=200,
-        low=2,
+        {"spirals": 300, "digits": 200}, "Of each training.", by="dataset", quick=200, low=2
     )
-    depth: int = option(
-        {"spirals": 4, "digits": 3}, "Hidden layers.", by="dataset", low=1, high=100
-    )
+    depth: int = option({"spirals": 4, "digits": 3}, "Hidden layers.", by="dataset", low=1, high=99)
     width: int = option(32, "Neurons per layer.", low=1, high=10_000)
     points: int = option(400, "Of the spirals, to train on.", low=2, high=10_000_000)
     learning_rate: float | None = option(
