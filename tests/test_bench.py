@@ -18,6 +18,7 @@ from rich.console import Console
 
 from scratchnet import InputError, Linear, Model, get_backend
 from scratchnet.backends import DeviceMemoryError, NumpyBackend
+from scratchnet.backends.compile import compiler_available
 from scratchnet.backends.interface import Timer
 from scratchnet.demos import timing
 from scratchnet.demos.bench import engine, experiment, floors, jax_peer, problem, torch_peer
@@ -358,9 +359,46 @@ def test_jax_makes_the_same_steps(case: Case) -> None:
     drawn = new_problem(case)
     found = jax_peer.jax_contestants(drawn, on_cuda=False)
     assert [each.name for each in found] == (
-        [jax_peer.MAPPED, jax_peer.SCANNED] if case.ensemble else [jax_peer.JIT]
+        [jax_peer.MAPPED, jax_peer.MAPPED_AND_SCANNED]
+        if case.ensemble
+        else [jax_peer.JIT, jax_peer.SCANNED]
     )
     assert check_agreement(drawn, [*engine.engine_contestants(drawn, BACKEND), *found]) < 1e-5
+
+
+@pytest.mark.skipif(compiler_available() is not None, reason="no C++ compiler")
+def test_the_compiled_step_takes_part_where_it_is_asked_for(tmp_path: Path) -> None:
+    shape = ["--depths", "2", "--widths", "5", "--batches", "7", "--ensembles", "1,2"]
+    arguments = ["bench", *shape, "--rounds", "2", "--compiled", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    found = json.loads((tmp_path / "result.json").read_text())
+    assert found["settings"]["compiled"] is True
+    assert "vectors of" in found["environment"]["compiler"]
+    assert len(found["rows"]) == 2
+    for row in found["rows"]:
+        assert engine.COMPILED in row["time_over_recorded"]
+        assert engine.COMPILED in row["roofline"]
+    assert any("compiled step reaches" in line for line in found["summary"]["sentences"])
+
+
+def test_compiled_without_a_compiler_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert main(["bench", "--compiled", "--out", str(tmp_path)]) == 2
+    assert "--compiled: no C++ compiler" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(compiler_available() is not None, reason="no C++ compiler")
+def test_with_the_compiled_step_the_figures_have_more_networks() -> None:
+    given: dict[str, Any] = {"figures": True, "backend": "numpy"}
+    plain = choose_settings(given).cases
+    more = choose_settings({**given, "compiled": True}).cases
+    assert set(plain) < set(more)
+    assert {str(case) for case in set(more) - set(plain)} == {
+        "2-[16]*8-1, 512 points",
+        "100 x 2-[32]*8-1, 400 points",
+    }
 
 
 @pytest.mark.parametrize(("name", "title"), [("torch", "PyTorch"), ("jax", "JAX")])
@@ -860,7 +898,8 @@ def test_the_report_fits_a_terminal_of_eighty_columns() -> None:
     """The sweep's longest names, with all peers and floors, and the longest on two devices."""
     everybody = dict.fromkeys(
         [
-            *(torch_peer.BATCHED, torch_peer.COMPILED, jax_peer.MAPPED, jax_peer.SCANNED),
+            *(torch_peer.BATCHED, torch_peer.COMPILED, jax_peer.MAPPED),
+            *(jax_peer.MAPPED_AND_SCANNED, engine.COMPILED),
             *(floors.PRODUCTS, floors.LOOP),
         ],
         Spread(12.25, 11.5, 123.0),

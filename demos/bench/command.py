@@ -33,6 +33,7 @@ def record(result: Result) -> dict[str, Any]:
             "clock": s.clock,
             "peers": s.peers,
             "baseline": s.baseline,
+            "compiled": s.compiled,
             "seed": s.seed,
             "quick": s.quick,
             "learning_rate": LEARNING_RATE,
@@ -113,6 +114,9 @@ def command(
         bool,
         typer.Option("--baseline", help="Add a hand-written loop, and the matrix products alone."),
     ] = False,
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="Add the compiled step, many steps a call.")
+    ] = False,
     rounds: Annotated[
         int | None,
         typer.Option(
@@ -160,6 +164,7 @@ def command(
     if rounds is not None:
         given["rounds"] = rounds
     given |= {"figures": figures, "threads": threads, "clock": clock, "backend": backend}
+    given["compiled"] = compiled
     given["seed"] = seed
     settings = choose_settings({**given, "quick": quick})
     check_writable(out)

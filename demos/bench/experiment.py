@@ -11,7 +11,13 @@ from typing import Any
 from scratchnet.backends import Backend, DeviceMemoryError, InputError, get_backend
 from scratchnet.backends.blas import forced_older_kernel
 from scratchnet.demos.bench.counting import StepCount, count_step
-from scratchnet.demos.bench.engine import EAGER, RECORDED, engine_contestants
+from scratchnet.demos.bench.engine import (
+    COMPILED,
+    EAGER,
+    RECORDED,
+    compiled_contestant,
+    engine_contestants,
+)
 from scratchnet.demos.bench.floors import loop_contestant, products_contestant
 from scratchnet.demos.bench.problem import Problem, check_agreement, new_problem
 from scratchnet.demos.bench.roofline import (
@@ -134,6 +140,10 @@ def prepare_peers(settings: Settings, stack: ExitStack) -> None:
 
 def environments(settings: Settings) -> dict[str, dict[str, Any]]:
     peers = {PEERS[name]: installed_version(name) for name in settings.peers}
+    if settings.compiled:
+        from scratchnet.backends.compile import find_compiler
+
+        peers["compiler"] = str(find_compiler())
     return {name: {**environment(name), **peers} for name in settings.backends}
 
 
@@ -194,7 +204,8 @@ def time_case(case: Case, settings: Settings, result: Result, advance: Advance) 
             name: place(
                 count, case.networks * seconds[name].median, ceilings.product_rate, bandwidth
             )
-            for name in (RECORDED, EAGER)
+            for name in (RECORDED, EAGER, COMPILED)
+            if name in seconds
         },
         difference,
         turns.other_processes,
@@ -209,6 +220,8 @@ def all_contestants(
     case, on_cuda = problem.case, problem.case.backend == "cupy"
     contestants = engine_contestants(problem, backend)
     missing: list[str] = []
+    if settings.compiled and not on_cuda:
+        contestants.append(compiled_contestant(problem, backend))
     if settings.baseline:
         contestants.append(products_contestant(problem, backend))
         if not on_cuda and case.networks <= LARGEST_LOOP:

@@ -15,7 +15,8 @@ from scratchnet.demos.bench.problem import LEARNING_RATE, Problem
 from scratchnet.demos.timing import Contestant
 from scratchnet.extras import require
 
-JIT, MAPPED, SCANNED = "JAX jit", "JAX vmap", "JAX vmap and scan"
+JIT, SCANNED = "JAX jit", "JAX scan"
+MAPPED, MAPPED_AND_SCANNED = "JAX vmap", "JAX vmap and scan"
 STEPS_IN_A_SCAN = 20
 
 PRECISIONS = {"fp32": "highest", "tf32": "tensorfloat32"}
@@ -32,12 +33,12 @@ def import_jax(one_thread: bool) -> Any:
 
 
 def jax_contestants(problem: Problem, on_cuda: bool) -> list[Contestant]:
-    """One step a call; for an ensemble also a scan of several."""
+    """One step a call, and a scan of several."""
     jax = require("jax", "JAX", "bench", "--peers jax")
     devices = jax_devices(jax, on_cuda)
-    names = (MAPPED, SCANNED) if problem.case.ensemble else (JIT,)
+    names = (MAPPED, MAPPED_AND_SCANNED) if problem.case.ensemble else (JIT, SCANNED)
     return [
-        contestant(jax, devices[0], name, problem, STEPS_IN_A_SCAN if name == SCANNED else 1)
+        contestant(jax, devices[0], name, problem, 1 if name in (JIT, MAPPED) else STEPS_IN_A_SCAN)
         for name in names
     ]
 

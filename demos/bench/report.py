@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from scratchnet.backends import available_backends
 from scratchnet.demos.bench import jax_peer, torch_peer
 from scratchnet.demos.bench.crossover import crossover_sentences
-from scratchnet.demos.bench.engine import EAGER, RECORDED
+from scratchnet.demos.bench.engine import COMPILED, EAGER, RECORDED
 from scratchnet.demos.bench.experiment import ONE_CORE, Result, Row
 from scratchnet.demos.bench.floors import LOOP, PRODUCTS
 from scratchnet.demos.bench.problem import (
@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 COLUMNS: dict[str, tuple[str, ...]] = {
+    "C++ step": (COMPILED,),
     "PyTorch eager": (torch_peer.EAGER, torch_peer.BATCHED),
     "torch.compile": (torch_peer.COMPILED,),
     "PyTorch CUDA graph": (torch_peer.GRAPH,),
     "JAX jit": (jax_peer.JIT, jax_peer.MAPPED),
-    "JAX scan": (jax_peer.SCANNED,),
+    "JAX scan": (jax_peer.SCANNED, jax_peer.MAPPED_AND_SCANNED),
     "matrix products": (PRODUCTS,),
     "hand-written loop": (LOOP,),
     "eager": (EAGER,),
@@ -83,6 +84,8 @@ def description(result: Result) -> Iterator[str]:
         threads = f", {s.threads} thread{'s' * (s.threads > 1)}" if name == "numpy" else ""
         known = ("numpy", "cupy", "PyTorch", "JAX")
         versions = ", ".join(f"{each} {facts[each]}" for each in known if each in facts)
+        if "compiler" in facts:
+            versions += f"; compiled by {facts['compiler']}"
         blas = f"{facts['blas']}, {facts['kernel']} kernel; " if "blas" in facts else ""
         yield f"Computed by {name} on {facts['device']}{threads}; {blas}{versions}"
     for (name, precision), ceilings in result.ceilings.items():
@@ -173,8 +176,8 @@ def detailed_table(result: Result) -> Table:
 
 
 def compact_table(rows: list[Row]) -> Table:
-    """A line for each case of one device, medians alone."""
-    present = columns(rows)
+    """A line for each case of one device, medians alone. Eager steps stand in the table above."""
+    present = [each for each in columns(rows) if each != "eager"]
     headings = (re.sub(r"(?<=[-.])| ", "\n", each) for each in present)
     table = new_table("network", "points", *headings)
     table.padding, table.show_edge = (0, 1, 0, 0), False
@@ -228,6 +231,7 @@ def device_sentences(rows: list[Row], rounds: int) -> Iterator[str]:
             yield comparison_sentence(rows, column, rounds)
     yield from floor_sentences(rows)
     yield from roof_sentences(rows)
+    yield from compiled_sentences(rows)
     yield from core_sentences(rows)
 
 
@@ -307,6 +311,27 @@ def roof_sentences(rows: list[Row]) -> Iterator[str]:
             "explains the time. Products too small for the peak, elementwise passes of their own "
             "and the calls themselves may; this run does not tell them apart."
         )
+
+
+def compiled_sentences(rows: list[Row]) -> Iterator[str]:
+    """The compiled step's share of the peak, and how it compares with JAX's scan."""
+    placed = [(row.placements[COMPILED], row) for row in rows if COMPILED in row.placements]
+    if placed:
+        (least, low), (most, high) = (
+            choose(placed, key=lambda pair: pair[0].of_product_rate) for choose in (min, max)
+        )
+        yield (
+            f"The compiled step reaches from {least.of_product_rate:.0%} ({low.case}) to "
+            f"{most.of_product_rate:.0%} ({high.case}) of the rate of a large matrix product."
+        )
+    for column in ("JAX jit", "JAX scan", "torch.compile"):
+        over = [
+            row.ratios[name].median / row.ratios[COMPILED].median
+            for _, row in placed
+            if (name := contestant_in(row, column)) is not None
+        ]
+        if over:
+            yield f"{column}: {span(over)} times the compiled step's time."
 
 
 def core_sentences(rows: list[Row]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from itertools import pairwise, product
 from typing import Any, Literal
 
 from scratchnet.backends import InputError, available_backends
+from scratchnet.backends.compile import compiler_available
 
 INPUTS, OUTPUTS = 2, 1
 
@@ -59,6 +60,8 @@ CPU_FIGURES = (
     (4, 256, 512, 1),
     (8, 32, 400, 10),
 )
+# With the compiled step also a network that is all overhead, and many networks.
+COMPILED_FIGURES = (*CPU_FIGURES, (8, 16, 512, 1), (8, 32, 400, 100))
 # On a GPU also a thousand networks at once, and matrices large enough to reach its peak.
 CUDA_FIGURES = (
     *((*figure, "fp32") for figure in CPU_FIGURES),
@@ -92,6 +95,7 @@ class Settings:
     seed: int = 0
     quick: bool = False
     clock: Literal["wall", "processor"] = "wall"
+    compiled: bool = False
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -111,13 +115,15 @@ def choose_settings(given: Mapping[str, Any]) -> Settings:
         option = {"precisions": "--precision"}.get(swept[0], f"--{swept[0]}")
         raise InputError(f"{option} with --figures: its networks are fixed; leave one of them out")
     if figures:
-        cases = figure_cases(backends)
+        cases = figure_cases(backends, given.get("compiled", False))
     else:
         cases = sweep_cases(
             {name: given.get(name, each) for name, each in sweep.items()},
             given.get("precisions", ("fp32",)),
             backends,
         )
+    if given.get("compiled") and (reason := compiler_available()):
+        raise InputError(f"--compiled: {reason}")
     clock, threads = given.get("clock", "wall"), given.get("threads", 1)
     if clock == "processor" and (threads > 1 or "cupy" in backends):
         raise InputError("--clock processor: only one thread on the CPU computes in its own time")
@@ -132,6 +138,7 @@ def choose_settings(given: Mapping[str, Any]) -> Settings:
         given.get("seed", 0),
         quick,
         clock,
+        given.get("compiled", False),
     )
 
 
@@ -145,11 +152,11 @@ def working_backends(name: str) -> tuple[str, ...]:
     return (name,)
 
 
-def figure_cases(backends: tuple[str, ...]) -> tuple[Case, ...]:
+def figure_cases(backends: tuple[str, ...], compiled: bool = False) -> tuple[Case, ...]:
     """The networks of the README's tables: those of the GPU where there is one, else the CPU's."""
     if "cupy" in backends:
         return tuple(Case(*shape, backend="cupy") for shape in CUDA_FIGURES)
-    return tuple(Case(*shape) for shape in CPU_FIGURES)
+    return tuple(Case(*shape) for shape in (COMPILED_FIGURES if compiled else CPU_FIGURES))
 
 
 def sweep_cases(
