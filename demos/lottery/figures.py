@@ -78,13 +78,13 @@ def plot(result: Result) -> Figure:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4)
     panels[1].set_ylabel("")
     if numbers:
-        last = [rows[-1] for rows in variants.values()]
-        counts = [
-            f"{successes(row['test_accuracy'], SOLVED)} {row.facts['variant']}" for row in last
-        ]
+        solved = {
+            name: successes(rows[-1]["test_accuracy"], SOLVED) for name, rows in variants.items()
+        }
+        counts = [f"{count} {name}" for name, count in solved.items() if count] or ["none"]
         share, seeds = shares[numbers[-1]], result.settings.seeds
         title = f"With {share:.1%} of the weights, of {seeds} networks each learn: "
-        figure.suptitle(title + ", ".join(counts[:6]), fontsize=11)
+        figure.suptitle(title + ", ".join(counts), fontsize=11)
     return figure
 
 

@@ -29,6 +29,10 @@ TEST_POINTS, GRID = 500, np.linspace(-1, 1, 300, dtype=np.float32)[:, None]
 PLAIN = "plain"
 
 
+def target(x: Any) -> Any:
+    return np.sin(2 * np.pi * x)
+
+
 @dataclass(frozen=True)
 class Settings(Common):
     depths: tuple[int, ...] = option(
@@ -45,11 +49,8 @@ class Settings(Common):
     dropout: float = option(0.2, "Share of neurons that are dropped.", low=0, high=0.95)
     weight_decay: float = option(1.0, "Of AdamW.", low=0, high=1000)
     patience: int = option(100, "Epochs without a better validation loss.", low=1)
-    epochs: int = option(2000, "Training steps.", quick=600, low=1)
-
-
-def target(x: Any) -> Any:
-    return np.sin(2 * np.pi * x)
+    epochs: int = option(1000, "Training steps.", quick=400, low=1)
+    seeds: int = option(30, "Networks of each arm.", quick=3, low=1, high=10_000)
 
 
 def data(s: Settings, seeds: Sequence[int]) -> Data:
@@ -74,8 +75,8 @@ def arms(s: Settings) -> Iterator[Arm]:
     chosen = [(*shape, PLAIN) for shape in sorted(shapes)]
     chosen += [(deepest, widest, each.replace("-", " ")) for each in s.remedies]
     for depth, width, remedy in chosen:
-        parameters = parameter_count(depth, width, inputs=1)
-        facts = {"depth": depth, "width": width, "remedy": remedy, "parameters": parameters}
+        facts = {"depth": depth, "width": width, "remedy": remedy}
+        facts["parameters"] = parameter_count(depth, width, inputs=1)
         yield Arm(
             name(depth, width, remedy),
             partial(build, s, facts),
@@ -153,9 +154,11 @@ def tables(result: Result) -> list[Table]:
         )
         for row in result.verdict_rows()
     ]
-    headings = ("layers x neurons", "parameters", "P/N", "rate", "training", "test", "worst")
+    headings = ("layers x neurons", "size", "P/N", "rate", "train", "test", "worst")
     variance = result.settings.noise**2
-    title = f"Median losses; the noise has variance {variance:.3g}. P/N: parameters per point"
+    title = (
+        f"Median losses; the noise has variance {variance:.3g}. P/N: parameters (size) per point"
+    )
     return [Table(headings, rows, title)]
 
 
@@ -163,7 +166,9 @@ def figures(result: Result) -> dict[str, Any]:
     found: dict[str, Any] = {"overfit": partial(plot, result)}
     if any(each.scores is not None for each in result.tuned.values()):
         title = "Validation loss against learning rate (ring: chosen)"
-        found["learning-rates"] = partial(learning_rate_figure, result, title)
+        plain = [row.arm for row in result.verdict_rows() if row.facts["remedy"] == PLAIN]
+        groups = {"shapes": plain, "remedies": [each for each in result.tuned if each not in plain]}
+        found["learning-rates"] = partial(learning_rate_figure, result, title, groups)
     return found
 
 
@@ -186,7 +191,6 @@ def plot(result: Result) -> Any:
     main.set_xticks(range(len(rows)), [row.arm for row in rows], rotation=90)
     main.set(yscale="log", ylabel="test loss")
     main.yaxis.set_major_formatter("{x:g}")
-    main.yaxis.set_minor_formatter("{x:g}")
     figure.suptitle(answer(result))
     return figure
 
@@ -211,6 +215,6 @@ experiment = Experiment(
     answer=answer,
     work=lambda s: sum(arm.total_work(s.seeds) for arm in arms(s)),
     memory=lambda s: 40.0 * max(s.seeds, 25) * s.points * max(s.widths) * max(s.depths),
-    seconds=lambda s: 2 + sum(arm.total_work(s.seeds) for arm in arms(s)) * 2e-7,
+    seconds=lambda s: 2 + sum(arm.total_work(s.seeds) for arm in arms(s)) * 5e-7,
     next=("scratchnet overfit --points 300", "scratchnet overfit --noise 0"),
 )
