@@ -25,10 +25,6 @@ from scratchnet.demos import options, registry
 from scratchnet.interruption import interruptions_raise
 
 DEMOS: dict[str, tuple[str, str]] = {
-    "sawtooth": (
-        "scratchnet.demos.sawtooth.command",
-        "Folding a line: every layer doubles the number of pieces.",
-    ),
     "bench": (
         "scratchnet.demos.bench.command",
         "How fast a step is, beside the device's limit and others.",

@@ -1,150 +1,118 @@
-"""`scratchnet sawtooth`: what is counted, what is said of it, and the command."""
+"""`scratchnet sawtooth`: what is counted, what is drawn, and what is claimed of it."""
 
 from __future__ import annotations
 
-import io
-import json
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 import pytest
-from rich.console import Console
+from networks import refused
 
-from scratchnet.demos.command_line import main
-from scratchnet.demos.results import to_json
-from scratchnet.demos.sawtooth import experiment
-from scratchnet.demos.sawtooth.command import plot, record, report, run
-from scratchnet.demos.sawtooth.experiment import Result, largest_difference, random_pieces
-from scratchnet.demos.sawtooth.report import drawn, sentences
+from scratchnet.demos.experiment import quick_settings, run_small
+from scratchnet.demos.running import Result
+from scratchnet.demos.sawtooth import experiment as demo
+from scratchnet.demos.sawtooth.experiment import MARKS, drawn, experiment, of_kind, some_of
+from scratchnet.demos.verdicts import judge
 from scratchnet.depth.hand_set import model_from_weights
-from scratchnet.depth.sawtooth import sawtooth, sawtooth_weights, shallow_sawtooth
+from scratchnet.depth.sawtooth import sawtooth_weights, shallow_sawtooth
 
 
 @pytest.fixture(scope="module")
 def result() -> Result:
-    return run(depth=6, seeds=5)
+    return run_small(experiment, depth=6, seeds=5, quick=False)
+
+
+def names(result: Result) -> list[str]:
+    return [each.name for each in judge(experiment.claims(result))]
 
 
 def test_pieces_double_and_both_networks_have_them(result: Result) -> None:
-    assert [fold.counted for fold in result.folds] == [2, 4, 8, 16, 32, 64]
-    assert all(fold.shallow_counted == fold.counted for fold in result.folds)
-    assert all(fold.difference == 0 for fold in result.folds)
-    assert all(fold.ends_right == fold.ends_looked_at for fold in result.folds)
-    assert [fold.units for fold in result.folds] == [2, 4, 6, 8, 10, 12]
+    folds = of_kind(result, "sawtooth")
+    assert [row["pieces counted"][0] for row in folds] == [2, 4, 8, 16, 32, 64]
+    assert [row["one layer counted"][0] for row in folds] == [2, 4, 8, 16, 32, 64]
+    assert all(row["difference"][0] == row["ends wrong"][0] == 0 for row in folds)
+    assert [row["units"][0] for row in folds] == [2, 4, 6, 8, 10, 12]
 
 
-def test_random_networks_keep_the_bounds(result: Result) -> None:
-    for fold in result.folds:
-        assert np.all(fold.random_deep >= 1) and np.all(fold.random_deep <= 3**fold.depth)
-        assert np.all(fold.random_wide <= fold.units + 1)
-
-
-def test_random_pieces_differ_between_seeds_and_repeat_for_one() -> None:
-    first = random_pieces([1, 24, 1], 0, 6, "numpy")
-    assert len(set(first.tolist())) > 1
-    assert random_pieces([1, 24, 1], 2, 4, "numpy").tolist() == first[2:].tolist()
+def test_random_networks_keep_the_bounds_and_depend_on_their_seed_alone(result: Result) -> None:
+    for row in of_kind(result, "random weights"):
+        depth = row.facts["depth"]
+        assert (row["deep"] >= 1).all() and (row["deep"] <= 3**depth).all()
+        assert (row["one layer"] <= 2 * depth + 1).all()
+    later = demo.random_pieces(quick_settings(experiment, seed=2, seeds=3), 6)
+    assert later["one layer"] == row["one layer"][2:].tolist()
+    assert len(set(row["one layer"].tolist())) > 1
 
 
 def test_one_layer_for_the_error_of_a_square_exists_and_is_no_worse(result: Result) -> None:
-    for square in result.squares:
-        assert square.error == square.bound
-        assert square.shallow_units == square.at_least + 1
-        assert square.shallow_error is not None and square.shallow_error <= square.error
-        assert square.product_error is not None and square.product_error == square.product_bound
+    for depth, row in enumerate(of_kind(result, "x²"), start=1):
+        assert row["error"][0] == 4.0 ** -(depth + 1) == row["error of xy"][0] / 2
+        assert row["error of one unit more"][0] <= row["error"][0]
 
 
-def test_a_wrong_sawtooth_is_seen_as_wrong() -> None:
+def test_the_drawing_shows_every_end_of_a_piece_and_is_the_network() -> None:
+    for depth in range(1, 6):
+        text = drawn(depth)
+        assert len(text) == 65 and text == text[::-1]
+        step = 64 // 2**depth
+        assert text[::step] == "".join(MARKS[-(k % 2)] for k in range(2**depth + 1))
+
+
+def test_points_that_are_drawn_are_different_ones() -> None:
+    assert some_of(5, 9).tolist() == [0, 1, 2, 3, 4]
+    few = some_of(200, 100)
+    assert 0 < len(few) <= 100 and (np.diff(few) > 0).all() and few.max() < 200
+
+
+def test_a_wrong_sawtooth_is_seen_as_wrong(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sawtooth of which one bias is off: its ends and its difference show it."""
     weights = sawtooth_weights(3)
     weights[1] = (weights[1][0], weights[1][1] + np.array([0.0, 0.5]))
     wrong = model_from_weights(weights, "relu")
-    right, looked_at = experiment.ends(wrong, 3)
-    assert right < looked_at == 9
-    assert largest_difference(wrong, shallow_sawtooth(3), 3) > 0.1
-    assert experiment.ends(sawtooth(3), 3) == (9, 9)
+    assert demo.largest_difference(wrong, shallow_sawtooth(3), 3) > 0.1
+    monkeypatch.setattr(demo, "sawtooth", lambda *_, **__: wrong)
+    found = demo.fold(quick_settings(experiment), 3)
+    assert found["ends wrong"] > 0 and found["difference"] > 0.1
+
+
+def test_claims_hold_and_fail_with_the_counts(result: Result) -> None:
+    assert names(result) == ["holds"] * 4 + ["supported"]
+    for kind, measure, number in (
+        ("sawtooth", "pieces counted", 0),
+        ("sawtooth", "ends wrong", 0),
+        ("sawtooth", "one layer counted", 1),
+        ("sawtooth", "difference", 1),
+        ("x²", "error", 2),
+        ("x²", "error of xy", 2),
+        ("x²", "error of one unit more", 3),
+    ):
+        values = of_kind(result, kind)[3].measures[measure]
+        values += 1
+        assert names(result)[number] == "fails", measure
+        values -= 1
+    # Pieces that are too many to count decide nothing.
+    values = of_kind(result, "sawtooth")[5].measures["pieces counted"]
+    before = values.copy()
+    values[:] = np.nan
+    assert names(result)[0] == "holds"
+    values[:] = before
 
 
 def test_deep_sawtooths_are_looked_at_where_they_are_not_counted() -> None:
-    fold = experiment.fold(53, 0, 1, "numpy")
-    assert fold.counted is None and fold.difference is None and fold.random_deep is None
-    assert fold.ends_right == fold.ends_looked_at == 2**16
+    found = demo.fold(quick_settings(experiment), 53)
+    assert np.isnan([found["pieces counted"], found["difference"]]).all()
+    assert found["ends wrong"] == 0 < found["ends looked at"] <= 2**16
 
 
-def test_sentences_state_what_was_measured(result: Result) -> None:
-    said = " ".join(sentences(result))
-    assert "12 hidden units and 37 parameters give 64 linear pieces" in said
-    assert "needs 64 units, 5.3 times as many, and 193 parameters" in said
-    assert "divides the error of x² by 4.00" in said
-    assert "one hidden layer needs at least 45 units, 2.5 times those" in said
-    shallow = " ".join(sentences(run(depth=1, seeds=1)))
-    assert "needs 2 units, as many, and 7 parameters" in shallow
-    assert "fewer than the deep network" in shallow
-    assert "±" not in shallow
+def test_figures_and_tables_are_made_of_what_is_there(result: Result) -> None:
+    for part in (result, Result(result.settings, result.rows[:1])):
+        assert experiment.tables(part)
+        for draw in experiment.figures(part).values():
+            draw()
+    assert list(experiment.figures(result)) == ["sawtooth", "pieces", "square"]
+    lines = experiment.tables(result)[1].rows
+    assert lines[-1][:4] == ("6", "12", "64", "64")
 
 
-def test_networks_that_differ_are_said_to_and_random_pieces_are_those_of_the_sample(
-    result: Result,
-) -> None:
-    last = result.folds[-1]
-    wrong = replace(last, difference=0.25, random_deep=np.array([3, 5]))
-    said = " ".join(sentences(replace(result, folds=(*result.folds[:-1], wrong))))
-    assert "the two networks differ by at most 2.5e-01" in said
-    assert "none of these random networks has them" in said
-    lucky = replace(last, random_deep=np.array([3, last.pieces]))
-    said = " ".join(sentences(replace(result, folds=(*result.folds[:-1], lucky))))
-    assert "the two networks agree exactly" in said and "none of these" not in said
-
-
-def test_an_interruption_among_the_squares_says_so(result: Result) -> None:
-    stopped = replace(result, squares=result.squares[:2], interrupted=True)
-    assert sentences(stopped)[-1] == "The run was interrupted after all folds and 2 squares."
-
-
-def test_the_drawing_is_symmetric_and_rises_to_the_top() -> None:
-    assert drawn(1, "01234567") == drawn(1, "01234567")[::-1]
-    assert drawn(2, "01234567")[:16] == "0011223344556677"
-
-
-def test_report_fits_80_columns_and_figures_are_drawn(result: Result) -> None:
-    console = Console(file=io.StringIO(), width=80)
-    report(result, console)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "…" not in text
-    assert max(map(len, text.splitlines())) <= 80
-    assert set(plot(result)) == {"sawtooth", "pieces", "square"}
-    rows = json.loads(to_json(record(result)))["rows"]
-    assert [row["pieces"] for row in rows] == [2, 4, 8, 16, 32, 64]
-
-
-def test_interruption_keeps_the_depths_that_were_finished() -> None:
-    def stop(steps: float = 1, note: str = "") -> None:
-        if note == "depth 4":
-            raise KeyboardInterrupt
-
-    stopped = run(depth=6, seeds=2, advance=stop)
-    assert stopped.interrupted and len(stopped.folds) == 3 and not stopped.squares
-    assert "interrupted after depth 3" in " ".join(sentences(stopped))
-    report(stopped, Console(file=io.StringIO()))
-    assert set(plot(stopped)) == {"sawtooth", "pieces"}
-
-
-def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sawtooth", "--depth", "2", "--seeds", "2", "--json", "--out", str(tmp_path)]) == 0
-    out, _ = capsys.readouterr()
-    assert set(json.loads(out)) == {"settings", "environment", "rows", "summary"}
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "sawtooth.png",
-        "pieces.png",
-        "square.png",
-        "result.json",
-    }
-
-
-@pytest.mark.parametrize("depth", ["0", "54", "-1", "two"])
-def test_bad_depth_is_one_line(
-    depth: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["sawtooth", "--depth", depth, "--out", str(tmp_path)]) == 2
-    _, err = capsys.readouterr()
-    assert err == f"scratchnet: --depth '{depth}': expected a whole number from 1 to 53\n"
+@pytest.mark.parametrize("depth", [0, 54])
+def test_bad_depth_is_one_line(depth: int) -> None:
+    with refused(f"--depth {depth}: must be a whole number from 1 to 53"):
+        quick_settings(experiment, depth=depth)

@@ -1,15 +1,27 @@
-"""What `scratchnet sawtooth` computes: at each depth a fold and a square, deep and shallow."""
+"""Folding: pieces of a function against depth and width, and what they are good for.
+
+1. The tent map iterated L times: a network of width 2 whose linear pieces double with each layer,
+   and one hidden layer that gives the same function.
+2. Networks of both shapes with random weights: how many pieces they have.
+3. x^2 by summed tents: the error against depth, and the width one hidden layer needs for the same.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.random_networks import BIAS_DEVIATION, random_networks
-from scratchnet.demos.results import environment
-from scratchnet.demos.terminal import Advance, no_progress
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.random_networks import random_networks
+from scratchnet.demos.running import Result, Row, Run
+from scratchnet.demos.sawtooth.figures import pieces_figure, sawtooth_figure, square_figure
+from scratchnet.demos.settings import Common, option
+from scratchnet.demos.verdicts import Claim, exact, ratio
 from scratchnet.depth.hand_set import predict_in_blocks
 from scratchnet.depth.regions import Line, line_regions
 from scratchnet.depth.sawtooth import (
@@ -22,7 +34,6 @@ from scratchnet.depth.sawtooth import (
     product_error_bound,
     product_network,
     sawtooth,
-    sawtooth_pieces,
     shallow_sawtooth,
     shallow_square,
     square_error,
@@ -34,148 +45,59 @@ from scratchnet.model import Model
 
 DEEPEST = SIGNIFICANT_BITS["float64"]
 DEEPEST_SHALLOW = MOST_SHALLOW_UNITS.bit_length() - 1
-DEEPEST_SQUARE, DEEPEST_PRODUCT = 25, 24
-DEEPEST_RANDOM = 16
+DEEPEST_SHALLOW_COUNTED = 12  # counting takes 2^(2L + 1) steps
+DEEPEST_SQUARE, DEEPEST_PRODUCT, DEEPEST_RANDOM = 25, 24, 16
+ENTRIES = 2**24  # of points times units, where two networks are compared
+MOST_POINTS = 2**16
 
-# Counting the pieces of one layer of 2^L units takes 2^(2L + 1) steps; deeper than this, and to
-# compare functions, it is computed at fewer points: so many times its units.
-DEEPEST_SHALLOW_COUNTED = 12
-ENTRIES = 2**24
-
-SEGMENT = Line([0.0], [1.0])
+COLUMNS, MARKS, ASCII, MOST_PRINTED = 64, "▁▂▃▄▅▆▇█", "_.-=+*%#", 5
 
 
 @dataclass(frozen=True)
-class Fold:
-    """The sawtooth of one depth, and what is compared with it."""
-
-    depth: int
-    units: int
-    parameters: int
-    pieces: int
-    """2^depth"""
-    counted: int | None
-    """The pieces of the network, counted; None where it is too deep for that."""
-    ends_right: int
-    ends_looked_at: int
-    """At how many multiples of 2^-depth the network is 0 and 1 in turn, as it should be."""
-    shallow_units: int
-    shallow_parameters: int
-    shallow_counted: int | None
-    difference: float | None
-    """The largest between both networks, where the shallow one was built."""
-    random_deep: Any
-    random_wide: Any
-    """Pieces of random networks of the same shape, and of one layer of as many units, (seeds,)."""
+class Settings(Common):
+    depth: int = option(12, "Hidden layers: all depths up to it.", quick=8, low=1, high=DEEPEST)
+    seeds: int = option(100, "Random networks of each shape.", quick=20, low=1, high=1000)
 
 
-@dataclass(frozen=True)
-class Square:
-    """x^2 by one depth of summed tents, one hidden layer for the same error, and products."""
-
-    depth: int
-    units: int
-    parameters: int
-    error: float
-    bound: float
-    """2^(-2 depth - 2)"""
-    at_least: int
-    """The units that no single layer of this error can do without."""
-    shallow_units: int
-    shallow_error: float | None
-    """Of one layer of so many units; None where it was not built."""
-    product_units: int | None
-    product_error: float | None
-    product_bound: float | None
+def run(run: Run) -> None:
+    s = run.settings
+    seeds = range(s.seed, s.seed + s.seeds)
+    for depth in range(1, s.depth + 1):
+        add(run, "sawtooth", depth, (s.seed,), partial(fold, s, depth))
+        if depth <= DEEPEST_RANDOM:
+            add(run, "random weights", depth, seeds, partial(random_pieces, s, depth))
+        if depth <= DEEPEST_SQUARE:
+            add(run, "x²", depth, (s.seed,), partial(square, s, depth))
 
 
-@dataclass(frozen=True)
-class Result:
-    settings: dict[str, Any]
-    environment: dict[str, Any]
-    folds: tuple[Fold, ...] = ()
-    squares: tuple[Square, ...] = ()
-    interrupted: bool = False
+def add(run: Run, kind: str, depth: int, seeds: Any, compute: Callable[[], Any]) -> None:
+    def computed(advance: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        found = {name: np.atleast_1d(np.array(each, float)) for name, each in compute().items()}
+        advance(1)
+        return found, {}
+
+    run.row(f"{kind}, depth {depth}", {"kind": kind, "depth": depth}, seeds, computed)
 
 
-def run(
-    depth: int = 12,
-    seed: int = 0,
-    seeds: int = 100,
-    backend: str = "auto",
-    advance: Advance = no_progress,
-) -> Result:
-    """All depths from 1 to `depth`. Ctrl-C ends the run and keeps the depths that were finished."""
-    settings = {
-        "depth": depth,
-        "seed": seed,
-        "seeds": seeds,
-        "dtype": "float64",
-        "initializer": "he_normal",
-        "bias_deviation": BIAS_DEVIATION,
-    }
-    result = Result(settings, environment(backend))
-    folds: list[Fold] = []
-    squares: list[Square] = []
-    interrupted = False
-    try:
-        for each in range(1, depth + 1):
-            advance(0, f"depth {each}")
-            folds.append(fold(each, seed, seeds, backend))
-            advance()
-        for each in range(1, min(depth, DEEPEST_SQUARE) + 1):
-            advance(0, f"x^2 at depth {each}")
-            squares.append(square(each, backend))
-            advance()
-    except KeyboardInterrupt:
-        interrupted = True
-    return replace(result, folds=tuple(folds), squares=tuple(squares), interrupted=interrupted)
+def fold(s: Settings, depth: int) -> dict[str, float]:
+    """The sawtooth, deep and in one layer; what is too large to be built or counted is NaN.
 
-
-def steps(depth: int) -> int:
-    """How often `run` advances."""
-    return depth + min(depth, DEEPEST_SQUARE)
-
-
-def fold(depth: int, seed: int, seeds: int, backend: str) -> Fold:
-    """Build the sawtooth of one depth, deep and in one layer; its pieces, and random networks'.
-
-    What is too deep to be built or counted is None.
+    At multiples of 2^-depth it is 0 and 1 in turn.
     """
-    deep = sawtooth(depth, backend=backend)
-    units, pieces = hidden_units(deep), sawtooth_pieces(depth)
-    right, looked_at = ends(deep, depth)
-    shallow_counted = difference = random_deep = random_wide = None
+    deep, numbers = sawtooth(depth, backend=s.backend), some_of(2**depth + 1, MOST_POINTS)
+    values = predict_in_blocks(deep, numbers[:, None] / 2.0**depth)[:, 0]
+    wrong = float(np.count_nonzero(values != numbers % 2))
+    found = {"ends wrong": wrong, "ends looked at": len(numbers), "units": hidden_units(deep)}
+    found |= dict.fromkeys(("pieces counted", "one layer counted", "difference"), np.nan)
+    found["parameters"] = deep.parameter_count
+    if depth <= MOST_COUNTED_DEPTH:
+        found["pieces counted"] = count_pieces(deep, depth)
     if depth <= DEEPEST_SHALLOW:
-        shallow = shallow_sawtooth(depth, backend=backend)
-        difference = largest_difference(deep, shallow, depth)
+        shallow = shallow_sawtooth(depth, backend=s.backend)
+        found["difference"] = largest_difference(deep, shallow, depth)
         if depth <= DEEPEST_SHALLOW_COUNTED:
-            shallow_counted = count_pieces(shallow, depth)
-    if depth <= DEEPEST_RANDOM:
-        random_deep = random_pieces([1, *[2] * depth, 1], seed, seeds, backend)
-        random_wide = random_pieces([1, units, 1], seed, seeds, backend)
-    return Fold(
-        depth=depth,
-        units=units,
-        parameters=deep.parameter_count,
-        pieces=pieces,
-        counted=count_pieces(deep, depth) if depth <= MOST_COUNTED_DEPTH else None,
-        ends_right=right,
-        ends_looked_at=looked_at,
-        shallow_units=pieces,
-        shallow_parameters=3 * pieces + 1,
-        shallow_counted=shallow_counted,
-        difference=difference,
-        random_deep=random_deep,
-        random_wide=random_wide,
-    )
-
-
-def ends(model: Model, depth: int) -> tuple[int, int]:
-    """At how many multiples of 2^-depth the sawtooth is right, 0 and 1 in turn, and of how many."""
-    numbers = some_of(2**depth + 1, 2**16)
-    values = predict_in_blocks(model, numbers[:, None] / 2.0**depth)[:, 0]
-    return int(np.count_nonzero(values == numbers % 2)), len(numbers)
+            found["one layer counted"] = count_pieces(shallow, depth)
+    return found
 
 
 def largest_difference(deep: Model, shallow: Model, depth: int) -> float:
@@ -185,41 +107,182 @@ def largest_difference(deep: Model, shallow: Model, depth: int) -> float:
 
 
 def some_of(size: int, most: int) -> Any:
-    """0, ..., size - 1, or `most` of them drawn with a fixed seed, in order."""
+    """0, ..., size - 1, or up to `most` different ones drawn with a fixed seed, in order."""
     if size <= most:
         return np.arange(size)
-    return np.sort(np.random.default_rng(0).integers(0, size, most))
+    return np.unique(np.random.default_rng(0).integers(0, size, most))
 
 
-def random_pieces(widths: list[int], seed: int, seeds: int, backend: str) -> Any:
-    """(seeds,): the linear pieces on [0, 1] of random networks, exactly."""
-    model = random_networks(widths, seed, seeds, backend)
-    return np.array([line_regions(model, SEGMENT, each).linear_count for each in range(seeds)])
+def random_pieces(s: Settings, depth: int) -> dict[str, Any]:
+    """The linear pieces on [0, 1] of random networks: of width 2, and of one layer, as many units.
 
-
-def square(depth: int, backend: str) -> Square:
-    """Measure x^2 by one depth of tents, and one hidden layer that is enough for its error.
-
-    The layer is built up to `MOST_SHALLOW_UNITS`, the product xy up to depth `DEEPEST_PRODUCT`.
+    Counted exactly. Weights are He's, biases normal with standard deviation 0.3.
     """
-    deep = square_network(depth, backend=backend)
+    found = {}
+    for name, widths in (("deep", [1, *[2] * depth, 1]), ("one layer", [1, 2 * depth, 1])):
+        model = random_networks(widths, s.seed, s.seeds, s.backend)
+        line = Line([0.0], [1.0])
+        found[name] = [line_regions(model, line, each).linear_count for each in range(s.seeds)]
+    return found
+
+
+def square(s: Settings, depth: int) -> dict[str, float]:
+    """x^2 by one depth of tents, xy by three of them, and one layer that is enough for x^2."""
+    deep = square_network(depth, backend=s.backend)
     error = square_error(deep, 2**depth)
     at_least, enough = units_for_square(error)
-    shallow_error = None
+    found = {"units": hidden_units(deep), "error": error, "one layer needs": at_least}
+    found |= {"error of one unit more": np.nan, "error of xy": np.nan}
     if enough <= MOST_SHALLOW_UNITS:
-        shallow = shallow_square(enough, backend=backend)
-        shallow_error = square_error(shallow, enough, max(2, ENTRIES // (3 * enough)))
-    product = product_network(depth, backend=backend) if depth <= DEEPEST_PRODUCT else None
-    return Square(
-        depth=depth,
-        units=hidden_units(deep),
-        parameters=deep.parameter_count,
-        error=error,
-        bound=square_error_bound(depth),
-        at_least=at_least,
-        shallow_units=enough,
-        shallow_error=shallow_error,
-        product_units=None if product is None else hidden_units(product),
-        product_error=None if product is None else product_error(product, depth, 2**12),
-        product_bound=None if product is None else product_error_bound(depth),
+        shallow = shallow_square(enough, backend=s.backend)
+        points = max(2, ENTRIES // (3 * enough))
+        found["error of one unit more"] = square_error(shallow, enough, points)
+    if depth <= DEEPEST_PRODUCT:
+        product = product_network(depth, backend=s.backend)
+        found["error of xy"] = product_error(product, depth, 2**12)
+    return found
+
+
+def of_kind(result: Result, kind: str) -> list[Row]:
+    return [row for row in result.rows if row.facts["kind"] == kind]
+
+
+def column(rows: list[Row], measure: str) -> Any:
+    return np.array([row[measure][0] for row in rows])
+
+
+def claims(result: Result) -> list[Claim]:
+    found: list[Claim] = []
+    folds, squares = of_kind(result, "sawtooth"), of_kind(result, "x²")
+
+    def say(sentence: str, source: str, holds: Any, shown: str, *ledger: str) -> None:
+        found.append(Claim(sentence, source, exact(bool(holds), shown), ledger=ledger))
+
+    if folds:
+        pieces, wrong = 2.0 ** np.arange(1, len(folds) + 1), column(folds, "ends wrong").sum()
+        looked, counted = column(folds, "ends looked at").sum(), column(folds, "pieces counted")
+        shown = f"{np.nanmax(counted):,.0f} counted; {wrong:.0f} of {looked:,.0f} ends are wrong"
+        ledger = ["002-005", "002-019", "000-004", "002-147"]
+        sentence, right = "L folds of 2 units each make 2^L linear pieces", known(counted, pieces)
+        say(sentence, "Telgarsky 2016", right and wrong == 0, shown, *ledger)
+        difference, shallow = column(folds, "difference"), column(folds, "one layer counted")
+        same = np.nanmax(difference) == 0 and known(shallow, pieces)
+        units, parameters = folds[-1]["units"][0], folds[-1]["parameters"][0]
+        shown = (
+            f"2^{len(folds)} against {units:.0f} units, {parameters:.0f} parameters; the largest "
+            f"difference between both is {np.nanmax(difference):.2g}"
+        )
+        ledger = ["000-002", "001-002", "001-010", "002-017", "004-002"]
+        sentence = "One hidden layer needs 2^L units for the same function"
+        say(sentence, "Telgarsky 2016", same, shown, *ledger)
+    if squares:
+        depths, error = range(1, len(squares) + 1), column(squares, "error")
+        product, shallow = column(squares, "error of xy"), column(squares, "error of one unit more")
+        right = known(error, np.array([square_error_bound(m) for m in depths]))
+        right &= known(product, np.array([product_error_bound(m) for m in depths]))
+        shown = f"{error[-1]:.3g} at depth {len(depths)}, xy {np.nanmin(product):.3g}"
+        sentence = "m layers of 3 units give x² within 2^(-2m-2), of 9 units xy within twice that"
+        say(sentence, "Yarotsky 2017", right, shown, "001-012")
+        needs, units = (squares[-1][name][0] for name in ("one layer needs", "units"))
+        shown = f"at least {needs:,.0f} against {units:.0f} units at depth {len(depths)}"
+        sentence = "For the error of x² at depth m, one hidden layer needs about 2^m / √2 units"
+        say(sentence, "Yarotsky 2017", not (shallow > error).any(), shown)
+    for row in of_kind(result, "random weights")[-1:]:
+        sentence = f"Random networks of {row.facts['depth']} layers of 2 have fewer pieces than 2^L"
+        fewer = ratio(row["deep"], 2.0 ** row.facts["depth"])
+        found.append(Claim(sentence, "Hanin and Rolnick 2019, on random networks", fewer))
+    return found
+
+
+def known(values: Any, right: Any) -> bool:
+    """Whether all values that are known are right."""
+    return bool(((values == right) | np.isnan(values)).all())
+
+
+def drawn(depth: int) -> str:
+    """The network's output at 65 multiples of 1/64, where at most 32 pieces have their ends."""
+    x = np.arange(COLUMNS + 1) / COLUMNS
+    height = predict_in_blocks(sawtooth(depth, backend="numpy"), x[:, None])[:, 0]
+    marks = MARKS if (sys.stdout.encoding or "").lower().startswith("utf") else ASCII
+    return "".join(marks[int(each)] for each in np.minimum(height * len(marks), len(marks) - 1))
+
+
+def number(value: float, form: str = ",.0f") -> str:
+    """Such as 4,096 or 1.1e+12, nothing where it is not known."""
+    return "" if np.isnan(value) else f"{value:.1e}" if value >= 10**8 else f"{value:{form}}"
+
+
+def tables(result: Result) -> list[Table]:
+    folds, squares = of_kind(result, "sawtooth"), of_kind(result, "x²")
+    printed = [(str(depth), drawn(depth)) for depth in range(1, len(folds) + 1)][:MOST_PRINTED]
+    random = {row.facts["depth"]: row for row in of_kind(result, "random weights")}
+    counts, errors = [], []
+    for depth, row in enumerate(folds, start=1):
+        drawn_at = random.get(depth)
+        means = [
+            f"{drawn_at[name].mean():.1f}" if drawn_at else "" for name in ("deep", "one layer")
+        ]
+        counted = number(row["pieces counted"][0]) or f"2^{depth}"
+        most = f"{drawn_at['deep'].max():.0f}" if drawn_at else ""
+        units, needed = f"{row['units'][0]:.0f}", number(2.0**depth)
+        counts.append((f"{depth}", units, counted, needed, *means, most))
+    for row in squares:
+        sizes = [number(row[name][0]) for name in ("units", "one layer needs")]
+        names = ("error", "error of one unit more", "error of xy")
+        errors.append((str(row.facts["depth"]), *sizes, *(f"{row[each][0]:.2e}" for each in names)))
+    random_pieces = ("random,\ndeep", "random,\none layer", "random,\ndeep, most")
+    heads = ("depth", "units", "pieces", "one layer\nneeds", *random_pieces)
+    heads_2 = (
+        "depth",
+        "units",
+        "one layer\nneeds",
+        "error\nof x²",
+        "one unit\nmore",
+        "error\nof xy",
     )
+    return [
+        Table(("depth", "output on [0, 1]"), printed, "Each layer of 2 units folds in two"),
+        Table(heads, counts, "Linear pieces on [0, 1], counted; random networks: means"),
+        *([Table(heads_2, errors, "x² from sums of tents")] if errors else []),
+    ]
+
+
+def notes(result: Result) -> list[str]:
+    return [
+        f"One hidden layer of n units has at most n + 1 pieces. It is built up to depth "
+        f"{DEEPEST_SHALLOW}, and counted up to {DEEPEST_SHALLOW_COUNTED}; the sawtooth up to "
+        f"{MOST_COUNTED_DEPTH}. Random networks: He's weights, biases N(0, 0.3²).",
+    ]
+
+
+def figures(result: Result) -> dict[str, Callable[[], Any]]:
+    folds, squares = of_kind(result, "sawtooth"), of_kind(result, "x²")
+    random = of_kind(result, "random weights")
+    found: dict[str, Callable[[], Any]] = {"sawtooth": partial(sawtooth_figure, len(folds))}
+    if random:
+        found["pieces"] = partial(pieces_figure, folds, random)
+    return found | ({"square": partial(square_figure, squares)} if squares else {})
+
+
+experiment = Experiment(
+    "sawtooth",
+    question="How many linear pieces can a deep network make that a shallow one cannot?",
+    definitions=(
+        "The tent map T(t) = relu(2t) - relu(4t - 2) rises from 0 to 1 on [0, 1/2] and falls back: "
+        "it folds [0, 1] in two. What follows it happens twice, mirrored.",
+        "A linear piece is an interval, as long as can be, on which the function is a straight "
+        "line.",
+    ),
+    source="Telgarsky 2016: L layers of width 2 make 2^L pieces, and one layer needs 2^L units",
+    look_for="pieces that double with every layer, and how few of them random weights have.",
+    settings=Settings,
+    run=run,
+    claims=claims,
+    tables=tables,
+    figures=figures,
+    notes=notes,
+    work=lambda s: s.depth + min(s.depth, DEEPEST_RANDOM) + min(s.depth, DEEPEST_SQUARE),
+    memory=lambda s: 64.0 * ENTRIES * (s.depth > DEEPEST_SHALLOW_COUNTED) + 1e8,
+    seconds=lambda s: 2 + s.depth * s.seeds * 0.004 + 2.0 ** min(s.depth, 20) * 4e-5,
+    next=("scratchnet sawtooth --depth 53", "scratchnet regions", "scratchnet fractal"),
+)
