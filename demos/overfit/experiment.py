@@ -117,13 +117,13 @@ def claims(result: Result) -> Iterator[Claim]:
     large, narrow = name(deepest, widest), name(deepest, min(s.widths))
     shallow = name(min(s.depths), widest)
     pairs = (
-        (narrow, "course section: overfitting on small data"),
-        (shallow, "rule of thumb: more layers overfit more"),
-        (name(deepest, widest, "dropout"), "Srivastava et al. 2014"),
-        (name(deepest, widest, "weight decay"), "Krogh and Hertz 1992"),
-        (name(deepest, widest, "early stopping"), "Prechelt 1998"),
+        (narrow, "course section: overfitting on small data", "001-030"),
+        (shallow, "interview page: more layers overfit more", "000-010"),
+        (name(deepest, widest, "dropout"), "Srivastava et al. 2014", "000-011"),
+        (name(deepest, widest, "weight decay"), "Krogh and Hertz 1992", "000-011"),
+        (name(deepest, widest, "early stopping"), "Prechelt 1998", "000-011"),
     )
-    for arm, source in pairs:
+    for arm, source, row in pairs:
         if arm in result and large in result and arm != large:
             few, many = (result[each].facts["parameters"] / s.points for each in (arm, large))
             yield Claim(
@@ -131,7 +131,7 @@ def claims(result: Result) -> Iterator[Claim]:
                 source,
                 ratio(result[arm]["test_loss"], result[large]["test_loss"]),
                 untested=result.untested(arm, large),
-                ledger=("001-030",) if arm == narrow else (),
+                ledger=(row,),
             )
     if large in result and s.noise:
         yield Claim(
