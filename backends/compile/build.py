@@ -18,10 +18,13 @@ import os
 import platform
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -166,16 +169,32 @@ def _build(source: str, compiler: Compiler, library: Path) -> None:
         text, made = Path(folder) / "step.cpp", Path(folder) / "step.so"
         digest = Path(folder) / "step.sha256"
         text.write_text(source)
-        done = subprocess.run(
-            [compiler.path, *compiler.flags, str(text), "-o", str(made)],
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if "error" in line]
+        command = [compiler.path, *compiler.flags, str(text), "-o", str(made)]
+        complaints = Path(folder) / "complaints.txt"
+        if _status_of(command, complaints):
+            text_of = complaints.read_text(errors="replace")
+            lines = [line for line in text_of.splitlines() if "error" in line]
             raise NoCompiler(f"{compiler.version} refuses the step: {(lines or ['?'])[0]}")
         made.chmod(0o700)
         digest.write_text(hashlib.sha256(made.read_bytes()).hexdigest())
         # A reader between the two renames finds them at odds, and builds anew.
         os.replace(made, library)
         os.replace(digest, library.with_suffix(".sha256"))
+
+
+def _status_of(command: list[str], complaints: Path) -> int:
+    """Run the compiler. Ctrl-C, or any other exception, ends it and its children at once."""
+    with complaints.open("wb") as errors:
+        # A session of its own, so that the signal reaches this process alone.
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
+        )
+    try:
+        while process.poll() is None:
+            time.sleep(0.005)
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    return int(process.returncode)

@@ -1,0 +1,130 @@
+"""The compiler and its cache: damaged and foreign files, folders of others, Ctrl-C."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scratchnet.backends.compile import build, compiler_available, find_compiler
+
+pytestmark = pytest.mark.skipif(compiler_available() is not None, reason="no C++ compiler")
+
+SOURCE = 'extern "C" void run(char* const*, const long*, long, long, long, char*) {}\n'
+
+
+@pytest.fixture
+def builds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
+    """The libraries that are built from here on, in a cache of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    found: list[Path] = []
+    real = build._build
+
+    def noted(source: str, compiler: build.Compiler, library: Path) -> None:
+        found.append(library)
+        real(source, compiler, library)
+
+    monkeypatch.setattr(build, "_build", noted)
+    return found
+
+
+def test_a_library_is_built_once_and_anew_where_it_is_damaged(builds: list[Path]) -> None:
+    compiler = find_compiler()
+    build.built(SOURCE, compiler)
+    build.built(SOURCE, compiler)
+    assert len(builds) == 1
+    (library,) = builds
+    content = library.read_bytes()
+    for damaged in (content[:100], b"", content + b"x"):
+        library.unlink()
+        library.write_bytes(damaged)
+        build.built(SOURCE, compiler)
+        assert library.read_bytes()[:4] == content[:4] and len(library.read_bytes()) > 100
+    library.chmod(0o777)
+    build.built(SOURCE, compiler)
+    assert not library.stat().st_mode & 0o022
+    assert len(builds) == 5
+
+
+def test_a_folder_that_others_can_write_is_not_used(builds: list[Path], tmp_path: Path) -> None:
+    folder = build.cache_folder()
+    assert tmp_path in folder.parents
+    folder.chmod(0o777)
+    other = build.cache_folder()
+    assert other != folder and not other.stat().st_mode & 0o077
+
+
+def test_two_builds_of_the_same_library_at_once(builds: list[Path]) -> None:
+    compiler = find_compiler()
+    library = build.cache_folder() / "same.so"
+    threads = [
+        threading.Thread(target=build._build, args=(SOURCE, compiler, library)) for _ in range(2)
+    ]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert build._is_intact(library)
+
+
+def test_an_interrupted_compiler_is_ended_with_its_children(tmp_path: Path) -> None:
+    child = tmp_path / "child"
+    command = ["sh", "-c", f"sleep 600 & echo $! > {child}; wait"]
+
+    def interrupt() -> None:
+        while not child.exists() or not child.read_text().strip():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        build._status_of(command, tmp_path / "complaints")
+    thread.join()
+    number = child.read_text().strip()
+    state = subprocess.run(["ps", "-o", "stat=", "-p", number], capture_output=True, text=True)
+    assert state.stdout.strip()[:1] in ("", "Z")
+
+
+FUNCTIONS = {
+    "exponential": (np.exp, 2e-7, 1e-15),
+    "logarithm_of_one_plus": (np.log1p, 5e-7, 2e-15),
+    "tanh_of": (np.tanh, 5e-7, 2e-15),
+    "logarithm": (np.log, 5e-7, 2e-15),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_vector_functions_beside_float64(tmp_path: Path, dtype: str) -> None:
+    """Relative errors over the range in which the result is a normal number."""
+    kind = {"float32": "float", "float64": "double"}[dtype]
+    header = (Path(build.__file__).parent / "vectors.h").read_text()
+    loops = [
+        f'extern "C" void {name}_(const {kind}* x, {kind}* y, long n) {{ '
+        f"each<4>(n, [&](auto at) {{ store(y, at, {name}(load<vec<{kind}, 4>>(x, at))); }}); }}"
+        for name in FUNCTIONS
+    ]
+    text, library = tmp_path / "f.cpp", tmp_path / "f.so"
+    text.write_text("\n".join([header, *loops]))
+    compiler = find_compiler()
+    subprocess.run([compiler.path, *compiler.flags, str(text), "-o", str(library)], check=True)
+    functions = ctypes.CDLL(str(library))
+    near = np.concatenate([np.geomspace(1e-30, 80, 20000), [1.0, 0.5, 2.0]])
+    for name, (want, single, double) in FUNCTIONS.items():
+        signs = [1] if "logarithm" in name else [1, -1]
+        x = np.concatenate([sign * near for sign in signs]).astype(dtype)
+        y = np.empty_like(x)
+        function = getattr(functions, f"{name}_")
+        function.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long]
+        function(x.ctypes.data, y.ctypes.data, x.size)
+        exact = want(x.astype(np.longdouble))
+        scale = np.maximum(np.abs(exact), np.finfo(dtype).tiny)
+        error = float((np.abs(y - exact) / scale).max())
+        assert error < (single if dtype == "float32" else double), (name, error)
