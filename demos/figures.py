@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
 
-    from scratchnet.demos.timing import Spread
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -123,7 +122,7 @@ def grid_points(
     """The centres of resolution × resolution pixels of the window, shape (resolution², 2).
 
     Row by row from the bottom, so that `predict(points).reshape(resolution, resolution)` is what
-    `decision_panel` and `terminal.draw_boundaries` take.
+    `decision_panel` takes.
     """
     left, right, bottom, top = extent
     centres = (np.arange(resolution) + 0.5) / resolution
@@ -200,18 +199,6 @@ def mean_with_band(
     axes.fill_between(
         np.asarray(x), mean - half, mean + half, color=drawn.get_color(), alpha=0.2, linewidth=0
     )
-
-
-def line_of_spreads(
-    axes: Axes, at: Sequence[float], spreads: Sequence[Spread | None], **style: Any
-) -> None:
-    """The medians, with bars from the 10th to the 90th percentile, at those that are known."""
-    known = [(place, each) for place, each in zip(at, spreads, strict=True) if each]
-    if known:
-        middle = np.array([each.median for _, each in known])
-        ends = np.array([(each.low, each.high) for _, each in known]).T
-        places = [place for place, _ in known]
-        axes.errorbar(places, middle, yerr=abs(ends - middle), capsize=2.5, **style)
 
 
 @styled

@@ -1,15 +1,12 @@
-"""Means and fractions over seeds with their 95 % intervals."""
+"""Means over seeds with their 95 % intervals."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-
-from scratchnet.backends.errors import InputError
 
 CONFIDENCE = 0.95
 
@@ -64,33 +61,3 @@ def mean_interval(values: ArrayLike) -> Estimate:
 
     t = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
     return Estimate(float(array.mean()), t * float(array.std(ddof=1)) / math.sqrt(n), n)
-
-
-def paired_difference(first: Sequence[float], second: Sequence[float]) -> Estimate:
-    """The mean of `first[i] − second[i]` with its interval, for runs that share their seeds.
-
-    Pairing removes what a seed does to both runs alike, so the interval is narrower than that
-    of two separate means. A pair with a NaN or infinite value is left out.
-    """
-    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if a.shape != b.shape:
-        raise InputError(f"a paired difference needs equally many values, got {a.shape}, {b.shape}")
-    both = np.isfinite(a) & np.isfinite(b)
-    return mean_interval(a[both] - b[both])
-
-
-def wilson_interval(successes: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a probability, after `successes` of `n` independent trials.
-
-    (k + z²/2 ± z √(k (n − k) / n + z²/4)) / (n + z²) with z = 1.96, which are the probabilities
-    from which k/n is z standard deviations away (Wilson 1927). Unlike k/n ± z s it stays within
-    [0, 1] and has a width at 0 and at n. Raises `InputError` unless 0 <= successes <= n, n >= 1.
-    """
-    if not 0 <= successes <= n or n < 1:
-        raise InputError(f"{successes} of {n} is no fraction: 0 <= successes <= n is accepted")
-    from scipy.special import ndtri
-
-    z = float(ndtri((1 + CONFIDENCE) / 2))
-    middle = successes + z**2 / 2
-    half = z * math.sqrt(successes * (n - successes) / n + z**2 / 4)
-    return max(0.0, (middle - half) / (n + z**2)), min(1.0, (middle + half) / (n + z**2))

@@ -1,31 +1,25 @@
-"""What a person sees in the terminal: text, progress with time left, and decision boundaries."""
+"""What a person sees in the terminal: text, and progress with time left."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from scratchnet.backends import Backend, get_backend
-from scratchnet.demos.figures import POINT_COLORS, REGION_COLORS, UNDECIDED_COLOR
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
 SECONDS_BETWEEN_UPDATES = 0.1
 SECONDS_BETWEEN_LINES = 10.0
 
 NARROWEST_TERMINAL, USUAL_WIDTH = 20, 80
 WIDEST_TABLE = 1000
-NARROWEST_PANEL, WIDEST_PANEL, GAP = 24, 40, 2
 
 
 def console_for(json: bool = False) -> Console:
@@ -173,145 +167,3 @@ def _lines(
             printed_at = now
 
     yield advance
-
-
-def draw_boundaries(
-    console: Console,
-    panels: Sequence[tuple[str, NDArray[Any]]],
-    extent: tuple[float, float, float, float],
-    X: NDArray[Any],
-    y: NDArray[Any],
-) -> None:
-    """Print the decision boundary of each (title, probabilities), side by side as they fit.
-
-    Colours and half blocks where the console can show them, plain characters elsewhere.
-    """
-    from rich.table import Table
-    from rich.text import Text
-
-    colour = can_draw_colours(console)
-    half = (console.width - GAP) // 2
-    width = min(WIDEST_PANEL, half if half >= NARROWEST_PANEL else console.width)
-    per_row = max(1, (console.width + GAP) // (width + GAP))
-    for start in range(0, len(panels), per_row):
-        row = panels[start : start + per_row]
-        table = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
-        table.add_row(*(Text(title, style="bold") for title, _ in row))
-        table.add_row(*(boundary(p, X, y, extent, width, colour) for _, p in row))
-        console.print(table)
-        console.print()
-    console.print(boundary_legend(colour))
-
-
-def can_draw_colours(console: Console) -> bool:
-    """Whether the console shows at least 256 colours and half blocks."""
-    return (
-        console.is_terminal
-        and not console.no_color
-        and console.color_system in {"256", "truecolor"}
-        and console.encoding.lower().startswith("utf")
-    )
-
-
-def boundary(
-    probabilities: NDArray[Any],
-    X: NDArray[Any],
-    y: NDArray[Any],
-    extent: tuple[float, float, float, float],
-    width: int = WIDEST_PANEL,
-    colour: bool = True,
-) -> Text:
-    """P(class 1) over the plane with the data on it, `width` characters wide.
-
-    `probabilities` (rows, columns) has its row 0 at the bottom; `extent` is (left, right,
-    bottom, top); `X` is (n, 2) and `y` holds n labels 0 or 1. In colour each character is two
-    pixels, an upper half block whose foreground is the upper and whose background the lower one.
-    A NaN is drawn as undecided, ½.
-    Plain: `o` and `x` are data of class 0 and 1, and the region of class 1 is dotted.
-    """
-    left, right, bottom, top = extent
-    # A character is about twice as high as it is wide.
-    rows = max(1, round(width * (top - bottom) / (right - left) / 2))
-    height = 2 * rows if colour else rows
-    picture = resample(np.nan_to_num(probabilities, nan=0.5), height, width)[::-1]
-    data = rasterise(X, y, extent, height, width)[::-1]
-    return _half_blocks(picture, data) if colour else _characters(picture, data)
-
-
-def boundary_legend(colour: bool) -> Text:
-    """One line that says what the marks of `boundary` mean."""
-    from rich.text import Text
-
-    if not colour:
-        return Text("o data of class 0, x data of class 1; the network says 1 where it is dotted")
-    zero, one = (
-        f"{point} on {region}" for point, region in zip(POINT_COLORS, REGION_COLORS, strict=True)
-    )
-    return Text.assemble(
-        (" ▪ ", zero), " class 0  ", (" ▪ ", one), " class 1  (dark: data, light: the network)"
-    )
-
-
-def resample(values: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
-    """The grid's values at the centres of rows × columns pixels (nearest grid point)."""
-    row = ((np.arange(rows) + 0.5) * values.shape[0] / rows).astype(int)
-    column = ((np.arange(columns) + 0.5) * values.shape[1] / columns).astype(int)
-    return values[np.ix_(row, column)]
-
-
-def rasterise(
-    X: NDArray[Any],
-    y: NDArray[Any],
-    extent: tuple[float, float, float, float],
-    rows: int,
-    columns: int,
-) -> NDArray[np.int64]:
-    """For each pixel the class that most of its points have, and −1 where there is no point.
-
-    Shape (rows, columns), row 0 at the bottom. A tie counts as class 1; points outside the
-    window are left out.
-    """
-    left, right, bottom, top = extent
-    column = np.floor((X[:, 0] - left) / (right - left) * columns).astype(int)
-    row = np.floor((X[:, 1] - bottom) / (top - bottom) * rows).astype(int)
-    inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
-    votes, count = np.zeros((rows, columns), int), np.zeros((rows, columns), int)
-    np.add.at(count, (row[inside], column[inside]), 1)
-    np.add.at(votes, (row[inside], column[inside]), 2 * np.ravel(y)[inside].astype(int) - 1)
-    return np.where(count == 0, -1, (votes >= 0).astype(int))
-
-
-def _half_blocks(picture: NDArray[Any], data: NDArray[np.int64]) -> Text:
-    from rich.text import Text
-
-    colours = [
-        [
-            POINT_COLORS[label] if label >= 0 else region_color(p)
-            for p, label in zip(*line, strict=True)
-        ]
-        for line in zip(picture, data, strict=True)
-    ]
-    text = Text(no_wrap=True)
-    for index, (upper, lower) in enumerate(zip(colours[::2], colours[1::2], strict=True)):
-        text.append("\n" if index else "")
-        for above, below in zip(upper, lower, strict=True):
-            text.append("▀", style=f"{above} on {below}")
-    return text
-
-
-def _characters(picture: NDArray[Any], data: NDArray[np.int64]) -> Text:
-    from rich.text import Text
-
-    marks = np.where(data == 0, "o", np.where(data == 1, "x", np.where(picture >= 0.5, ".", " ")))
-    return Text("\n".join("".join(line) for line in marks), no_wrap=True)
-
-
-def region_color(probability: float) -> str:
-    """The colour of P(class 1), as in the figures: blue at 0, nearly white at ½, orange at 1."""
-    end = REGION_COLORS[int(probability >= 0.5)]
-    share = abs(2 * float(probability) - 1)
-    channels = (
-        round(int(UNDECIDED_COLOR[i : i + 2], 16) * (1 - share) + int(end[i : i + 2], 16) * share)
-        for i in (1, 3, 5)
-    )
-    return "#" + "".join(f"{channel:02x}" for channel in channels)

@@ -22,9 +22,8 @@ from scratchnet.demos.figures import new_figure, png
 from scratchnet.demos.statistics import (
     Estimate,
     mean_interval,
-    paired_difference,
-    wilson_interval,
 )
+from scratchnet.demos.verdicts import wilson_interval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,15 +189,6 @@ def test_estimates_read_well() -> None:
     assert f"{Estimate(0.62, 0.0213, 10):.1%}" == "62.0% ± 2.1%"
     assert str(Estimate(0.62, None, 1)) == "0.620"
     assert str(mean_interval([])) == "no value"
-
-
-def test_a_paired_difference_removes_what_seeds_share() -> None:
-    difference = paired_difference([0.5, 0.7, 0.9, np.nan], [0.4, 0.6, 0.8, 0.1])
-    assert difference.mean == pytest.approx(0.1)
-    assert difference.half_width == pytest.approx(0, abs=1e-12)
-    assert difference.n == 3
-    with pytest.raises(InputError, match=r"\(2,\), \(3,\)"):
-        paired_difference([1, 2], [1, 2, 3])
 
 
 @pytest.mark.parametrize(

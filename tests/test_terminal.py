@@ -1,4 +1,4 @@
-"""What a person sees: decision boundaries in characters, progress, and the style of figures."""
+"""What a person sees: progress, and the style of figures."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
-from rich.style import Style
 
 from scratchnet.demos.figures import (
-    POINT_COLORS,
     REGION_COLORS,
-    UNDECIDED_COLOR,
     decision_panel,
     grid_points,
     mean_with_band,
@@ -22,15 +19,11 @@ from scratchnet.demos.figures import (
     window,
 )
 from scratchnet.demos.terminal import (
-    boundary,
     console_for,
-    draw_boundaries,
     progress,
-    region_color,
 )
 
 SQUARE = (0.0, 1.0, 0.0, 1.0)
-NOTHING: tuple[Any, Any] = (np.empty((0, 2)), np.empty(0))
 
 
 def upper_right(points: np.ndarray) -> np.ndarray:
@@ -56,79 +49,6 @@ def printed(console: Console) -> str:
     file: Any = console.file
     file.flush()
     return file.buffer.getvalue().decode()
-
-
-def test_characters_put_regions_and_points_where_they_are() -> None:
-    X, y = np.array([[0.05, 0.1], [0.95, 0.1], [0.05, 0.9]]), np.array([[0], [1], [1]])
-    picture = boundary(GRID, X, y, SQUARE, width=10, colour=False).plain
-    assert picture.split("\n") == [
-        "x    .....",
-        "     .....",
-        "     .....",
-        "          ",
-        "o        x",
-    ]
-
-
-def test_half_blocks_hold_two_pixels_each() -> None:
-    X, y = np.array([[0.05, 0.97]]), np.array([1])
-    picture = boundary(GRID, X, y, SQUARE, width=10)
-    assert picture.plain.split("\n") == ["▀" * 10] * 5
-    first, second, last = (Style.parse(str(picture.spans[i].style)) for i in (0, 1, -1))
-    assert first == Style.parse(f"{POINT_COLORS[1]} on {REGION_COLORS[0]}")
-    assert second == Style.parse(f"{REGION_COLORS[0]} on {REGION_COLORS[0]}")
-    assert last == second
-    # The third line is the first below the middle, so its upper pixel is still class 1.
-    middle = Style.parse(str(picture.spans[2 * 10 + 9].style))
-    assert middle == Style.parse(f"{REGION_COLORS[1]} on {REGION_COLORS[0]}")
-
-
-def test_a_pixel_takes_the_class_of_most_of_its_points() -> None:
-    X, y = np.full((3, 2), 0.99), np.array([0, 0, 1])
-    assert boundary(GRID, X, y, SQUARE, width=4, colour=False).plain[3] == "o"
-
-
-def test_points_outside_the_window_are_left_out() -> None:
-    X, y = np.array([[-0.01, 0.5], [0.5, 1.01], [7.0, 7.0]]), np.array([0, 0, 1])
-    assert set(boundary(GRID, X, y, SQUARE, width=10, colour=False).plain) == {" ", ".", "\n"}
-
-
-def test_colours_run_from_class_0_over_undecided_to_class_1() -> None:
-    assert [region_color(p).upper() for p in (0, 0.5, 1)] == [
-        REGION_COLORS[0],
-        UNDECIDED_COLOR,
-        REGION_COLORS[1],
-    ]
-
-
-def test_a_network_of_nans_is_drawn_as_undecided() -> None:
-    picture = boundary(np.full((4, 4), np.nan), *NOTHING, SQUARE, width=4)
-    assert all(UNDECIDED_COLOR.lower() in str(span.style) for span in picture.spans)
-
-
-@pytest.mark.parametrize(("width", "rows"), [(90, 1), (50, 1), (40, 2), (20, 2)])
-def test_panels_stand_side_by_side_where_they_fit(width: int, rows: int) -> None:
-    console = terminal(width)
-    draw_boundaries(console, [("first", GRID), ("second", GRID)], SQUARE, *NOTHING)
-    lines = printed(console).splitlines()
-    assert len([line for line in lines if "first" in line or "second" in line]) == rows
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{"force_terminal": False}, {"no_color": True}, {"color_system": None}],
-)
-def test_plain_characters_where_colours_cannot_be_shown(settings: dict[str, Any]) -> None:
-    console = terminal(**settings)
-    draw_boundaries(console, [("panel", GRID)], SQUARE, *NOTHING)
-    assert "▀" not in printed(console)
-    assert "....." in printed(console)
-
-
-def test_half_blocks_where_colours_can_be_shown() -> None:
-    console = terminal()
-    draw_boundaries(console, [("panel", GRID)], SQUARE, *NOTHING)
-    assert "▀" in printed(console)
 
 
 def test_json_moves_the_report_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
