@@ -347,7 +347,7 @@ class TrainingStep:
         steps = [whole] if accumulate == 1 else [gather, finish]
         if record:
             steps = [recorded(each, model, optimizer) for each in steps]
-        self._run = self.compiled or steps[-1]
+        self._run = steps[-1]
         self.accumulate = accumulate
         if accumulate > 1:
             self._gather = steps[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from safetensors import safe_open
 
 from scratchnet import SGD, Adam, fit, mlp
 from scratchnet.backends import InputError
-from scratchnet.backends.compile import compiler_available, find_compiler
+from scratchnet.backends.compile import NotCompiled, compiler_available, find_compiler
 from scratchnet.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from scratchnet.compiled_step import BOUND, CompiledTraining
 from scratchnet.schedules import cosine
@@ -128,5 +129,20 @@ def test_a_compiled_step_with_other_gradients_is_refused(size: float) -> None:
     training = CompiledTraining(lambda X, y: model(X).mean(), SGD(model, 0.1))
     right, unit = np.full(4, size), BOUND[model.dtype] * max(size, 1e-6)
     training._compare((right, right + 0.5 * unit), (right, right))
-    with pytest.raises(InputError, match="has other gradients"):
+    with pytest.raises(NotCompiled, match="has other gradients"):
         training._compare((right, right + 2 * unit), (right, right))
+
+
+def test_a_step_that_differs_when_compiled_is_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the bits of a recorded training, and a line that says so."""
+
+    def differs(*_: Any) -> None:
+        raise NotCompiled("compiled it has other losses than as Python, beyond rounding")
+
+    monkeypatch.setattr(CompiledTraining, "_compare", differs)
+    X = np.random.default_rng(1).normal(size=(17, 2))
+    models = [mlp([2, 5, 1], seed=3) for _ in range(2)]
+    fit(models[0], X, X[:, :1] > 0, epochs=4)
+    with pytest.warns(RuntimeWarning, match="the step is replayed: compiled it has other losses"):
+        fit(models[1], X, X[:, :1] > 0, epochs=4, compile=True)
+    assert models[0].parameter_buffer.tobytes() == models[1].parameter_buffer.tobytes()
