@@ -24,12 +24,7 @@ from scratchnet.backends.errors import InputError, choose
 from scratchnet.demos import options, registry
 from scratchnet.interruption import interruptions_raise
 
-DEMOS: dict[str, tuple[str, str]] = {
-    "bench": (
-        "scratchnet.demos.bench.command",
-        "How fast a step is, beside the device's limit and others.",
-    ),
-}
+DEMOS: dict[str, tuple[str, str]] = {}
 BACKENDS_SENTENCE = "Which array libraries work here, on which device, or why not."
 
 HELP_NAMES = {"help_option_names": ["-h", "--help"]}
@@ -245,7 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         with one_line_warnings():
             if arguments[0] in registry.entries():
-                status = registry.entries()[arguments[0]].load().main(arguments[1:])
+                status = registry.entries()[arguments[0]].main(arguments[1:])
                 return complain("interrupted", INTERRUPTED) if status == INTERRUPTED else status
             status = get_command(app)(arguments, prog_name="scratchnet", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):

@@ -121,7 +121,7 @@ def execute(experiment: Experiment, settings: Any) -> int:
         with suppress(BrokenPipeError):
             print_json(record)
     if settings.show and not result.interrupted:
-        show_figures(experiment, result, screen)
+        show_figures(experiment.figures(result), screen)
     return INTERRUPTED if result.interrupted else 0
 
 
@@ -212,6 +212,17 @@ class Screen:
 
         if lines:
             self.print(bullets(lines))
+
+    def options(self, kind: type[Common], name: str) -> None:
+        """Each option of a command with its sentence and default."""
+        from rich.table import Table as Grid
+        from rich.text import Text
+
+        grid = Grid.grid(padding=(0, 2))
+        grid.add_column(no_wrap=self.console.width >= 60)
+        for left, sentence in help_rows(kind, name):
+            grid.add_row(Text(left), Text(sentence))
+        self.print(grid)
 
 
 def announce(experiment: Experiment, settings: Any, mode: Mode, screen: Screen) -> None:
@@ -306,21 +317,30 @@ def csv_of(result: Result) -> str:
 
 
 def save_files(experiment: Experiment, settings: Any, result: Result) -> list[Path]:
-    """Draw and write the figures and the other files, one after the other; their paths."""
-    from scratchnet.demos.drawing import plain_matplotlib, svg
-    from scratchnet.demos.figures import png
+    """Write the other files and draw the figures, one after the other; their paths."""
+    from scratchnet.demos.drawing import plain_matplotlib
 
     paths = []
     for name, write in experiment.files(result).items():
         paths.append(settings.out / name)  # a name that is an absolute path stays one
         with plain_matplotlib():
             write(paths[-1])
-    for name, draw in experiment.figures(result).items():
+    return paths + save_figures(experiment.figures(result), settings.out, settings.vector)
+
+
+def save_figures(
+    figures: Mapping[str, Callable[[], Figure]], folder: Path, vector: bool = False
+) -> list[Path]:
+    """Draw each figure, and write it as PNG and, if asked for, as SVG; their paths."""
+    from scratchnet.demos.drawing import plain_matplotlib, svg
+    from scratchnet.demos.figures import png
+
+    paths = []
+    for name, draw in figures.items():
         with plain_matplotlib():
             figure = draw()
-            kinds = {"png": png, "svg": svg} if settings.vector else {"png": png}
-            for ending, convert in kinds.items():
-                paths.append(settings.out / f"{name}.{ending}")
+            for ending, convert in {"png": png, **({"svg": svg} if vector else {})}.items():
+                paths.append(folder / f"{name}.{ending}")
                 write_atomically(paths[-1], convert(figure))
     return paths
 
@@ -431,31 +451,24 @@ def width_of(table: Table) -> int:
     return sum(each + 3 for each in longest)
 
 
-def show_figures(experiment: Experiment, result: Result, screen: Screen) -> None:
+def show_figures(figures: Mapping[str, Callable[[], Figure]], screen: Screen) -> None:
     from scratchnet.demos.drawing import plain_matplotlib
     from scratchnet.demos.figures import show
 
     with plain_matplotlib():
-        drawn = [draw() for draw in experiment.figures(result).values()]
+        drawn = [draw() for draw in figures.values()]
     show(drawn, screen.console)
 
 
 def print_help(experiment: Experiment) -> None:
-    """The question, and each option with its sentence and default."""
-    from rich.table import Table as Grid
-    from rich.text import Text
-
+    """The question, the options, and examples."""
     screen = Screen(json=False)
     screen.whole(f"Usage: scratchnet {experiment.name} {usage(experiment.settings)}\n")
     screen.text(f"{experiment.question}\n")
     screen.items(experiment.definitions)
     screen.text(f"Claimed by: {experiment.source}")
     screen.text(f"Look for: {experiment.look_for}\n")
-    grid = Grid.grid(padding=(0, 2))
-    grid.add_column(no_wrap=screen.console.width >= 60)
-    for left, sentence in help_rows(experiment.settings, experiment.name):
-        grid.add_row(Text(left), Text(sentence))
-    screen.print(grid)
+    screen.options(experiment.settings, experiment.name)
     if experiment.next:
         screen.text("\nExamples")
         for command in experiment.next:

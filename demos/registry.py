@@ -2,14 +2,17 @@
 
 A folder's `__init__.py` holds `SUMMARY`, the sentence of the list, and `PLACE`, a number by which
 the list is sorted; its `experiment.py` holds `experiment`. Nothing else need be told of a new one.
+A command that is no experiment has a `command.py` with `main(arguments)` instead.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 
 from scratchnet import demos
 from scratchnet.demos.experiment import Experiment
@@ -17,12 +20,23 @@ from scratchnet.demos.experiment import Experiment
 
 @dataclass(frozen=True)
 class Entry:
-    """An experiment by name, before it is imported."""
+    """An experiment, or another command, by name, before it is imported."""
 
     name: str
     summary: str
     place: int
     package: str
+
+    @property
+    def is_experiment(self) -> bool:
+        return find_spec(f"{self.package}.experiment") is not None
+
+    def main(self, arguments: Sequence[str]) -> int:
+        """Run the command with these arguments; the exit status."""
+        if self.is_experiment:
+            return self.load().main(arguments)
+        status: int = importlib.import_module(f"{self.package}.command").main(arguments)
+        return status
 
     def load(self) -> Experiment:
         module = importlib.import_module(f"{self.package}.experiment")

@@ -21,11 +21,11 @@ from scratchnet.backends import DeviceMemoryError, NumpyBackend
 from scratchnet.backends.compile import compiler_available
 from scratchnet.backends.interface import Timer
 from scratchnet.demos import timing
-from scratchnet.demos.bench import engine, experiment, floors, jax_peer, problem, torch_peer
-from scratchnet.demos.bench.command import plot, record, report
+from scratchnet.demos.bench import engine, floors, jax_peer, problem, torch_peer
+from scratchnet.demos.bench import figures as drawings
+from scratchnet.demos.bench import run as experiment
+from scratchnet.demos.bench.command import record
 from scratchnet.demos.bench.counting import BYTES_OF_A_NUMBER, StepCount, count_step
-from scratchnet.demos.bench.crossover import crossover_sentences
-from scratchnet.demos.bench.experiment import Result, Row, run, total_cost
 from scratchnet.demos.bench.floors import loop_contestant, product_calls, products_contestant
 from scratchnet.demos.bench.numpy_loop import numpy_loop
 from scratchnet.demos.bench.problem import Problem, check_agreement, new_problem
@@ -37,11 +37,14 @@ from scratchnet.demos.bench.readme_table import (
     section,
     updated,
 )
-from scratchnet.demos.bench.report import description, sentences
+from scratchnet.demos.bench.report import crossover_sentences, description, report, sentences
 from scratchnet.demos.bench.roofline import Ceilings, measured_size, place
-from scratchnet.demos.bench.settings import Case, Settings, choose_settings
+from scratchnet.demos.bench.run import Result, Row, run, total_cost
+from scratchnet.demos.bench.settings import Case, Options, Settings, choose_settings
 from scratchnet.demos.command_line import main
+from scratchnet.demos.experiment import Screen
 from scratchnet.demos.results import to_json
+from scratchnet.demos.settings import resolve
 from scratchnet.demos.timing import (
     Contestant,
     Spread,
@@ -392,8 +395,8 @@ def test_compiled_without_a_compiler_is_one_line(
 @pytest.mark.skipif(compiler_available() is not None, reason="no C++ compiler")
 def test_with_the_compiled_step_the_figures_have_more_networks() -> None:
     given: dict[str, Any] = {"figures": True, "backend": "numpy"}
-    plain = choose_settings(given).cases
-    more = choose_settings({**given, "compiled": True}).cases
+    plain = choose_settings(resolve(Options, given)).cases
+    more = choose_settings(resolve(Options, {**given, "compiled": True})).cases
     assert set(plain) < set(more)
     assert {str(case) for case in set(more) - set(plain)} == {
         "2-[16]*8-1, 512 points",
@@ -584,7 +587,7 @@ def test_a_run_measures_every_case_and_its_record_is_json(small: Result) -> None
         assert row["roofline"]["recorded"]["binds"] in ("compute", "memory")
     assert found["environment"]["backend"] == "numpy" and "date" in found["environment"]
     assert found["summary"]["ceilings"][0]["product_operations_per_second"] > 0
-    assert set(plot(small)) == {"roofline", "time"}
+    assert [draw() for draw in drawings.figures(small).values()]
 
 
 def test_progress_reaches_its_end() -> None:
@@ -744,25 +747,15 @@ def test_both_backends_are_measured_set_side_by_side_and_drawn(
     monkeypatch.setattr("scratchnet.demos.bench.report.available_backends", dict)
     sizes = {"numpy": (2**15, 2**28), "cupy": (2**15, 2**32)}
     monkeypatch.setattr("scratchnet.demos.bench.roofline.SET_SIZES", sizes)
-    result = run(
-        choose_settings(
-            {
-                "depths": (1, 2),
-                "widths": (4, 8),
-                "batches": (5,),
-                "ensembles": (1,),
-                "precisions": ("fp32", "tf32"),
-                "rounds": 2,
-                "baseline": True,
-            }
-        )
-    )
+    sweep = {"depths": (1, 2), "widths": (4, 8), "batches": (5,), "ensembles": (1,)}
+    given = {**sweep, "precision": ("fp32", "tf32"), "rounds": 2, "baseline": True}
+    result = run(choose_settings(resolve(Options, given)))
     devices = [(row.case.backend, row.case.precision) for row in result.rows]
     assert sorted(set(devices)) == [("cupy", "fp32"), ("cupy", "tf32"), ("numpy", "fp32")]
     assert len(devices) == 12 and set(result.ceilings) == set(devices)
-    assert any("GPU" in line and "MFLOP a step" in line for line in sentences(result))
+    assert any("of 4 cases that both have" in line for line in sentences(result))
     assert record(result)["environment"]["backend"] == "cupy"
-    assert len(plot(result)["time"].axes) == 3
+    assert len(drawings.figures(result)["time"]().axes) == 3
     loops = {row.case.backend for row in result.rows if floors.LOOP in row.ratios}
     assert loops == {"numpy"}
 
@@ -773,7 +766,7 @@ def test_the_figures_of_a_gpu_hold_a_thousand_networks_and_large_matrices(
     monkeypatch.setattr(
         "scratchnet.demos.bench.settings.available_backends", lambda: {"numpy": None, "cupy": None}
     )
-    chosen = choose_settings({"figures": True}).cases
+    chosen = choose_settings(resolve(Options, {"figures": True})).cases
     assert {case.backend for case in chosen} == {"cupy"}
     assert [str(case) for case in chosen[-2:]] == [
         "1,000 x 2-[32]*8-1, 400 points",
@@ -814,14 +807,14 @@ def made_up(
         (
             Spread(2.0, 1.5, 2.5),
             20,
-            "2.00 times the recorded step's time; the recorded step is faster",
+            "2.00 times the recorded step's time; the recorded step is faster in 1 of 1 cases",
         ),
         (
             Spread(0.5, 0.4, 0.9),
             20,
-            "0.50 times the recorded step's time; the recorded step is slower",
+            "faster in 0 of 1 cases, slower in 1, and within the spread in 0",
         ),
-        (Spread(1.1, 0.9, 1.3), 20, "the recorded step is within the spread of it"),
+        (Spread(1.1, 0.9, 1.3), 20, "and within the spread in 1."),
         (Spread(2.0, 1.5, 2.5), 5, "in 5 rounds, too few to claim more"),
     ],
 )
@@ -861,37 +854,24 @@ def test_a_busy_machine_and_other_threads_are_said() -> None:
     assert any("threads of another library computed beside the engine" in line for line in busy)
 
 
-@pytest.mark.parametrize(
-    ("gpu_seconds", "expected"),
-    [
-        ((2.0, 1.0, 0.5), "overtakes the CPU between"),
-        ((2.0, 2.0, 2.0), "The CPU is faster than the GPU in all 3 cases"),
-        ((0.1, 0.2, 0.5), "The GPU is faster than the CPU in all 3 cases"),
-    ],
-)
-def test_where_the_gpu_overtakes(gpu_seconds: tuple[float, ...], expected: str) -> None:
-    shapes = [Case(1, width, 8) for width in (4, 16, 64)]
-    rows = [made_up({}, case=case).rows[0] for case in shapes]
-    rows += [
-        made_up({}, case=dataclasses.replace(case, backend="cupy"), seconds=each).rows[0]
-        for case, each in zip(shapes, gpu_seconds, strict=True)
-    ]
-    (line,) = crossover_sentences(rows)
-    assert expected in line
-    assert list(crossover_sentences(rows[:3])) == []
-
-
-def test_the_crossover_names_the_sizes_around_it() -> None:
+def test_where_the_gpu_is_faster_and_where_the_cpu() -> None:
     shapes = [Case(1, width, 1000) for width in (4, 16, 64)]
-    rows = [made_up({}, case=case).rows[0] for case in shapes]
-    rows += [
-        made_up({}, case=dataclasses.replace(case, backend="cupy"), seconds=each).rows[0]
-        for case, each in zip(shapes, (3.0, 2.0, 0.25), strict=True)
-    ]
-    (line,) = crossover_sentences(rows)
     sizes = [figures(count_step(case).operations / 1e6) for case in shapes]
-    assert f"between {sizes[2]} MFLOP" in line and f"and {sizes[1]}, the largest" in line
-    assert "by up to 4.00 times" in line
+    cpu = [made_up({}, case=case).rows[0] for case in shapes]
+    assert list(crossover_sentences(cpu)) == []
+
+    def said(*gpu_seconds: float) -> list[str]:
+        on_it = [dataclasses.replace(case, backend="cupy") for case in shapes]
+        made = zip(on_it, gpu_seconds, strict=True)
+        rows = [made_up({}, case=case, seconds=each).rows[0] for case, each in made]
+        return list(crossover_sentences([*cpu, *rows]))
+
+    gpu, processor = said(3.0, 2.0, 0.25)
+    assert gpu.startswith("The GPU is faster in 1 of 3 cases")
+    assert f"from {sizes[2]} to {sizes[2]} MFLOP" in gpu and "by up to 4.00 times" in gpu
+    assert f"from {sizes[0]} to {sizes[1]} MFLOP" in processor and "3.00 times" in processor
+    (line,) = said(0.1, 0.2, 0.5)
+    assert line.startswith("The GPU is faster in 3 of 3 cases")
 
 
 def test_the_report_fits_a_terminal_of_eighty_columns() -> None:
@@ -909,9 +889,10 @@ def test_the_report_fits_a_terminal_of_eighty_columns() -> None:
     on_cuda = made_up(everybody, case=dataclasses.replace(big, precision="tf32", backend="cupy"))
     settings = dataclasses.replace(one.settings, peers=("torch", "jax"), baseline=True)
     for rows in (one.rows * 2, one.rows, [*one.rows, *on_cuda.rows]):
-        out = io.StringIO()
+        out, screen = io.StringIO(), Screen(json=False)
         result = dataclasses.replace(one, rows=rows, settings=settings)
-        report(result, Console(file=out, width=80, highlight=False))
+        screen.console = Console(file=out, width=80, highlight=False)
+        report(result, screen)
         text = out.getvalue()
         assert "…" not in text
         assert "10 x 2-[256]*8-1" in text and "What this run showed" in text
@@ -971,20 +952,20 @@ def test_only_what_stands_between_the_markers_is_replaced() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--depths", "0"], ["--depths", "'0'"]),
-        (["--widths", "8,8"], ["--widths", "once only"]),
+        (["--depths", "0"], ["--depths 0", "from 1"]),
+        (["--widths", "8,8"], ["--widths 8,8", "without repetitions"]),
         (["--batches", "many"], ["--batches", "'many'"]),
-        (["--ensembles", "1,-2"], ["--ensembles", "'1,-2'"]),
-        (["--precision", "fp8"], ["--precision 'fp8'", "fp32, tf32, bf16, fp16"]),
+        (["--ensembles", "1,-2"], ["--ensembles -2"]),
+        (["--precision", "fp8"], ["--precision", "'fp8'", "fp32, tf32, bf16, fp16"]),
         (["--precision", "fp32,bf16", "--backend", "numpy"], ["--precision bf16 needs CUDA"]),
-        (["--peers", "torch,tensorflow"], ["--peers 'tensorflow'", "torch, jax"]),
-        (["--peers", "jax,jax"], ["--peers", "once only"]),
-        (["--rounds", "1"], ["--rounds", "'1'", "2"]),
-        (["--threads", "0"], ["--threads", "'0'"]),
+        (["--peers", "torch,tensorflow"], ["--peers", "'tensorflow'", "torch, jax"]),
+        (["--peers", "jax,jax"], ["--peers jax,jax", "without repetitions"]),
+        (["--rounds", "1"], ["--rounds 1", "from 2"]),
+        (["--threads", "0"], ["--threads 0"]),
         (["--threads", "4096"], ["--threads 4096", "of the cores"]),
         (["--clock", "processor", "--threads", "2"], ["--clock processor", "one thread"]),
         (["--figures", "--depths", "2"], ["--depths with --figures"]),
-        (["--figures", "--precision", "fp32"], ["--precision with --figures"]),
+        (["--figures", "--widths", "3"], ["--widths with --figures"]),
         (["--backend", "cuda"], ["--backend", "numpy, cupy"]),
     ],
 )
@@ -1002,15 +983,8 @@ def test_bad_input_is_one_line(
 
 
 def test_the_options_become_every_combination() -> None:
-    chosen = choose_settings(
-        {
-            "depths": (1, 2),
-            "widths": (4, 8),
-            "batches": (3,),
-            "ensembles": (1, 5),
-            "backend": "numpy",
-        }
-    )
+    sweep = {"depths": (1, 2), "widths": (4, 8), "batches": (3,), "ensembles": (1, 5)}
+    chosen = choose_settings(resolve(Options, {**sweep, "backend": "numpy"}))
     assert len(set(chosen.cases)) == 8
     costs = [count_step(case).product_operations for case in chosen.cases]
     assert costs[0] == min(costs) and costs[-1] == max(costs)
@@ -1020,7 +994,7 @@ def test_the_options_become_every_combination() -> None:
 
 
 def test_the_figures_are_those_of_the_readme() -> None:
-    chosen = choose_settings({"figures": True, "backend": "numpy"})
+    chosen = choose_settings(resolve(Options, {"figures": True, "backend": "numpy"}))
     assert chosen.baseline and [str(case) for case in chosen.cases] == [
         "2-[32]-1, 400 points",
         "2-[32]*8-1, 400 points",

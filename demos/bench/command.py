@@ -1,46 +1,71 @@
-"""The command `scratchnet bench`: its options, and its record as JSON."""
+"""The command `scratchnet bench`, and its record as JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import typer
-
-from scratchnet.backends import PRECISIONS
-from scratchnet.demos import options
-from scratchnet.demos.bench.experiment import Result, Row, run, total_cost
-from scratchnet.demos.bench.figures import plot
+from scratchnet.demos.bench.figures import figures
 from scratchnet.demos.bench.problem import LEARNING_RATE, STEPS_COMPARED, TOLERANCE
 from scratchnet.demos.bench.report import report, sentences
-from scratchnet.demos.bench.settings import PEERS, choose_settings, listed_names
-from scratchnet.demos.command_line import INTERRUPTED
-from scratchnet.demos.results import check_writable, deliver
-from scratchnet.demos.terminal import console_for, progress
+from scratchnet.demos.bench.run import Result, Row, run, total_cost
+from scratchnet.demos.bench.settings import Options, choose_settings
+from scratchnet.demos.experiment import (
+    INTERRUPTED,
+    Screen,
+    check_place,
+    save_figures,
+    show_figures,
+    stopping,
+)
+from scratchnet.demos.progress import progress
+from scratchnet.demos.results import RECORD_NAME, print_json, to_json
+from scratchnet.demos.settings import parse, resolve
+from scratchnet.files import write_atomically
 
-__all__ = ["command", "plot", "record", "report", "run"]
+QUESTION = "How fast is a training step: beside the device's limits, and beside other libraries?"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command with these arguments; the exit status."""
+    if {"-h", "--help"} & set(arguments):
+        screen = Screen(json=False)
+        screen.whole(f"Usage: scratchnet bench [OPTIONS]\n\n{QUESTION}\n")
+        screen.options(Options, "bench")
+        return 0
+    options = resolve(Options, {"out": Path("runs/bench"), **parse(Options, arguments)})
+    settings = choose_settings(options)
+    check_place(options.out)
+    screen = Screen(options.json)
+    screen.text(QUESTION, "bold")
+    with stopping():
+        with progress("timing", total_cost(settings)) as advance:
+            result = run(settings, advance)
+        if not result.rows:
+            screen.text("Interrupted before anything was measured.")
+            return INTERRUPTED
+        kept = record(result)
+        path = options.out / RECORD_NAME
+        write_atomically(path, to_json(kept).encode() + b"\n")
+        report(result, screen)
+        for each in (path, *save_figures(figures(result), options.out)):
+            screen.whole(f"  {each}")
+    if options.json:
+        print_json(kept)
+    if options.show:
+        show_figures(figures(result), screen)
+    return INTERRUPTED if result.interrupted else 0
 
 
 def record(result: Result) -> dict[str, Any]:
     """The result as `result.json` and --json give it; a row for each case."""
-    s = result.settings
-    main = "cupy" if "cupy" in s.backends else "numpy"
+    first = "cupy" if "cupy" in result.settings.backends else "numpy"
+    settings = {name: each for name, each in vars(result.settings).items() if name != "cases"}
+    settings |= {"learning_rate": LEARNING_RATE, "steps_compared": STEPS_COMPARED}
     return {
-        "settings": {
-            "figures": s.figures,
-            "rounds": s.rounds,
-            "threads": s.threads,
-            "clock": s.clock,
-            "peers": s.peers,
-            "baseline": s.baseline,
-            "compiled": s.compiled,
-            "seed": s.seed,
-            "quick": s.quick,
-            "learning_rate": LEARNING_RATE,
-            "steps_compared": STEPS_COMPARED,
-            "tolerance": TOLERANCE,
-        },
-        "environment": result.environments[main],
+        "settings": settings | {"tolerance": TOLERANCE},
+        "environment": result.environments[first],
         "rows": [row_record(row) for row in result.rows],
         "summary": {
             "sentences": sentences(result),
@@ -74,111 +99,3 @@ def row_record(row: Row) -> dict[str, Any]:
         "share_of_other_processes": row.other_processes,
         "share_of_other_threads": row.other_threads,
     }
-
-
-def command(
-    depths: Annotated[
-        str | None,
-        typer.Option("--depths", show_default="1,4,8", help="Hidden layers, separated by commas."),
-    ] = None,
-    widths: Annotated[
-        str | None,
-        typer.Option("--widths", show_default="16,64,256", help="Neurons per layer."),
-    ] = None,
-    batches: Annotated[
-        str | None, typer.Option("--batches", show_default="64,512", help="Points per step.")
-    ] = None,
-    ensembles: Annotated[
-        str | None,
-        typer.Option("--ensembles", show_default="1,10", help="Networks trained side by side."),
-    ] = None,
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            "--precision", show_default="fp32", help="fp32, and on CUDA also tf32, bf16, fp16."
-        ),
-    ] = None,
-    figures: Annotated[
-        bool,
-        typer.Option("--figures", help="The networks of the README's table, with --baseline."),
-    ] = False,
-    peers: Annotated[
-        str | None,
-        typer.Option(
-            "--peers",
-            show_default="none",
-            help="torch,jax time the same step there (extra: bench).",
-        ),
-    ] = None,
-    baseline: Annotated[
-        bool,
-        typer.Option("--baseline", help="Add a hand-written loop, and the matrix products alone."),
-    ] = False,
-    compiled: Annotated[
-        bool, typer.Option("--compiled", help="Add the compiled step, many steps a call.")
-    ] = False,
-    rounds: Annotated[
-        int | None,
-        typer.Option(
-            "--rounds",
-            metavar="N",
-            min=2,
-            max=10_000,
-            show_default="15, --figures 60",
-            help="How often each contestant has its turn.",
-        ),
-    ] = None,
-    threads: Annotated[
-        int,
-        typer.Option("--threads", metavar="N", min=1, help="Cores and threads, for everybody."),
-    ] = 1,
-    clock: Annotated[
-        Literal["wall", "processor"],
-        typer.Option(
-            "--clock", help="processor leaves out what other processes took on a busy machine."
-        ),
-    ] = "wall",
-    backend: Annotated[
-        Literal["all", "numpy", "cupy"],
-        typer.Option("--backend", help="Array library: all takes every one that works here."),
-    ] = "all",
-    seed: options.Seed = 0,
-    quick: options.Quick = False,
-    out: options.Out = Path("runs/bench"),
-    json: options.Json = False,
-    show: options.Show = False,
-) -> None:
-    """How fast training steps are: beside the device's limits, and beside other libraries."""
-    lists = {"depths": depths, "widths": widths, "batches": batches, "ensembles": ensembles}
-    given: dict[str, Any] = {
-        name: options.positive_integers(f"--{name}", text)
-        for name, text in lists.items()
-        if text is not None
-    }
-    if precision is not None:
-        given["precisions"] = listed_names("--precision", precision, PRECISIONS)
-    if peers is not None:
-        given["peers"] = listed_names("--peers", peers, PEERS)
-    if baseline:
-        given["baseline"] = True
-    if rounds is not None:
-        given["rounds"] = rounds
-    given |= {"figures": figures, "threads": threads, "clock": clock, "backend": backend}
-    given["compiled"] = compiled
-    given["seed"] = seed
-    settings = choose_settings({**given, "quick": quick})
-    check_writable(out)
-    console = console_for(json)
-    with progress("timing", total_cost(settings)) as advance:
-        result = run(settings, advance)
-    deliver(
-        out,
-        record(result),
-        lambda: plot(result),
-        lambda: report(result, console),
-        console,
-        json,
-        show,
-    )
-    if result.interrupted:
-        raise typer.Exit(INTERRUPTED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from scratchnet.demos.bench.experiment import Result, Row
     from scratchnet.demos.bench.roofline import Ceilings
+    from scratchnet.demos.bench.run import Result, Row
 
 GREY = "#666666"
 MARKERS = "os^Dv>"
@@ -29,24 +31,27 @@ OWN_STYLES = {
 """Marker, colour and face of the engine and its floors in the figure of times."""
 
 
+def figures(result: Result) -> dict[str, Callable[[], Figure]]:
+    """Every figure of a run, by name."""
+    titles = {"roofline": "Training steps under the roof of", "time": "Time of a training step on"}
+    panels = {"roofline": roofline_panel, "time": time_panel}
+    return {name: partial(panels_of, result, titles[name], panels[name]) for name in titles}
+
+
 @styled
-def plot(result: Result) -> dict[str, Figure]:
-    """Every figure of a run, by name; none where nothing was measured."""
-    if not result.rows:
-        return {}
-    return {"roofline": roofline_figure(result), "time": time_figure(result)}
-
-
-def roofline_figure(result: Result) -> Figure:
-    """Operations per second against operations per byte, a panel for each device."""
+def panels_of(result: Result, title: str, draw: Callable[..., None]) -> Figure:
+    """A panel for each device."""
     devices = by_device(result.rows)
+    width = 1.6 + 5.4 * len(devices)
     figure, panels = new_figure(
-        1, len(devices), width=1.6 + 5.4 * len(devices), height=4.8, squeeze=False
+        1, len(devices), width=width, height=4.8, squeeze=False, sharey=draw is time_panel
     )
     for axes, (name, rows) in zip(panels[0], devices.items(), strict=True):
-        roofline_panel(axes, rows, result.ceilings[rows[0].case.backend, rows[0].case.precision])
-        device = result.environments[rows[0].case.backend].get("device")
-        axes.set_title(f"Training steps under the roof of {device}, {name}", fontsize=10)
+        case = rows[0].case
+        draw(axes, rows, result.ceilings[case.backend, case.precision])
+        device = result.environments[case.backend].get("device")
+        axes.set_title(f"{title} {device}, {name}", fontsize=10)
+        axes.legend(loc="lower right", fontsize=8)
     return figure
 
 
@@ -95,22 +100,6 @@ def roofline_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
         xlabel="operations per byte that the step must move",
         ylabel="GFLOP/s",
     )
-    axes.legend(loc="lower right", fontsize=8)
-
-
-def time_figure(result: Result) -> Figure:
-    """Time of a step of all networks against its operations, a panel for each device."""
-    devices = by_device(result.rows)
-    figure, panels = new_figure(
-        1, len(devices), width=1.6 + 5.4 * len(devices), height=4.8, squeeze=False, sharey=True
-    )
-    for axes, (name, rows) in zip(panels[0], devices.items(), strict=True):
-        ceilings = result.ceilings[rows[0].case.backend, rows[0].case.precision]
-        time_panel(axes, rows, ceilings)
-        device = result.environments[rows[0].case.backend].get("device")
-        axes.set_title(f"Time of a training step on {device}, {name}", fontsize=10)
-    panels[0][0].set_ylabel("microseconds of one step of all networks")
-    return figure
 
 
 def time_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
@@ -148,4 +137,4 @@ def time_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
         label="at the peak of a matrix product",
     )
     axes.set(xscale="log", yscale="log", xlabel="million operations of one step of all networks")
-    axes.legend(loc="lower right", fontsize=8)
+    axes.set_ylabel("microseconds of one step of all networks")

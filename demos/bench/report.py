@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 
 from scratchnet.backends import available_backends
 from scratchnet.demos.bench import jax_peer, torch_peer
-from scratchnet.demos.bench.crossover import crossover_sentences
 from scratchnet.demos.bench.engine import COMPILED, EAGER, RECORDED
-from scratchnet.demos.bench.experiment import ONE_CORE, Result, Row
 from scratchnet.demos.bench.floors import LOOP, PRODUCTS
 from scratchnet.demos.bench.problem import (
     NETWORKS_AT_A_KINK,
@@ -21,12 +19,14 @@ from scratchnet.demos.bench.problem import (
     TOLERANCE,
     TOLERANCES_AT_A_KINK,
 )
-from scratchnet.demos.tables import bullets, new_table
+from scratchnet.demos.bench.run import ONE_CORE, Result, Row
+from scratchnet.demos.tables import new_table
 from scratchnet.demos.timing import figures
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
+
+    from scratchnet.demos.experiment import Screen
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "C++ step": (COMPILED,),
@@ -47,34 +47,24 @@ BUSY = 0.05
 NEAR_THE_ROOF = 0.5
 
 
-def report(result: Result, console: Console) -> None:
+def report(result: Result, screen: Screen) -> None:
     """Print the devices, the tables and what they show."""
-    console.print()
     for line in description(result):
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
-    if not result.rows:
-        console.print("\nInterrupted before anything was measured.")
-        return
-    console.print()
-    console.print(
-        "The recorded step beside the device's limits; the eager step's time over it",
-        style="bold",
+        screen.whole(line)
+    screen.text(
+        "\nThe recorded step beside the device's limits; the eager step's time over it", "bold"
     )
-    console.print(roofline_table(result))
-    console.print()
-    if result.settings.peers or result.settings.baseline:
-        title = "Time of a step, where the recorded step's is 1"
-        if result.settings.figures or len(result.rows) == 1:
-            console.print(title, style="bold")
-            console.print(detailed_table(result))
-        else:
-            for device, rows in by_device(result.rows).items():
-                console.print(f"{title}, {device}", style="bold")
-                console.print(compact_table(rows))
-        console.print()
-    console.print("What this run showed", style="bold")
-    console.print(bullets(sentences(result)))
-    console.print()
+    screen.print(roofline_table(result))
+    title = "\nTime of a step, where the recorded step's is 1"
+    if result.settings.figures or len(result.rows) == 1:
+        screen.text(title, "bold")
+        screen.print(detailed_table(result))
+    elif result.settings.peers or result.settings.baseline:
+        for device, rows in by_device(result.rows).items():
+            screen.text(f"{title}, {device}", "bold")
+            screen.print(compact_table(rows))
+    screen.text("\nWhat this run showed", "bold")
+    screen.items(sentences(result))
 
 
 def description(result: Result) -> Iterator[str]:
@@ -201,11 +191,10 @@ def contestant_in(row: Row, column: str) -> str | None:
 
 
 def sentences(result: Result) -> list[str]:
-    """What the run showed, in words."""
-    rows = result.rows
-    if not rows:
-        return []
-    lines = [agreement_sentence(rows)]
+    """What the run showed, in words: the same ones each time, with its numbers."""
+    rows, lines = result.rows, []
+    if rows:
+        lines.append(agreement_sentence(rows))
     backends = dict.fromkeys(row.case.backend for row in rows)
     for name in backends:
         on_it = [row for row in rows if row.case.backend == name]
@@ -213,46 +202,41 @@ def sentences(result: Result) -> list[str]:
         lines += [prefix + line for line in device_sentences(on_it, result.settings.rounds)]
     lines += crossover_sentences(rows)
     if "cupy" not in result.settings.backends:
-        reason = available_backends().get("cupy")
-        lines.append(
-            "No GPU was measured" + (f": {reason}." if reason else ": --backend left it out.")
-        )
-    lines += result.notes
-    lines += caution_sentences(result)
+        reason = available_backends().get("cupy") or "--backend left it out"
+        lines.append(f"No GPU was measured: {reason}.")
+    lines += [*result.notes, *caution_sentences(result)]
     if result.interrupted:
         lines.append("Interrupted: the above is what was finished by then.")
     return lines
 
 
-def device_sentences(rows: list[Row], rounds: int) -> Iterator[str]:
-    """What the rows of one backend showed."""
-    for column in columns(rows):
-        if column not in ("matrix products", "one CPU core"):
-            yield comparison_sentence(rows, column, rounds)
-    yield from floor_sentences(rows)
-    yield from roof_sentences(rows)
-    yield from compiled_sentences(rows)
-    yield from core_sentences(rows)
-
-
 def agreement_sentence(rows: list[Row]) -> str:
     worst = max(rows, key=lambda row: row.largest_difference / TOLERANCE[row.case.precision])
+    tolerance = TOLERANCE[worst.case.precision]
     return (
         f"Before anything was timed, the losses of all contestants agreed over {STEPS_COMPARED} "
-        f"steps: the largest relative difference was {worst.largest_difference:.1g}, accepted is "
-        f"{TOLERANCE[worst.case.precision]:g}{kink_clause(worst)}."
+        f"steps: the largest relative difference was {worst.largest_difference:.1g}. It must be at "
+        f"most {tolerance:g}, and {tolerance * TOLERANCES_AT_A_KINK:g} in {NETWORKS_AT_A_KINK:.0%} "
+        "of many networks, where a point at a kink of ReLU may fall on either side."
     )
 
 
-def kink_clause(row: Row) -> str:
-    """What is accepted of a few networks among many; empty where none was farther away."""
-    tolerance = TOLERANCE[row.case.precision]
-    if row.largest_difference <= tolerance:
-        return ""
-    return (
-        f", and {tolerance * TOLERANCES_AT_A_KINK:g} of {NETWORKS_AT_A_KINK:.0%} of many networks, "
-        "where a point at a kink of ReLU may fall on either side"
-    )
+def device_sentences(rows: list[Row], rounds: int) -> Iterator[str]:
+    """What the rows of one backend showed: beside each other, the products, and the limits."""
+    for column in columns(rows):
+        if column not in ("matrix products", ONE_CORE):
+            yield comparison_sentence(rows, column, rounds)
+    over = [1 / row.ratios[PRODUCTS].median for row in rows if PRODUCTS in row.ratios]
+    if over:
+        yield f"The recorded step takes {span(over)} times as long as its matrix products alone."
+    yield from roof_sentences(rows)
+    yield from compiled_sentences(rows)
+    for row in rows:
+        if ONE_CORE in row.ratios:
+            yield (
+                f"{row.case}: {row.ratios[ONE_CORE]} times the throughput of one CPU core, which "
+                "trains ten at a time."
+            )
 
 
 def comparison_sentence(rows: list[Row], column: str, rounds: int) -> str:
@@ -262,48 +246,30 @@ def comparison_sentence(rows: list[Row], column: str, rounds: int) -> str:
     if rounds < ROUNDS_FOR_A_CLAIM:
         return f"{line} in {rounds} rounds, too few to claim more."
     faster, slower = sum(each.low > 1 for each in found), sum(each.high < 1 for each in found)
-    if len(found) == 1:
-        verdict = "faster" if faster else "slower" if slower else "within the spread of it"
-        return f"{line}; the recorded step is {verdict}."
-    within = len(found) - faster - slower
     return (
         f"{line}; the recorded step is faster in {faster} of {len(found)} cases, slower in "
-        f"{slower}" + (f", and within the spread in {within}." if within else ".")
+        f"{slower}, and within the spread in {len(found) - faster - slower}."
     )
 
 
 def span(values: Iterable[float]) -> str:
     """The smallest and the largest, such as `1.10 to 2.12`."""
     found = sorted(values)
-    ends = dict.fromkeys([figures(found[0]), figures(found[-1])])
-    return " to ".join(ends)
-
-
-def floor_sentences(rows: list[Row]) -> Iterator[str]:
-    """The recorded step over its own products."""
-    over = [1 / row.ratios[PRODUCTS].median for row in rows if PRODUCTS in row.ratios]
-    if over:
-        yield f"The recorded step takes {span(over)} times as long as its matrix products alone."
+    return " to ".join(dict.fromkeys([figures(found[0]), figures(found[-1])]))
 
 
 def roof_sentences(rows: list[Row]) -> Iterator[str]:
-    """How much of its nearer limit the recorded step reaches, and which of the two that is.
-
-    Adds in how many cases it is less than `NEAR_THE_ROOF`, where there are any.
-    """
+    """How much of its nearer limit the recorded step reaches, and which of the two that is."""
     placed = [(row.placements[RECORDED], row) for row in rows]
     (least, low), (most, high) = (
         choose(placed, key=lambda pair: pair[0].of_roof) for choose in (min, max)
     )
     by_memory = sum(each.binds == "memory" for each, _ in placed)
-    if len(rows) == 1:
-        yield f"The step reaches {most.of_roof:.0%} of its roof, which is {most.binds}."
-    else:
-        yield (
-            f"Of the two limits, arithmetic is nearer in {len(rows) - by_memory} cases and memory "
-            f"in {by_memory}; the recorded step reaches from {least.of_roof:.0%} ({low.case}) to "
-            f"{most.of_roof:.0%} ({high.case}) of what that limit allows."
-        )
+    yield (
+        f"Of the two limits, arithmetic is nearer in {len(rows) - by_memory} cases and memory in "
+        f"{by_memory}; the recorded step reaches from {least.of_roof:.0%} ({low.case}) to "
+        f"{most.of_roof:.0%} ({high.case}) of what that limit allows."
+    )
     far = sum(each.of_roof < NEAR_THE_ROOF for each, _ in placed)
     if far:
         yield (
@@ -334,12 +300,26 @@ def compiled_sentences(rows: list[Row]) -> Iterator[str]:
             yield f"{column}: {span(over)} times the compiled step's time."
 
 
-def core_sentences(rows: list[Row]) -> Iterator[str]:
+def crossover_sentences(rows: list[Row]) -> Iterator[str]:
+    """Where the GPU is faster than the CPU, of recorded steps in fp32 that both made.
+
+    The two were timed in rounds of their own.
+    """
+    seconds: dict[str, dict[str, float]] = {"numpy": {}, "cupy": {}}
+    sizes = {str(row.case): row.count.operations / 1e6 for row in rows}
     for row in rows:
-        if ONE_CORE in row.ratios:
+        if row.case.precision == "fp32":
+            seconds[row.case.backend][str(row.case)] = row.seconds[RECORDED].median
+    both = seconds["numpy"].keys() & seconds["cupy"].keys()
+    over = {case: seconds["numpy"][case] / seconds["cupy"][case] for case in both}
+    for name, faster in (("GPU", True), ("CPU", False)):
+        cases = [case for case in both if (over[case] > 1) == faster]
+        if cases:
             yield (
-                f"{row.case}: {row.ratios[ONE_CORE]} times the throughput of one CPU core, which "
-                "trains ten at a time."
+                f"The {name} is faster in {len(cases)} of {len(both)} cases that both have, from "
+                f"{figures(min(sizes[case] for case in cases))} to "
+                f"{figures(max(sizes[case] for case in cases))} MFLOP a step, by up to "
+                f"{figures(max(max(over[case], 1 / over[case]) for case in cases))} times."
             )
 
 
@@ -357,17 +337,13 @@ def caution_sentences(result: Result) -> Iterator[str]:
     waited = [row.other_processes for row in result.rows if row.other_processes > BUSY]
     if waited:
         yield (
-            f"Caution: other processes took up to {max(waited):.0%} of the time in "
-            f"{len(waited)} of {len(result.rows)} cases; "
-            + (
-                "they are not counted, but disturb the caches."
-                if result.settings.clock == "processor"
-                else "repeat this on a quiet machine, or with --clock processor."
-            )
+            f"Caution: other processes took up to {max(waited):.0%} of the time in {len(waited)} "
+            f"of {len(result.rows)} cases and disturb the caches; repeat this on a quiet machine, "
+            "or with --clock processor, which does not count them."
         )
     disturbed = [row.other_threads for row in result.rows if row.other_threads > BUSY]
     if disturbed:
         yield (
-            f"Caution: threads of another library computed beside the engine, up to "
+            "Caution: threads of another library computed beside the engine, up to "
             f"{max(disturbed):.0%} of its time."
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import Any, Literal
+from typing import Literal
 
 from scratchnet.backends import InputError, available_backends
 from scratchnet.backends.compile import compiler_available
+from scratchnet.demos.settings import Common, flag, option, options_of
 
 INPUTS, OUTPUTS = 2, 1
 
@@ -69,23 +69,56 @@ CUDA_FIGURES = (
     (4, 8192, 8192, 1, "tf32"),
 )
 
-SWEEP: dict[str, Any] = {
-    "depths": (1, 4, 8),
-    "widths": (16, 64, 256),
-    "batches": (64, 512),
-    "ensembles": (1, 10),
-}
-QUICK_SWEEP: dict[str, Any] = {
-    "depths": (1, 4),
-    "widths": (16, 64),
-    "batches": (64, 256),
-    "ensembles": (1, 10),
-}
 ROUNDS, QUICK_ROUNDS, FIGURES_ROUNDS = 15, 5, 60
+SWEPT = ("depths", "widths", "batches", "ensembles", "precision")
+
+
+@dataclass(frozen=True)
+class Options(Common):
+    """The options of the command."""
+
+    without = ("seeds", "record", "compile", "csv", "vector", "resume")
+
+    depths: tuple[int, ...] = option((1, 4, 8), "Hidden layers.", quick=(1, 4), low=1, high=1000)
+    widths: tuple[int, ...] = option(
+        (16, 64, 256), "Neurons per layer.", quick=(16, 64), low=1, high=100_000
+    )
+    batches: tuple[int, ...] = option(
+        (64, 512), "Points per step.", quick=(64, 256), low=1, high=10_000_000
+    )
+    ensembles: tuple[int, ...] = option(
+        (1, 10), "Networks trained side by side.", low=1, high=1_000_000
+    )
+    figures: bool = option(False, "The networks of the README's table, with --baseline.")
+    peers: tuple[Literal["torch", "jax"], ...] = option(
+        (), "Let these time the same step there (extra: bench)."
+    )
+    baseline: bool = option(False, "Add a hand-written loop, and the matrix products alone.")
+    compiled: bool = option(False, "Add the compiled step, many steps a call.")
+    rounds: int | None = option(
+        None,
+        f"How often each contestant has its turn; by default {ROUNDS}, quick {QUICK_ROUNDS}, "
+        f"figures {FIGURES_ROUNDS}.",
+        low=2,
+        high=10_000,
+    )
+    threads: int = option(1, "Cores and threads, for everybody.", low=1, high=100_000)
+    clock: Literal["wall", "processor"] = option(
+        "wall", "processor leaves out what other processes took on a busy machine."
+    )
+    backend: Literal["all", "numpy", "cupy"] = option(  # type: ignore[assignment]
+        "all", "Array library: all takes every one that works here."
+    )
+    precision: tuple[Literal["fp32", "tf32", "bf16", "fp16"], ...] = option(  # type: ignore[assignment]
+        ("fp32",), "Of the operands of products; others than fp32 need CUDA."
+    )
+    quick: bool = option(False, "A smaller run of a few seconds, for a first look.")
 
 
 @dataclass(frozen=True)
 class Settings:
+    """What a run is asked for."""
+
     cases: tuple[Case, ...]
     figures: bool = False
     rounds: int = ROUNDS
@@ -102,43 +135,37 @@ class Settings:
         return tuple(dict.fromkeys(case.backend for case in self.cases))
 
 
-def choose_settings(given: Mapping[str, Any]) -> Settings:
-    """The settings that the options ask for; what is not `given` follows from what is.
+def choose_settings(o: Options) -> Settings:
+    """What the options ask for.
 
     Raises `InputError` for a backend that does not work here, for options that contradict each
     other, and where no backend computes in a precision that was asked for.
     """
-    backends = working_backends(given.get("backend", "all"))
-    figures, quick = given.get("figures", False), given.get("quick", False)
-    sweep = QUICK_SWEEP if quick else SWEEP
-    if figures and (swept := [name for name in (*sweep, "precisions") if name in given]):
-        option = {"precisions": "--precision"}.get(swept[0], f"--{swept[0]}")
-        raise InputError(f"{option} with --figures: its networks are fixed; leave one of them out")
-    if figures:
-        cases = figure_cases(backends, given.get("compiled", False))
-    else:
-        cases = sweep_cases(
-            {name: given.get(name, each) for name, each in sweep.items()},
-            given.get("precisions", ("fp32",)),
-            backends,
+    backends = working_backends(o.backend)
+    if o.figures:
+        for name in SWEPT:
+            if getattr(o, name) != options_of(Options)[name].value({}, o.quick):
+                raise InputError(
+                    f"{flag(name)} with --figures: must be left out, as its networks are fixed"
+                )
+    if o.clock == "processor" and (o.threads > 1 or "cupy" in backends):
+        raise InputError(
+            "--clock processor: must be with one thread on the CPU, which computes in its own time"
         )
-    if given.get("compiled") and (reason := compiler_available()):
+    if o.compiled and (reason := compiler_available()):
         raise InputError(f"--compiled: {reason}")
-    clock, threads = given.get("clock", "wall"), given.get("threads", 1)
-    if clock == "processor" and (threads > 1 or "cupy" in backends):
-        raise InputError("--clock processor: only one thread on the CPU computes in its own time")
-    rounds = QUICK_ROUNDS if quick else FIGURES_ROUNDS if figures else ROUNDS
+    rounds = QUICK_ROUNDS if o.quick else FIGURES_ROUNDS if o.figures else ROUNDS
     return Settings(
-        cases,
-        figures,
-        given.get("rounds", rounds),
-        threads,
-        given.get("peers", ()),
-        given.get("baseline", figures),
-        given.get("seed", 0),
-        quick,
-        clock,
-        given.get("compiled", False),
+        figure_cases(backends, o.compiled) if o.figures else sweep_cases(o, backends),
+        o.figures,
+        o.rounds or rounds,
+        o.threads,
+        o.peers,
+        o.baseline or o.figures,
+        o.seed,
+        o.quick,
+        o.clock,
+        o.compiled,
     )
 
 
@@ -159,32 +186,19 @@ def figure_cases(backends: tuple[str, ...], compiled: bool = False) -> tuple[Cas
     return tuple(Case(*shape) for shape in (COMPILED_FIGURES if compiled else CPU_FIGURES))
 
 
-def sweep_cases(
-    sweep: Mapping[str, Any], precisions: tuple[str, ...], backends: tuple[str, ...]
-) -> tuple[Case, ...]:
+def sweep_cases(o: Options, backends: tuple[str, ...]) -> tuple[Case, ...]:
     """Every combination, the cheap ones first; a CPU takes part in fp32 alone."""
-    if "cupy" not in backends and (reduced := [each for each in precisions if each != "fp32"]):
+    if "cupy" not in backends and (reduced := [each for each in o.precision if each != "fp32"]):
         raise InputError(
-            f"--precision {reduced[0]} needs CUDA: NumPy only rounds to it, which is no faster; "
-            "accepted here is fp32"
+            f"--precision {reduced[0]} needs CUDA, as NumPy only rounds to it, which is no faster: "
+            "must be fp32 here"
         )
-    shapes = product(sweep["depths"], sweep["widths"], sweep["batches"], sweep["ensembles"])
+    shapes = product(o.depths, o.widths, o.batches, o.ensembles)
     cases = [
         Case(*shape, precision=precision, backend=backend)
         for shape in shapes
-        for precision in precisions
+        for precision in o.precision
         for backend in backends
         if backend == "cupy" or precision == "fp32"
     ]
     return tuple(sorted(cases, key=lambda c: c.parameters * c.batch * c.networks))
-
-
-def listed_names(option: str, text: str, known: Mapping[str, Any] | tuple[str, ...]) -> Any:
-    """The names of a list such as `torch,jax`, each of them known and given once."""
-    names = tuple(part.strip() for part in text.split(","))
-    for name in names:
-        if name not in known:
-            raise InputError(f"{option} {name!r}: accepted are {', '.join(known)}")
-    if len(set(names)) < len(names):
-        raise InputError(f"{option} {text!r}: each name can stand in the list once only")
-    return names
