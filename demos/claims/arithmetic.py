@@ -1,0 +1,471 @@
+"""The claims of the ledger that arithmetic decides, each computed here.
+
+    @row("002-068", 0.8**10, 0.107)
+    ...
+
+A function answers with what it computed, in words, and with whether the claim's own number is that
+number: `true` or `false`, or `conditional` where the number is right and the claim says more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from math import prod
+
+import numpy as np
+
+from scratchnet.depth.budget import parameter_count
+from scratchnet.depth.region_bounds import line_bound, lower_bound, textbook_bound, upper_bound
+from scratchnet.depth.scaling import (
+    HOFFMANN,
+    KAPLAN_BEST_EXPONENT,
+    KAPLAN_COMPUTE,
+    KAPLAN_DATA,
+    KAPLAN_PARAMETERS,
+)
+
+Finding = tuple[str, str]
+"""A verdict, and what was computed."""
+
+COMPUTED: dict[str, Callable[[], Finding]] = {}
+"""By the ids of the ledger's rows."""
+
+
+def row(*ids: str) -> Callable[[Callable[[], Finding]], Callable[[], Finding]]:
+    """Registers a function for rows of the ledger."""
+
+    def register(compute: Callable[[], Finding]) -> Callable[[], Finding]:
+        COMPUTED.update(dict.fromkeys(ids, compute))
+        return compute
+
+    return register
+
+
+def judged(holds: bool, text: str, more: bool = False) -> Finding:
+    """`more`: the claim says more than the number that holds."""
+    return ("conditional" if more and holds else "true" if holds else "false"), text
+
+
+def near(value: float, claimed: float, within: float = 0.01) -> bool:
+    """Equal up to a share of the claimed number."""
+    return abs(value - claimed) <= within * abs(claimed)
+
+
+def weights_and_biases(widths: list[int]) -> int:
+    return sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False))
+
+
+# Parameters.
+
+
+@row("000-006")
+def convolution() -> Finding:
+    shared, dense = 3 * 3 * 64 * 64 + 64, weights_and_biases([8 * 8 * 64] * 2)
+    text = "between 64 channels of 8 x 8, a 3 x 3 convolution has {:,}, a dense layer {:,}"
+    return judged(shared < dense, text.format(shared, dense))
+
+
+@row("000-008")
+def snippet_sizes() -> Finding:
+    shallow, deep = snippet()
+    return judged(True, f"{shallow:,} parameters (one layer of 64) and {deep:,} (three of 64)")
+
+
+@row("000-009")
+def snippet_is_fair() -> Finding:
+    shallow, deep = snippet()
+    return judged(near(deep, shallow, 0.1), f"{deep:,} parameters against {shallow:,}")
+
+
+def snippet() -> tuple[int, int]:
+    return weights_and_biases([100, 64, 10]), weights_and_biases([100, 64, 64, 64, 10])
+
+
+@row("001-003")
+def widget_parameters() -> Finding:
+    found = weights_and_biases([2, 4, 4, 4, 1])
+    return judged(found == 48, f"{found} with 2 inputs, biases and an output; 3 x 4 x 4 is 48")
+
+
+@row("001-005")
+def widget_shallow() -> Finding:
+    return judged(32 > 48, "32 is fewer than 48")
+
+
+@row("001-037")
+def about_2500() -> Finding:
+    shallow, deep = parameter_count(1, 833, 1), parameter_count(4, 28, 1)
+    return judged(near(shallow, 2500) and near(deep, 2500), f"{shallow:,} and {deep:,}")
+
+
+@row("002-047")
+def five_perceptrons() -> Finding:
+    widths = {1: 700, 2: 500, 4: 350, 8: 250, 16: 175}
+    counts = [parameter_count(depth, width, 3072, 10) for depth, width in widths.items()]
+    text = ", ".join(f"{count:,}" for count in counts)
+    return judged(all(near(count, 5e5, 0.1) for count in counts), f"{text} parameters")
+
+
+@row("002-107")
+def chapter_networks() -> Finding:
+    counts = [parameter_count(depth, 32, 2) for depth in (1, 2, 4, 8)]
+    claimed = [129, 1185, 3297, 7521]
+    return judged(counts == claimed, ", ".join(f"{count:,}" for count in counts))
+
+
+@row("003-007")
+def rule_of_thumb() -> Finding:
+    counts = [
+        parameter_count(depth, int(math.sqrt(50_000 / depth)), 20, 1, batch_norm=True)
+        for depth in (1, 2, 4, 8)
+    ]
+    text = ", ".join(f"{count:,}" for count in counts) + " of 50,000 at depth 1, 2, 4 and 8"
+    return judged(all(near(count, 50_000, 0.1) for count in counts), text)
+
+
+@row("003-008")
+def output_shape() -> Finding:
+    shapes = set()
+    for depth in (1, 2, 4, 8):
+        x = np.ones((32, 20))
+        for fan_out in [16] * depth + [1]:
+            x = x @ np.ones((x.shape[1], fan_out))
+        shapes.add(x.shape)
+    return judged(shapes == {(32, 1)}, "products of (32, 20) with each layer's weights")
+
+
+@row("003-013")
+def wide_and_deep() -> Finding:
+    wide, deep = weights_and_biases([20, 256, 1]), weights_and_biases([20, 64, 64, 1])
+    return judged(near(deep, wide, 0.1), f"{wide:,} and {deep:,}")
+
+
+@row("003-014")
+def each_20000() -> Finding:
+    wide, deep = weights_and_biases([20, 256, 1]), weights_and_biases([20, 64, 64, 1])
+    return judged(near(wide, 20_000, 0.1) and near(deep, 20_000, 0.1), f"{wide:,} and {deep:,}")
+
+
+@row("003-016")
+def bottleneck() -> Finding:
+    block, plain = weights_and_biases([64, 16, 64]), weights_and_biases([64, 64])
+    return judged(block < plain, f"{block:,} parameters (64 to 16 to 64) against {plain:,}")
+
+
+@row("003-026")
+def genomic_network() -> Finding:
+    found = weights_and_biases([10_000, 512, 2])
+    return judged(found == 5_121_538, f"{found:,}")
+
+
+# Transformers, without embeddings: 12 d^2 parameters in each layer (Kaplan et al. 2020, table 1).
+
+
+def transformer(layers: int, width: int) -> float:
+    return 12 * layers * width**2
+
+
+@row("001-023")
+def gpt3() -> Finding:
+    found = transformer(96, 12_288)
+    return judged(near(found, 175e9, 0.05), f"12 x 96 x 12,288^2 = {found:.4g}")
+
+
+@row("001-024")
+def vit_large() -> Finding:
+    found = transformer(24, 1024)
+    return judged(near(found, 307e6, 0.05), f"12 x 24 x 1,024^2 = {found:.4g}")
+
+
+@row("001-025")
+def bert_base() -> Finding:
+    blocks, embeddings = transformer(12, 768), 30_522 * 768
+    text = f"12 x 12 x 768^2 = {blocks:.3g}, and {embeddings:.3g} in embeddings"
+    return judged(near(blocks + embeddings, 110e6, 0.05), text)
+
+
+@row("002-045")
+def gpt3_and_gpt2() -> Finding:
+    factor = 175e9 / 1.5e9
+    return judged(factor > 2, f"{factor:.0f} times the parameters", more=True)
+
+
+@row("002-089")
+def width_and_layers() -> Finding:
+    exponent = 0.5 + 2 * 0.5
+    return judged(exponent == 1, f"layers times width squared then grow as N^{exponent:g}")
+
+
+# Regions.
+
+
+@row("001-004")
+def widget_regions() -> Finding:
+    line, plane = line_bound([4, 4, 4]), textbook_bound([4, 4, 4], 2)
+    best = lower_bound([4, 4, 4], 2)
+    text = f"the best network has at least {best} regions in the plane; at most {line} on a line"
+    return judged(best <= 8, f"{text} and {plane:,} in the plane")
+
+
+@row("002-022", "002-128")
+def exponent_of_regions() -> Finding:
+    found = textbook_bound([10] * 3, 2)
+    return judged(found <= 1000, f"10, 10, 10 in the plane: the bound is {found:,}, not 10^3")
+
+
+@row("002-094")
+def doubling() -> Finding:
+    return judged(2**4 == 256, "four doublings make 16, not 256")
+
+
+@row("002-130")
+def three_layers_of_10() -> Finding:
+    found = textbook_bound([10] * 3, 2)
+    return judged(near(found, 1000, 0.5), f"56^3 = {found:,}")
+
+
+@row("002-141")
+def five_layers_of_20() -> Finding:
+    found = textbook_bound([20] * 5, 3)
+    return judged(found == 1351**5, f"1,351^5 = {found:.3g}")
+
+
+@row("002-144")
+def passes_1e12() -> Finding:
+    depth = next(depth for depth in range(1, 10) if textbook_bound([50] * depth, 2) > 1e12)
+    return judged(depth == 4, f"1,276^L is first larger at L = {depth}")
+
+
+@row("003-003")
+def pieces_of_parameters() -> Finding:
+    depth = 12
+    pieces, parameters = 2**depth, 6 * depth + 1
+    text = f"{pieces:,} pieces with {parameters} parameters at depth {depth}: 2^L with 6 L + 1"
+    return judged(pieces > parameters, text, more=True)
+
+
+@row("004-009")
+def width_at_depth() -> Finding:
+    narrow, wide = ((2 / math.e) * 4 ** (4 / (t * 2)) for t in (5, 1))
+    text = f"four maps in the plane, n = 4: {wide:.1f} at t = 1, {narrow:.1f} at t = 5"
+    return judged(narrow < wide, text)
+
+
+@row("004-010")
+def regions_of_slides() -> Finding:
+    claimed, better = (math.e * 2 / 2) ** (4 * 2), upper_bound([2] * 4, 2)
+    text = f"four layers of 2 in the plane: {claimed:,.0f}; Serra et al. give {better}"
+    return judged(claimed >= better, text, more=True)
+
+
+@row("004-011")
+def sign_changes() -> Finding:
+    n = 5
+    return judged(2 * 2**n - 2 >= 2**n, f"two maps, n = {n}: {2 * 2**n - 2} changes", more=True)
+
+
+# Shares, products and logical examples.
+
+
+@row("001-016", "002-026")
+def sums_and_products() -> Finding:
+    factors = (1000, 100, 10, 8)
+    text = f"{sum(factors):,} detectors against {prod(factors):,} templates"
+    return judged(sum(factors) < prod(factors), text, more=True)
+
+
+@row("002-025")
+def templates() -> Finding:
+    found = prod((1000, 100, 10, 8))
+    return judged(found == 8_000_000, f"{found:,}")
+
+
+@row("001-042")
+def parity_of_100() -> Finding:
+    return judged(True, "2^99 ANDs and an OR; 100 threshold neurons and an output", more=True)
+
+
+@row("002-034")
+def chance() -> Finding:
+    return judged(0.3 > 1 / 10, "chance is 10 % for ten classes and 50 % for two", more=True)
+
+
+@row("002-042")
+def error_and_depth() -> Finding:
+    fall, growth = 1 - 3.6 / 16.4, 152 / 8
+    text = f"{fall:.1%} and {growth:.1f} times"
+    return judged(near(fall, 0.8, 0.05) and near(growth, 20, 0.06), text, more=True)
+
+
+@row("002-052")
+def spectral_radius() -> Finding:
+    a, b = np.array([[0.0, 10], [0, 0]]), np.array([[0.0, 0], [10, 0]])
+    radii = [max(abs(np.linalg.eigvals(each))) for each in (a, b, a @ b)]
+    text = "two matrices of radius {:g} and {:g} have a product of radius {:g}".format(*radii)
+    return judged(radii[2] < 1, text)
+
+
+@row("002-057")
+def resnet_examples() -> Finding:
+    return judged(near(25e6 / 10, 2.5e6), "25e6 / 10 = 2.5e6; ImageNet has 1.28e6", more=True)
+
+
+@row("002-068")
+def ten_rounds() -> Finding:
+    return judged(near(0.8**10, 0.107), f"0.8^10 = {0.8**10:.5f}")
+
+
+@row("002-129")
+def rounds_of_weights() -> Finding:
+    left = 7264
+    for _ in range(3):
+        left -= int(0.3 * left)
+    return judged(near(left, 7264 * 0.7**3), f"7,264 weights, three rounds of 30 %: {left:,} left")
+
+
+@row("002-136")
+def smallest_share() -> Finding:
+    return judged(True, f"0.2 of 7,264 weights is {0.2 * 7264:,.1f}", more=True)
+
+
+@row("002-143")
+def rounds_to_a_tenth() -> Finding:
+    rounds = math.log(0.1) / math.log(0.75)
+    text = f"five rounds leave {0.75**5:.1%}, eight {0.75**8:.2%}; {rounds:.3f} rounds, so"
+    return judged(math.ceil(rounds) == 9, f"{text} {math.ceil(rounds)}")
+
+
+@row("003-011")
+def zeros_and_dead_units() -> Finding:
+    h = np.maximum(np.array([[-1.0], [1.0]]) * [[1.0, -1.0]], 0)
+    zeros, dead = (h == 0).mean(), (h == 0).all(axis=0).mean()
+    text = f"relu(x) and relu(-x) on the points -1 and 1: {zeros:.0%} zeros, {dead:.0%} dead units"
+    return judged(bool(zeros == dead), text)
+
+
+@row("004-005")
+def images() -> Finding:
+    left, right = [[c + (x - c) / 4 for x in (-1, 1)] for c in (-1, 1)]
+    text = "[{:g}, {:g}] and [{:g}, {:g}]".format(*left, *right)
+    return judged(left[1] < right[0], text)
+
+
+# Scaling laws.
+
+
+@row("002-080")
+def kaplan_exponents() -> Finding:
+    found = [law.exponent for law in (KAPLAN_PARAMETERS, KAPLAN_DATA, KAPLAN_COMPUTE)]
+    return judged(found == [0.076, 0.095, 0.05], ", ".join(f"{each:g}" for each in found))
+
+
+@row("002-118")
+def kaplan_constants() -> Finding:
+    scales = KAPLAN_PARAMETERS.scale, KAPLAN_DATA.scale
+    return judged(scales == (8.8e13, 5.4e13), "{:g} and {:g}".format(*scales))
+
+
+@row("002-083")
+def data_for_size() -> Finding:
+    without_penalty = 10**0.74
+    text = f"10^0.74 = {without_penalty:.1f} times keeps the penalty of too little data as it is"
+    return judged(near(without_penalty, 3, 0.2), text)
+
+
+@row("002-084")
+def half_the_loss() -> Finding:
+    found = KAPLAN_DATA.factor_to_multiply_loss_by(0.5)
+    return judged(near(found, 1500, 0.05), f"2^(1/0.095) = {found:,.0f}")
+
+
+@row("002-085")
+def half_the_loss_of_a_larger_model() -> Finding:
+    data = KAPLAN_DATA.factor_to_multiply_loss_by(0.5)
+    equal = 10 ** (KAPLAN_PARAMETERS.exponent / KAPLAN_DATA.exponent)
+    text = f"{data:,.0f} / 10^(0.076/0.095) = {data / equal:.0f}; {data:,.0f} / 3 = {data / 3:.0f}"
+    return judged(near(data / equal, 500, 0.05), text)
+
+
+@row("002-086", "002-120")
+def chinchilla_exponents() -> Finding:
+    of_size = HOFFMANN.beta / (HOFFMANN.alpha + HOFFMANN.beta)
+    text = f"exponents {of_size:.2f} and {1 - of_size:.2f} from the third fit's rounded constants"
+    return judged(near(of_size, 0.5, 0.1), text)
+
+
+@row("002-119")
+def kaplan_allocation() -> Finding:
+    shares = KAPLAN_BEST_EXPONENT, 1 - KAPLAN_BEST_EXPONENT
+    return judged(
+        near(shares[0], 0.73) and near(shares[1], 0.27), "{:.2f} and {:.2f}".format(*shares)
+    )
+
+
+@row("002-090", "002-091")
+def ten_times_larger() -> Finding:
+    found = 10**-KAPLAN_PARAMETERS.exponent
+    return judged(near(found, 0.84), f"10^-0.076 = {found:.3f}, that is {1 - found:.1%} less")
+
+
+@row("002-101")
+def gpt2_loss() -> Finding:
+    found = KAPLAN_PARAMETERS(1.5e9)
+    return judged(near(found, 3.3, 0.05), f"the law gives {found:.2f}")
+
+
+@row("002-102")
+def gpt3_prediction() -> Finding:
+    ratio = (1.5 / 175) ** KAPLAN_PARAMETERS.exponent
+    text = f"3.3 x {ratio:.3f} = {3.3 * ratio:.2f}; the law itself gives {KAPLAN_PARAMETERS(175e9):.2f}"
+    return judged(near(3.3 * ratio, 2.30), text)
+
+
+@row("002-103")
+def within_5_percent() -> Finding:
+    off = abs(2.30 / 2.4 - 1)
+    return judged(off < 0.05, f"2.30 is {off:.1%} below 2.4", more=True)
+
+
+@row("002-104")
+def extrapolation() -> Finding:
+    return judged(near(175 / 1.5, 100, 0.2), f"175 / 1.5 = {175 / 1.5:.0f}", more=True)
+
+
+@row("002-105")
+def chinchilla_and_gpt3() -> Finding:
+    chinchilla, gpt3 = 6 * 70e9 * 1.4e12, 6 * 175e9 * 0.3e12
+    text = f"6 N D: {chinchilla:.3g} against {gpt3:.3g}; {1.4 / 0.3:.1f} times the data"
+    return judged(near(chinchilla, gpt3, 0.1), text)
+
+
+@row("002-106")
+def ten_times_compute() -> Finding:
+    return judged(near(math.sqrt(10), 3.16), f"10^0.5 = {math.sqrt(10):.3f}")
+
+
+@row("002-121")
+def five_models() -> Finding:
+    found = [KAPLAN_PARAMETERS(size) for size in (117e6, 345e6, 762e6, 1.5e9, 175e9)]
+    claimed = [3.51, 3.20, 2.98, 2.80, 2.30]
+    holds = all(near(a, b) for a, b in zip(found, claimed, strict=True))
+    return judged(holds, "the law gives " + ", ".join(f"{each:.2f}" for each in found))
+
+
+@row("002-122")
+def orders_of_magnitude() -> Finding:
+    found = math.log10(175e9 / 117e6)
+    return judged(found > 3, f"log10(175e9 / 117e6) = {found:.1f}", more=True)
+
+
+@row("002-142")
+def two_losses() -> Finding:
+    small, large = KAPLAN_PARAMETERS(1e8), KAPLAN_PARAMETERS(1e10)
+    text = f"{small:.3f} and {large:.3f}, a ratio of {small / large:.3f}"
+    return judged(near(small, 2.83) and near(large, 1.994), text)
+
+
+@row("002-146")
+def double_the_metric() -> Finding:
+    found = KAPLAN_COMPUTE.factor_to_multiply_loss_by(0.5)
+    return judged(near(found, 2**20), f"2^(1/0.05) = 2^20 = {found:,.0f} times", more=True)
