@@ -1,10 +1,11 @@
 """The claims of the ledger that arithmetic decides, each computed here.
 
-    @row("002-068", 0.8**10, 0.107)
-    ...
+    @row("002-068")
+    def ten_rounds() -> Finding:
+        return judged(near(0.8**10, 0.107), f"0.8^10 = {0.8**10:.5f}")
 
-A function answers with what it computed, in words, and with whether the claim's own number is that
-number: `true` or `false`, or `conditional` where the number is right and the claim says more.
+A function answers whether the claim's own number is the one that is computed, `true` or `false`, or
+`conditional` where the number is right and the claim says more; and with what it computed, in words.
 """
 
 from __future__ import annotations
@@ -417,7 +418,8 @@ def gpt2_loss() -> Finding:
 @row("002-102")
 def gpt3_prediction() -> Finding:
     ratio = (1.5 / 175) ** KAPLAN_PARAMETERS.exponent
-    text = f"3.3 x {ratio:.3f} = {3.3 * ratio:.2f}; the law itself gives {KAPLAN_PARAMETERS(175e9):.2f}"
+    law = KAPLAN_PARAMETERS(175e9)
+    text = f"3.3 x {ratio:.3f} = {3.3 * ratio:.2f}; the law itself gives {law:.2f}"
     return judged(near(3.3 * ratio, 2.30), text)
 
 

@@ -1,0 +1,188 @@
+"""`scratchnet claims`: the ledger as a list, a row with its evidence, or its commands run."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from scratchnet.backends.errors import InputError, choose
+from scratchnet.demos.claims.ledger import MEASURED, SOURCES, TRUTHS, Row, combined, ledger
+from scratchnet.demos.experiment import Screen
+from scratchnet.demos.settings import Common, help_rows, option, parse, resolve, usage
+
+Source = Literal["interview", "course", "textbook", "lesson", "slides"]
+EVERYWHERE = tuple(each.name for each in dataclasses.fields(Common) if each.name != "json")
+
+
+@dataclass(frozen=True)
+class Settings(Common):
+    without = EVERYWHERE
+    rows: tuple[str, ...] | None = option(
+        None, "Rows to show with their evidence, such as 002-045.", metavar="ID", positional=True
+    )
+    source: Source | None = option(None, "Only claims of this text.")
+    kind: str | None = option(None, "Only claims of this kind, such as theorem.")
+    verdict: Literal["true", "conditional", "false", "not-checked"] | None = option(
+        None, "Only claims that were found so."
+    )
+    run: Source | None = option(
+        None, "Run the experiments of this text's claims, and compare with what is recorded."
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command with these arguments; the exit status."""
+    if {"-h", "--help"} & set(arguments):
+        print_help()
+        return 0
+    settings = resolve(Settings, parse(Settings, arguments))
+    screen = Screen(settings.json)
+    if settings.run:
+        return run(settings.run, screen)
+    chosen = rows_of(settings)
+    if settings.json:
+        from scratchnet.demos.results import print_json
+
+        print_json([as_json(row) for row in chosen])
+    elif settings.rows:
+        for row in chosen:
+            show(row, screen)
+    elif settings.source or settings.kind or settings.verdict:
+        screen.text(answer(chosen))
+        rows = [(row.id, row.verdict, row.claim) for row in chosen]
+        print_table(screen, ("id", "verdict", "claim"), rows)
+    else:
+        overview(chosen, screen)
+    return 0
+
+
+def rows_of(settings: Settings) -> list[Row]:
+    """The rows that the settings choose. Raises `InputError` for an unknown id or kind."""
+    rows = ledger()
+    if settings.rows:
+        for number in settings.rows:
+            if number not in rows:
+                first, *_, last = rows
+                raise InputError(f"claim {number!r}: must be one of {first} to {last}")
+        return [rows[number] for number in settings.rows]
+    if settings.kind:
+        choose("kind of claim", settings.kind, {row.kind: row for row in rows.values()})
+    wanted = {
+        "source": settings.source,
+        "kind": settings.kind,
+        "verdict": settings.verdict and settings.verdict.replace("-", " "),
+    }
+    return [
+        row
+        for row in rows.values()
+        if all(value is None or getattr(row, name) == value for name, value in wanted.items())
+    ]
+
+
+def answer(rows: Sequence[Row]) -> str:
+    """Such as `Of 303 claims 98 are true, …`."""
+    counts = Counter(row.verdict for row in rows)
+    parts = [f"{counts[truth]} {'are ' * (truth != 'not checked')}{truth}" for truth in TRUTHS]
+    return f"Of {len(rows)} claims " + ", ".join(parts[:-1]) + f" and {parts[-1]}."
+
+
+def overview(rows: Sequence[Row], screen: Screen) -> None:
+    screen.text(answer(rows))
+    table = []
+    for source, sentence in SOURCES.items():
+        counts = Counter(row.verdict for row in rows if row.source == source)
+        table.append((source, sentence, *(str(counts[truth]) for truth in TRUTHS)))
+    print_table(screen, ("source", "which is", *TRUTHS), table)
+    screen.text(
+        "A verdict follows from recorded experiments, from arithmetic that is done on the spot, "
+        "or from a cited source; each claim says which:\n"
+    )
+    for example in ("--source textbook --verdict false", "002-109", "--run slides"):
+        screen.whole(f"  scratchnet claims {example}")
+
+
+def show(row: Row, screen: Screen) -> None:
+    """The claim, its verdict, the evidence, and the command that reproduces it."""
+    screen.text(f"\n{row.id}  “{row.claim}”")
+    screen.text(f"{row.kind}, from {SOURCES[row.source]}")
+    screen.text(f"Verdict: {row.verdict} ({row.check}).")
+    if row.computed:
+        screen.text(f"Computed: {row.computed}.")
+    for each in row.recorded:
+        seeds = each.settings.get("seeds")
+        with_seeds = f", {seeds} seeds" if seeds else ""
+        screen.text(f"Recorded {each.date}, {each.experiment}{with_seeds}: {each.sentence}.")
+    if row.evidence:
+        screen.text(f"Remark: {row.evidence}" if row.recorded or row.computed else row.evidence)
+    for command in row.commands:
+        screen.whole(f"  scratchnet {command}")
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    recorded = [dataclasses.asdict(each) for each in row.recorded]
+    return {
+        **{name: getattr(row, name) for name in ("id", "source", "claim", "kind", "check")},
+        "verdict": row.verdict,
+        "computed": row.computed,
+        "evidence": row.evidence,
+        "commands": [f"scratchnet {command}" for command in row.commands],
+        "recorded": recorded,
+    }
+
+
+def run(source: str, screen: Screen) -> int:
+    """Run each command of the text's measured rows once; the exit status of the first that fails.
+
+    A run's claims decide the rows anew, which are then held against the recorded verdicts.
+    """
+    import json
+
+    rows = [row for row in ledger().values() if row.source == source and row.check in MEASURED]
+    commands = list(dict.fromkeys(command for row in rows for command in row.commands))
+    screen.text(f"{len(rows)} claims, {len(commands)} commands. Each says what it does:")
+    found: dict[str, list[str]] = {}
+    for number, command in enumerate(commands, 1):
+        screen.whole(f"\n[{number} of {len(commands)}] scratchnet {command}")
+        folder = Path("runs") / "claims" / f"{source}-{number}"
+        words = [sys.executable, "-m", "scratchnet", *command.split(), "--out", str(folder)]
+        status = subprocess.run(words).returncode
+        if status:
+            return status
+        for each in json.loads((folder / "result.json").read_text())["claims"]:
+            for identity in each["ledger"]:
+                found.setdefault(identity, []).append(each["verdict"])
+    table = [
+        (row.id, row.verdict, combined(found[row.id]) if row.id in found else "no claim", row.claim)
+        for row in rows
+    ]
+    print_table(screen, ("id", "recorded", "this run", "claim"), table)
+    return 0
+
+
+def print_table(
+    screen: Screen, headings: Sequence[str], rows: Sequence[Sequence[str]], heads: bool = True
+) -> None:
+    """Rows of texts; only the last column, and what a text source is, are wrapped."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=heads)
+    for heading in headings:
+        is_long = heading in ("claim", "which is", "")
+        table.add_column(heading, no_wrap=not is_long, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(each) for each in row))
+    screen.print(table)
+
+
+def print_help() -> None:
+    screen = Screen(json=False)
+    screen.whole(f"Usage: scratchnet claims {usage(Settings)}\n")
+    screen.text("What five texts claim about depth, and what was found of it.\n")
+    print_table(screen, ("option", ""), help_rows(Settings, "claims"), heads=False)

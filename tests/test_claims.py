@@ -1,0 +1,139 @@
+"""The ledger of claims: its rows, their arithmetic, and the recorded runs that decide them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scratchnet.demos import registry
+from scratchnet.demos.claims import command
+from scratchnet.demos.claims.arithmetic import COMPUTED
+from scratchnet.demos.claims.ledger import (
+    MEASURED,
+    SOURCES,
+    TRUTHS,
+    VERDICTS,
+    combined,
+    ledger,
+    recorded_claims,
+)
+from scratchnet.demos.command_line import main
+from scratchnet.demos.settings import parse, resolve
+from scratchnet.demos.verdicts import WORDINGS
+
+CHECKS = (*MEASURED, "arithmetic", "separate measurement", "citation", "argument", "open")
+KINDS = (
+    *("arithmetic", "theorem", "rule of thumb", "historical table"),
+    *("experiment on toy data", "experiment on public data set"),
+)
+
+
+def test_303_rows_that_are_whole() -> None:
+    rows = ledger()
+    assert len(rows) == 303 and list(rows) == sorted(rows)
+    for row in rows.values():
+        assert row.source in SOURCES and row.kind in KINDS and row.check in CHECKS
+        assert row.verdict in TRUTHS and row.claim.endswith((".", "?"))
+        assert row.evidence or row.recorded or row.computed, row.id
+        assert row.check != "open" or row.verdict == "not checked"
+
+
+@pytest.mark.parametrize("number", sorted(COMPUTED))
+def test_arithmetic_gives_the_verdict_of_its_row(number: str) -> None:
+    verdict, text = COMPUTED[number]()
+    assert ledger()[number].check == "arithmetic" and ledger()[number].stated == verdict, text
+
+
+def test_every_arithmetic_row_is_computed() -> None:
+    assert {row.id for row in ledger().values() if row.check == "arithmetic"} == set(COMPUTED)
+
+
+def test_recorded_claims_decide_measured_rows() -> None:
+    for number, claims in recorded_claims().items():
+        row = ledger()[number]
+        assert row.check in MEASURED, (number, claims[0].claim)
+        assert row.verdict == row.stated, (number, row.verdict, [each.verdict for each in claims])
+
+
+def test_measured_rows_have_a_recorded_claim() -> None:
+    assert [row.id for row in ledger().values() if row.check in MEASURED and not row.recorded] == []
+
+
+def test_every_command_is_one_that_its_experiment_takes() -> None:
+    for row in ledger().values():
+        for line in row.commands:
+            name, *options = line.split()
+            kind = registry.entries()[name].load().settings
+            resolve(kind, {"out": Path("runs"), **parse(kind, options)})
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        (["supported"], "true"),
+        (["holds", "supported", "not tested"], "true"),
+        (["contradicted", "fails"], "false"),
+        (["supported", "contradicted"], "conditional"),
+        (["supported", "undecided"], "conditional"),
+        (["equivalent"], "conditional"),
+        (["not tested"], "not checked"),
+    ],
+)
+def test_what_verdicts_make_of_a_row(verdicts: list[str], expected: str) -> None:
+    assert combined(verdicts) == expected
+
+
+def test_every_verdict_has_a_truth() -> None:
+    assert set(VERDICTS) == set(WORDINGS) and set(VERDICTS.values()) == set(TRUTHS)
+
+
+def test_lists_and_rows_on_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["claims"]) == 0
+    assert capsys.readouterr().out.startswith("Of 303 claims ")
+    assert main(["claims", "--source", "slides", "--verdict", "not-checked"]) == 0
+    listed = capsys.readouterr().out
+    assert "004-024" in listed and "002-" not in listed
+    assert main(["claims", "002-068", "002-084"]) == 0
+    shown = capsys.readouterr().out
+    assert "0.8^10 = 0.10737" in shown and "scratchnet scaling --predict" in shown
+    assert main(["claims", "002-068", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["verdict"] == "true" and row["id"] == "002-068"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["002-999"], "claim '002-999': must be one of 000-001 to 004-024"),
+        (["--kind", "theorm"], "did you mean 'theorem'"),
+        (["--source", "slide"], "did you mean 'slides'"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["claims", *arguments]) == 2
+    line = capsys.readouterr().err
+    assert words in line and line.count("\n") == 1
+
+
+def test_a_run_is_held_against_what_is_recorded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run whose claims turn out otherwise is shown beside the record."""
+    monkeypatch.chdir(tmp_path)
+    ran = []
+
+    def pretend(words: list[str]) -> object:
+        ran.append(words[3])
+        folder = tmp_path / words[-1]
+        folder.mkdir(parents=True)
+        claims = [{"ledger": ["004-006"], "verdict": "fails"}]
+        (folder / "result.json").write_text(json.dumps({"claims": claims}))
+        return type("Done", (), {"returncode": 0})
+
+    monkeypatch.setattr(command.subprocess, "run", pretend)
+    assert main(["claims", "--run", "slides"]) == 0
+    assert "fractal" in ran
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("004-006"))
+    assert "false" in line
