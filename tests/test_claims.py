@@ -51,8 +51,9 @@ def test_every_arithmetic_row_is_computed() -> None:
 def test_recorded_claims_decide_measured_rows() -> None:
     for number, claims in recorded_claims().items():
         row = ledger()[number]
-        assert row.check in MEASURED, (number, claims[0].claim)
-        assert row.verdict == row.stated, (number, row.verdict, [each.verdict for each in claims])
+        if row.check in MEASURED:
+            found = combined([each.verdict for each in claims])
+            assert row.stated == row.verdict == found, (number, row.stated, found)
 
 
 def test_measured_rows_have_a_recorded_claim() -> None:

@@ -5,7 +5,7 @@
         return judged(near(0.8**10, 0.107), f"0.8^10 = {0.8**10:.5f}")
 
 A function answers whether the claim's own number is the one that is computed, `true` or `false`, or
-`conditional` where the number is right and the claim says more; and with what it computed, in words.
+`conditional` where the number is right and the claim says more; and with what was computed.
 """
 
 from __future__ import annotations

@@ -4,10 +4,13 @@
 How a row is checked:
 
 - `experiment` and `exact`: by claims of experiments, whose last recorded verdicts stand in
-  `demos/results`; the row's verdict follows from them (`VERDICTS`), whatever the file says.
+  `demos/results`; the row's verdict follows from them (`VERDICTS`).
 - `arithmetic`: computed on the spot, in `arithmetic.py`.
-- `separate measurement`: by hand, once; the evidence says how.
+- `separate measurement`: by hand, once; the evidence says what was found.
 - `citation`, `argument`, `open`: by a source, by reasoning, or not at all.
+
+Where an experiment bears on a row of another kind, such as a claim about every network, its claims
+are shown with the row and do not decide it.
 """
 
 from __future__ import annotations
@@ -68,7 +71,7 @@ class Row:
     kind: str
     check: str
     stated: str
-    """The verdict of the file, which holds where no experiment decides."""
+    """The verdict of the file."""
     evidence: str
     commands: tuple[str, ...]
     """What reproduces or shows it, without `scratchnet`."""
@@ -76,7 +79,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        if not self.recorded:
+        if self.check not in MEASURED or not self.recorded:
             return self.stated
         return combined([each.verdict for each in self.recorded])
 
@@ -107,8 +110,8 @@ def ledger() -> dict[str, Row]:
     for line in text.splitlines()[1:]:
         number, source, claim, kind, check, verdict, evidence, commands = line.split("\t")
         parts = tuple(part.strip() for part in commands.split(";") if part.strip())
-        of_row = tuple(decided.get(number, ())) if check in MEASURED else ()
-        rows[number] = Row(number, source, claim, kind, check, verdict, evidence, parts, of_row)
+        claims = tuple(decided.get(number, ()))
+        rows[number] = Row(number, source, claim, kind, check, verdict, evidence, parts, claims)
     return rows
 
 

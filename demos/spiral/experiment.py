@@ -312,7 +312,7 @@ def depth_claims(result: Result) -> list[Claim]:
                         f"{TEXTBOOK}: each doubling of depth helps",
                         success(result[a]["test_accuracy"], result[b]["test_accuracy"], SOLVED),
                         untested=result.untested(a, b),
-                        ledger=("002-045",),
+                        ledger=("000-001",) if (shallow, deep) == (1, 2) else (),
                     )
                 )
     if {"sgd", "adam"} <= set(result.settings.optimizer):
@@ -342,23 +342,32 @@ def chapter_claims(result: Result) -> list[Claim]:
     scores = plain
     found = []
 
-    def say(sentence: str, holds: bool, *depths: int) -> None:
+    def say(sentence: str, holds: bool, *depths: int, ledger: tuple[str, ...]) -> None:
         shown = ", ".join(f"{scores[each]:.1%} at depth {each}" for each in depths)
-        found.append(Claim(sentence, f"{TEXTBOOK}, its own experiment", exact(holds, shown)))
+        source = f"{TEXTBOOK}, its own experiment"
+        found.append(Claim(sentence, source, exact(holds, shown), ledger=ledger))
 
     if 1 in scores:
-        say("One hidden layer barely beats chance (under 60 %)", scores[1] < 0.6, 1)
+        sentence = "One hidden layer barely beats chance (under 60 %)"
+        say(sentence, scores[1] < 0.6, 1, ledger=("002-108", "002-111"))
     for shallow, deep in ((1, 2), (2, 4), (4, 8)):
         if shallow in scores and deep in scores:
             helps = scores[deep] - scores[shallow] > 0.05
-            say(f"Depth {deep} is far better than depth {shallow} (5 points)", helps, shallow, deep)
+            sentence = f"Depth {deep} is far better than depth {shallow} (5 points)"
+            say(sentence, helps, shallow, deep, ledger=("002-109",))
     if 8 in scores:
-        say("Eight layers reach 94.5 % (within a point)", abs(scores[8] - 0.945) <= 0.01, 8)
+        sentence = "Eight layers reach 94.5 % (within a point)"
+        say(sentence, abs(scores[8] - 0.945) <= 0.01, 8, ledger=("002-110",))
     if 8 in plain and 8 in normed:
         shown = f"{normed[8]:.1%} with it, {plain[8]:.1%} without"
         sentence = "Batch normalisation is better at depth 8"
         found.append(
-            Claim(sentence, f"{TEXTBOOK}, its own experiment", exact(normed[8] > plain[8], shown))
+            Claim(
+                sentence,
+                f"{TEXTBOOK}, its own experiment",
+                exact(normed[8] > plain[8], shown),
+                ledger=("002-114",),
+            )
         )
     for row in result.verdict_rows():
         per_example = row.facts["parameters"] / result.settings.points
@@ -372,6 +381,7 @@ def chapter_claims(result: Result) -> list[Claim]:
                         bool(row["test_accuracy"][0] < 0.9),
                         f"{row['test_accuracy'][0]:.1%} on test data at depth {row.facts['depth']}",
                     ),
+                    ledger=("002-056",),
                 )
             )
     return found
