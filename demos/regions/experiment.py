@@ -288,7 +288,7 @@ def comparison_claims(result: Result) -> Iterator[Claim]:
         sentence = f"A network {each} has about 2^{layers} = {2**layers} linear regions"
         doubled, contrast = f"{COURSE}: layers double them", ratio(counts, 2.0**layers)
         if layers > 1:
-            yield Claim(sentence, doubled, contrast, alike=True, ledger=("001-004",))
+            yield Claim(sentence, doubled, contrast, alike=True, ledger=("002-094",))
     if len(every) > 1:
         (few, many), times = (every[0], every[-1]), said[-1] / said[0]
         sentence = f"Random networks {few} have fewer linear regions than random {many}"
