@@ -7,13 +7,13 @@ import math
 import operator
 import os
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from scratchnet.backends.blas import blas_facts, processor_name
-from scratchnet.backends.interface import Array, Axis, Backend, Call, Out
+from scratchnet.backends.interface import Array, Axis, Backend, Call, Kernel, Out
 
 _LARGEST_CACHED_CONSTANT = 2**20
 _SHORT_ROW, _LONG_ROW, _MANY_NUMBERS = 32, 256, 2**14
@@ -65,6 +65,19 @@ def _column_times_row(a: Array, b: Array, out: Out) -> Array:
     return np.matmul(columns, rows, out=out)
 
 
+def _column_times_row_calls(a: Array, b: Array, out: Array, _: Masks) -> list[BoundCall]:
+    """As `_column_times_row`, with zeros that are made once."""
+    n, m = a.shape[-2], b.shape[-1]
+    if n * m < _PRODUCT_WORTH_PADDING:
+        return [partial(np.matmul, a, b, out)]
+    columns, rows = np.zeros((*a.shape[:-1], 2), a.dtype), np.zeros((*b.shape[:-2], 2, m), b.dtype)
+    return [
+        partial(np.copyto, columns[..., :1], a),
+        partial(np.copyto, rows[..., :1, :], b),
+        partial(np.matmul, columns, rows, out),
+    ]
+
+
 def _times_slope(dy: Array, slope: Array, out: Out) -> Array:
     """dy * slope, and 0 where dy is 0; a sum of squares that is finite tells that every slope is.
 
@@ -87,27 +100,62 @@ def _where_positive(dy: Array, y: Array, out: Out) -> Array:
     """dy where y > 0, else 0.
 
     The bits of dy, read as a whole number, times 1 or 0. A product of numbers is NaN where dy is
-    infinite, and np.where takes up to ten times as long.
+    infinite, and np.where takes up to ten times as long. The booleans are converted in a call of
+    their own: `greater` and `multiply` do it in pieces, which takes longer.
     """
     bits, zero = _BITS_AND_ZERO[y.dtype]
+    chosen = np.greater(y, zero, out=...).astype(bits)
     if out is ...:
-        same = dy.shape == y.shape
-        out = np.empty(y.shape if same else np.broadcast_shapes(dy.shape, y.shape), y.dtype)
-    chosen = out.view(bits)
-    np.greater(y, zero, out=chosen)
-    np.multiply(chosen, dy.view(bits), chosen)
+        product = np.multiply(chosen, dy.view(bits), out=chosen if dy.shape == y.shape else ...)
+        return product.view(y.dtype)
+    np.multiply(chosen, dy.view(bits), out=out.view(bits))
     return out
 
 
-def _bound(call: Call) -> Callable[[], Array]:
+def _where_positive_calls(dy: Array, y: Array, out: Array, masks: Masks) -> list[BoundCall]:
+    """As `_where_positive`, on views that are made once."""
+    bits, zero = _BITS_AND_ZERO[y.dtype]
+    chosen, is_positive = out.view(bits), masks(y.shape)
+    return [
+        partial(np.greater, y, zero, is_positive),
+        partial(np.copyto, chosen, is_positive),
+        partial(np.multiply, chosen, dy.view(bits), chosen),
+    ]
+
+
+def _sum(x: Array, axis: Axis, keepdims: bool, out: Out) -> Array:
+    """A ufunc's `reduce` is what np.sum calls, after handling its arguments longer than a small sum
+    takes; as are np.max and np.min."""
+    return np.add.reduce(x, axis=axis, keepdims=keepdims, out=out)
+
+
+def _sum_calls(x: Array, axis: Axis, keepdims: bool, out: Array, _: Masks) -> list[BoundCall]:
+    return [partial(np.add.reduce, x, axis, None, out, keepdims)]
+
+
+BoundCall = Callable[[], Array | None]
+Masks = Callable[[tuple[int, ...]], Array]
+"""Gives an array of booleans of that shape, for the moment."""
+
+_IN_PARTS: dict[Kernel, Callable[..., list[BoundCall]]] = {
+    _column_times_row: _column_times_row_calls,
+    _where_positive: _where_positive_calls,
+    _sum: _sum_calls,
+}
+"""For kernels that a replay does faster as the calls of NumPy that they consist of."""
+
+
+def _bound(call: Call, masks: Masks) -> list[BoundCall]:
     """The call without arguments. A ufunc reads a positional `out` faster than one by its name.
 
     NumPy 2.4 deprecates that for maximum and minimum.
     """
     kernel, inputs, out, _ = call
+    if kernel in _IN_PARTS:
+        return _IN_PARTS[kernel](*inputs, out, masks)
     if isinstance(kernel, np.ufunc) and kernel not in (np.maximum, np.minimum):
-        return partial(kernel, *inputs, out)
-    return partial(kernel, *inputs, out=out)
+        return [partial(kernel, *inputs, out)]
+    return [partial(kernel, *inputs, out=out)]
 
 
 class NumpyBackend(Backend):
@@ -144,10 +192,11 @@ class NumpyBackend(Backend):
     def repeater(self, calls: Sequence[Call]) -> Callable[[], None]:
         """As the interface's, but what does not change from one replay to the next is done once.
 
-        A number is made an array, and the arguments are bound in the order in which a ufunc takes
-        them fastest.
+        A number is made an array, the arguments are bound in the order in which a ufunc takes them
+        fastest, and what a kernel needs besides is made: so one replay ends before the next begins.
         """
-        bound = [_bound(self._with_arrays(call)) for call in calls]
+        masks = cache(partial(np.empty, dtype=bool))
+        bound = [each for call in calls for each in _bound(self._with_arrays(call), masks)]
 
         def repeat() -> None:
             for call in bound:
@@ -166,11 +215,8 @@ class NumpyBackend(Backend):
         inputs = [np.asarray(x, dtype) if isinstance(x, float) else x for x in call.inputs]
         return call._replace(inputs=tuple(inputs))
 
-    # A ufunc's `reduce` is what np.sum calls, after handling its arguments longer than a small sum
-    # takes.
-
-    def _sum(self, x: Array, axis: Axis, keepdims: bool, out: Out) -> Array:
-        return np.add.reduce(x, axis=axis, keepdims=keepdims, out=out)
+    def sum(self, x: Array, axis: Axis = None, keepdims: bool = False, out: Out = ...) -> Array:
+        return self.run(_sum, x, axis, keepdims, out=out)
 
     def _max(self, x: Array, axis: Axis, keepdims: bool, out: Out) -> Array:
         return np.maximum.reduce(x, axis=axis, keepdims=keepdims, out=out)
@@ -180,7 +226,7 @@ class NumpyBackend(Backend):
 
     def matmul(self, a: Array, b: Array, out: Out = ...) -> Array:
         """As the interface's; a column times a row takes a fifth of np.matmul's time."""
-        if min(a.ndim, b.ndim) > 1 and a.shape[-1] == b.shape[-2] == 1:
+        if a.shape[-1] == 1 and a.ndim > 1 < b.ndim and b.shape[-2] == 1:
             return self.run(_column_times_row, a, b, out=out)
         return self.run(np.matmul, a, b, out=out)
 
