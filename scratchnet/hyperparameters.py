@@ -103,7 +103,9 @@ class Configured:
 
     def array(self, name: str) -> Array | None:
         """The array of a hyperparameter, or None where it is absent."""
-        return None if self.is_absent(name) else self.arrays[name]
+        own = self.__dict__
+        array: Array = None if name in own["absent"] else own["arrays"][name]
+        return array
 
     def structure(self) -> Hashable:
         """What a recording holds fast: all attributes but the values of hyperparameters."""

@@ -272,8 +272,9 @@ class Model:
         return reached
 
     def _reached(self) -> list[bool]:
-        reached = [each.reached for each in self._parameters.values()]
-        return reached if any(reached) else [p.requires_grad for p in self._parameters.values()]
+        parameters = self._parameters.values()
+        reached = [each.reached for each in parameters]
+        return reached if True in reached else [each.requires_grad for each in parameters]
 
     def unreached_gradients(self) -> list[Array]:
         """The gradients that are left from an earlier `backward()`."""
@@ -324,7 +325,7 @@ class Model:
         new = {name: self.backend.asarray(state[name], a.dtype) for name, a in arrays.items()}
         for name, array in arrays.items():
             self.backend.copy(new[name], out=array)
-        note_write(*self._parameters.values())
+        note_write(self._parameters.values())
         self.apply_mask()
 
     def set_mask(self, mask: Any) -> None:
@@ -358,7 +359,7 @@ class Model:
         if self.mask_buffer is not None:
             # A product would leave -0.0 of a negative parameter, and NaN of NaN.
             self.parameter_buffer[self.mask_buffer == 0] = 0
-            note_write(*self._parameters.values())
+            note_write(self._parameters.values())
 
     def network(self, number: int) -> Model:
         """Network `number` of the ensemble as a model of its own, with its seed, its mask and its

@@ -11,7 +11,7 @@ same in few calls of the backend, on the model's buffers; a test compares the tw
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import compress
 from typing import Any
 
@@ -167,16 +167,18 @@ class Optimizer(Configured):
         if model.mask_buffer is not None:
             for array in (model.parameter_buffer, *self.moments().values()):
                 model.backend.multiply(array, model.mask_buffer, out=array)
-        note_write(*compress(model.parameters(), reached))
+        note_write(compress(model.parameters(), reached))
 
     def _step(self, places: slice | None) -> None:
         """One step for the parameters at these places of the buffers, or for all (None)."""
         raise NotImplementedError
 
-    def _at(self, places: slice | None, array: Array) -> Array:
-        """Those places of an array; the same view each time, since a recording knows it by that."""
-        if places is None:
-            return array
+    def _at(self, places: slice | None, *arrays: Array) -> Sequence[Array]:
+        """Those places of the arrays, or all."""
+        return arrays if places is None else [self._view(each, places) for each in arrays]
+
+    def _view(self, array: Array, places: slice) -> Array:
+        """The same view each time, since a recording knows it by that."""
         key = (id(array), places.start, places.stop)
         # The array is kept, so that no later one can have its identity.
         return self._views.setdefault(key, (array, array[..., places]))[1]
@@ -236,11 +238,11 @@ class SGD(Optimizer):
         return {"velocity": self.velocity}
 
     def _step(self, places: slice | None) -> None:
-        self.model.backend.sgd_step(
-            self._at(places, self.model.parameter_buffer),
-            self._at(places, self.model.gradient_buffer),
-            self._at(places, self.velocity),
-            self._at(places, self._scratch),
+        model = self.model
+        model.backend.sgd_step(
+            *self._at(
+                places, model.parameter_buffer, model.gradient_buffer, self.velocity, self._scratch
+            ),
             self.arrays["learning_rate"],
             self.array("momentum"),
             self.nesterov,
@@ -340,16 +342,19 @@ class Adam(Optimizer):
         self._differs_next = True
 
     def _step(self, places: slice | None) -> None:
-        arrays = self.arrays
-        corrections = [arrays["correction1"], arrays["correction2"]]
+        model, arrays = self.model, self.arrays
+        corrections: Sequence[Array] = (arrays["correction1"], arrays["correction2"])
         if self.has_missed:
-            corrections = [self._at(places, each) for each in corrections]
-        self.model.backend.adam_step(
-            self._at(places, self.model.parameter_buffer),
-            self._at(places, self.model.gradient_buffer),
-            self._at(places, self.first_moment),
-            self._at(places, self.second_moment),
-            self._at(places, self._scratch),
+            corrections = self._at(places, *corrections)
+        model.backend.adam_step(
+            *self._at(
+                places,
+                model.parameter_buffer,
+                model.gradient_buffer,
+                self.first_moment,
+                self.second_moment,
+                self._scratch,
+            ),
             arrays["learning_rate"],
             (corrections[0], corrections[1]),
             ((arrays["beta1"], arrays["rest1"]), (arrays["beta2"], arrays["rest2"])),

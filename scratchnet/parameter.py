@@ -21,8 +21,10 @@ class Parameter(Tensor):
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         """A copy or an unpickled parameter: `data` and `grad` are the arrays of the two slots."""
+        # Writes are counted anew in every process, and nothing was computed from a copy yet.
+        self.stamp = 0
         for name, value in state[1].items():
-            if name not in ("data", "grad"):
+            if name not in ("data", "grad", "stamp"):
                 setattr(self, name, value)
 
     def bind(self, data: Array, grad: Array) -> None:
@@ -37,7 +39,7 @@ class Parameter(Tensor):
     def data(self, values: Any) -> None:
         if hasattr(self, "_data"):
             self._copy("data", values, self._data)
-            note_write(self)
+            note_write([self])
         else:
             self._data = values
 

@@ -12,7 +12,7 @@ with its pullbacks, are in `scratchnet.ops`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any
@@ -113,12 +113,16 @@ class Tensor:
         consumers: dict[Tensor, int] = {}
         unexplored = [self]
         while unexplored:
-            for parent, _ in unexplored.pop().inputs:
-                if parent in consumers:
-                    consumers[parent] += 1
-                else:
+            node = unexplored.pop()
+            for parent, _ in node.inputs:
+                if parent not in consumers:
                     consumers[parent] = 1
-                    unexplored.append(parent)
+                    if parent.inputs:
+                        unexplored.append(parent)
+                else:
+                    consumers[parent] += 1
+                if parent.stamp > node.stamp:
+                    raise InputError(WRITTEN_SINCE)
 
         backend = self.backend
         received: dict[Tensor, Array] = {}
@@ -132,13 +136,11 @@ class Tensor:
                 backend.copy(dy, out=grad)
                 node.reached = True
             for parent, pullback in node.inputs:
-                if parent.stamp > node.stamp:
-                    raise InputError(WRITTEN_SINCE)
                 dx = pullback(dy)
-                if parent in received:
+                if received and parent in received:
                     dx = backend.add(received.pop(parent), dx)
-                consumers[parent] -= 1
-                if consumers[parent]:
+                consumers[parent] = waiting_for = consumers[parent] - 1
+                if waiting_for:
                     received[parent] = dx
                 else:
                     ready.append((parent, dx))
@@ -385,6 +387,8 @@ def _is_operand(x: Tensor, other: object) -> bool:
 
 
 _BUILDS_GRAPH: Blocks[bool] = Blocks("whether results remember their inputs")
+# `result` is called by every op: names that it need not look up in two steps.
+_graph_blocks, _new = _BUILDS_GRAPH.entries, object.__new__
 
 
 @contextmanager
@@ -416,7 +420,7 @@ def _builds_graph() -> bool:
 _writes = 0
 
 
-def note_write(*parameters: Tensor) -> None:
+def note_write(parameters: Iterable[Tensor]) -> None:
     """Let `backward()` refuse what was computed from these before their numbers changed."""
     global _writes
     _writes += 1
@@ -431,7 +435,7 @@ def result(data: Array, backend: Backend, *inputs: Edge) -> Tensor:
     shape; it must not write onto what it gets, since other pullbacks get the same array. It should
     hold arrays rather than the result itself, so that the graph is freed with its last consumer.
     """
-    node = Tensor.__new__(Tensor)
+    node = _new(Tensor)
     node.data = data
     node.backend = backend
     node.grad = None
@@ -441,7 +445,7 @@ def result(data: Array, backend: Backend, *inputs: Edge) -> Tensor:
         if not parent.requires_grad:
             inputs = tuple([edge for edge in inputs if edge[0].requires_grad])
             break
-    node.inputs = inputs if not _BUILDS_GRAPH.entries() or _builds_graph() else ()
+    node.inputs = inputs if not _graph_blocks() or _builds_graph() else ()
     node.requires_grad = node.inputs != ()
     return node
 

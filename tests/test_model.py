@@ -272,6 +272,17 @@ def test_a_state_dict_carries_everything_that_the_outputs_depend_on(
     assert other.predict(X).tobytes() != model.predict(X).tobytes()
 
 
+def test_a_trained_model_trains_on_in_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the number of writes, from which `backward()` knows old results, begins at 0 again."""
+    X, y = two_classes()
+    model = mlp((2, 4, 1))
+    fit(model, X, y, epochs=3)
+    stored = pickle.dumps(model)
+    expected = fit(model, X, y, epochs=3).loss
+    monkeypatch.setattr("scratchnet.tensor._writes", 0)
+    assert_same_bits(fit(pickle.loads(stored), X, y, epochs=3).loss, expected)
+
+
 def test_a_state_dict_is_a_copy() -> None:
     model = mlp((2, 3, 1), batch_norm=True)
     state = model.state_dict()

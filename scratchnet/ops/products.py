@@ -48,9 +48,18 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if k is not weight.backend or x_data.dtype != w_data.dtype or w_data.dtype != b_data.dtype:
         matched(x, weight)
         matched(weight, bias)
-    product = k.matmul(x_data, w_data)
+    y = k.add_bias(k.matmul(x_data, w_data), b_data)
+    if x_data.ndim == w_data.ndim == 2:
+        # One network: nothing was broadcast but the bias, over the rows.
+        return result(
+            y,
+            k,
+            (x, lambda dy: k.matmul(dy, w_data.mT)),
+            (weight, lambda dy: k.matmul(x_data.mT, dy)),
+            (bias, lambda dy: k.sum_rows(dy)),
+        )
     return result(
-        k.add_bias(product, b_data),
+        y,
         k,
         (x, lambda dy: unbroadcast(k, k.matmul(dy, w_data.mT), x_data.shape)),
         (weight, lambda dy: unbroadcast(k, k.matmul(x_data.mT, dy), w_data.shape)),
