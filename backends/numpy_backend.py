@@ -106,8 +106,8 @@ def _where_positive(dy: Array, y: Array, out: Out) -> Array:
     bits, zero = _BITS_AND_ZERO[y.dtype]
     chosen = np.greater(y, zero, out=...).astype(bits)
     if out is ...:
-        product = np.multiply(chosen, dy.view(bits), out=chosen if dy.shape == y.shape else ...)
-        return product.view(y.dtype)
+        same = dy.shape == y.shape
+        out = np.empty(y.shape if same else np.broadcast_shapes(dy.shape, y.shape), y.dtype)
     np.multiply(chosen, dy.view(bits), out=out.view(bits))
     return out
 
