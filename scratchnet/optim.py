@@ -239,10 +239,14 @@ class SGD(Optimizer):
 
     def _step(self, places: slice | None) -> None:
         model = self.model
+        parameters, gradients, velocity, scratch = self._at(
+            places, model.parameter_buffer, model.gradient_buffer, self.velocity, self._scratch
+        )
         model.backend.sgd_step(
-            *self._at(
-                places, model.parameter_buffer, model.gradient_buffer, self.velocity, self._scratch
-            ),
+            parameters,
+            gradients,
+            velocity,
+            scratch,
             self.arrays["learning_rate"],
             self.array("momentum"),
             self.nesterov,
@@ -346,15 +350,20 @@ class Adam(Optimizer):
         corrections: Sequence[Array] = (arrays["correction1"], arrays["correction2"])
         if self.has_missed:
             corrections = self._at(places, *corrections)
+        parameters, gradients, first, second, scratch = self._at(
+            places,
+            model.parameter_buffer,
+            model.gradient_buffer,
+            self.first_moment,
+            self.second_moment,
+            self._scratch,
+        )
         model.backend.adam_step(
-            *self._at(
-                places,
-                model.parameter_buffer,
-                model.gradient_buffer,
-                self.first_moment,
-                self.second_moment,
-                self._scratch,
-            ),
+            parameters,
+            gradients,
+            first,
+            second,
+            scratch,
             arrays["learning_rate"],
             (corrections[0], corrections[1]),
             ((arrays["beta1"], arrays["rest1"]), (arrays["beta2"], arrays["rest2"])),

@@ -11,6 +11,7 @@ from networks import assert_same_bits, refused
 from scipy.sparse import csr_array
 
 from scratchnet import Model, Tensor, accuracy, evaluate_loss, fit, mlp
+from scratchnet.backends import InputError
 from scratchnet.layer_statistics import layer_statistics
 from scratchnet.program import recorded
 
@@ -277,6 +278,12 @@ def test_labels_of_one_output_are_0_and_1(y: Any, loss: str | None) -> None:
     wrong = next(value for value in y if value not in (0, 1))
     with refused(f"label {wrong}", "must be 0 or 1"):
         fit(binary(), X3, y, loss=loss, epochs=1) if loss else accuracy(binary(), X3, y)
+
+
+@pytest.mark.parametrize(("make", "ends"), [(binary, "1 output"), (of_three, "3 outputs")])
+def test_the_number_of_outputs_is_named(make: Any, ends: str) -> None:
+    with pytest.raises(InputError, match=f"since the model has {ends}$"):
+        accuracy(make(), X3, [0, 0, -1])
 
 
 def test_a_single_output_for_softmax_is_refused_with_the_loss_that_is_meant() -> None:

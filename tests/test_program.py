@@ -285,6 +285,21 @@ def test_a_step_that_takes_another_way_is_found() -> None:
         replayed(X, y)
 
 
+def test_a_step_that_computes_no_more_is_named() -> None:
+    model, step, X, y = regression()
+    passes: list[int] = []
+
+    def shorter(X: Any, y: Any) -> Tensor:
+        passes.append(1)
+        loss = step(X, y)
+        return loss + 1.0 if len(passes) == 1 else loss
+
+    replayed = recorded(shorter, model)
+    replayed(X, y)
+    with pytest.raises(InputError, match="and is now nothing"):
+        replayed(X, y)
+
+
 def test_a_step_must_return_a_tensor() -> None:
     model, step, X, y = regression()
     with pytest.raises(InputError, match="returned NoneType: needs a Tensor"):
