@@ -448,7 +448,7 @@ def width_of(table: Table) -> int:
         max(len(line) for cell in column for line in cell.splitlines() or [""])
         for column in columns
     )
-    return sum(each + 3 for each in longest)
+    return sum(each + 3 for each in longest) - 1
 
 
 def show_figures(figures: Mapping[str, Callable[[], Figure]], screen: Screen) -> None:
