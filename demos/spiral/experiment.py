@@ -421,7 +421,7 @@ def tables(result: Result) -> list[Table]:
                 f"{row.facts['learning_rate']:g}",
                 f"{successes(test, SOLVED)}/{len(test)}",
                 *(f"{value:.1%}" for value in (np.nanmedian(test), np.nanmin(test))),
-                f"{np.nanmedian(row['train_accuracy']):.1%}",
+                f"{np.nanmedian(row['train_accuracy']):.0%}",
             )
         )
     means = "P/N: parameters per example" if per_example else "Size: parameters"
