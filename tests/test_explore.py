@@ -105,7 +105,7 @@ def test_overfitting_is_the_gap_between_training_and_test_data() -> None:
 
 def test_a_diverged_network_is_named_and_keeps_a_comparison_from_a_verdict() -> None:
     rows = [row("digits", 1, [0.9] * 5), row("digits", 4, [0.95] * 4 + [np.nan])]
-    result = made_up(*rows)
+    result = made_up(*rows, datasets=("digits",))
     assert verdicts_of(result)["On digits, 4 layers reach a higher accuracy than 1"] == "not tested"
     assert "plain, digits, 4 layers: 1 of 5 diverged" in experiment.notes(result)
     assert tables(result)[0].rows[1][5:7] == ("95.0%", "95.0%")

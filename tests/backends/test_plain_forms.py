@@ -56,10 +56,10 @@ def test_sums_of_rows_and_biases(dtype: str, drawn: Any, networks: tuple[int, ..
 
 
 @dtypes
-@pytest.mark.parametrize("name", ["_sum", "_max", "_min"])
+@pytest.mark.parametrize("name", ["sum", "max", "min"])
 def test_reductions(name: str, dtype: str) -> None:
     backend, x = get_backend("numpy"), array(3, (4, 5), dtype)
     for axis, keepdims in ((None, False), (0, True), (-1, False)):
-        fast = getattr(backend, name)(x, axis, keepdims, ...)
-        plain = getattr(Backend, name)(backend, x, axis, keepdims, None)
+        fast = getattr(backend, name)(x, axis, keepdims)
+        plain = getattr(Backend, f"_{name}")(backend, x, axis, keepdims, None)
         np.testing.assert_allclose(fast, plain, rtol=1e-5)
