@@ -153,7 +153,7 @@ class CupyBackend(FusedSteps):
         said = str(error).splitlines()[0]
         return DeviceMemoryError(
             f"the GPU's memory is full: {said}; the device has {free / 2**30:.1f} GiB free of "
-            f"{total / 2**30:.1f}. Accepted are smaller batches, ensembles or networks"
+            f"{total / 2**30:.1f}. Take smaller batches, ensembles or networks"
         )
 
     # Primitives for which CuPy differs from NumPy.

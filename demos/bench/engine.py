@@ -73,7 +73,7 @@ def data_of(model: Model, problem: Problem) -> tuple[Tensor, Array]:
 
 
 def new_model(problem: Problem, backend: Backend) -> Model:
-    """The case's network, or ensemble, with the problem's first weights."""
+    """The case's network, or ensemble, with the problem's initial weights."""
     model = mlp(problem.case.widths, ensemble=problem.case.ensemble, backend=backend)
     numbers = [each for pair in zip(problem.weights, problem.biases, strict=True) for each in pair]
     named = zip(model.named_parameters(), numbers, strict=True)

@@ -1,4 +1,4 @@
-"""What all contestants of a case share: the data, the first weights, and the reference losses."""
+"""What all contestants of a case share: the data, the initial weights, and the reference losses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LARGEST_REFERENCE = 2e9
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Points X (N, 2) with labels y (N, 1), and the first weights, as float32 host arrays.
+    """Points X (N, 2) with labels y (N, 1), and the initial weights, as float32 host arrays.
 
     weights[l] is (E, in, out) and biases[l] (E, 1, out), also for E = 1.
     """

@@ -391,7 +391,7 @@ def half_the_loss_of_a_larger_model() -> Finding:
 @row("002-086", "002-120")
 def chinchilla_exponents() -> Finding:
     of_size = HOFFMANN.beta / (HOFFMANN.alpha + HOFFMANN.beta)
-    text = f"exponents {of_size:.2f} and {1 - of_size:.2f} from the third fit's rounded constants"
+    text = f"exponents {of_size:.2f} and {1 - of_size:.2f} by the third fit"
     return judged(near(of_size, 0.5, 0.1), text)
 
 
