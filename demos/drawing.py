@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -172,6 +173,18 @@ def learning_rate_figure(
             panel.set_ylabel("")
     figure.suptitle(title, fontsize=11)
     return figure
+
+
+def learning_rates(
+    result: Result,
+    title: str,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    score: str = "validation accuracy",
+) -> dict[str, Callable[[], Figure]]:
+    """`learning_rate_figure` by its name, as `Experiment.figures` has it; none without a sweep."""
+    if all(each.scores is None for each in result.tuned.values()):
+        return {}
+    return {"learning-rates": partial(learning_rate_figure, result, title, groups, score)}
 
 
 def short(arm: str, panel: str) -> str:

@@ -163,20 +163,29 @@ def decision_panel(
             colors="#333333",
             linewidths=0.9,
         )
-    labels = np.ravel(y)
+    scatter_classes(axes, X, y, point_size, linewidths=0.4, edgecolors="white")
+    axes.set(xlim=extent[:2], ylim=extent[2:])
+    bare(axes, title)
+
+
+def scatter_classes(
+    axes: Axes, X: NDArray[Any], y: NDArray[Any], size: float, **style: Any
+) -> None:
+    """The points X (n, 2) in their classes' colours and marks: 0 blue circles, 1 orange squares.
+
+    `style` goes to `Axes.scatter`.
+    """
     for label, (color, marker) in enumerate(zip(POINT_COLORS, "os", strict=True)):
-        points = X[labels == label]
-        axes.scatter(
-            points[:, 0],
-            points[:, 1],
-            s=point_size,
-            c=color,
-            marker=marker,
-            linewidths=0.4,
-            edgecolors="white",
-        )
-    axes.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[], title=title)
+        chosen = X[np.ravel(y) == label]
+        name = f"class {label}"
+        axes.scatter(*chosen.T, s=size, c=color, marker=marker, label=name, **style)
+
+
+def bare(axes: Axes, title: str = "") -> None:
+    """A picture's axes: a title, and neither ticks nor spines nor grid."""
+    axes.set(xticks=[], yticks=[], title=title)
     axes.spines[:].set_visible(False)
+    axes.grid(False)
 
 
 def mean_with_band(

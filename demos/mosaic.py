@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scratchnet.demos.figures import bare
 from scratchnet.depth.regions import Plane, PlaneRegions, plane_regions
 from scratchnet.layers import LeakyReLU, Sequential
 from scratchnet.model import Model
@@ -114,7 +115,5 @@ def draw_mosaic(axes: Axes, mosaic: Mosaic, title: str = "", edge_width: float =
             LineCollection(mosaic.boundary, colors=color, linewidths=width, capstyle="round")
         )
     x, y = mosaic.plane.window
-    axes.set(xlim=x, ylim=y, xticks=[], yticks=[], title=title)
-    axes.set_aspect("equal")
-    axes.spines[:].set_visible(False)
-    axes.grid(False)
+    axes.set(xlim=x, ylim=y, aspect="equal")
+    bare(axes, title)
