@@ -105,6 +105,22 @@ def percent_axis(axes: Axes, chance: float | None = None, name: str = "test accu
     axes.set_ylim(top=1.02)
 
 
+def named_places(axes: Axes, names: Sequence[str], label: str = "") -> None:
+    """The horizontal axis of arms that stand at 0, 1, 2, ..., with what each of them is."""
+    axes.set_xticks(range(len(names)), names)
+    axes.set(xlim=(-0.5, len(names) - 0.5), xlabel=label)
+    axes.grid(axis="x", visible=False)
+
+
+def rate_figures(
+    result: Result, title: str, groups: Mapping[str, Sequence[str]] | None = None, **how: Any
+) -> dict[str, Callable[[], Figure]]:
+    """`learning_rate_figure` by its name, where several rates were tried."""
+    if all(each.scores is None for each in result.tuned.values()):
+        return {}
+    return {"learning-rates": partial(learning_rate_figure, result, title, groups, **how)}
+
+
 @styled
 def learning_rate_figure(
     result: Result,

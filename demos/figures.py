@@ -130,6 +130,15 @@ def grid_points(
     return np.column_stack([x.ravel(), y.ravel()])
 
 
+def probabilities(
+    model: Any, extent: tuple[float, float, float, float], resolution: int = 150
+) -> NDArray[np.float64]:
+    """P(class 1) by a network with one logit (not an ensemble), as `decision_panel` takes it."""
+    parts = np.array_split(grid_points(extent, resolution), -(-(resolution**2) // 2500))
+    logits = np.concatenate([model.predict(part)[:, 0] for part in parts]).astype(np.float64)
+    return np.exp(-np.logaddexp(0, -logits)).reshape(resolution, resolution)
+
+
 def decision_panel(
     axes: Axes,
     extent: tuple[float, float, float, float],

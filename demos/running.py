@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import scratchnet
 from scratchnet.backends.errors import InputError
 from scratchnet.demos.results import to_plain
 from scratchnet.demos.settings import PRESENTATION, Common, options_of
+from scratchnet.demos.verdicts import Claim, Contrast
 from scratchnet.files import write_atomically
 
 Advance = Callable[..., None]
@@ -99,6 +101,25 @@ class Result:
             if arm in self.tuned and not self.tuned[arm].bracketed:
                 return f"the best learning rate of {arm} lies at an edge of those tried"
         return ""
+
+    def claim(
+        self,
+        sentence: str,
+        source: str,
+        contrast: Callable[..., Contrast],
+        *arms: str,
+        measure: str | Callable[[Row], Any] = "test_accuracy",
+        **more: Any,
+    ) -> list[Claim]:
+        """The claim about these arms; none where one was not finished, or stands for two.
+
+        `contrast` gets the measure of each arm, or what a function makes of each arm's row.
+        """
+        if not all(arm in self for arm in arms) or len(set(arms)) < len(arms):
+            return []
+        read = measure if callable(measure) else itemgetter(measure)
+        found = contrast(*(read(self[arm]) for arm in arms))
+        return [Claim(sentence, source, found, untested=self.untested(*arms), **more)]
 
 
 @dataclass(eq=False)

@@ -16,18 +16,20 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from scratchnet.backends import get_backend
 from scratchnet.datasets import digits
 from scratchnet.demos.running import Advance, Row, Run
 from scratchnet.demos.verdicts import MARGINS
 from scratchnet.evaluation import accuracy, evaluate_loss
-from scratchnet.model import Model
+from scratchnet.model import Model, mlp
 from scratchnet.optim import SGD, Adam, AdamW, Optimizer
+from scratchnet.schedules import cosine
 from scratchnet.training import fit
 
 TUNING_SEEDS = 5
@@ -126,6 +128,18 @@ def digit_images(seeds: Sequence[int]) -> Data:
     return Data(*train, *validation, *test, "softmax_cross_entropy")
 
 
+def networks(s: Any, widths: Sequence[int], seeds: Sequence[int], **options: Any) -> Model:
+    """`mlp` for experiments: a network for each seed, on the backend of the settings."""
+    backend = get_backend(s.backend, s.precision)
+    return mlp(widths, seed=list(seeds), ensemble=len(seeds), backend=backend, **options)
+
+
+def decaying(optimizer: Callable[..., Optimizer], steps: int) -> Callable[..., Optimizer]:
+    """The optimizer with rates that fall to 0 along half a cosine in so many steps."""
+    falling = cosine(1.0, steps)
+    return lambda model, rates: optimizer(model, lambda step: np.array(rates) * falling(step))
+
+
 Trainer = Callable[["Arm", tuple[int, ...], tuple[float, ...], Any, Advance, bool], tuple[Any, Any]]
 """`train(arm, seeds, rates, settings, advance, tuning)` trains a network for each (seed, rate) of
 the two equally long lists, and returns measures (networks,) and arrays. The measure
@@ -191,6 +205,21 @@ def tuned(run: Run, arm: Arm) -> Row:
         lambda advance: trained(arm, seeds, (found.best,) * len(seeds), s, advance),
         arm.work * arm.epochs * len(seeds),
     )
+
+
+def each_tuned(arms: Callable[[Any], Iterable[Arm]]) -> Callable[[Run], None]:
+    """`Experiment.run` of arms that are tuned one after the other."""
+
+    def run(run: Run) -> None:
+        for arm in arms(run.settings):
+            tuned(run, arm)
+
+    return run
+
+
+def work_of(arms: Callable[[Any], Iterable[Arm]]) -> Callable[[Any], float]:
+    """`Experiment.work` of such arms."""
+    return lambda s: sum(arm.total_work(s.seeds) for arm in arms(s))
 
 
 def choose_rate(run: Run, arm: Arm) -> Tuned:
@@ -298,11 +327,41 @@ def train_networks(
     A network whose loss stopped being finite has NaN everywhere. When tuning, the test data are not
     looked at.
     """
-    # Seeds that stand several times, once for each rate, share what is drawn.
-    different = tuple(dict.fromkeys(seeds))
-    data = arm.data(different).repeated(len(seeds) // len(different))
-    model = arm.build(seeds)
+    model, data = arm.build(seeds), data_of_networks(arm, seeds)
     start = time.perf_counter()
+    history = fitted(arm, model, data, rates, settings, advance, tuning)
+    seconds = time.perf_counter() - start
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)
+        measures = measured(model, data, tuning)
+        kept = arm.keep(model, history, data) if arm.keep and not tuning else {}
+    failed = ~np.isfinite(measures["loss"])
+    for values in measures.values():
+        values[failed] = math.nan
+    measures["seconds"] = np.full(len(seeds), seconds / len(seeds))
+    return measures, dict(kept)
+
+
+def data_of_networks(arm: Arm, seeds: Sequence[int]) -> Data:
+    """The arm's data; seeds that stand several times, once for each rate, share what is drawn."""
+    different = tuple(dict.fromkeys(seeds))
+    return arm.data(different).repeated(len(seeds) // len(different))
+
+
+def fitted(
+    arm: Arm,
+    model: Model,
+    data: Data,
+    rates: Sequence[float],
+    settings: Any,
+    advance: Advance,
+    tuning: bool,
+) -> Any:
+    """Train the networks at their rates; the history. Raises `KeyboardInterrupt`."""
+    networks = len(rates)
+    callbacks = [progress_callback(arm, networks, advance)]
+    if arm.callbacks and not tuning:
+        callbacks += arm.callbacks(model)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)
         history = fit(
@@ -316,23 +375,13 @@ def train_networks(
             patience=arm.patience,
             validation=(data.X_validation, data.y_validation) if arm.patience else None,
             clip_norm=arm.clip_norm,
-            callbacks=[
-                progress_callback(arm, len(seeds), advance),
-                *(arm.callbacks(model) if arm.callbacks and not tuning else []),
-            ],
+            callbacks=callbacks,
             record=settings.record,
         )
-        if history.stopped == "interrupted":
-            raise KeyboardInterrupt
-        advance(arm.work * len(seeds) * (arm.epochs - history.epochs))
-        seconds = time.perf_counter() - start
-        measures = measured(model, data, tuning)
-        kept = arm.keep(model, history, data) if arm.keep and not tuning else {}
-    failed = ~np.isfinite(measures["loss"])
-    for values in measures.values():
-        values[failed] = math.nan
-    measures["seconds"] = np.full(len(seeds), seconds / len(seeds))
-    return measures, dict(kept)
+    if history.stopped == "interrupted":
+        raise KeyboardInterrupt
+    advance(arm.work * networks * (arm.epochs - history.epochs))
+    return history
 
 
 def measured(model: Model, data: Data, tuning: bool) -> dict[str, Any]:

@@ -13,16 +13,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from scratchnet.backends import get_backend
-from scratchnet.demos.drawing import learning_rate_figure, seeds_at
+from scratchnet.demos import tuning
+from scratchnet.demos.drawing import named_places, rate_figures, seeds_at
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
-from scratchnet.demos.running import Result, Run
+from scratchnet.demos.running import Result
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.tuning import RATES, TEST, TRAINING, VALIDATION, Arm, Data, stream, tuned
+from scratchnet.demos.tuning import Arm, Data, stream
 from scratchnet.demos.verdicts import Claim, ratio
 from scratchnet.depth.budget import parameter_count
-from scratchnet.model import Model, mlp
+from scratchnet.model import Model
 from scratchnet.optim import Adam, AdamW
 
 TEST_POINTS, GRID = 500, np.linspace(-1, 1, 300, dtype=np.float32)[:, None]
@@ -60,8 +60,10 @@ def data(s: Settings, seeds: Sequence[int]) -> Data:
         errors = np.stack([each.standard_normal((n, 1)) for each in generators])
         return X.astype(np.float32), (target(X) + noise * errors).astype(np.float32)
 
-    train, validation = (drawn(s.points, use, s.noise) for use in (TRAINING, VALIDATION))
-    return Data(*train, *validation, *drawn(TEST_POINTS, TEST, 0.0), "mean_squared_error")
+    train, validation = (
+        drawn(s.points, use, s.noise) for use in (tuning.TRAINING, tuning.VALIDATION)
+    )
+    return Data(*train, *validation, *drawn(TEST_POINTS, tuning.TEST, 0.0), "mean_squared_error")
 
 
 def name(depth: int, width: int, remedy: str = PLAIN) -> str:
@@ -82,7 +84,7 @@ def arms(s: Settings) -> Iterator[Arm]:
             partial(build, s, facts),
             partial(data, s),
             partial(AdamW, weight_decay=s.weight_decay) if remedy == "weight decay" else Adam,
-            (0.005,) if s.quick else RATES["adam"],
+            (0.005,) if s.quick else tuning.RATES["adam"],
             s.epochs,
             facts,
             work=depth * (width + 30.0),
@@ -92,23 +94,13 @@ def arms(s: Settings) -> Iterator[Arm]:
 
 
 def build(s: Settings, facts: dict[str, Any], seeds: Sequence[int]) -> Model:
-    return mlp(
-        [1, *[facts["width"]] * facts["depth"], 1],
-        dropout=s.dropout if facts["remedy"] == "dropout" else 0.0,
-        seed=list(seeds),
-        ensemble=len(seeds),
-        backend=get_backend(s.backend, s.precision),
-    )
+    dropout = s.dropout if facts["remedy"] == "dropout" else 0.0
+    return tuning.networks(s, [1, *[facts["width"]] * facts["depth"], 1], seeds, dropout=dropout)
 
 
 def curve(model: Model, history: Any, data: Data) -> dict[str, Any]:
     """The first network's function and points, for the figure."""
     return {"curve": model.predict(GRID)[0, :, 0], "X": data.X[0, :, 0], "y": data.y[0, :, 0]}
-
-
-def run(run: Run) -> None:
-    for arm in arms(run.settings):
-        tuned(run, arm)
 
 
 def claims(result: Result) -> Iterator[Claim]:
@@ -124,21 +116,18 @@ def claims(result: Result) -> Iterator[Claim]:
         (name(deepest, widest, "early stopping"), "Prechelt 1998", "000-011"),
     )
     for arm, source, row in pairs:
-        if arm in result and large in result and arm != large:
+        if arm in result and large in result:
             few, many = (result[each].facts["parameters"] / s.points for each in (arm, large))
-            yield Claim(
-                f"{arm} (P/N {few:.1f}) has a lower test loss than {large} (P/N {many:.1f})",
-                source,
-                ratio(result[arm]["test_loss"], result[large]["test_loss"]),
-                untested=result.untested(arm, large),
-                ledger=(row,),
-            )
-    if large in result and s.noise:
-        yield Claim(
+            lower = f"{arm} (P/N {few:.1f}) has a lower test loss than {large} (P/N {many:.1f})"
+            pair = (arm, large)
+            yield from result.claim(lower, source, ratio, *pair, measure="test_loss", ledger=(row,))
+    if s.noise:
+        yield from result.claim(
             f"{large} learns the noise: its training loss is below the noise's variance",
             "Zhang et al. 2017, Understanding deep learning requires rethinking generalization",
-            ratio(result[large]["loss"], s.noise**2),
-            untested=result.untested(large),
+            partial(ratio, second=s.noise**2),
+            large,
+            measure="loss",
         )
 
 
@@ -163,13 +152,10 @@ def tables(result: Result) -> list[Table]:
 
 
 def figures(result: Result) -> dict[str, Any]:
-    found: dict[str, Any] = {"overfit": partial(plot, result)}
-    if any(each.scores is not None for each in result.tuned.values()):
-        title = "Validation loss against learning rate (ring: chosen)"
-        plain = [row.arm for row in result.verdict_rows() if row.facts["remedy"] == PLAIN]
-        groups = {"shapes": plain, "remedies": [each for each in result.tuned if each not in plain]}
-        found["learning-rates"] = partial(learning_rate_figure, result, title, groups)
-    return found
+    plain = [row.arm for row in result.verdict_rows() if row.facts["remedy"] == PLAIN]
+    groups = {"shapes": plain, "remedies": [each for each in result.tuned if each not in plain]}
+    title = "Validation loss against learning rate (ring: chosen)"
+    return {"overfit": partial(plot, result), **rate_figures(result, title, groups)}
 
 
 @styled
@@ -188,7 +174,8 @@ def plot(result: Result) -> Any:
     main = figure.add_subplot(grid[:, 0])
     for i, row in enumerate(rows):
         seeds_at(main, [i], [row["test_loss"]], LINE_COLORS[0], "", linestyle="none")
-    main.set_xticks(range(len(rows)), [row.arm for row in rows], rotation=90)
+    named_places(main, [row.arm for row in rows])
+    main.tick_params(axis="x", rotation=90)
     main.set(yscale="log", ylabel="test loss")
     main.yaxis.set_major_formatter("{x:g}")
     figure.suptitle(answer(result))
@@ -208,13 +195,13 @@ experiment = Experiment(
     look_for="whether test loss grows with width, depth and parameters per point (P/N), and which "
     "remedy brings it down; whether the training loss is below the noise.",
     settings=Settings,
-    run=run,
+    run=tuning.each_tuned(arms),
     claims=lambda result: list(claims(result)),
     tables=tables,
     figures=figures,
     answer=answer,
-    work=lambda s: sum(arm.total_work(s.seeds) for arm in arms(s)),
+    work=tuning.work_of(arms),
     memory=lambda s: 40.0 * max(s.seeds, 25) * s.points * max(s.widths) * max(s.depths),
-    seconds=lambda s: 2 + sum(arm.total_work(s.seeds) for arm in arms(s)) * 5e-7,
+    seconds=lambda s: 2 + tuning.work_of(arms)(s) * 5e-7,
     next=("scratchnet overfit --points 300", "scratchnet overfit --noise 0"),
 )
