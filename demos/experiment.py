@@ -462,6 +462,8 @@ def show_figures(figures: Mapping[str, Callable[[], Figure]], screen: Screen) ->
 
 def print_help(experiment: Experiment) -> None:
     """The question, the options, and examples."""
+    from scratchnet.demos.explain.terms import used_in
+
     screen = Screen(json=False)
     screen.whole(f"Usage: scratchnet {experiment.name} {usage(experiment.settings)}\n")
     screen.text(f"{experiment.question}\n")
@@ -473,6 +475,10 @@ def print_help(experiment: Experiment) -> None:
         screen.text("\nExamples")
         for command in experiment.next:
             screen.whole(f"  {command}")
+    sentences = (each for _, each in help_rows(experiment.settings, experiment.name))
+    said = (experiment.question, *experiment.definitions, experiment.look_for, *sentences)
+    if used := used_in(" ".join(said)):
+        screen.text(f"\nExplained by `scratchnet explain TERM`: {', '.join(t.name for t in used)}")
 
 
 def quick_settings(experiment: Experiment, **given: Any) -> Any:
