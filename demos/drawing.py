@@ -191,18 +191,6 @@ def learning_rate_figure(
     return figure
 
 
-def learning_rates(
-    result: Result,
-    title: str,
-    groups: Mapping[str, Sequence[str]] | None = None,
-    score: str = "validation accuracy",
-) -> dict[str, Callable[[], Figure]]:
-    """`learning_rate_figure` by its name, as `Experiment.figures` has it; none without a sweep."""
-    if all(each.scores is None for each in result.tuned.values()):
-        return {}
-    return {"learning-rates": partial(learning_rate_figure, result, title, groups, score)}
-
-
 def short(arm: str, panel: str) -> str:
     """The arm's name without what its panel says already."""
     for said in (f", {panel}", f"{panel}, ", f"{panel}: ") if panel else ():

@@ -7,20 +7,23 @@ say what is asked, compute arm by arm, save the numbers, draw, and only then pri
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from scratchnet.backends import get_backend
 from scratchnet.backends.errors import InputError
 from scratchnet.demos.compiling import Mode, decide, keep
 from scratchnet.demos.results import RECORD_NAME, environment, print_json, to_json
-from scratchnet.demos.running import Result, Run, check_memory
+from scratchnet.demos.running import Result, Row, Run, check_memory
 from scratchnet.demos.settings import Common, help_rows, options_of, parse, resolve, usage
 from scratchnet.demos.verdicts import Claim, Verdict, judge
 from scratchnet.files import write_atomically
@@ -44,6 +47,21 @@ class Table:
     title: str = ""
     words: Sequence[int] = (0,)
     """The columns that are justified to the left; the others hold numbers."""
+
+    @classmethod
+    def of(cls, rows: Iterable[Row], title: str, columns: Mapping[str, str]) -> Table:
+        """A line for each row: its name, facts and means of measures, in the columns' formats.
+
+        Such as `{"network": "{arm}", "rate": "{learning_rate:g}", "seen": "{train_accuracy:.1%}"}`.
+        """
+        lines = []
+        for row in rows:
+            known = {"arm": row.arm, **row.facts}
+            for name, values in row.measures.items():
+                finite = np.asarray(values, float)[np.isfinite(values)]
+                known[name] = finite.mean() if len(finite) else math.nan
+            lines.append([form.format_map(known) for form in columns.values()])
+        return cls(tuple(columns), lines, title)
 
 
 @dataclass(frozen=True)

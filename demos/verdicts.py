@@ -109,7 +109,7 @@ def success(first: ArrayLike, second: ArrayLike, level: float) -> Contrast:
     return _contrast("success", first, second, level=level)
 
 
-def exact(holds: bool, shown: str = "") -> Contrast:
+def exact(holds: Any, shown: str = "") -> Contrast:
     """A fact that was computed without chance; `shown` says what was found."""
     return Contrast("exact", holds=bool(holds), shown=shown)
 
@@ -141,6 +141,11 @@ class Claim:
     @property
     def tolerance(self) -> float:
         return MARGINS[self.contrast.kind] if self.margin is None else self.margin
+
+
+def fact(sentence: str, source: str, holds: Any, shown: str, *ledger: str) -> Claim:
+    """A claim of an exact fact, which holds or fails; `shown` says what was found."""
+    return Claim(sentence, source, exact(holds, shown), ledger=ledger)
 
 
 @dataclass(frozen=True)
