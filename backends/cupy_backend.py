@@ -192,6 +192,7 @@ class CupyBackend(FusedSteps):
         self, values: Array, index: Any, shape: tuple[int, ...], out: Out = ...
     ) -> Array:
         """As the interface's; of three or more values at one place the order of adding varies."""
+        refuse_outside(shape, index, self.xp.ndarray)
         return super().scatter_add(values, self._on_device(index), shape, out=out)
 
     def _on_device(self, index: Any) -> Any:

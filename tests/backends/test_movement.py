@@ -149,6 +149,9 @@ class OnDevice:
         array = np.array(values)
         self.shape, self.dtype = array.shape, array.dtype
 
+    def __repr__(self) -> str:
+        return f"OnDevice(shape={self.shape}, dtype={self.dtype})"
+
 
 BAD_INDICES = [2, -3, 0.5, [0.5], [0, 2], (0, -4), (0, 0, 0), [True], "a", [[0], [0, 1]], 2**70]
 
@@ -160,6 +163,23 @@ def test_a_place_outside_is_one_line_on_every_backend(backend: Backend, index: A
     x = Tensor(np.ones((2, 3)), backend=backend)
     with pytest.raises(InputError, match=r"^index into shape \(2, 3\): .*$"):
         x[index]
+
+
+@pytest.mark.parametrize("add", [False, True], ids=["take", "scatter_add"])
+@pytest.mark.parametrize("index", [[0, 2], [-3], [True] * 3, (0, [3]), [[True] * 4] * 2], ids=str)
+def test_every_backend_says_what_numpy_says_of_a_place_outside(
+    backend: Backend, index: Any, add: bool
+) -> None:
+    """CuPy's own indexing counts on from the other end."""
+    with pytest.raises(IndexError) as numpys:
+        np.ones((2, 3))[index]
+    x = backend.asarray(np.ones((2, 3)))
+    with pytest.raises(IndexError) as ours:
+        if add:
+            backend.scatter_add(backend.asarray(1.0, "float64"), index, (2, 3))
+        else:
+            backend.take(x, index)
+    assert str(ours.value) == str(numpys.value)
 
 
 @pytest.mark.parametrize(
