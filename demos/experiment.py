@@ -49,10 +49,11 @@ class Table:
     """The columns that are justified to the left; the others hold numbers."""
 
     @classmethod
-    def of(cls, rows: Iterable[Row], title: str, columns: Mapping[str, str]) -> Table:
-        """A line for each row: its name, facts and means of measures, in the columns' formats.
+    def of(cls, rows: Iterable[Row], headings: str, cells: str, title: str = "") -> Table:
+        """A line for each row, with its name, facts and the means of its measures.
 
-        Such as `{"network": "{arm}", "rate": "{learning_rate:g}", "seen": "{train_accuracy:.1%}"}`.
+        `cells` has a format for each column, with bars between them as in `headings`, such as
+        `{arm} | {learning_rate:g} | {test_accuracy:.1%}` below `network | rate | test`.
         """
         lines = []
         for row in rows:
@@ -60,8 +61,8 @@ class Table:
             for name, values in row.measures.items():
                 finite = np.asarray(values, float)[np.isfinite(values)]
                 known[name] = finite.mean() if len(finite) else math.nan
-            lines.append([form.format_map(known) for form in columns.values()])
-        return cls(tuple(columns), lines, title)
+            lines.append([cell.strip(" ") for cell in cells.format_map(known).split("|")])
+        return cls([heading.strip(" ") for heading in headings.split("|")], lines, title)
 
 
 @dataclass(frozen=True)

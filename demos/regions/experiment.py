@@ -25,8 +25,8 @@ from scratchnet.demos.regions.figures import animate, drawings
 from scratchnet.demos.regions.reach import compare
 from scratchnet.demos.running import Advance, Result, Row, Run
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.tuning import TUNING_SEEDS, Arm, Data, points, train_networks, tuned
-from scratchnet.demos.verdicts import Claim, exact, ratio
+from scratchnet.demos.tuning import TUNING_SEEDS, Arm, points, train_networks, tuned
+from scratchnet.demos.verdicts import Claim, fact, ratio
 from scratchnet.depth.regions import plane_regions
 from scratchnet.depth.sampled_regions import sampled_regions
 from scratchnet.model import Model
@@ -34,7 +34,6 @@ from scratchnet.optim import Adam
 
 POINTS, TEST_POINTS, TURNS, NOISE = 400, 1000, 2.0, 0.02
 GRID, FRAMES = 128, 40
-NETWORKS = {False: ("16x4",), True: ("8", "2x4")}
 WINDOWS = {False: (-1.2, 1.2, -1.2, 1.2), True: (-100.0, 100.0, -100.0, 100.0)}
 SEEDS, QUICK_SEEDS = {False: 10, True: 300}, {False: 3, True: 60}
 """Without and with `--compare`."""
@@ -47,7 +46,7 @@ class Settings(Common):
     without: ClassVar[tuple[str, ...]] = ("precision",)  # regions are exact in float64 alone
 
     networks: tuple[str, ...] = option(
-        NETWORKS,
+        {False: ("16x4",), True: ("8", "2x4")},
         "The network to draw, or those to compare: 16x4 has four layers of 16 neurons.",
         by="compare",
         positional=True,
@@ -56,11 +55,7 @@ class Settings(Common):
     )
     compare: bool = option(False, "Random networks and a search instead of training.")
     depths: tuple[int, ...] = option(
-        (1, 2, 4, 8),
-        "Hidden layers that share the neurons.",
-        quick=(1, 4),
-        low=1,
-        chooses_arms=True,
+        (1, 2, 4, 8), "Layers that share the neurons.", quick=(1, 4), low=1, chooses_arms=True
     )
     window: tuple[float, ...] = option(
         WINDOWS, "Left, right, bottom, top of where is counted.", by="compare", repeats=True
@@ -104,11 +99,9 @@ def checkpoints(epochs: int) -> list[int]:
     return sorted({round(epochs * share) for share in (0, 1 / 60, 1 / 20, 1 / 10, 1 / 3, 1)})
 
 
-def arms(s: Settings) -> list[Arm]:
-    return [] if s.compare else [arm(s, each) for each in architectures(s)]
-
-
 def arm(s: Settings, network: Architecture) -> Arm:
+    """A network that learns two spirals, at its best learning rate."""
+
     def build(seeds: Sequence[int]) -> Model:
         widths = [2, *network.hidden, 1]
         return random_networks(widths, list(seeds), len(seeds), s.backend, s.bias)
@@ -116,32 +109,20 @@ def arm(s: Settings, network: Architecture) -> Arm:
     def draw(n: int, generator: np.random.Generator) -> tuple[Any, Any]:
         return spirals(n, TURNS, NOISE, generator, "float64")
 
-    def keep(model: Model, history: Any, data: Data) -> dict[str, Any]:
-        return {"X": data.X[0], "y": np.ravel(data.y)}
-
     facts = {"network": str(network), "depth": len(network.hidden)}
     data, work = points(draw, POINTS, TEST_POINTS), sum(network.hidden) + 8.0 * len(network.hidden)
     rates = (QUICK_RATE,) if s.quick else RATES
-    name, epochs = network.words, s.epochs
-    return Arm(name, build, data, Adam, rates, epochs, facts, work, keep=keep, train=train)
+    return Arm(network.words, build, data, Adam, rates, s.epochs, facts, work, train=train)
 
 
-def train(
-    arm: Arm,
-    seeds: tuple[int, ...],
-    rates: tuple[float, ...],
-    s: Settings,
-    advance: Advance,
-    tuning: bool,
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def train(arm: Arm, seeds: Any, rates: Any, s: Settings, advance: Advance, tuning: bool) -> Any:
     """Train, and of the verdict seeds count the regions at each checkpoint.
 
-    The arrays are the parameters of the first network then, by epoch and name.
+    The arrays are the parameters of the first network then, by epoch and name, and its data.
     """
     if tuning:
         return train_networks(arm, seeds, rates, s, advance, tuning)
-    counted, states = {}, {}
-    wanted = checkpoints(s.epochs)
+    counted, states, wanted = {}, {}, checkpoints(s.epochs)
     drawn = {*wanted, *(epoch + 1 for epoch in frame_epochs(s.epochs, FRAMES * s.animate))}
 
     def look(epochs: int, model: Model) -> None:
@@ -156,9 +137,9 @@ def train(
         look(0, model)
         return [lambda epoch, model, loss: look(epoch + 1, model)]
 
-    watched = replace(arm, callbacks=watch)
-    measures, arrays = train_networks(watched, seeds, rates, s, advance)
-    return measures | counted, arrays | states
+    measures, _ = train_networks(replace(arm, callbacks=watch), seeds, rates, s, advance)
+    data = arm.data(seeds[:1])
+    return measures | counted, states | {"X": data.X[0], "y": np.ravel(data.y)}
 
 
 def counts(s: Settings, model: Model, network: int, epochs: int) -> dict[str, float]:
@@ -178,21 +159,25 @@ def counts(s: Settings, model: Model, network: int, epochs: int) -> dict[str, fl
 
 
 def run(run: Run) -> None:
-    if run.settings.compare:
-        for each in architectures(run.settings):
-            compare(run, each, plane(run.settings.window))
-    for arm in arms(run.settings):
-        tuned(run, arm)
+    """Compare every architecture, or train it."""
+    s = run.settings
+    for each in architectures(s):
+        if s.compare:
+            compare(run, each, plane(s.window))
+        else:
+            tuned(run, arm(s, each))
 
 
 def work(s: Settings) -> float:
-    training = sum(arm.total_work(s.seeds) for arm in arms(s))
-    return training or len(s.networks) * (s.seeds + s.search)
+    """Networks that are counted, or what training costs."""
+    if s.compare:
+        return len(s.networks) * (s.seeds + s.search)
+    return sum(arm(s, each).total_work(s.seeds) for each in architectures(s))
 
 
 def seconds(s: Settings) -> float:
     """A count takes about 2 ms of a small network, and 50 ms of one of 64 neurons."""
-    counted = 0.05 * len(arms(s)) * s.seeds * len(checkpoints(s.epochs))
+    counted = 0.05 * len(s.depths) * s.seeds * len(checkpoints(s.epochs))
     return 2 + (2e-3 * work(s) if s.compare else 3e-6 * work(s) + counted)
 
 
@@ -205,13 +190,6 @@ def memory(s: Settings) -> float:
 
 TEXTBOOK = "textbook chapter on depth"
 COURSE = "course section on depth"
-
-
-def claims(result: Result) -> list[Claim]:
-    if result.settings.compare:
-        return list(comparison_claims(result))
-    rows = list(result.verdict_rows())
-    return list(training_claims(result, rows)) if rows else []
 
 
 def bounds(row: Row) -> dict[str, Any]:
@@ -231,28 +209,23 @@ def magnitude(value: float | None) -> str:
     return f"{value:,.0f}" if value < 10**8 else f"{value:.1e}"
 
 
-def fact(sentence: str, source: str, holds: Any, shown: str, *ledger: str) -> Claim:
-    return Claim(sentence, source, exact(bool(holds), shown), ledger=ledger)
-
-
-def training_claims(result: Result, rows: Sequence[Row]) -> Iterator[Claim]:
+def training_claims(result: Result) -> Iterator[Claim]:
     """The deepest network against the shallowest, training, bounds, and activation patterns."""
-    few, many, after = rows[0], rows[-1], f"linear_{result.settings.epochs}"
-    untested = result.untested(few.arm, many.arm)
+    rows, after = list(result.verdict_rows()), f"linear_{result.settings.epochs}"
+    few, many = rows[0], rows[-1]
     more = f"networks with {few.arm} have fewer linear regions than with {many.arm}"
-    source = f"{COURSE}: regions grow exponentially with layers"
+    source, ids = f"{COURSE}: regions grow exponentially with layers", ("001-013", "001-046")
     if few is not many:
-        random, ids = ratio(few["linear_0"], many["linear_0"]), ("001-013", "001-046")
+        random = ratio(few["linear_0"], many["linear_0"])
         yield Claim(f"At random weights, {more}", source, random, ledger=ids[:1])
-        trained = ratio(few[after], many[after])
-        yield Claim(f"After training, {more}", source, trained, untested=untested, ledger=ids)
-    grown, source = ratio(many["linear_0"], many[after]), "belief: training makes networks complex"
-    untested = result.untested(many.arm)
+    pair = few.arm, many.arm
+    yield from result.claim(
+        f"After training, {more}", source, ratio, *pair, measure=after, ledger=ids
+    )
     sentence = f"Networks with {many.arm} have fewer linear regions before training than after"
-    yield Claim(sentence, source, grown, untested=untested)
+    source, grown = "belief: training makes networks complex", ratio(many["linear_0"], many[after])
+    yield Claim(sentence, source, grown, untested=result.untested(many.arm))
 
-    names = (after, after.replace("linear", "patterns"), "grid")
-    linear, patterns, seen = (np.concatenate([row[name] for row in rows]) for name in names)
     near = max(rows, key=lambda row: largest(row) / bounds(row)["at_most"])
     most, bound = largest(near), bounds(near)["at_most"]
     shown = f"{near.arm}, the nearest: {most:,} of {magnitude(bound)}"
@@ -263,6 +236,8 @@ def training_claims(result: Result, rows: Sequence[Row]) -> Iterator[Claim]:
         sentence = "One layer of N neurons makes at most 1 + N + N (N - 1) / 2 regions"
         shown = f"{most:,} of {bound:,}"
         yield fact(sentence, f"Zaslavsky 1975; {TEXTBOOK}", most <= bound, shown, "002-023")
+    names = (after, after.replace("linear", "patterns"), "grid")
+    linear, patterns, seen = (np.concatenate([row[name] for row in rows]) for name in names)
     merged, grid = np.count_nonzero(linear < patterns), f"The patterns on {GRID**2:,} points"
     shown = f"{merged} of {len(linear)} trained networks have fewer regions than patterns"
     yield fact("Activation patterns are linear regions", COURSE, not merged, shown, "001-039")
@@ -299,55 +274,42 @@ def comparison_claims(result: Result) -> Iterator[Claim]:
         yield fact(sentence, f"{TEXTBOOK}: bounds, divided", holds, shown, "002-095")
 
 
-def tables(result: Result) -> Iterator[Table]:
+def claims(result: Result) -> list[Claim]:
+    """Of a comparison or of training, as far as it came."""
+    if result.settings.compare:
+        return list(comparison_claims(result))
+    return list(training_claims(result)) if any(result.verdict_rows()) else []
+
+
+def tables(result: Result) -> list[Table]:
+    """Regions of every row, and beside the most patterns what theory allows."""
     s, rows = result.settings, list(result.verdict_rows())
     if s.compare:
-        headings: tuple[str, ...] = ("networks", "mean", "5 to 95 %", "most", "patterns,\nmean")
-        counted = [compared_cells(row) for row in rows]
-        yield Table(headings, counted, "Linear regions")
+        headings = ("networks", "mean", "5 to 95 %", "most", "patterns,\nmean")
+        counted = Table(headings, [compared_cells(row) for row in rows], "Linear regions")
     else:
-        headings = ("network", "rate", "before", "after", "times", "patterns\n/ (N²/2)")
-        counted = [trained_cells(row, f"linear_{s.epochs}") for row in rows]
+        names = "network | rate | before | after | test\naccuracy"
+        after = f"{{linear_{s.epochs}:,.0f}}"
+        cells = "{arm} | {learning_rate:g} | {linear_0:,.0f} | " + after + " | {test_accuracy:.1%}"
         title = "Linear regions before and after training: means over seeds"
-        yield Table((*headings, "test\naccuracy"), counted, title)
+        counted = Table.of(rows, names, cells, title)
     theory = [
         (row.facts["network"], *map(magnitude, (largest(row), *bounds(row).values())))
         for row in rows
         if not row.arm.endswith("random")
     ]
-    names = ("N²/2", "best:\nat least", "none:\nabove", "textbook:\nat most", "one layer:\nat most")
+    names = (
+        "network | most | N²/2 | best:\nat least | none:\nabove | textbook:\nat most | one layer:"
+    )
     title = "The most patterns that were counted, and what bounds for the whole plane allow"
-    yield Table(("network", "most", *names), theory, title)
+    return [counted, Table(f"{names}\nat most".split(" | "), theory, title)]
 
 
 def compared_cells(row: Row) -> tuple[str, ...]:
-    linear = row["linear"]
+    linear, patterns = row["linear"], f"{row['patterns'].mean():,.1f}"
     low, high = np.quantile(linear, [0.05, 0.95])
-    cells = (f"{low:.0f} to {high:.0f}", f"{linear.max():,}", f"{row['patterns'].mean():,.1f}")
-    return row.arm, f"{linear.mean():,.1f}", *cells
-
-
-def trained_cells(row: Row, after: str) -> tuple[str, ...]:
-    return (
-        row.arm,
-        f"{row.facts['learning_rate']:g}",
-        f"{np.nanmean(row['linear_0']):,.0f}",
-        f"{np.nanmean(row[after]):,.0f}",
-        f"{np.nanmean(row[after] / row['linear_0']):.2f}",
-        f"{np.nanmean(row['patterns_0']) / bounds(row)['at_start']:.2f}",
-        f"{np.nanmean(row['test_accuracy']):.1%}",
-    )
-
-
-def files(result: Result) -> dict[str, Any]:
-    return {"regions.gif": partial(animate, result)} if result.settings.animate else {}
-
-
-NOTES = (
-    "N²/2: Hanin and Rolnick 2019, at random weights. Best has at least: Montúfar et al. 2014. "
-    "None has more than: Serra et al. 2018. One layer of as many neurons: Zaslavsky 1975.",
-    "Counts are of the window, where parts of a region that meet outside of it count twice.",
-)
+    most = f"{low:.0f} to {high:.0f}", f"{linear.max():,}"
+    return row.arm, f"{linear.mean():,.1f}", *most, patterns
 
 
 experiment = Experiment(
@@ -368,10 +330,16 @@ experiment = Experiment(
     check=check,
     run=run,
     claims=claims,
-    tables=lambda result: list(tables(result)),
+    tables=tables,
     figures=drawings,
-    files=files,
-    notes=lambda result: NOTES,
+    files=lambda result: (
+        {"regions.gif": partial(animate, result)} if result.settings.animate else {}
+    ),
+    notes=lambda result: (
+        "N²/2: Hanin and Rolnick 2019, at random weights. Best has at least: Montúfar et al. 2014. "
+        "None has more than: Serra et al. 2018. One layer of as many neurons: Zaslavsky 1975.",
+        "Counts are of the window, where parts of a region that meet outside of it count twice.",
+    ),
     work=work,
     memory=memory,
     seconds=seconds,

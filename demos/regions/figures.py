@@ -1,4 +1,4 @@
-"""The figures of `scratchnet regions`: mosaics, and counts beside what theory says of them."""
+"""The figures of `scratchnet regions`: mosaics, and how counts change."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scratchnet.demos.animation import gif
-from scratchnet.demos.drawing import color_of, learning_rate_figure
-from scratchnet.demos.figures import LINE_COLORS, POINT_COLORS, new_figure, styled
+from scratchnet.demos.drawing import color_of, rate_figures
+from scratchnet.demos.figures import new_figure, scatter_classes, styled
 from scratchnet.demos.mosaic import Mosaic, draw_mosaic, mosaic
 from scratchnet.demos.regions.architectures import architecture, plane
 from scratchnet.demos.running import Result, Row
@@ -22,11 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BOUNDS = (
-    ("textbook", "textbook: at most", "v", LINE_COLORS[4]),
-    ("at_most", "Serra et al.: at most", "_", LINE_COLORS[1]),
-    ("at_least", "Montúfar et al.: the best, at least", "^", LINE_COLORS[2]),
-)
+MARKERS = "osD^vPX"
 
 
 def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
@@ -37,13 +33,10 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
         return {"compare": partial(comparison, result, found)} if found else {}
     if not rows:
         return {}
+    best = [f"{row.facts['learning_rate']:g} ({row.arm})" for row in (rows[0], rows[-1])]
     drawn = {"mosaic": partial(course, result), "counts": partial(counts, rows)}
-    if len(rows) > 1:
-        drawn["depths"] = partial(depths, result, rows)
-    if any(each.scores is not None for each in result.tuned.values()):
-        title = "Accuracy of networks at each learning rate (ring: chosen)"
-        drawn["learning-rates"] = partial(learning_rate_figure, result, title)
-    return drawn
+    drawn["depths"] = partial(depths, result, rows)
+    return drawn | rate_figures(result, f"The best learning rates: {best[0]} to {best[1]}")
 
 
 def shown(result: Result) -> Row:
@@ -53,14 +46,9 @@ def shown(result: Result) -> Row:
     return next((row for row in rows if row.facts["network"] == wanted), rows[-1])
 
 
-def linear(row: Row) -> list[str]:
-    """The measures that count linear regions, in the order of their epochs."""
-    return [name for name in row.measures if name.startswith("linear_")]
-
-
 def epochs_of(row: Row) -> list[int]:
-    """The epochs after which regions were counted."""
-    return [int(name.split("_")[1]) for name in linear(row)]
+    """The epochs after which regions were counted, as `linear_0` for those before training."""
+    return [int(name.split("_")[1]) for name in row.measures if name.startswith("linear_")]
 
 
 def picture(result: Result, row: Row, start: str = "") -> Mosaic:
@@ -72,15 +60,13 @@ def picture(result: Result, row: Row, start: str = "") -> Mosaic:
 
 
 def draw(axes: Axes, result: Result, row: Row, epochs: int, when: str, points: float = 0) -> None:
-    """The regions of the first network after so many epochs, and the data."""
+    """The regions of the first network after so many epochs, and the data as marks of that size."""
     drawn = picture(result, row, f"{epochs} ")
     patterns = f" ({drawn.count:,} patterns)" if drawn.count > drawn.linear_count else ""
     draw_mosaic(axes, drawn, f"{when}: {drawn.linear_count:,} regions{patterns}")
-    for label, (color, marker) in enumerate(zip(POINT_COLORS, "os", strict=True)):
-        x, y = row.arrays["X"][row.arrays["y"] == label].T
-        how: dict[str, Any] = {"linewidths": 0.35, "edgecolors": "white", "zorder": 3}
-        if points:
-            axes.scatter(x, y, s=points, c=color, marker=marker, label=f"class {label}", **how)
+    if points:
+        rim: dict[str, Any] = {"linewidths": 0.35, "edgecolors": "white", "zorder": 3}
+        scatter_classes(axes, row.arrays["X"], row.arrays["y"], points, **rim)
 
 
 @styled
@@ -96,7 +82,7 @@ def course(result: Result) -> Figure:
         draw(panel, result, row, epochs, f"step {epochs:,}" if epochs else "before training", 8)
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=2, markerscale=2)
-    first, last = (np.nanmean(row[linear(row)[i]]) for i in (0, -1))
+    first, last = (np.nanmean(row[f"linear_{epochs}"]) for epochs in (at[0], at[-1]))
     title = f"{row.arm}: {first:,.0f} regions before training, {last:,.0f} after\n"
     how = f"(averages over {len(row.seeds)} seeds; black line: where the class changes)"
     figure.suptitle(title + how, fontsize=11)
@@ -106,89 +92,75 @@ def course(result: Result) -> Figure:
 @styled
 def depths(result: Result, rows: Sequence[Row]) -> Figure:
     """Before and after training: one column for each architecture."""
-    figure, axes = new_figure(2, len(rows), 2.7 * len(rows), 6.2, squeeze=False)
+    figure, axes = new_figure(2, len(rows), 2.7 * len(rows), 6.5, squeeze=False)
     figure.set_layout_engine("compressed")
+    changes = []
     for column, row in zip(axes.T, rows, strict=True):
         at = epochs_of(row)
         draw(column[0], result, row, at[0], f"{row.arm}\nbefore")
         draw(column[1], result, row, at[-1], "after")
+        changes.append(f"{np.nanmean(row[f'linear_{at[-1]}'] / row['linear_0']):.2f}")
+    figure.suptitle(f"Training makes {', '.join(changes)} times as many regions", fontsize=11)
     return figure
 
 
 @styled
 def counts(rows: Sequence[Row]) -> Figure:
-    """Regions of each seed during training, and before and after it beside the bounds."""
-    figure, (during, beside) = new_figure(1, 2, width=10.4, height=4.3)
-    at, most = epochs_of(rows[0]), max(row[name].max() for row in rows for name in linear(row))
-    theory = [architecture(row.facts["network"]).bounds() for row in rows]
+    """Regions of each seed during training."""
+    figure, axes = new_figure(width=6.8, height=4.4)
+    at = epochs_of(rows[0])
     for number, row in enumerate(rows):
-        values, color = np.array([row[name] for name in linear(row)]), color_of(number)
-        during.plot(values, color=color, alpha=0.25, linewidth=0.8)
-        middle = np.nanmedian(values, axis=1)
-        during.plot(middle, "-" + "osD^vPX"[number % 7], color=color, label=row.arm)
-        places = np.full(values.shape[1], number)
-        beside.scatter(places, values[0], s=18, facecolors="white", edgecolors=color, zorder=4)
-        beside.scatter(places, values[-1], s=18, color=color, zorder=4)
-    during.axhline(theory[0]["at_start"], color="#888888", linestyle="--", label="N²/2")
-    during.set(xticks=range(len(at)), xticklabels=map(str, at), xlabel="training steps")
-    during.set(ylabel="linear regions (median, each seed)", ylim=(0, None))
-    during.set_title(f"No network has more than {most:,.0f} regions")
-    during.legend()
-    for name, label, marker, color in BOUNDS:
-        known = [(x, float(each[name])) for x, each in enumerate(theory) if each[name]]
-        x, y = zip(*known, strict=True)
-        beside.scatter(x, y, s=70, marker=marker, color=color, label=label, zorder=3)
-    beside.scatter([], [], s=18, color="#444444", label="counted (ring: before training)")
-    title = f"Theory allows up to {float(theory[-1]['at_most']):.1e}"
-    names = [row.arm.replace(" of", "\nof") for row in rows]
-    beside.set(yscale="log", ylabel="regions", title=title, xlim=(-0.5, len(rows) - 0.5))
-    beside.set(xticks=range(len(rows)), xticklabels=names)
-    beside.legend(loc="upper left")
+        values, color = np.array([row[f"linear_{epochs}"] for epochs in at]), color_of(number)
+        axes.plot(values, color=color, alpha=0.25, linewidth=0.8)
+        marker = MARKERS[number % len(MARKERS)]
+        axes.plot(np.nanmedian(values, axis=1), f"-{marker}", color=color, label=row.arm)
+    bounds = [architecture(row.facts["network"]).bounds() for row in rows]
+    axes.axhline(bounds[0]["at_start"], color="#888888", linestyle="--", label="N²/2")
+    axes.set(xticks=range(len(at)), xticklabels=map(str, at), xlabel="training steps")
+    axes.set(ylabel="linear regions (median, each seed)", ylim=(0, None))
+    most = max(row[f"linear_{epochs}"].max() for row in rows for epochs in at)
+    theory = float(max(each["at_most"] for each in bounds))
+    axes.set_title(f"No network has more than {most:,.0f} regions; theory allows {theory:.1e}")
+    axes.legend()
     return figure
 
 
 @styled
 def comparison(result: Result, found: Sequence[Row]) -> Figure:
     """For each architecture the counts of random networks, a typical network and the best one."""
-    figure, axes = new_figure(len(found), 3, 10.5, 3.6 * len(found), squeeze=False)
+    figure, axes = new_figure(len(found), 3, 10.5, 3.7 * len(found) + 0.3, squeeze=False)
     bounds = [architecture(row.facts["network"]).bounds() for row in found]
     farthest = max(each["textbook"] for each in bounds)
     most = max(int(row["linear"][0]) for row in found)
-    figure.suptitle(
-        f"The best network found has {most:,} regions, the textbook's bound is {farthest:,}"
-    )
+    scale = "log" if farthest > 20 * most else "linear"
     for (histogram, *panels), row, bound in zip(axes, found, bounds, strict=True):
         random = result[row.arm.replace("best found", "random")]
         draw_counts(histogram, random, int(row["linear"][0]), bound)
-        histogram.set(
-            xscale="log" if farthest > 20 * most else "linear", xlim=(0.9, 1.05 * farthest)
-        )
+        histogram.set(xscale=scale, xlim=(0.9, 1.05 * farthest))
         for panel, name, each in zip(panels, ("typical", "best"), (random, row), strict=True):
             drawn = picture(result, each)
             draw_mosaic(panel, drawn, f"{name}: {drawn.linear_count:,} regions, close-up", 0.8)
             left, right, bottom, top = close_up(drawn, result.settings.window)
             panel.set(xlim=(left, right), ylim=(bottom, top))
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    title = f"The best network found has {most:,} regions, the textbook's bound is {farthest:,}"
+    figure.suptitle(title, fontsize=11)
     return figure
 
 
 def draw_counts(axes: Axes, random: Row, best: int, bound: Mapping[str, Any]) -> None:
     """How many random networks have how many regions, with the best found and the bounds."""
     values, networks = np.unique(random["linear"], return_counts=True)
-    share = networks / networks.sum()
-    axes.vlines(values, 0, share, color=LINE_COLORS[0], linewidth=3, label="random networks")
-    marks = {"best found": best, "Serra: at most": bound["at_most"]}
-    marks["textbook: at most"] = bound["textbook"]
-    for number, (name, value) in enumerate(marks.items()):
-        how: dict[str, Any] = {
-            "color": color_of(number + 1),
-            "linestyle": ("-", "--", ":")[number],
-            "zorder": 1,
-        }
-        axes.axvline(value, label=f"{value:,}: {name}", **how)
-    axes.set(xlabel="linear regions", ylabel="share of random networks", title=random.arm)
-    ticks = [tick for tick in axes.get_yticks() if 0 <= tick <= 1]
-    axes.set(yticks=ticks, ylim=(0, 1.6 * share.max()))
-    axes.legend(loc="upper center", frameon=True, facecolor="white", framealpha=1, edgecolor="none")
+    share, (most, textbook) = networks / networks.sum(), (bound["at_most"], bound["textbook"])
+    axes.vlines(values, 0, share, color=color_of(0), linewidth=3, label="random networks")
+    axes.axvline(best, color=color_of(1), label="best found", zorder=1)
+    how: dict[str, Any] = {"color": color_of(2), "linestyle": "--", "zorder": 1}
+    axes.axvline(most, label="at most (Serra et al.)", **how)
+    how = {"color": "black", "linestyle": ":", "zorder": 1}
+    axes.axvline(textbook, label="at most (textbook)", **how)
+    axes.set(xlabel="linear regions", ylabel="random networks", ylim=(0, None))
+    axes.set_title(f"{random.arm}\nbest found {best:,}, at most {most:,} and {textbook:,}")
+    axes.yaxis.set_major_formatter("{x:.0%}")
 
 
 def close_up(drawn: Mosaic, extent: tuple[float, ...]) -> tuple[float, ...]:
