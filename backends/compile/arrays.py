@@ -80,16 +80,6 @@ class View:
         (a, b), (c, d) = self.extent, other.extent
         return a < d and c < b
 
-    def lies_as(self, other: View) -> bool:
-        """Whether both are the same entries in the same order."""
-        mine = (self.offset, self.shape, self.strides, self.network_stride)
-        return self.owner is other.owner and mine == (
-            other.offset,
-            other.shape,
-            other.strides,
-            other.network_stride,
-        )
-
 
 def owner_of(array: Array) -> Array:
     """The array that owns the memory of this one, which may be a view."""
@@ -177,12 +167,10 @@ class Axes:
 
     def _unify_product(self, call: Call, out: list[Any]) -> None:
         a, b = (self.of(each) for each in call.inputs)
+        rows, inner = (out[:-1], b[-2:-1]) if len(b) > 1 else (out, b)
+        self._join(a[-1:], inner)
         if len(a) > 1:
-            rows = out[:-1] if len(b) > 1 else out
             self._join(a[:-1], rows)
-            self._join(a[-1:], b[-2:-1] if len(b) > 1 else b)
-        else:
-            self._join(a, b[-2:-1])
         if len(b) > 1:
             self._join(b[-1:], out[-1:])
             lead = out[:-2] if len(a) > 1 else out[:-1]

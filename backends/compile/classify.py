@@ -43,7 +43,6 @@ ELEMENTWISE = {
     *("logical_not", "where", "positive", "convert", "where_positive", "times_slope"),
     *("left_shift", "right_shift", "bitwise_or", "bitwise_and", "bitwise_xor", "reciprocal"),
 }
-OTHERS = {"matmul", "column_times_row", "sum", "max", "min", "take", "concatenate", "scatter_add"}
 PER_POINT = ("elementwise", "product", "row_reduction", "take")
 OVER_POINTS = ("gradient", "column_sums", "total")
 
@@ -114,9 +113,7 @@ class Classified:
         return 0
 
     def _add(self, number: int, call: Call) -> None:
-        name, out = name_of(call), self.axes.view(call.out)
-        if name not in ELEMENTWISE and name not in OTHERS:
-            raise NotCompiled(f"call {number}, {name}")
+        out = self.axes.view(call.out)
         kind, inputs = self._kind(call, out)
         node = Node(number, call, kind, inputs, out)
         if kind == "whole":
@@ -181,8 +178,6 @@ class Classified:
                 if not is_row or id(view.owner) in self._current:
                     return None
                 found = view
-            elif view.shape[1:] not in ((), (1,), out.shape[1:]):
-                return None
             inputs.append(found)
         return inputs
 
@@ -244,7 +239,7 @@ class Classified:
                 return None
             networks, index = index
             if self.axes.networks is None or not np.array_equal(
-                networks.reshape(-1), np.arange(len(x))
+                networks.ravel(), np.arange(len(x))
             ):
                 return None
         if not isinstance(index, np.ndarray) or index.dtype.kind not in "iu":

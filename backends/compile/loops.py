@@ -98,7 +98,7 @@ class Writer:
             closing = "});"
         else:
             opening, closing = self._reduced_rows(f, head, n, lanes, terms), "}"
-        terms.write(loop.elementwise, kept, head)
+        terms.write(loop.nodes, kept)
         f.lines = [opening, *("  " + line for line in terms.lines), closing]
 
     def _reduced_rows(self, f: Function, head: Node, n: int, lanes: int, terms: _Terms) -> str:
@@ -124,12 +124,12 @@ class Writer:
         """Rows of several numbers: the vectors run along each row."""
         width = loop.width
         row, lanes = self.memory.row_of(width), self.memory.target.lanes_of_row(width, self.main)
-        head, nodes = loop.head, loop.elementwise
+        head, nodes = loop.head, loop.nodes
         if head is None and not _has_rows(nodes, width):
             # The same for every entry, so that rows need not be told apart.
             lanes = self.memory.target.lanes(self.main)
             terms = self._terms(f, lanes, lambda width, row: "Full{i}")
-            terms.write(nodes, kept, None)
+            terms.write(nodes, kept)
             opening = f"for (int64_t i = 0; i < {self.memory.tile * row}; i += {lanes}) {{"
             f.vector(self.main, lanes)
             f.lines = [opening, *("  " + line for line in terms.lines), "}"]
@@ -138,7 +138,7 @@ class Writer:
         terms = self._terms(f, lanes, lambda width, row: f"Full{{i * {row} + j}}")
         terms.row_pointers = self.rows
         if head is None:
-            terms.write(nodes, kept, None)
+            terms.write(nodes, kept)
             f.lines = [
                 f"for (int64_t i = 0; i < {self.memory.tile}; i++)",
                 f"  for (int64_t j = 0; j < {row}; j += {lanes}) {{",
@@ -148,20 +148,18 @@ class Writer:
             return
         rows, columns = self.block(row // lanes)
         start = f"{vector}{{}}"
-        if (bias := _bias(head, nodes)) is not None:
-            nodes = [each for each in nodes if each is not bias[0]]
-            start = f"load<{vector}>({f.name(terms.row(bias[1]))}, Full{{j}})"
-            terms.name(bias[0], f"n{bias[0].number}")
-            first = bias[0]
-        else:
-            terms.name(head, f"n{head.number}")
-            first = head
+        if (bias := _bias(loop)) is not None:
+            # What comes out of the product is the result of the call that adds the bias.
+            start = f"load<{vector}>({f.name(terms.row(bias))}, Full{{j}})"
+            nodes = nodes[1:]
+        first = f"n{nodes[0].number}"
+        terms.name(nodes[0], first)
         x, w = self._left(f, head.inputs[0]), f.name(self.matrices[head])
-        terms.write(nodes, kept, first)
+        terms.write(nodes, kept)
         f.lines = [
             f"multiply<{vector}, {self.memory.tile}, {_inner(head)}, {row}, {rows}, {columns}>("
             f"{x}, {w}, {self.matrices[head].row or row}, [&](int j) {{ return {start}; }},",
-            f"  [&](int64_t i, int64_t j, {vector} n{first.number}) {{",
+            f"  [&](int64_t i, int64_t j, {vector} {first}) {{",
             *("    " + line for line in terms.lines),
             "});",
         ]
@@ -295,23 +293,22 @@ def _has_rows(nodes: list[Node], width: int) -> bool:
         for each in node.inputs:
             if isinstance(each, Value) and each.width != width:
                 return True
-            if isinstance(each, View) and each.size > 1 and each.shape[-1:] != (width,):
-                return True
-            if isinstance(each, View) and each.points is None and each.size > 1:
+            if isinstance(each, View) and each.size > 1 and each.shape[1:] != (width,):
                 return True
     return False
 
 
-def _bias(head: Node, nodes: list[Node]) -> tuple[Node, View] | None:
-    """The call that adds a row to the product and is all that reads it."""
-    if not nodes or nodes[0].name != "add" or head.value is None:
+def _bias(loop: Loop) -> View | None:
+    """The row that the second call adds to the product, where nothing else reads the product."""
+    head, *others = loop.nodes
+    if not others or others[0].name != "add" or head.value is None:
         return None
-    other = [each for each in nodes[0].inputs if each is not head.value]
-    if head.value.readers != [nodes[0]] or len(other) != 1 or not isinstance(other[0], View):
+    rows = [each for each in others[0].inputs if isinstance(each, View)]
+    if head.value.readers != [others[0]] or not rows:
         return None
-    bias = other[0]
+    bias = rows[0]
     is_row = bias.points is None and bias.size > 1
-    return (nodes[0], bias) if is_row and bias.dtype == head.value.dtype else None
+    return bias if is_row and bias.dtype == head.value.dtype else None
 
 
 class _Terms:
@@ -330,12 +327,12 @@ class _Terms:
     def row(self, view: View) -> Pointer:
         return self.row_pointers.get(place_of(view)) or self.memory.array(view)
 
-    def write(self, nodes: list[Node], kept: set[Value], first: Node | None) -> None:
-        """The calls on points; `first` made what they begin with, and may have to be stored too."""
-        for node in ([first] if first else []) + list(nodes):
+    def write(self, nodes: list[Node], kept: set[Value]) -> None:
+        """The calls on points; what a product or reduction gives has its name already."""
+        for node in nodes:
             value = node.value
             assert value is not None
-            if node is not first:
+            if value not in self._known:
                 self._define(node, [self._operand(each) for each in node.inputs])
                 self._known[value] = Term(f"n{node.number}", node.out.dtype)
             if value in kept:
@@ -345,7 +342,7 @@ class _Terms:
         """The calls on entries without points; of several results for one place the last counts."""
         last = {place_of(node.out): node for node in nodes}
         for node in nodes:
-            self._define(node, [self._flat_operand(each, node.out.size) for each in node.inputs])
+            self._define(node, [self._flat_operand(each) for each in node.inputs])
             term = Term(f"n{node.number}", node.out.dtype)
             self._known[place_of(node.out)] = term
             if last[place_of(node.out)] is node and is_needed(node):
@@ -409,14 +406,14 @@ class _Terms:
         self._known[key] = term
         return term
 
-    def _flat_operand(self, each: Input, size: int) -> Term | Literal:
+    def _flat_operand(self, each: Input) -> Term | Literal:
         if isinstance(each, Literal):
             return each
         assert isinstance(each, View)
         key = place_of(each)
         if key not in self._known:
             pointer, name = self.memory.array(each), self._fresh()
-            if each.size == 1 and size > 1:
+            if each.size == 1:
                 self._known[key] = self._everywhere(pointer, each.dtype, "0", name, True)
             else:
                 self._known[key] = self._load(pointer, each.dtype, "at", name)

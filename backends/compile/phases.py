@@ -52,8 +52,6 @@ def _place_early(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
                 if (writes or wrote) and view.overlaps(other):
                     node.stage = max(node.stage, _after(earlier, node, writes))
                     followers[earlier].append(node)
-        if (node.stage % 2 == 0) != (node.kind == "whole"):
-            node.stage += 1
         for view, writes in _accesses(node):
             touched.setdefault(id(view.owner), []).append((node, view, writes))
     return followers

@@ -223,7 +223,7 @@ class _Assembly:
             if inner % memory.target.lanes(self.main) == 0 and down == 1:
                 self.matrices[head] = source
                 return
-            rows, columns, steps, row = 1, inner, (0, down), inner
+            rows, columns, steps, row = 1, inner, (along, down), inner
             entries = -(-inner // memory.target.lanes(self.main)) * memory.target.lanes(self.main)
         else:
             row = memory.row_of(width)

@@ -184,14 +184,11 @@ class WholeLoops:
             raise NotCompiled(f"call {node.number}, take by {type(index).__name__}")
         source = self.axes.view(chosen)
         if source.network_stride != out.network_stride and out.network_stride:
-            source = self._sliced(node, x, index)
+            raise NotCompiled(f"call {node.number}, take of a part of each network")
         names = self._counters(self.axes.view(node.call.out).shape)
         target = self.axes.view(node.call.out)
         line = f"{self._place(f, target, names, True)} = {self._place(f, source, names)};"
         f.lines = self._nest(f, target.shape, [line])
-
-    def _sliced(self, node: Node, x: Any, index: Any) -> View:
-        raise NotCompiled(f"call {node.number}, take of a part of each network")
 
     def _row_number(self, f: Function, index: View, names: list[str], height: int) -> str:
         entry = self._place(f, index, names)
