@@ -37,21 +37,22 @@ def in_phases(nodes: Sequence[Node]) -> list[Phase]:
     ]
 
 
-def _place_early(nodes: Sequence[Node]) -> dict[Node, list[Node]]:
+def _place_early(nodes: Sequence[Node]) -> dict[Node, list[tuple[Node, int]]]:
     """Give each node the first stage in which all that it needs is there.
 
-    Returns the nodes that must come after each: those that read what it writes, or write what it
-    reads or writes.
+    Returns the nodes that must come after each, and by how many stages: those that read what it
+    writes, or write what it reads or writes.
     """
     touched: dict[int, list[tuple[Node, View, bool]]] = {}
-    followers: dict[Node, list[Node]] = {node: [] for node in nodes}
+    followers: dict[Node, list[tuple[Node, int]]] = {node: [] for node in nodes}
     for node in nodes:
         node.stage = 0 if node.kind == "whole" else 1
         for view, writes in _accesses(node):
             for earlier, other, wrote in touched.get(id(view.owner), []):
                 if (writes or wrote) and view.overlaps(other):
-                    node.stage = max(node.stage, _after(earlier, node, writes))
-                    followers[earlier].append(node)
+                    distance = _distance(earlier, node, writes)
+                    node.stage = max(node.stage, earlier.stage + distance)
+                    followers[earlier].append((node, distance))
         for view, writes in _accesses(node):
             touched.setdefault(id(view.owner), []).append((node, view, writes))
     return followers
@@ -67,18 +68,14 @@ def _accesses(node: Node) -> Iterator[tuple[View, bool]]:
     yield node.out, True
 
 
-def _after(earlier: Node, node: Node, writes: bool) -> int:
-    """The first stage for `node`, which reads what `earlier` touched, or writes it."""
-    if earlier.kind == "whole":
-        return earlier.stage if node.kind == "whole" else earlier.stage + 1
-    if node.kind == "whole":
-        return earlier.stage + 1
-    if earlier.kind in OVER_POINTS or (writes and node.kind in OVER_POINTS):
-        return earlier.stage + 2
-    return earlier.stage
+def _distance(earlier: Node, node: Node, writes: bool) -> int:
+    """The stages between `earlier` and `node`, which reads what that touched, or writes it."""
+    if (earlier.kind == "whole") != (node.kind == "whole"):
+        return 1
+    return 2 if earlier.kind in OVER_POINTS or (writes and node.kind in OVER_POINTS) else 0
 
 
-def _place_late(nodes: Sequence[Node], followers: dict[Node, list[Node]]) -> None:
+def _place_late(nodes: Sequence[Node], followers: dict[Node, list[tuple[Node, int]]]) -> None:
     """Move each node that can wait to where it is needed, so that one loop does more of them.
 
     A call on points waits only if what it reads is kept until then anyway.
@@ -86,10 +83,7 @@ def _place_late(nodes: Sequence[Node], followers: dict[Node, list[Node]]) -> Non
     last = max(node.stage for node in nodes)
     last += last % 2
     for node in reversed(nodes):
-        latest = last
-        for follower in followers[node]:
-            same_sort = (follower.kind == "whole") == (node.kind == "whole")
-            latest = min(latest, follower.stage if same_sort else follower.stage - 1)
+        latest = min([last, *(after.stage - distance for after, distance in followers[node])])
         if node.kind == "whole":
             node.stage = latest
         elif node.kind == "elementwise" and followers[node]:

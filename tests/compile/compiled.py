@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from scratchnet import Model
-from scratchnet.backends.compile import CompiledStep
+from scratchnet.backends.compile import CompiledStep, Program, write_program
+from scratchnet.backends.compile.memory import Target
+from scratchnet.backends.interface import Array, Call
 from scratchnet.batches import Batches, checked_data
 from scratchnet.losses import get_loss
 from scratchnet.optim import Optimizer, clip_gradients
@@ -16,11 +19,42 @@ BOUND = {"float32": 2e-5, "float64": 1e-12}
 """How far a compiled step may be from a replay, relative to the largest number of an array."""
 
 
+WIDE = Target(64, 32)
+"""Sixteen floats in a vector and 32 registers, whatever processor the tests run on."""
+
+
+def call(kernel: str, *inputs: Any, out: Array, is_new: bool = True) -> Call:
+    """A recorded call by the name of its kernel, for what is written of it and never run."""
+    return Call(SimpleNamespace(__name__=kernel), inputs, out, is_new)  # type: ignore[arg-type]
+
+
+def plan(program: Program) -> list[str]:
+    """A line for each loop, `>` before those over tiles of points, and `--` between phases."""
+    lines = []
+    for between, loops in zip(program.between, program.loops, strict=True):
+        lines += [" ".join(node.name for node in loop.nodes) for loop in between]
+        for loop in loops:
+            rows = loop.kind == "rows"
+            lines.append("> " + (" ".join(n.name for n in loop.nodes) if rows else loop.kind))
+        lines.append("--")
+    return lines[:-1]
+
+
+def step_of(source: str) -> list[str]:
+    """The lines of a source that do one step, without the functions that they call."""
+    return [line.strip() for line in source.partition("const int rows = 0;")[2].splitlines()]
+
+
+def written(optimizer: Optimizer, X: Any, y: Any, **how: Any) -> Program:
+    calls, outcome, _ = record(optimizer, X, y, **how)
+    return write_program(calls, outcome, WIDE)
+
+
 def record(
     optimizer: Optimizer,
     X: Any,
     y: Any,
-    loss: str = "binary_cross_entropy",
+    loss: Any = "binary_cross_entropy",
     batch_size: int | None = None,
     clip_norm: float | None = None,
 ) -> tuple[Any, Any, list[Any]]:
