@@ -6,10 +6,9 @@ run on all 2^n inputs, and what it costs stands beside the formulas.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby, zip_longest
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,11 @@ from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.parity.formulas import FORMULAS, QUANTITIES
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.verdicts import Claim, exact
-from scratchnet.depth.circuits import MOST_INPUTS, Circuit, verify
+from scratchnet.demos.verdicts import Claim, fact
+from scratchnet.demos.xor_tree.figures import tree
+from scratchnet.depth.circuits import MOST_INPUTS, verify
 from scratchnet.depth.gates import RELAY, Wiring, gate_values, parse_bits
-from scratchnet.depth.parity import xor_tree, xor_tree_pairs
+from scratchnet.depth.parity import xor_tree
 
 DEFAULT_INPUTS, EXAMPLE = 8, "10110011"
 SOURCE = "a textbook chapter"
@@ -92,15 +92,17 @@ def claims(result: Result) -> list[Claim]:
     """Exact ones: the proof by all inputs, and two formulas from n = 2 on."""
     n, extra, found = inputs_of(result.settings), result.extra, []
     if verified := extra.get("verification"):
-        right = exact(not verified.errors, f"right on {proof(result)} inputs")
-        found.append(Claim("A tree of XOR gates computes parity", SOURCE, right))
+        right = f"right on {proof(result)} inputs"
+        computes = "A tree of XOR gates computes parity"
+        found.append(fact(computes, SOURCE, not verified.errors, right))
     if n > 1:
-        gates = exact(extra["neurons"] == 3 * (n - 1), f"{n - 1} gates, {extra['neurons']} neurons")
-        levels = 2 * (n - 1).bit_length()
-        depth = exact(extra["depth"] == levels, f"{extra['depth']} levels for {n} inputs")
+        small = extra["neurons"] == 3 * (n - 1)
+        shown = f"{n - 1} gates, {extra['neurons']} neurons"
         sentence = "It takes n - 1 gates of 3 threshold neurons, about 3 n"
-        found.append(Claim(sentence, SOURCE, gates, ledger=("002-016",)))
-        found.append(Claim("Its depth, 2 ⌈log2 n⌉, grows with the logarithm", SOURCE, depth))
+        found.append(fact(sentence, SOURCE, small, shown, "002-016"))
+        low = extra["depth"] == 2 * (n - 1).bit_length()
+        sentence = "Its depth, 2 ⌈log2 n⌉, grows with the logarithm"
+        found.append(fact(sentence, SOURCE, low, f"{extra['depth']} levels for {n} inputs"))
     return found
 
 
@@ -114,7 +116,7 @@ def answer(result: Result, _: Any) -> str:
 
 
 def tables(result: Result) -> list[Table]:
-    """The tree as a drawing and as a list of XORs, and what it costs."""
+    """The tree as a drawing, and what it costs."""
     circuit, n = result.extra["circuit"], inputs_of(result.settings)
     lines = [(line,) for line in drawing(circuit.wiring, result.extra["values"])]
     found = [Table((), lines, f"The tree, with every signal for {bits_of(result.settings)}")]
@@ -125,23 +127,9 @@ def tables(result: Result) -> list[Table]:
         tree, counting = (FORMULAS[name][quantity] for name in ("tree", "counting"))
         count, other = f"{result.extra[quantity]:,g}", f"{counting[1](n):,g}"
         costs.append((quantity.replace("_", " "), count, tree[0], other, counting[0]))
-    xors = Table(("levels", "parity of consecutive inputs"), construction(circuit), words=(0, 1))
     title = "What it costs, beside one hidden layer that counts the ones"
     headings = ("", "tree", "formula", "counting", "formula")
-    return [*found, xors, Table(headings, costs, title, words=(0, 2, 4))]
-
-
-def construction(circuit: Circuit) -> list[tuple[str, str]]:
-    """The XORs of each pair of levels, two in a row."""
-    assert circuit.wiring is not None
-    levels = enumerate(circuit.wiring.levels, start=1)
-    level_of = {each.name: number for number, level in levels for each in level}
-    rows = []
-    for level, group in groupby(xor_tree_pairs(circuit.inputs), key=lambda pair: level_of[pair[0]]):
-        xors = [f"{name} = {left} XOR {right}" for name, left, right in group]
-        pieces = [",  ".join(xors[start : start + 2]) for start in range(0, len(xors), 2)]
-        rows += list(zip_longest([f"{level - 1}, {level}"], pieces, fillvalue=""))
-    return rows
+    return [*found, Table(headings, costs, title, words=(0, 2, 4))]
 
 
 def notes(result: Result) -> list[str]:
@@ -210,12 +198,6 @@ def drawing(wiring: Wiring, values: Mapping[str, int]) -> list[str]:
     return lines
 
 
-def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
-    from scratchnet.demos.xor_tree.figures import tree
-
-    return {"tree": partial(tree, result)}
-
-
 experiment = Experiment(
     "xor-tree",
     question="How do threshold neurons, of which none can do XOR alone, compute parity?",
@@ -233,7 +215,7 @@ experiment = Experiment(
     run=run,
     claims=claims,
     tables=tables,
-    figures=figures,
+    figures=lambda result: {"tree": partial(tree, result)},
     answer=answer,
     notes=notes,
     work=lambda s: 2.0 ** inputs_of(s),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from scratchnet.demos.figures import POINT_COLORS, REGION_COLORS, new_figure, styled
 from scratchnet.demos.running import Result
@@ -16,12 +17,11 @@ if TYPE_CHECKING:
 Point = tuple[float, float]
 
 # In inches.
-COLUMN, LEVEL, GATE_WIDTH, GATE_HEIGHT = 0.6, 0.78, 0.52, 0.38
-RELAY_SIZE, INPUT_SIZE, STEEPNESS = 0.22, 0.36, 0.22
-LEFT, MARGIN, TITLE, LEGEND, NARROWEST = 0.75, 0.3, 0.55, 0.45, 6.4
+COLUMN, LEVEL, GATE, RELAY_SIZE, INPUT, STEEPNESS = 0.6, 0.78, 0.5, 0.22, 0.36, 0.22
+LEFT, MARGIN, ABOVE, BELOW, NARROWEST = 0.95, 0.55, 0.8, 0.85, 6.4
 
-INK, QUIET, RELAY_INK, BLOCK = "#333333", "#9A9A9A", "#B5B5B5", "#F1F1F1"
-ACTIVE_FACE, ACTIVE_INK, ACTIVE_LINE = REGION_COLORS[1], POINT_COLORS[1], "#D55E00"
+ACTIVE, QUIET = (REGION_COLORS[1], POINT_COLORS[1], "bold"), ("white", "#333333", "normal")
+"""How a signal that is 1 looks, and one that is 0: its face, rim and text."""
 
 
 def signal_places(wiring: Wiring) -> dict[str, Point]:
@@ -37,7 +37,7 @@ def signal_places(wiring: Wiring) -> dict[str, Point]:
             middle = sum(places[source][0] for source in each.sources) / len(each.sources)
             x[each.name] = middle + {"OR": -COLUMN / 2, "NAND": COLUMN / 2}.get(each.kind, 0.0)
         furthest = max(abs(x[each.name] - places[s][0]) for each in level for s in each.sources)
-        y += max(LEVEL, GATE_HEIGHT + STEEPNESS * furthest)
+        y += max(LEVEL, GATE + STEEPNESS * furthest)
         places |= {name: (place, y) for name, place in x.items()}
     return places
 
@@ -45,96 +45,57 @@ def signal_places(wiring: Wiring) -> dict[str, Point]:
 @styled
 def tree(result: Result) -> Figure:
     """The tree of gates with the values of all signals; those that are 1 are orange and thick."""
-    extra = result.extra
-    circuit, values = extra["circuit"], extra["values"]
-    wiring = circuit.wiring
-    places = signal_places(wiring)
-    spread, high = (len(wiring.inputs) - 1) * COLUMN, places[wiring.outputs[0]][1]
-    width = max(NARROWEST, spread + LEFT + MARGIN + GATE_WIDTH)
-    height = high + TITLE + LEGEND + INPUT_SIZE + GATE_HEIGHT
+    circuit, values = result.extra["circuit"], result.extra["values"]
+    wiring, places = circuit.wiring, signal_places(circuit.wiring)
+    right, top = np.max(list(places.values()), axis=0)
+    width, height = max(NARROWEST, LEFT + right + MARGIN), BELOW + top + ABOVE
     figure, axes = new_figure(width=width, height=height)
     figure.set_layout_engine("none")
-    axes.set_position((0, 0, 1, 1))
-    left, bottom = -(width - spread + LEFT - MARGIN) / 2, -(LEGEND + INPUT_SIZE)
-    axes.set(xlim=(left, left + width), ylim=(bottom, bottom + height), aspect="equal")
+    left = (right - LEFT + MARGIN - width) / 2
+    axes.set(xlim=(left, left + width), ylim=(-BELOW, top + ABOVE), position=(0, 0, 1, 1))
     axes.set_axis_off()
-    gates = {each.name: each for level in wiring.levels for each in level}
-    for name, each in gates.items():
-        if each.kind == "AND":
-            draw_block(axes, [places[signal] for signal in (*each.sources, name)])
-        for source in each.sources:
-            draw_line(axes, places, gates, source, name, values)
-    for name, place in places.items():
-        draw_signal(axes, place, name, gates.get(name), values[name])
-    write(axes, left + MARGIN / 2, 0, "inputs", ha="left")
     for number, level in enumerate(wiring.levels, start=1):
-        write(axes, left + MARGIN / 2, places[level[0].name][1], f"level {number}", ha="left")
-    bits = "".join(str(values[name]) for name in wiring.inputs)
+        axes.text(left + 0.15, places[level[0].name][1], f"level {number}", va="center", size=8)
+        for each in level:
+            draw_gate(axes, each, places, values)
+    for name in wiring.inputs:
+        draw_signal(axes, name, places[name], values[name], "o", INPUT)
+        axes.text(places[name][0], -INPUT, name, ha="center", va="center", size=8)
     size = f"{circuit.neurons} neurons in {circuit.depth} levels"
-    title = f"The parity of {bits} is {extra['output']}: {size}"
-    write(axes, left + width / 2, bottom + height - TITLE / 2, title, fontsize=11)
+    bits = "".join(str(values[name]) for name in wiring.inputs)
+    where: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+    title = f"The parity of {bits} is {result.extra['output']}: {size}"
+    axes.text(0.5, 1 - 0.25 / height, title, fontsize=11, **where)
     legend = "orange, thick: signal is 1     grey ground: one XOR     small circle: relay"
-    write(axes, left + width / 2, bottom + LEGEND / 3, legend)
+    axes.text(0.5, 0.2 / height, legend, fontsize=8, **where)
     return figure
 
 
-def draw_block(axes: Axes, corners: list[Point]) -> None:
-    """The grey ground of one XOR: its OR and NAND, and the AND of both."""
-    from matplotlib.patches import FancyBboxPatch
-
-    (left, low), (right, high) = (
-        tuple(map(side, zip(*corners, strict=True))) for side in (min, max)
-    )
-    corner = (left - GATE_WIDTH / 2, low - GATE_HEIGHT / 2)
-    size = (right - left + GATE_WIDTH, high - low + GATE_HEIGHT)
-    shape = "round,pad=0.03,rounding_size=0.08"
-    paint: dict[str, Any] = {"facecolor": BLOCK, "edgecolor": "none", "zorder": 1}
-    axes.add_patch(FancyBboxPatch(corner, *size, boxstyle=shape, **paint))
-
-
-def half_height(gate: Gate | None) -> float:
-    """From the centre of a gate, or of an input, to where the lines from and to it end."""
-    if gate is None:
-        return INPUT_SIZE / 2
-    return (RELAY_SIZE if gate.kind == RELAY else GATE_HEIGHT) / 2
+def draw_gate(axes: Axes, gate: Gate, places: Any, values: Any) -> None:
+    """A square with its kind or a relay's circle, lines from its sources, an AND's grey ground."""
+    x, y = places[gate.name]
+    if gate.kind == "AND":
+        reach, low = GATE / 2 + 0.03, places[gate.sources[0]][1]
+        sides = [x - COLUMN / 2 - reach, x + COLUMN / 2 + reach]
+        axes.fill_between(sides, low - reach, y + reach, color="#F1F1F1", linewidth=0, zorder=1)
+    marker, size, kind = "s", GATE, f"{gate.kind}\n"
+    if gate.kind == RELAY:
+        marker, size, kind = "o", RELAY_SIZE, ""
+    for source in gate.sources:
+        (x_start, y_start), color, width = places[source], "#9A9A9A", 0.9
+        if values[source]:
+            color, width = "#D55E00", 2.4
+        ends = (x_start, x), (y_start + RELAY_SIZE / 2, y - size / 2)
+        axes.plot(*ends, color=color, linewidth=width, zorder=2 + values[source])
+    draw_signal(axes, gate.name, (x, y), values[gate.name], marker, size, kind)
 
 
-def draw_line(
-    axes: Axes,
-    places: Mapping[str, Point],
-    gates: Mapping[str, Gate],
-    source: str,
-    name: str,
-    values: Mapping[str, int],
+def draw_signal(
+    axes: Axes, name: str, place: Point, value: int, marker: str, size: float, kind: str = ""
 ) -> None:
-    """From a signal up to a gate that reads it."""
-    (x, y), (x_end, y_end) = places[source], places[name]
-    ends = (y + half_height(gates.get(source)), y_end - half_height(gates[name]))
-    color, width = (ACTIVE_LINE, 2.4) if values[source] else (QUIET, 0.9)
-    axes.plot((x, x_end), ends, color=color, linewidth=width, zorder=2 + values[source])
-
-
-def draw_signal(axes: Axes, place: Point, name: str, gate: Gate | None, value: int) -> None:
-    """A gate as a box with its kind, an input as a circle with its name, a relay as a small one."""
-    from matplotlib.patches import Circle, FancyBboxPatch
-
-    (x, y), relay = place, gate is not None and gate.kind == RELAY
-    rim = ACTIVE_INK if value else RELAY_INK if relay else INK
-    paint: dict[str, Any] = {"facecolor": ACTIVE_FACE if value else "white", "edgecolor": rim}
-    text = str(value)
-    if gate is None or relay:
-        axes.add_patch(Circle(place, half_height(gate), zorder=4, **paint))
-    else:
-        corner, text = (x - GATE_WIDTH / 2, y - GATE_HEIGHT / 2), f"{gate.kind}\n{value}"
-        shape = "round,pad=0,rounding_size=0.08"
-        box = FancyBboxPatch(corner, GATE_WIDTH, GATE_HEIGHT, boxstyle=shape, zorder=4, **paint)
-        axes.add_patch(box)
-    if gate is None:
-        write(axes, x, y - INPUT_SIZE, name)
-    weight = "bold" if value else "normal"
-    write(axes, x, y, text, color=ACTIVE_INK if value else INK, weight=weight, gid=name)
-
-
-def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    usual: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8, "zorder": 5}
-    axes.text(x, y, text, linespacing=1.05, **usual | {"color": INK} | style)
+    """A mark of so many inches with the signal's value."""
+    face, rim, weight = ACTIVE if value else QUIET
+    how: dict[str, Any] = {"marker": marker, "facecolor": face, "edgecolor": rim, "zorder": 4}
+    axes.scatter(*place, s=(72 * size) ** 2, **how)
+    centre: dict[str, Any] = {"ha": "center", "va": "center", "linespacing": 1.05, "zorder": 5}
+    axes.text(*place, f"{kind}{value}", size=8, color=rim, weight=weight, gid=name, **centre)
