@@ -17,7 +17,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -329,7 +329,8 @@ def train_networks(
     """
     model, data = arm.build(seeds), data_of_networks(arm, seeds)
     start = time.perf_counter()
-    history = fitted(arm, model, data, rates, settings, advance, tuning)
+    looked_at = replace(arm, callbacks=None) if tuning else arm
+    history = fitted(looked_at, model, data, rates, settings, advance)
     seconds = time.perf_counter() - start
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -349,19 +350,10 @@ def data_of_networks(arm: Arm, seeds: Sequence[int]) -> Data:
 
 
 def fitted(
-    arm: Arm,
-    model: Model,
-    data: Data,
-    rates: Sequence[float],
-    settings: Any,
-    advance: Advance,
-    tuning: bool,
+    arm: Arm, model: Model, data: Data, rates: Sequence[float], settings: Any, advance: Advance
 ) -> Any:
-    """Train the networks at their rates; the history. Raises `KeyboardInterrupt`."""
-    networks = len(rates)
-    callbacks = [progress_callback(arm, networks, advance)]
-    if arm.callbacks and not tuning:
-        callbacks += arm.callbacks(model)
+    """Train the networks, each at its rate; the history. Raises `KeyboardInterrupt`."""
+    callbacks = arm.callbacks(model) if arm.callbacks else ()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)
         history = fit(
@@ -375,12 +367,12 @@ def fitted(
             patience=arm.patience,
             validation=(data.X_validation, data.y_validation) if arm.patience else None,
             clip_norm=arm.clip_norm,
-            callbacks=callbacks,
+            callbacks=[progress_callback(arm, len(rates), advance), *callbacks],
             record=settings.record,
         )
     if history.stopped == "interrupted":
         raise KeyboardInterrupt
-    advance(arm.work * networks * (arm.epochs - history.epochs))
+    advance(arm.work * len(rates) * (arm.epochs - history.epochs))
     return history
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,24 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.backends import get_backend
 from scratchnet.backends.errors import InputError
+from scratchnet.demos import tuning
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Advance, Result, Row, Run
 from scratchnet.demos.scaling.calculator import calculate
 from scratchnet.demos.settings import Common, option, parse
-from scratchnet.demos.tuning import (
-    RATES,
-    TEST,
-    TRAINING,
-    VALIDATION,
-    Arm,
-    Data,
-    progress_callback,
-    stream,
-    tuned,
-)
-from scratchnet.demos.verdicts import Claim, Verdict, difference, ratio
+from scratchnet.demos.tuning import Arm, Data, stream, tuned
+from scratchnet.demos.verdicts import FEWEST_SEEDS, Claim, Verdict, difference, ratio
 from scratchnet.depth.budget import parameter_count, width_for_budget
 from scratchnet.depth.scaling import (
     FEWEST_SIZES,
@@ -50,10 +39,8 @@ from scratchnet.depth.scaling import (
     fit_power_law,
 )
 from scratchnet.evaluation import evaluate_loss
-from scratchnet.model import Model, mlp
+from scratchnet.model import mlp
 from scratchnet.optim import Adam
-from scratchnet.schedules import cosine
-from scratchnet.training import fit
 
 INPUTS, DEPTH = 6, 2
 """Of the networks that learn: two hidden layers of ReLUs."""
@@ -66,7 +53,6 @@ THEORY = 4 / INPUTS
 
 BATCH, HELD_OUT, LOOKS, COMPUTE_POINTS = 256, 2048, 16, 10
 MOMENTS = "seen", "validation", "test"
-QUANTITIES = {"N": "parameters", "D": "training samples", "C": "compute"}
 
 
 @dataclass(frozen=True)
@@ -79,14 +65,6 @@ class Settings(Common):
     )
     tokens: float | None = option(
         None, "Of --predict; by default 20 for each parameter.", low=1, high=1e40
-    )
-    more: tuple[float, ...] | None = option(
-        None,
-        "More numbers for --predict or --allocate.",
-        low=1,
-        high=1e40,
-        metavar="NUMBER",
-        positional=True,
     )
     parameters: tuple[int, ...] = option(
         (30, 100, 320, 1000, 3200, 10_000),
@@ -120,8 +98,8 @@ def check(s: Settings) -> None:
     least = -(-max(s.samples) // BATCH)
     if s.steps < least:
         raise InputError(f"--steps {s.steps}: must be at least {least}, to see all samples once")
-    if s.tokens or s.more:
-        raise InputError("--tokens and further numbers: must stand with --predict or --allocate")
+    if s.tokens:
+        raise InputError(f"--tokens {s.tokens:g}: must stand with --predict")
 
 
 def teacher_values(X: Any) -> Any:
@@ -137,124 +115,97 @@ def teacher_values(X: Any) -> Any:
 
 
 def data(samples: int, seeds: Sequence[int]) -> Data:
+    """Normal inputs, and the teacher's values."""
+
     def drawn(n: int, use: int) -> tuple[Any, Any]:
         shape = n, INPUTS
         X = [stream(seed, use).standard_normal(shape, dtype=np.float32) for seed in seeds]
         return np.stack(X), np.stack([teacher_values(each) for each in X])
 
-    held_out = drawn(HELD_OUT, VALIDATION), drawn(HELD_OUT, TEST)
-    return Data(*drawn(samples, TRAINING), *held_out[0], *held_out[1], "mean_squared_error")
+    held_out = drawn(HELD_OUT, tuning.VALIDATION), drawn(HELD_OUT, tuning.TEST)
+    return Data(*drawn(samples, tuning.TRAINING), *held_out[0], *held_out[1], "mean_squared_error")
 
 
 def arm_name(parameters: int, samples: int) -> str:
     return f"N {parameters:,}, D {samples:,}"
 
 
-def arm(s: Settings, width: int, samples: int) -> Arm:
-    size = parameter_count(DEPTH, width, INPUTS)
-
-    def build(seeds: Sequence[int]) -> Model:
-        backend, widths = get_backend(s.backend, s.precision), [INPUTS, *[width] * DEPTH, 1]
-        return mlp(widths, seed=list(seeds), ensemble=len(seeds), backend=backend)
-
-    per_epoch = -(-samples // BATCH)
-    return Arm(
-        arm_name(size, samples),
-        build,
-        partial(data, samples),
-        Adam,
-        (0.01,) if s.quick else RATES["adam"],
-        max(1, s.steps // per_epoch),
-        {"parameters": size, "samples": samples, "width": width},
-        work=per_epoch * (min(BATCH, samples) * (size + 400) + 60_000),
-        batch_size=min(BATCH, samples),
-        train=train,
-    )
+def arms(s: Settings) -> Iterator[Arm]:
+    """Of each width the arm with the most samples, whose rate is chosen, and then the others."""
+    *fewer, most = sorted(s.samples)
+    for width in sorted({width_for_budget(size, DEPTH, INPUTS) for size in s.parameters}):
+        size = parameter_count(DEPTH, width, INPUTS)
+        rates = (0.01,) if s.quick else tuning.RATES["adam"]
+        for samples in (most, *fewer):
+            per_epoch = -(-samples // BATCH)
+            epochs = max(1, s.steps // per_epoch)
+            yield Arm(
+                arm_name(size, samples),
+                partial(tuning.networks, s, [INPUTS, *[width] * DEPTH, 1]),
+                partial(data, samples),
+                tuning.decaying(Adam, epochs * per_epoch),
+                rates,
+                epochs,
+                {"parameters": size, "samples": samples, "width": width},
+                work=per_epoch * (min(BATCH, samples) * (size + 400) + 60_000),
+                batch_size=min(BATCH, samples),
+                train=train,
+            )
+            rates = rates[:1]
 
 
 def train(
-    arm: Arm,
-    seeds: tuple[int, ...],
-    rates: tuple[float, ...],
-    settings: Settings,
-    advance: Advance,
-    tuning: bool,
+    arm: Arm, seeds: Any, rates: Any, settings: Settings, advance: Advance, choosing: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Train in mini-batches, and look at the losses now and then: what counts is the best look."""
-    different = tuple(dict.fromkeys(seeds))
-    data = arm.data(different).repeated(len(seeds) // len(different))
-    model, samples = arm.build(seeds), arm.facts["samples"]
+    """Look at the losses now and then during training: what counts is the best look."""
+    model, data = arm.build(seeds), tuning.data_of_networks(arm, seeds)
     looks = set(np.geomspace(1, arm.epochs, LOOKS).round().astype(int).tolist())
-    falling = cosine(1.0, arm.epochs * -(-samples // BATCH))
     held_out = [(data.X_validation, data.y_validation), (data.X_test, data.y_test)]
     seen, losses = [], []
 
     def look(epoch: int, *_: Any) -> None:
         if epoch + 1 in looks:
-            seen.append((epoch + 1) * samples)
-            some = held_out[:1] if tuning else held_out
+            seen.append((epoch + 1) * arm.facts["samples"])
+            some = held_out[:1] if choosing else held_out
             losses.append([evaluate_loss(model, *each, data.loss) for each in some])
 
-    start = time.perf_counter()
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)
-        history = fit(
-            model,
-            data.X,
-            data.y,
-            loss=data.loss,
-            optimizer=arm.optimizer(model, lambda step: np.array(rates) * falling(step)),
-            epochs=arm.epochs,
-            batch_size=arm.batch_size,
-            callbacks=[look, progress_callback(arm, len(seeds), advance)],
-            record=settings.record,
-        )
-    if history.stopped == "interrupted":
-        raise KeyboardInterrupt
-    advance(arm.work * len(seeds) * (arm.epochs - history.epochs))
+    looking, start = replace(arm, callbacks=lambda model: [look]), time.perf_counter()
+    tuning.fitted(looking, model, data, rates, settings, advance)
     found = np.moveaxis(np.array(losses, np.float64), 1, 0)
     best = np.nan_to_num(found[0], nan=np.inf).argmin(axis=0), np.arange(len(seeds))
     seconds = np.full(len(seeds), (time.perf_counter() - start) / len(seeds))
     measures = {"validation_score": -found[0][best], "seconds": seconds}
-    if tuning:
+    if choosing:
         return measures, {}
     kept = dict(zip(MOMENTS, (np.array(seen), *found), strict=True))
     return measures | {"test_loss": found[1][best]}, kept
 
 
-def arms(s: Settings) -> Iterator[tuple[Arm, list[Arm]]]:
-    """Of each width the arm with the most samples, whose rate is chosen, and the others."""
-    *fewer, most = sorted(s.samples)
-    for width in sorted({width_for_budget(size, DEPTH, INPUTS) for size in s.parameters}):
-        yield arm(s, width, most), [arm(s, width, samples) for samples in fewer]
-
-
 def run(run: Run) -> None:
-    for largest, others in arms(run.settings):
-        rate = tuned(run, largest).facts["learning_rate"]
-        for each in others:
-            tuned(run, replace(each, rates=(rate,)))
+    """Every size of network on every training set."""
+    rate = 0.0
+    for arm in arms(run.settings):
+        found = arm if len(arm.rates) > 1 else replace(arm, rates=(rate or arm.rates[0],))
+        rate = tuned(run, found).facts["learning_rate"]
 
 
-def work(s: Settings) -> float:
-    return sum(
-        largest.total_work(s.seeds)
-        + sum(replace(each, rates=(1.0,)).total_work(s.seeds) for each in others)
-        for largest, others in arms(s)
-    )
+def by_size(result: Result) -> dict[int, list[Row]]:
+    """The rows of each size of network, from few samples to many."""
+    found: dict[int, list[Row]] = {}
+    for row in sorted(result.verdict_rows(), key=lambda row: int(row.facts["samples"])):
+        found.setdefault(row.facts["parameters"], []).append(row)
+    return dict(sorted(found.items()))
 
 
 def curves(result: Result) -> dict[str, tuple[Any, Any]]:
     """By quantity: sizes (n,) and losses (n, seeds), of the largest D, of the largest N, and C."""
-    rows = list(result.verdict_rows())
-    most = max(row.facts["samples"] for row in rows)
-    largest = max(row.facts["parameters"] for row in rows)
-    by_size = [row for row in rows if row.facts["samples"] == most]
-    by_samples = [row for row in rows if row.facts["parameters"] == largest]
+    sizes = by_size(result)
+    most = max((rows[-1].facts["samples"] for rows in sizes.values()), default=0)
+    on_most = [rows[-1] for rows in sizes.values() if rows[-1].facts["samples"] == most]
     points = {
-        "N": [(row.facts["parameters"], row["test_loss"]) for row in by_size],
-        "D": sorted((row.facts["samples"], row["test_loss"].tolist()) for row in by_samples),
-        "C": frontier(by_size),
+        "N": [(row.facts["parameters"], row["test_loss"]) for row in on_most],
+        "D": [(row.facts["samples"], row["test_loss"]) for row in list(sizes.values() or [[]])[-1]],
+        "C": frontier(on_most),
     }
     return {
         name: (np.array([x for x, _ in each], float), np.array([loss for _, loss in each], float))
@@ -284,14 +235,21 @@ def frontier(rows: Sequence[Row]) -> list[tuple[float, Any]]:
     return found
 
 
+def geometric(losses: Any) -> Any:
+    """The geometric mean over seeds, the last axis."""
+    return np.exp(np.log(losses).mean(axis=-1))
+
+
 def fits(result: Result) -> dict[str, Fit]:
     """The power law of each quantity that has one; computed once, and kept for result.json."""
     if "fits" not in result.extra:
         found: dict[str, Fit] = {}
-        for name, (sizes, losses) in curves(result).items() if result.rows else ():
+        for name, (sizes, losses) in curves(result).items():
             with suppress(InputError):  # no finite losses, or none that fall
-                finite = np.isfinite(losses).all(axis=0)
-                found[name] = fit_power_law(sizes, losses[:, finite])
+                whole = losses[:, np.isfinite(losses).all(axis=0)]
+                # Of fewer than five seeds no interval is given.
+                few = 0 < whole.shape[1] < FEWEST_SEEDS
+                found[name] = fit_power_law(sizes, geometric(whole) if few else whole)
         result.extra["fits"] = found
         result.extra["laws"] = {
             name: {**vars(fit.law), "interval": fit.interval} for name, fit in found.items()
@@ -307,16 +265,16 @@ def joint_laws(result: Result) -> list[JointLaw]:
         result.extra["joint_laws"], seeds = [], result.settings.seeds
         with suppress(InputError):  # too few
             losses = np.array([row["test_loss"] for row in rows]).reshape(len(rows), seeds)
-            each = (np.exp(np.log(losses).mean(axis=1)), *losses.T)
+            each = (geometric(losses), *losses.T)
             result.extra["joint_laws"] = [fit_joint_law(N, D, losses) for losses in each]
     return list(result.extra["joint_laws"])
 
 
-def seed_fits(result: Result, name: str) -> list[Fit]:
+def seed_exponents(result: Result, name: str) -> list[float]:
     """Of each seed alone; none where one diverged, or has losses that do not fall."""
-    sizes, losses = curves(result).get(name, ((), np.empty((0, 0))))
+    sizes, losses = curves(result)[name]
     with suppress(InputError):
-        return [fit_power_law(sizes, each) for each in losses.T]
+        return [fit_power_law(sizes, each).law.exponent for each in losses.T]
     return []
 
 
@@ -330,19 +288,22 @@ def halves(sizes: Any, losses: Any) -> tuple[Any, Any]:
 
 
 def claims(result: Result) -> Iterator[Claim]:
-    by_name = {name: seed_fits(result, name) for name in fits(result)}
-    alpha = {name: [fit.law.exponent for fit in each] for name, each in by_name.items() if each}
+    """Of the exponents, each seed's own, and of the joint law."""
+    alpha = {name: found for name in fits(result) if (found := seed_exponents(result, name))}
     laws = joint_laws(result)
     why = result.untested(*[row.arm for row in result.verdict_rows() if row.arm in result.tuned])
 
     def say(sentence: str, source: str, contrast: Any, *ledger: str, **how: Any) -> Claim:
         return Claim(sentence, source, contrast, untested=why, ledger=ledger, **how)
 
-    if "N" in alpha and "D" in alpha:
+    if {"N", "D"} <= alpha.keys():
         lower, upper = halves(*curves(result)["D"])
         says = "L(D) is a straight line on logarithmic axes (its slope below and above the middle)"
         source = "Kaplan et al. 2020, as textbooks tell it"
         yield say(says, source, ratio(lower, upper), "002-081", alike=True)
+        says = "Loss falls faster with data than with parameters (ratio of the exponents)"
+        source = "interview page: deep models are data-hungry"
+        yield say(says, source, ratio(alpha["N"], alpha["D"]), "000-034")
     if "N" in alpha:
         says = f"The exponent of L(N) is 4/d = {THEORY:.2f} with {INPUTS} inputs"
         yield say(says, "Sharma and Kaplan 2022", ratio(alpha["N"], THEORY), alike=True)
@@ -350,10 +311,6 @@ def claims(result: Result) -> Iterator[Claim]:
         says = f"The exponent of L(N) is that of language models, {kaplan}"
         source = "exercise of a textbook chapter; Kaplan et al. 2020"
         yield say(says, source, ratio(alpha["N"], kaplan), "002-151", alike=True)
-    if "N" in alpha and "D" in alpha:
-        says = "Loss falls faster with data than with parameters (ratio of the exponents)"
-        source = "interview page: deep models are data-hungry"
-        yield say(says, source, ratio(alpha["N"], alpha["D"]), "000-034")
     if laws:
         shares = [law.beta / (law.alpha + law.beta) for law in laws[1:]]
         says = "The best N grows with compute like C^0.5: sizes and data alike (joint law)"
@@ -368,23 +325,19 @@ def law_words(fit: Fit, letter: str) -> str:
     return f"L = {offset}({law.scale:.3g} / {letter})^{law.exponent:.2f}"
 
 
-def answer(result: Result, verdicts: Sequence[Verdict]) -> str:
-    found = fits(result).items()
-    words = [f"against {QUANTITIES[name]} {law_words(fit, name)}" for name, fit in found]
-    return f"Power laws of the test loss: {'; '.join(words)}." if words else "no law was fitted."
+def answer(result: Result, verdicts: Sequence[Verdict] = ()) -> str:
+    """The exponents of all fits."""
+    words = [f"{fit.law.exponent:.2f} in {name}" for name, fit in fits(result).items()]
+    return f"Losses fall with exponents {', '.join(words)}." if words else "no law was fitted."
 
 
 def tables(result: Result) -> Iterator[Table]:
-    samples = sorted(result.settings.samples)
-    by_size: dict[int, dict[int, Row]] = {}
-    for row in result.verdict_rows():
-        by_size.setdefault(row.facts["parameters"], {})[row.facts["samples"]] = row
-    lines = []
-    for size, rows in by_size.items():
-        means = {D: np.exp(np.log(row["test_loss"]).mean()) for D, row in rows.items()}
-        cells = [f"{means[each]:.3g}" if each in means else "" for each in samples]
-        rate = next(iter(rows.values())).facts["learning_rate"]
-        lines.append((f"{size:,}", *cells, f"{rate:g}"))
+    """All losses, and the fitted laws."""
+    samples, lines = sorted(result.settings.samples), []
+    for size, rows in by_size(result).items():
+        means = {row.facts["samples"]: f"{geometric(row['test_loss']):.3g}" for row in rows}
+        cells = (means.get(each, "") for each in samples)
+        lines.append((f"{size:,}", *cells, f"{rows[-1].facts['learning_rate']:g}"))
     title = f"Test loss / variance, geometric mean of {result.settings.seeds} seeds, by D"
     yield Table(("N", *(f"{each:,}" for each in samples), "rate"), lines, title)
     fitted = [
@@ -401,14 +354,18 @@ def tables(result: Result) -> Iterator[Table]:
         yield Table(headings, fitted, "Fitted laws", words=(0, 1))
 
 
+def joint_words(law: JointLaw) -> str:
+    """Such as `L = 0.0046 + 2.4 / N^0.52 + 15 / D^0.9`."""
+    terms = f"{law.A:.3g} / N^{law.alpha:.2f} + {law.B:.3g} / D^{law.beta:.2f}"
+    return f"L = {law.E:.2g} + {terms}"
+
+
 def notes(result: Result) -> Iterator[str]:
+    """How rates were chosen, the joint law, and what compute leaves out."""
     yield "The rate of each N was chosen on its largest training set, and serves the smaller ones."
     for law in joint_laws(result)[:1]:
         share = law.beta / (law.alpha + law.beta)
-        yield (
-            f"Joint law: L(N, D) = {law.E:.2g} + {law.A:.3g} / N^{law.alpha:.2f} + {law.B:.3g} / "
-            f"D^{law.beta:.2f}; so the best N grows like C^{share:.2f}."
-        )
+        yield f"Joint law: {joint_words(law)}; so the best N grows like C^{share:.2f}."
     yield (
         "Against compute, moments within longer trainings stand for short ones: one for each "
         "budget may do better."
@@ -449,12 +406,12 @@ experiment = WithCalculator(
     figures=figures,
     answer=answer,
     notes=lambda result: list(notes(result)),
-    work=work,
+    work=tuning.work_of(arms),
     memory=lambda s: 4.0 * 25 * max(s.seeds, 25) * (max(s.samples) + 8 * max(s.parameters)),
-    seconds=lambda s: 2 + work(s) * 2e-10,
+    seconds=lambda s: 2 + tuning.work_of(arms)(s) * 2e-10,
     next=(
         "scratchnet scaling --predict 1e8,1e10 --tokens 1e11",
         "scratchnet scaling --allocate 5.76e23",
-        "scratchnet scaling --seeds 10 --steps 3072",
+        "scratchnet scaling --steps 3072",
     ),
 )
