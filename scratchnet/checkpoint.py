@@ -283,6 +283,7 @@ def load_checkpoint(path: str | Path, model: Model, optimizer: Optimizer) -> int
     k = model.backend
     for name, array in arrays.items():
         k.copy(k.asarray(array), out=places[name])
+    model.apply_mask()
     model.loss, model.threshold = meaning
     optimizer.resume(steps)
     optimizer.early_stopping = stopping

@@ -325,7 +325,6 @@ class Model:
         new = {name: self.backend.asarray(state[name], a.dtype) for name, a in arrays.items()}
         for name, array in arrays.items():
             self.backend.copy(new[name], out=array)
-        note_write(self._parameters.values())
         self.apply_mask()
 
     def set_mask(self, mask: Any) -> None:
@@ -355,11 +354,14 @@ class Model:
         self.mask_buffer = None
 
     def apply_mask(self) -> None:
-        """Set to 0 what the mask prunes, after parameters were written past it."""
+        """To be called after `parameter_buffer` was written: sets to 0 what the mask prunes.
+
+        `backward()` of what was computed before is refused from then on.
+        """
         if self.mask_buffer is not None:
             # A product would leave -0.0 of a negative parameter, and NaN of NaN.
             self.parameter_buffer[self.mask_buffer == 0] = 0
-            note_write(self._parameters.values())
+        note_write(self._parameters.values())
 
     def network(self, number: int) -> Model:
         """Network `number` of the ensemble as a model of its own, with its seed, its mask and its

@@ -5,26 +5,44 @@ from __future__ import annotations
 from typing import Any
 
 from scratchnet.backends import Array, Backend, InputError
-from scratchnet.tensor import Tensor, note_write
+from scratchnet.tensor import Tensor, builds_graph, graph_blocks, note_write
 
 
 class Parameter(Tensor):
     """A leaf whose numbers and gradient are views of its model's two buffers, and stay there.
 
     An array that is assigned to `data` or `grad` is copied in; `InputError` for another shape.
+
+    `data` may also be written in place: `p.data[0] = 1`. What was computed from it before is then
+    out of date, and `backward()` of it is refused. To see such a write takes a copy of the numbers.
+    A training step reads them once, for which none is made; each further read before the next step
+    or assignment makes or compares one. Not seen is a write into an array that was taken from
+    `data` before that step or assignment, nor one into `Model.parameter_buffer`, after which
+    `Model.apply_mask` is to be called.
     """
 
-    __slots__ = ("_data", "_grad")
+    __slots__ = ("_data", "_grad", "_read_at", "_kept")
+
+    is_parameter = True
+    _read_at: int
+    """The `stamp` at which `data` was last read where a graph is built."""
+    _kept: tuple[int, bytes]
+    """The numbers when `data` was read again, and the `stamp` then."""
 
     def __init__(self, dtype: str, backend: Backend) -> None:
         super().__init__(0.0, dtype, backend)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._read_at, self._kept = -1, (-1, b"")
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         """A copy or an unpickled parameter: `data` and `grad` are the arrays of the two slots."""
         # Writes are counted anew in every process, and nothing was computed from a copy yet.
         self.stamp = 0
+        self._forget()
         for name, value in state[1].items():
-            if name not in ("data", "grad", "stamp"):
+            if name not in ("data", "grad", "stamp", "_read_at", "_kept"):
                 setattr(self, name, value)
 
     def bind(self, data: Array, grad: Array) -> None:
@@ -33,7 +51,13 @@ class Parameter(Tensor):
     @property
     def data(self) -> Array:
         # Asked for often, and guarded seldom.
-        return self.backend.guarded(self._data) if self.backend.watchers else self._data
+        if self.backend.watchers:
+            return self.backend.guarded(self._data)
+        if self._read_at == self.stamp:
+            self._keep_numbers()
+        elif not graph_blocks() or builds_graph():
+            self._read_at = self.stamp
+        return self._data
 
     @data.setter
     def data(self, values: Any) -> None:
@@ -53,6 +77,26 @@ class Parameter(Tensor):
             self._copy("grad", 0.0 if values is None else values, self._grad)
         else:
             self._grad = values
+
+    def look_for_writes(self) -> None:
+        """Set `stamp` where the numbers are not those that were kept, and nothing has set it."""
+        stamp, kept = self._kept
+        # The check of a recorded step runs on numbers that it disturbs, and puts them back.
+        if stamp != self.stamp or self.backend.is_guarding():
+            return
+        # Another thread may make a step meanwhile, which sets it.
+        if kept != self._numbers() and stamp == self.stamp:
+            note_write([self])
+
+    def _keep_numbers(self) -> None:
+        self.look_for_writes()
+        if self._kept[0] != self.stamp:
+            self._read_at = stamp = self.stamp
+            self._kept = stamp, self._numbers()
+
+    def _numbers(self) -> bytes:
+        numbers: bytes = self.backend.to_numpy(self._data).tobytes()
+        return numbers
 
     def _copy(self, name: str, values: Any, target: Array) -> None:
         given = self.backend.asarray(values, target.dtype)

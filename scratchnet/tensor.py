@@ -54,13 +54,16 @@ class Tensor:
     """
 
     __slots__ = (
-        *("data", "backend", "inputs", "requires_grad", "grad", "keeps_grad"),
+        *("data", "backend", "inputs", "frozen", "requires_grad", "grad", "keeps_grad"),
         *("reached", "stamp", "__weakref__"),
     )
 
     data: Array
     backend: Backend
     inputs: tuple[Edge, ...]
+    frozen: tuple[Tensor, ...]
+    """The frozen parameters that it was computed from: they get no gradient, but pullbacks read
+    them."""
     requires_grad: bool
     grad: Array | None
     keeps_grad: bool
@@ -68,6 +71,7 @@ class Tensor:
     """Of a leaf: whether a `backward()` has left a gradient in it."""
     stamp: int
     """The number of writes to parameters when it was computed, or, of a parameter, last written."""
+    is_parameter = False
 
     def __init__(
         self,
@@ -87,7 +91,7 @@ class Tensor:
             dtype = given if given in FLOAT_TYPES else "float32"
         dtype = float_type("dtype of a tensor", dtype)
         self.data = self.backend.asarray(values, dtype)
-        self.inputs = ()
+        self.inputs = self.frozen = ()
         self.requires_grad = requires_grad
         self.grad = None
         self.keeps_grad = False
@@ -119,8 +123,14 @@ class Tensor:
                     consumers[parent] = 1
                     if parent.inputs:
                         unexplored.append(parent)
+                    else:
+                        parent.look_for_writes()
                 else:
                     consumers[parent] += 1
+                if parent.stamp > node.stamp:
+                    raise InputError(WRITTEN_SINCE)
+            for parent in node.frozen:
+                parent.look_for_writes()
                 if parent.stamp > node.stamp:
                     raise InputError(WRITTEN_SINCE)
 
@@ -144,6 +154,9 @@ class Tensor:
                     received[parent] = dx
                 else:
                     ready.append((parent, dx))
+
+    def look_for_writes(self) -> None:
+        """Set `stamp` where the array was written in place; of a parameter alone that is seen."""
 
     def _first_gradient(self, gradient: Operand | None) -> Array:
         """The dL/d(self) that `backward` starts from."""
@@ -388,7 +401,7 @@ def _is_operand(x: Tensor, other: object) -> bool:
 
 _BUILDS_GRAPH: Blocks[bool] = Blocks("whether results remember their inputs")
 # `result` is called by every op: names that it need not look up in two steps.
-_graph_blocks, _new = _BUILDS_GRAPH.entries, object.__new__
+graph_blocks, _new = _BUILDS_GRAPH.entries, object.__new__
 
 
 @contextmanager
@@ -405,14 +418,15 @@ def no_grad() -> Iterator[None]:
 @contextmanager
 def enable_grad() -> Iterator[None]:
     """Inside, results remember their inputs, also where a `no_grad` is open around it."""
-    if _builds_graph():
+    if builds_graph():
         yield  # without a block: each result would ask what it was opened with
         return
     with _BUILDS_GRAPH.opened(True):
         yield
 
 
-def _builds_graph() -> bool:
+def builds_graph() -> bool:
+    """Whether results remember their inputs here. They do where `graph_blocks()` is empty."""
     choices = _BUILDS_GRAPH.values()
     return not choices or choices[-1]
 
@@ -441,11 +455,18 @@ def result(data: Array, backend: Backend, *inputs: Edge) -> Tensor:
     node.grad = None
     node.keeps_grad = False
     node.stamp = _writes
+    node.frozen = ()
     for parent, _ in inputs:
         if not parent.requires_grad:
-            inputs = tuple([edge for edge in inputs if edge[0].requires_grad])
+            wanted: list[Edge] = []
+            for edge in inputs:
+                if edge[0].requires_grad:
+                    wanted.append(edge)
+                elif edge[0].is_parameter:
+                    node.frozen += (edge[0],)
+            inputs = tuple(wanted)
             break
-    node.inputs = inputs if not _graph_blocks() or _builds_graph() else ()
+    node.inputs = inputs if not graph_blocks() or builds_graph() else ()
     node.requires_grad = node.inputs != ()
     return node
 

@@ -30,7 +30,7 @@ from scratchnet.losses import Loss, get_loss, loss_of
 from scratchnet.model import Model
 from scratchnet.optim import Adam, Optimizer, clip_gradients
 from scratchnet.program import recorded
-from scratchnet.tensor import Tensor, enable_grad
+from scratchnet.tensor import Tensor, enable_grad, note_write
 from scratchnet.weighting import ClassWeight, checked_weights
 
 
@@ -221,6 +221,9 @@ def fit(
                 # Only now: an interruption before leaves all curves without this epoch.
                 losses.extend(new)
                 accuracies.append(measured)
+                if callbacks:
+                    # A replay takes no note of its writes, and a callback may compute results.
+                    note_write(model.parameters())
                 # A list, not a generator: every callback is called, whatever another one answers.
                 answers = [
                     _answer(callback(epoch, model, losses[-1]))

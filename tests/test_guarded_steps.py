@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scratchnet import SGD, Model, Tensor, fit, mlp, no_grad, ops
+from scratchnet import SGD, Model, Tensor, fit, mlp, ops
 from scratchnet.backends import InputError
 from scratchnet.backends.compile import compiler_available
 from scratchnet.layers import Layer, Linear
@@ -303,59 +303,6 @@ def test_what_is_kept_from_a_recorded_step_stays_shut() -> None:
     assert kept[0].shape == () and "recorded step" in repr(kept[0])
     with pytest.raises(InputError, match="inside a recorded step"):
         float(kept[0])
-
-
-# Values that are written between a forward and a backward pass.
-
-
-WRITES: dict[str, Callable[[Model], Any]] = {
-    "assigned": lambda model: setattr(
-        model.parameters()[0], "data", model.parameters()[0].data * 2
-    ),
-    "loaded": lambda model: model.load_state_dict(model.state_dict()),
-    "masked": lambda model: model.set_mask(np.ones(model.parameter_buffer.shape)),
-    "stepped": lambda model: SGD(model, 0.1).step(),
-}
-
-
-@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-def test_backward_refuses_a_result_that_is_older_than_its_parameters(write: Any) -> None:
-    model = mlp([2, 4, 1], seed=1)
-    X = np.random.default_rng(0).uniform(-1, 1, (8, 2)).astype("float32")
-    model(X).mean().backward()
-    loss = model(X).mean()
-    write(model)
-    with pytest.raises(InputError, match="written since it was computed"):
-        loss.backward()
-    model(X).mean().backward()  # a new one is fine
-
-
-def test_an_optimizer_that_leaves_a_head_alone_leaves_its_results_alone() -> None:
-    one, other = Tensor(np.ones(2)), mlp([2, 1], seed=1)
-    loss = (one * 2.0).sum()
-    other(np.ones((1, 2))).mean().backward()
-    SGD(other, 0.1).step()
-    loss.backward()
-    assert one.grad.tolist() == [2.0, 2.0]
-
-
-def test_an_array_assigned_to_a_parameter_is_copied_into_the_buffer() -> None:
-    model = mlp([2, 4, 1], seed=1)
-    weight = model.parameters()[0]
-    weight.data = np.full((2, 4), 3.0)
-    assert (model.parameter_buffer[:8] == 3).all() and weight.dtype == "float32"
-    weight.grad = np.full((2, 4), 5.0)
-    assert (model.gradient_buffer[:8] == 5).all()
-    weight.grad = None
-    assert not model.gradient_buffer[:8].any() and weight.grad is not None
-    weight.data -= 1.0
-    assert (model.parameter_buffer[:8] == 2).all()
-    for name in ("data", "grad"):
-        with pytest.raises(InputError, match=rf"{name} of shape \(4, 2\): must be \(2, 4\)"):
-            setattr(weight, name, np.ones((4, 2)))
-    SGD(model, 1.0).step()
-    with no_grad():
-        assert np.shares_memory(weight.data, model.parameter_buffer)
 
 
 # Comparisons of tensors.
