@@ -15,22 +15,20 @@ from typing import Any, Literal
 
 import numpy as np
 
-from scratchnet.backends import get_backend
 from scratchnet.datasets import xor
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.tuning import Arm, Data, tuned
-from scratchnet.demos.verdicts import Claim, exact, success, successes
+from scratchnet.demos.tuning import Arm, Data, each_tuned, networks, work_of
+from scratchnet.demos.verdicts import Claim, fact, success, successes
 from scratchnet.layers import Layer, Linear, Threshold
-from scratchnet.model import Model, mlp
+from scratchnet.model import Model
 from scratchnet.optim import Adam
 
 CORNERS, XOR = xor()
 CORNER_NAMES = ("00", "01", "10", "11")
 
 RATES = (0.0125, 0.025, 0.05, 0.1, 0.2)
-QUICK_RATES = (0.05,)
 WINDOW = 1.0
 """The straight-through estimator passes gradients on where |weighted sum| is at most this."""
 
@@ -73,15 +71,13 @@ def labelings(backend: str = "auto") -> list[dict[str, Any]]:
     All neurons with weights in {-1, 0, 1} and biases in {±½, ±1½} are run, as one ensemble. They
     give 14 labelings, and no neuron at all gives the other two, XOR and its opposite: see `WHY`.
     """
-    small_weights_first = sorted(
-        product((1.0, 0.0, -1.0), (1.0, 0.0, -1.0), (-0.5, -1.5, 0.5, 1.5)),
-        key=lambda neuron: abs(neuron[0]) + abs(neuron[1]),
-    )
-    neurons = np.array(small_weights_first)
+    weights, biases = (1.0, 0.0, -1.0), (-0.5, -1.5, 0.5, 1.5)
+    neurons = sorted(product(weights, weights, biases), key=lambda n: abs(n[0]) + abs(n[1]))
+    values = np.array(neurons)
     model = Model(Linear(2, 1), Threshold(), ensemble=len(neurons), backend=backend)
-    model.load_state_dict({"0.weight": neurons[:, :2, None], "0.bias": neurons[:, 2:, None]})
+    model.load_state_dict({"0.weight": values[:, :2, None], "0.bias": values[:, 2:, None]})
     found: dict[tuple[int, ...], tuple[float, ...]] = {}
-    for neuron, labels in zip(small_weights_first, model.classify(CORNERS).tolist(), strict=True):
+    for neuron, labels in zip(neurons, model.classify(CORNERS).tolist(), strict=True):
         found.setdefault(tuple(labels), neuron)
     return [
         {"labels": each, "neuron": found.get(each), "right": int((np.array(each) == XOR).sum())}
@@ -114,22 +110,21 @@ def build(s: Settings, facts: Mapping[str, Any], seeds: Sequence[int]) -> Model:
     """Networks 2-hidden-1, or single neurons, 2-1, for hidden 0. The output is a logit."""
     widths = [2, facts["hidden"], 1] if facts["hidden"] else [2, 1]
     activation = THRESHOLDS.get(facts["activation"], facts["activation"])
-    backend = get_backend(s.backend, s.precision)
-    return mlp(widths, activation, seed=list(seeds), ensemble=len(seeds), backend=backend)
+    return networks(s, widths, seeds, activation=activation)
 
 
 def arm_name(activation: str, hidden: int) -> str:
+    """Such as `straight-through, 2 hidden`."""
     return f"{activation.replace('_', '-')}, {hidden} hidden" if hidden else NO_HIDDEN
 
 
 def arms(s: Settings) -> list[Arm]:
     """A neuron alone, and every activation with every width."""
-    found, rates = [], QUICK_RATES if s.quick else RATES
+    found, rates = [], (0.05,) if s.quick else RATES
     for activation, hidden in [("relu", 0), *product(s.activation, s.hidden)]:
         name, facts = arm_name(activation, hidden), {"activation": activation, "hidden": hidden}
-        made = partial(build, s, facts)
         more: dict[str, Any] = {"facts": facts, "work": 20 + hidden, "keep": keep}
-        found.append(Arm(name, made, data, Adam, rates, s.epochs, **more))
+        found.append(Arm(name, partial(build, s, facts), data, Adam, rates, s.epochs, **more))
     return found
 
 
@@ -139,17 +134,15 @@ def data(seeds: Sequence[int]) -> Data:
 
 
 def keep(model: Model, history: Any, data: Data) -> dict[str, Any]:
-    """All networks' parameters and loss curves."""
-    states = {f"state {name}": values for name, values in model.state_dict().items()}
-    return states | {"loss_curve": history.loss.astype(np.float32)}
+    """All networks' parameters."""
+    return {f"state {name}": values for name, values in model.state_dict().items()}
 
 
 def run(run: Run) -> None:
-    backend = run.settings.backend
-    run.result.extra["labelings"] = labelings(backend)
-    run.result.extra["gates"] = gate_signals(CORNERS, backend)
-    for arm in arms(run.settings):
-        tuned(run, arm)
+    """What one neuron and three can do, and what training finds."""
+    run.result.extra["labelings"] = labelings(run.settings.backend)
+    run.result.extra["gates"] = gate_signals(CORNERS, run.settings.backend)
+    each_tuned(arms)(run)
 
 
 def ended(row: Row) -> list[str]:
@@ -162,54 +155,51 @@ def ended(row: Row) -> list[str]:
     ]
 
 
+def possible(result: Result) -> list[dict[str, Any]]:
+    """The labelings that a threshold neuron gives."""
+    return [each for each in result.extra["labelings"] if each["neuron"] is not None]
+
+
 def claims(result: Result) -> list[Claim]:
-    s, extra = result.settings, result.extra
-    possible = [each for each in extra["labelings"] if each["neuron"] is not None]
-    best = max(each["right"] for each in possible)
-    right = int((extra["gates"]["AND"] == XOR).sum())
-    counted = f"{len(possible)} of 16 labelings, {best} of 4 points at best"
-    found = [
-        Claim(
-            "No single threshold neuron computes XOR",
-            "Minsky and Papert 1969; a course section",
-            exact(best < 4, counted),
-            ledger=("001-006",),
-        ),
-        Claim(
-            "Three threshold neurons compute it, two of them hidden: AND(OR, NAND)",
-            "a course section; a textbook chapter",
-            exact(right == 4, f"{right} of 4 points right"),
-            ledger=("001-007", "001-048", "002-015"),
-        ),
-    ]
+    """What one neuron and three can do; wide layers, and the straight-through estimator."""
+    s, given = result.settings, possible(result)
+    best = max(each["right"] for each in given)
+    shown = f"{len(given)} of 16 labelings, {best} of 4 points at best"
+    single = "No single threshold neuron computes XOR"
+    right = int((result.extra["gates"]["AND"] == XOR).sum())
+    three = "Three threshold neurons compute it, two of them hidden: AND(OR, NAND)"
+    texts, rows = "a course section; a textbook chapter", ("001-007", "001-048", "002-015")
     first, low, high = s.activation[0], min(s.hidden), max(s.hidden)
-    page = "an interview page: wide layers are more prone to local minima"
     stuck = f"A wider hidden layer gets stuck more often ({low} or {high} {first})"
-    learned = f"Threshold neurons learn through the straight-through estimator ({low} hidden)"
-    estimated, plain = (arm_name(each, low) for each in THRESHOLDS)
-    pairs: list[tuple[str, str, str, str, tuple[str, ...]]] = [
-        (stuck, page, arm_name(first, low), arm_name(first, high), ("000-020",)),
-        (learned, "Bengio et al. 2013", estimated, plain, ()),
+    page = "an interview page: wide layers are more prone to local minima"
+    learn = f"Threshold neurons learn through the straight-through estimator ({low} hidden)"
+    return [
+        fact(single, "Minsky and Papert 1969; a course section", best < 4, shown, "001-006"),
+        fact(three, texts, right == 4, f"{right} of 4 points right", *rows),
+        *solving(result, stuck, page, [(first, low), (first, high)], "000-020"),
+        *solving(result, learn, "Bengio et al. 2013", [(each, low) for each in THRESHOLDS]),
     ]
-    for sentence, source, a, b, ledger in pairs:
-        if a != b and a in result and b in result:
-            contrast = success(result[a]["train_accuracy"], result[b]["train_accuracy"], 1.0)
-            why = result.untested(a, b)
-            found.append(Claim(sentence, source, contrast, untested=why, ledger=ledger))
-    return found
+
+
+def solving(
+    result: Result, sentence: str, source: str, pair: Sequence[tuple[str, int]], *ledger: str
+) -> list[Claim]:
+    """That more networks of the first of two arms solve XOR."""
+    names, solved = (arm_name(*each) for each in pair), partial(success, level=1.0)
+    return result.claim(sentence, source, solved, *names, measure="train_accuracy", ledger=ledger)
 
 
 def answer(result: Result, verdicts: Any) -> str:
-    best = max(each["right"] for each in result.extra["labelings"] if each["neuron"] is not None)
-    first = result.settings.activation[0]
-    counts = ", ".join(
+    """The most points that one neuron gets right, and how often training finds XOR."""
+    first, best = result.settings.activation[0], max(each["right"] for each in possible(result))
+    counts = [
         f"{successes(row['train_accuracy'], 1.0)} of {len(row.seeds)} with {row.facts['hidden']}"
         for row in result.verdict_rows()
         if row.facts["activation"] == first and row.facts["hidden"]
-    )
+    ]
     return (
         f"one threshold neuron gets at most {best} of the 4 points right, three get all of them. "
-        f"Training finds XOR in {counts or 'no finished arm with'} hidden {first} neurons."
+        f"Networks of hidden {first} neurons that find XOR: {', '.join(counts)}."
     )
 
 
@@ -228,18 +218,20 @@ def tables(result: Result) -> list[Table]:
     signals = [map(str, map(int, values)) for values in result.extra["gates"].values()]
     gates = list(zip(CORNER_NAMES, *signals, map(str, XOR), strict=True))
     circuit = ("a b", "OR: a + b >= 0.5", "NAND: -a - b >= -1.5", "AND: OR + NAND >= 1.5", "XOR")
-    rows = []
-    for row in result.verdict_rows():
-        ends = ended(row)
-        counts = (str(ends.count(name)) for name in (*PLATEAUS, ELSEWHERE))
-        solved = f"{ends.count(SOLVED)}/{len(ends)}"
-        rows.append((row.arm, f"{row.facts['learning_rate']:g}", solved, *counts))
+    rows = [
+        (
+            row.arm,
+            f"{row.facts['learning_rate']:g}",
+            *(str(ended(row).count(name)) for name in (SOLVED, *PLATEAUS, ELSEWHERE)),
+        )
+        for row in result.verdict_rows()
+    ]
     losses = (f"loss\n{loss:.3f}" for loss in PLATEAU_LOSSES.values())
-    trained = ("arm", "rate", "solved", *losses, "else")
+    title = f"Of {result.settings.seeds} trained networks: solved, or where the loss ended"
     return [
         Table(heading * 2, labeled, "The 16 ways to label the points, and a neuron", range(6)),
         Table(circuit, gates, "Three threshold neurons"),
-        Table(trained, rows, "Trained networks: solved, or where the loss ended"),
+        Table(("arm", "rate", "solved", *losses, "else"), rows, title),
     ]
 
 
@@ -281,9 +273,9 @@ experiment = Experiment(
     figures=figures,
     answer=answer,
     notes=notes,
-    work=lambda s: sum(arm.total_work(s.seeds) for arm in arms(s)),
-    memory=lambda s: 40.0 * s.epochs * s.seeds + 4000.0 * s.seeds * max(s.hidden),
-    seconds=lambda s: sum(arm.total_work(s.seeds) for arm in arms(s)) / 5e6 + 5,
+    work=work_of(arms),
+    memory=lambda s: 4000.0 * s.seeds * max(s.hidden),
+    seconds=lambda s: work_of(arms)(s) / 5e6 + 5,
     next=(
         "scratchnet xor --activation tanh,gelu,sigmoid",
         "scratchnet xor --hidden 2,16,64",

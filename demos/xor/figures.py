@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.drawing import learning_rate_figure
+from scratchnet.demos.drawing import named_places, rate_figures
 from scratchnet.demos.figures import (
-    LINE_COLORS,
     POINT_COLORS,
     decision_panel,
     grid_points,
     new_figure,
+    probabilities,
     styled,
     window,
 )
@@ -23,7 +23,6 @@ from scratchnet.demos.verdicts import successes, wilson_interval
 from scratchnet.demos.xor.experiment import (
     CORNER_NAMES,
     CORNERS,
-    PLATEAU_LOSSES,
     SOLVED,
     XOR,
     build,
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RESOLUTION, POINT_SIZE, CURVES = 200, 90, 100
+RESOLUTION, POINT_SIZE = 200, 90
 INK, GRID_COLOR = "#333333", "#888888"
 
 
@@ -44,14 +43,12 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     trained = [row for row in result.verdict_rows() if row.facts["hidden"]]
     found: dict[str, Callable[[], Figure]] = {"gates": gates}
     if trained:
-        found |= {"solved": partial(solved, trained), "loss": partial(losses, trained[0])}
+        found["solved"] = partial(solved, trained)
         if trained[0].facts["hidden"] == 2:
             found["folding"] = partial(folding, result, trained[0])
-    if any(each.scores is not None for each in result.tuned.values()):
-        groups = {name: [row.arm for row in rows] for name, rows in by_activation(trained).items()}
-        title = "The share of points that are right, on five tuning seeds (ring: chosen)"
-        found["learning-rates"] = partial(learning_rate_figure, result, title, groups)
-    return found
+    groups = {name: [row.arm for row in rows] for name, rows in by_activation(trained).items()}
+    title = "The share of points that are right, on five tuning seeds (ring: chosen)"
+    return found | rate_figures(result, title, groups, score="points right")
 
 
 def by_activation(rows: list[Row]) -> dict[str, list[Row]]:
@@ -113,7 +110,7 @@ def solved(rows: list[Row]) -> Figure:
         places = [widths.index(row.facts["hidden"]) + shift for row in group]
         ends, marker = [share - low, high - share], "osD^vPX"[number % 7]
         axes.errorbar(places, share, yerr=ends, label=name, marker=marker, capsize=3)
-    axes.set(xticks=range(len(widths)), xticklabels=widths, xlabel="hidden neurons")
+    named_places(axes, [str(each) for each in widths], "hidden neurons")
     axes.set(ylabel="networks that solve XOR", ylim=(-0.03, 1.03))
     axes.yaxis.set_major_formatter("{x:.0%}")
     name, group = next(iter(groups.items()))
@@ -127,28 +124,6 @@ def solved(rows: list[Row]) -> Figure:
 
 
 @styled
-def losses(row: Row) -> Figure:
-    """The loss of networks of one kind against the epoch, and the plateaus where they end."""
-    figure, axes = new_figure(width=7.2, height=4.2)
-    curves, done = row.arrays["loss_curve"][:, :CURVES], np.array(ended(row)) == SOLVED
-    # As many epochs as a logarithmic axis can show.
-    epochs = np.unique(np.geomspace(1, len(curves), 200).astype(int))
-    kinds = ((~done, LINE_COLORS[1], "--", "stuck"), (done, LINE_COLORS[0], "-", "solved"))
-    for chosen, color, line, name in kinds:
-        style: dict[str, Any] = {"color": color, "linestyle": line}
-        axes.plot(epochs, curves[epochs - 1][:, chosen[:CURVES]], linewidth=0.6, alpha=0.5, **style)
-        axes.plot([], [], label=f"{name}: {chosen.sum()}", **style)
-    where: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "fontsize": 9, "va": "center"}
-    for name, loss in PLATEAU_LOSSES.items():
-        axes.axhline(loss, color=INK, linewidth=0.8, linestyle=":")
-        axes.annotate(f" {loss:.3f}\n {name}", (1, loss), **where)
-    axes.set(xscale="log", xlim=(1, max(2, len(curves))), ylim=(0, 1), xlabel="epoch")
-    axes.set(ylabel="loss", title=f"{row.arm}: what is stuck ends on one of three plateaus")
-    axes.legend(loc="lower left")
-    return figure
-
-
-@styled
 def folding(result: Result, row: Row) -> Figure:
     """What a solved network and a stuck one do with the plane: inputs left, hidden signals right.
 
@@ -157,9 +132,8 @@ def folding(result: Result, row: Row) -> Figure:
     ends = ended(row)
     stuck = sorted(set(ends) - {SOLVED}, key=ends.count)
     shown = [*([SOLVED] if SOLVED in ends else []), *stuck[-1:]]
-    figure, axes = new_figure(
-        len(shown), 2, width=7.2, height=1.1 + 3.2 * len(shown), squeeze=False
-    )
+    size = {"width": 7.2, "height": 1.1 + 3.2 * len(shown)}
+    figure, axes = new_figure(len(shown), 2, **size, squeeze=False)
     networks = build(result.settings, row.facts, row.seeds)
     state = {name[6:]: each for name, each in row.arrays.items() if name.startswith("state ")}
     networks.load_state_dict(state)
@@ -169,26 +143,25 @@ def folding(result: Result, row: Row) -> Figure:
         draw_hidden(signals, model)
         inputs.set_title(f"{row.arm}: {end}")
         signals.set_title("after the hidden layer")
-    key = axes[0, 0]
-    for number, line in enumerate(("--", ":"), start=1):
-        key.plot([], [], color=INK, linestyle=line, label=f"weighted sum of neuron {number} is 0")
-    key.plot([], [], color=GRID_COLOR, linewidth=0.5, label="square grid, and its image")
-    figure.legend(loc="outside lower center", ncols=3)
-    figure.suptitle(
-        "Solved: the hidden layer folds the plane until one line is enough", fontsize=11
+    lines = (
+        (INK, "--", "weighted sum of neuron 1 is 0"),
+        (INK, ":", "weighted sum of neuron 2 is 0"),
+        (GRID_COLOR, "-", "square grid, and its image"),
     )
+    handles = [
+        inputs.plot([], [], color=c, linestyle=style, label=text)[0] for c, style, text in lines
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    title = "Solved: the hidden layer folds the plane until one line is enough"
+    figure.suptitle(title, fontsize=11)
     return figure
-
-
-def probabilities(logits: Any) -> Any:
-    return np.exp(-np.logaddexp(0, -np.asarray(logits, np.float64))).reshape(RESOLUTION, RESOLUTION)
 
 
 def draw_inputs(axes: Axes, model: Any) -> None:
     """P(1) over the inputs, and where the weighted sum of each hidden neuron is 0."""
     extent = window(CORNERS, margin=0.9)
     points = grid_points(extent, RESOLUTION)
-    plane(axes, extent, probabilities(model.predict(points)), CORNERS, "a", "b")
+    plane(axes, extent, probabilities(model, extent, RESOLUTION), CORNERS, "a", "b")
     sums = model.activations(points)["0"]
     for neuron, line in enumerate(("--", ":")):
         z = sums[:, neuron].reshape(RESOLUTION, RESOLUTION)
@@ -206,8 +179,9 @@ def draw_hidden(axes: Axes, model: Any) -> None:
     logits = model.as_input(grid_points(extent, RESOLUTION))
     for layer in model.layers[2:]:
         logits = layer(logits)
+    shown = np.exp(-np.logaddexp(0, -logits.numpy())).reshape(RESOLUTION, RESOLUTION)
     corners = model.activations(CORNERS)["1"]
-    plane(axes, extent, probabilities(logits.numpy()), corners, "hidden 1", "hidden 2")
+    plane(axes, extent, shown, corners, "hidden 1", "hidden 2")
     # Where points of both classes coincide, the circle shows inside the square.
     x, y = corners[XOR == 0].T
     axes.scatter(x, y, s=POINT_SIZE / 5, c=POINT_COLORS[0], zorder=3)
