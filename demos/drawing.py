@@ -3,18 +3,14 @@ against learning rate."""
 
 from __future__ import annotations
 
-import io
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, mean_interval, new_figure, styled
 from scratchnet.demos.running import Result
-from scratchnet.demos.statistics import mean_interval
 from scratchnet.demos.verdicts import FEWEST_SEEDS
 
 if TYPE_CHECKING:
@@ -27,34 +23,6 @@ SPREAD = 0.08
 PANELS_PER_LINE = 4
 
 
-@contextmanager
-def plain_matplotlib() -> Iterator[None]:
-    """Matplotlib from its own defaults, whatever stands in a matplotlibrc or in MPLBACKEND.
-
-    The name of a backend that does not exist would be an error of the import.
-    """
-    wanted = os.environ.pop("MPLBACKEND", None)
-    try:
-        import matplotlib
-
-        with matplotlib.rc_context():
-            matplotlib.rcdefaults()
-            yield
-    finally:
-        if wanted is not None:
-            os.environ["MPLBACKEND"] = wanted
-
-
-def svg(figure: Figure) -> bytes:
-    """The figure as SVG, the same bytes for the same figure."""
-    import matplotlib
-
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "scratchnet"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
-
-
 def seeds_at(
     axes: Axes,
     places: Sequence[float],
@@ -65,32 +33,18 @@ def seeds_at(
 ) -> None:
     """A dot for each seed; from five seeds on the means as well, with their 95 % intervals."""
     enough = min(map(len, samples), default=0) >= FEWEST_SEEDS
-    for number, (place, values) in enumerate(zip(places, samples, strict=True)):
-        spread = SPREAD * np.linspace(-1, 1, len(values)) if len(values) > 1 else np.zeros(1)
-        alone: dict[str, Any] = {"label": label} if not enough and number == 0 else {}
-        axes.plot(
-            place + spread,
-            values,
-            "o",
-            color=color,
-            alpha=0.35 if enough else 0.9,
-            markersize=3.5 if enough else 5,
-            markeredgewidth=0,
-            zorder=1.5,
-            **alone,
-        )
-    if not enough:
-        return
-    estimates = [mean_interval(values) for values in samples]
-    style = {"marker": "o", "elinewidth": 1.3, "capsize": 3, **line}
-    axes.errorbar(
-        places,
-        [each.mean for each in estimates],
-        yerr=[each.half_width or 0.0 for each in estimates],
-        color=color,
-        label=label,
-        **style,
-    )
+    size, alpha = (3.5, 0.35) if enough else (5, 0.9)
+    dots: Any = {"color": color, "alpha": alpha, "markersize": size, "markeredgewidth": 0}
+    for place, values in zip(places, samples, strict=True):
+        spread = SPREAD * np.linspace(-1, 1, len(values)) if len(values) > 1 else 0
+        drawn = axes.plot(place + spread * np.ones(len(values)), values, "o", zorder=1.5, **dots)
+        if not enough:
+            drawn[0].set_label(label)
+            label = "_"  # the legend names the first dots only
+    if enough:
+        mean, half = np.transpose([mean_interval(values) for values in samples])
+        line = {"marker": "o", "elinewidth": 1.3, "capsize": 3, **line}
+        axes.errorbar(places, mean, yerr=half, color=color, label=label, **line)
 
 
 def percent_axis(axes: Axes, chance: float | None = None, name: str = "test accuracy") -> None:

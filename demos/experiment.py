@@ -7,62 +7,31 @@ say what is asked, compute arm by arm, save the numbers, draw, and only then pri
 
 from __future__ import annotations
 
-import math
-import os
-import signal
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from scratchnet.backends import get_backend
-from scratchnet.backends.errors import InputError
 from scratchnet.demos.compiling import Mode, decide, keep
-from scratchnet.demos.results import RECORD_NAME, environment, print_json, to_json
-from scratchnet.demos.running import Result, Row, Run, check_memory
+from scratchnet.demos.results import (
+    RECORD_NAME,
+    check_writable,
+    environment,
+    print_json,
+    to_json,
+)
+from scratchnet.demos.running import Result, Run, check_memory
+from scratchnet.demos.screen import Screen, Table, print_table
 from scratchnet.demos.settings import Common, help_rows, options_of, parse, resolve, usage
 from scratchnet.demos.verdicts import Claim, Verdict, judge
 from scratchnet.files import write_atomically
+from scratchnet.interruption import INTERRUPTED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INTERRUPTED = 130
 QUICK_REASON = "a quick run gives no verdicts"
-
-
-@dataclass(frozen=True)
-class Table:
-    """Numbers for people: a heading for each column, and rows of texts.
-
-    Without headings the rows are the lines of a drawing, which is left out on a narrower screen.
-    """
-
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    title: str = ""
-    words: Sequence[int] = (0,)
-    """The columns that are justified to the left; the others hold numbers."""
-
-    @classmethod
-    def of(cls, rows: Iterable[Row], headings: str, cells: str, title: str = "") -> Table:
-        """A line for each row, with its name, facts and the means of its measures.
-
-        `cells` has a format for each column, with bars between them as in `headings`, such as
-        `{arm} | {learning_rate:g} | {test_accuracy:.1%}` below `network | rate | test`.
-        """
-        lines = []
-        for row in rows:
-            known = {"arm": row.arm, **row.facts}
-            for name, values in row.measures.items():
-                finite = np.asarray(values, float)[np.isfinite(values)]
-                known[name] = finite.mean() if len(finite) else math.nan
-            lines.append([cell.strip(" ") for cell in cells.format_map(known).split("|")])
-        return cls([heading.strip(" ") for heading in headings.split("|")], lines, title)
 
 
 @dataclass(frozen=True)
@@ -117,28 +86,26 @@ def execute(experiment: Experiment, settings: Any) -> int:
     """Run with these settings and report; the exit status. Raises `InputError` before any work."""
     check_memory(experiment.memory(settings), "this run")
     backend = get_backend(settings.backend, settings.precision)
-    check_place(settings.out)
+    check_writable(settings.out)
     mode = decide(settings, backend, experiment.seconds(settings))
     settings = replace(settings, compile="on" if mode.compile else "off")
     screen = Screen(settings.json)
     announce(experiment, settings, mode, screen)
     keep(settings.out, mode)
-    with stopping():
-        with mode.opened():
-            result = compute(experiment, settings)
-        if not result.rows and result.interrupted:
-            raise KeyboardInterrupt
-        verdicts = judge(experiment.claims(result), QUICK_REASON if settings.quick else "")
-        record = record_of(result, verdicts, environment(backend) | mode.environment)
-        written = save_numbers(settings, record, result)
-        try:
-            written += save_files(experiment, settings, result)
-        except KeyboardInterrupt:
-            result.interrupted = True
-        report(experiment, result, verdicts, written, screen)
+    with mode.opened():
+        result = compute(experiment, settings)
+    if not result.rows and result.interrupted:
+        raise KeyboardInterrupt
+    verdicts = judge(experiment.claims(result), QUICK_REASON if settings.quick else "")
+    record = record_of(result, verdicts, environment(backend) | mode.environment)
+    written = save_numbers(settings, record, result)
+    try:
+        written += save_files(experiment, settings, result)
+    except KeyboardInterrupt:
+        result.interrupted = True
+    report(experiment, result, verdicts, written, screen)
     if settings.json:
-        with suppress(BrokenPipeError):
-            print_json(record)
+        print_json(record)
     if settings.show and not result.interrupted:
         show_figures(experiment.figures(result), screen)
     return INTERRUPTED if result.interrupted else 0
@@ -155,93 +122,6 @@ def compute(experiment: Experiment, settings: Any) -> Result:
         except KeyboardInterrupt:
             run.result.interrupted = True
     return run.result
-
-
-@contextmanager
-def stopping() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does, with what is finished saved."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread, which alone takes signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def check_place(folder: Path) -> None:
-    """Raise `InputError` where the folder cannot be written; it is made and tried at once."""
-    for place in (folder, *folder.parents):
-        if place.is_symlink() and not place.exists():
-            raise InputError(f"--out {folder}: {place} is a link to nothing; must be a folder")
-        if place.exists() and not place.is_dir():
-            raise InputError(f"--out {folder}: {place} is a file; must be a folder")
-    existing = next(each for each in (folder, *folder.parents) if each.exists())
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"--out {folder}: cannot write in {existing}; must be writable")
-    from scratchnet.demos.results import check_writable
-
-    check_writable(folder)
-
-
-class Screen:
-    """Where a report goes: stdout, or stderr where stdout is kept for JSON.
-
-    A reader that went away, as `| head -1` does, ends the printing and not the run.
-    """
-
-    def __init__(self, json: bool) -> None:
-        from rich.console import Console
-
-        self.stream = sys.stderr if json else sys.stdout
-        width = os.environ.get("COLUMNS", "")
-        narrow = width.isdigit() and int(width) < 20
-        self.console = Console(stderr=json, highlight=False, width=80 if narrow else None)
-
-    def print(self, *content: Any, **how: Any) -> None:
-        try:
-            self.console.print(*content, **how)
-            self.stream.flush()
-        except (BrokenPipeError, SystemExit):  # rich leaves the program for a broken pipe
-            self.close()
-
-    def close(self) -> None:
-        """Let everything that is printed from here on go nowhere."""
-        from rich.console import Console
-
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
-        self.console = Console(file=open(os.devnull, "w"))  # noqa: SIM115
-
-    def text(self, content: str, style: str = "") -> None:
-        self.print(content, style=style or None, markup=False)
-
-    def whole(self, content: str) -> None:
-        """A line that is not wrapped, such as a command or a path, which people copy."""
-        self.print(content, markup=False, soft_wrap=True)
-
-    def items(self, lines: Sequence[str]) -> None:
-        from scratchnet.demos.tables import bullets
-
-        if lines:
-            self.print(bullets(lines))
-
-    def options(self, kind: type[Common], name: str) -> None:
-        """Each option of a command with its sentence and default."""
-        from rich.table import Table as Grid
-        from rich.text import Text
-
-        grid = Grid.grid(padding=(0, 2))
-        grid.add_column(no_wrap=self.console.width >= 60)
-        for left, sentence in help_rows(kind, name):
-            grid.add_row(Text(left), Text(sentence))
-        self.print(grid)
 
 
 def announce(experiment: Experiment, settings: Any, mode: Mode, screen: Screen) -> None:
@@ -337,13 +217,10 @@ def csv_of(result: Result) -> str:
 
 def save_files(experiment: Experiment, settings: Any, result: Result) -> list[Path]:
     """Write the other files and draw the figures, one after the other; their paths."""
-    from scratchnet.demos.drawing import plain_matplotlib
-
     paths = []
     for name, write in experiment.files(result).items():
         paths.append(settings.out / name)  # a name that is an absolute path stays one
-        with plain_matplotlib():
-            write(paths[-1])
+        write(paths[-1])
     return paths + save_figures(experiment.figures(result), settings.out, settings.vector)
 
 
@@ -351,16 +228,14 @@ def save_figures(
     figures: Mapping[str, Callable[[], Figure]], folder: Path, vector: bool = False
 ) -> list[Path]:
     """Draw each figure, and write it as PNG and, if asked for, as SVG; their paths."""
-    from scratchnet.demos.drawing import plain_matplotlib, svg
-    from scratchnet.demos.figures import png
+    from scratchnet.demos.figures import png, styled, svg
 
     paths = []
     for name, draw in figures.items():
-        with plain_matplotlib():
-            figure = draw()
-            for ending, convert in {"png": png, **({"svg": svg} if vector else {})}.items():
-                paths.append(folder / f"{name}.{ending}")
-                write_atomically(paths[-1], convert(figure))
+        figure = styled(draw)()
+        for ending, convert in {"png": png, **({"svg": svg} if vector else {})}.items():
+            paths.append(folder / f"{name}.{ending}")
+            write_atomically(paths[-1], convert(figure))
     return paths
 
 
@@ -423,73 +298,23 @@ def rate_notes(result: Result) -> list[str]:
     return notes
 
 
-def print_table(table: Table, screen: Screen) -> None:
-    """A table as wide as its numbers; where the screen is too narrow, an arm below the other."""
-    from rich.text import Text
-
-    from scratchnet.demos.tables import new_table
-
-    if table.title:
-        screen.text(table.title, "bold")
-    if not table.headings:
-        print_drawing([row[0] for row in table.rows], screen)
-        return
-    if width_of(table) <= screen.console.width:
-        drawn = new_table(*table.headings)
-        for column in table.words:
-            drawn.columns[column].justify = "left"
-        for row in table.rows:
-            drawn.add_row(*map(Text, row))
-        screen.print(drawn)
-        return
-    for row in table.rows:
-        screen.whole(row[0])
-        for heading, cell in list(zip(table.headings, row, strict=True))[1:]:
-            screen.whole(f"  {' '.join(heading.split())}: {cell.strip()}")
-
-
-def print_drawing(lines: Sequence[str], screen: Screen) -> None:
-    """Lines of text with box characters, which become + - | where the screen has none."""
-    width = max(map(len, lines))
-    if width > screen.console.width:
-        screen.text(f"(a drawing of {width} columns: this screen has {screen.console.width})\n")
-        return
-    if not screen.console.encoding.lower().startswith("utf"):
-        plain = str.maketrans("─│╵╶└╷┌├╴┘┴┐┤┬┼", "-|+++++++++++++")
-        lines = [line.translate(plain) for line in lines]
-    screen.whole("\n".join(("", *lines, "")))
-
-
-def width_of(table: Table) -> int:
-    """Characters that the table takes."""
-    columns = zip(table.headings, *table.rows, strict=True)
-    longest = (
-        max(len(line) for cell in column for line in cell.splitlines() or [""])
-        for column in columns
-    )
-    return sum(each + 3 for each in longest) - 1
-
-
 def show_figures(figures: Mapping[str, Callable[[], Figure]], screen: Screen) -> None:
-    from scratchnet.demos.drawing import plain_matplotlib
-    from scratchnet.demos.figures import show
+    from scratchnet.demos.figures import show, styled
 
-    with plain_matplotlib():
-        drawn = [draw() for draw in figures.values()]
-    show(drawn, screen.console)
+    show([styled(draw)() for draw in figures.values()], screen.console)
 
 
 def print_help(experiment: Experiment) -> None:
     """The question, the options, and examples."""
     from scratchnet.demos.explain.terms import used_in
 
-    screen = Screen(json=False)
+    screen = Screen()
     screen.whole(f"Usage: scratchnet {experiment.name} {usage(experiment.settings)}\n")
     screen.text(f"{experiment.question}\n")
     screen.items(experiment.definitions)
     screen.text(f"Claimed by: {experiment.source}")
     screen.text(f"Look for: {experiment.look_for}\n")
-    screen.options(experiment.settings, experiment.name)
+    screen.pairs(help_rows(experiment.settings, experiment.name))
     if experiment.next:
         screen.text("\nExamples")
         for command in experiment.next:

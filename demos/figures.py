@@ -6,26 +6,21 @@ display, is imported only to show them in a window. A `plot` function is decorat
 
 from __future__ import annotations
 
-import functools
 import io
+import math
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-from scratchnet.demos.statistics import mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from rich.console import Console
-
-
-Parameters = ParamSpec("Parameters")
-Returned = TypeVar("Returned")
 
 # Okabe and Ito (2008), "Color Universal Design": distinguishable under every common form of
 # colour blindness. Their yellow is left out, since a thin yellow line on white cannot be read.
@@ -63,24 +58,20 @@ STYLE: dict[str, Any] = {
 }
 
 
-def styled(plot: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
-    """The function with matplotlib's defaults and this module's style, and only while it runs.
+@contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib with its own defaults and this module's style, whatever a matplotlibrc says."""
+    import matplotlib
+    from cycler import cycler
 
-    A user's own matplotlibrc must not decide how a figure looks, nor whether it can be drawn.
-    """
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({**STYLE, "axes.prop_cycle": cycler(color=LINE_COLORS)})
+        yield
 
-    @functools.wraps(plot)
-    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
-        import matplotlib
-        from cycler import cycler
 
-        style: Any = {**STYLE, "axes.prop_cycle": cycler(color=LINE_COLORS)}
-        with matplotlib.rc_context():
-            matplotlib.rcdefaults()
-            matplotlib.rcParams.update(style)
-            return plot(*args, **kwargs)
-
-    return wrapper
+styled = style()
+"""A decorator of functions that draw or save: they do so in this style."""
 
 
 @styled
@@ -154,24 +145,10 @@ def decision_panel(
     bottom, top); `X` is (n, 2) and `y` holds n labels 0 or 1. `point_size` is the area of a
     mark in square points: 9 for hundreds of points, 80 for four.
     """
-    axes.imshow(
-        probabilities,
-        extent=extent,
-        origin="lower",
-        cmap=class_colormap(),
-        vmin=0,
-        vmax=1,
-        aspect="equal",
-    )
+    plane: Any = {"extent": extent, "origin": "lower"}
+    axes.imshow(probabilities, cmap=class_colormap(), vmin=0, vmax=1, aspect="equal", **plane)
     if probabilities.min() < 0.5 <= probabilities.max():
-        axes.contour(
-            probabilities,
-            levels=[0.5],
-            extent=extent,
-            origin="lower",
-            colors="#333333",
-            linewidths=0.9,
-        )
+        axes.contour(probabilities, levels=[0.5], colors="#333333", linewidths=0.9, **plane)
     scatter_classes(axes, X, y, point_size, linewidths=0.4, edgecolors="white")
     axes.set(xlim=extent[:2], ylim=extent[2:])
     bare(axes, title)
@@ -185,9 +162,9 @@ def scatter_classes(
     `style` goes to `Axes.scatter`.
     """
     for label, (color, marker) in enumerate(zip(POINT_COLORS, "os", strict=True)):
-        chosen = X[np.ravel(y) == label]
-        name = f"class {label}"
-        axes.scatter(*chosen.T, s=size, c=color, marker=marker, label=name, **style)
+        points = X[np.ravel(y) == label]
+        marks: Any = {"s": size, "c": color, "marker": marker, "label": f"class {label}"}
+        axes.scatter(points[:, 0], points[:, 1], **marks, **style)
 
 
 def bare(axes: Axes, title: str = "") -> None:
@@ -195,6 +172,22 @@ def bare(axes: Axes, title: str = "") -> None:
     axes.set(xticks=[], yticks=[], title=title)
     axes.spines[:].set_visible(False)
     axes.grid(False)
+
+
+def mean_interval(values: ArrayLike) -> tuple[float, float]:
+    """The mean and the half-width of its 95 % interval, t(0.975, n-1) s / sqrt(n), Student's.
+
+    s is the sample standard deviation. Values that are NaN or infinite (a network that diverged)
+    are left out; of one value the half-width is 0, of none both are NaN.
+    """
+    from scipy.special import stdtrit
+
+    array = np.asarray(values, np.float64)
+    array = array[np.isfinite(array)]
+    if array.size < 2:
+        return (float(array[0]), 0.0) if array.size else (math.nan, math.nan)
+    t = float(stdtrit(array.size - 1, 0.975))
+    return float(array.mean()), t * float(array.std(ddof=1)) / math.sqrt(array.size)
 
 
 def mean_with_band(
@@ -210,9 +203,8 @@ def mean_with_band(
     `samples` is (n_seeds, n_x); NaNs are left out, and where fewer than two values remain the
     band has no width. `line` goes to `Axes.plot`.
     """
-    estimates = [mean_interval(column) for column in np.asarray(samples, dtype=float).T]
-    mean = np.array([estimate.mean for estimate in estimates])
-    half = np.array([estimate.half_width or 0.0 for estimate in estimates])
+    columns = np.asarray(samples, dtype=float).T
+    mean, half = np.transpose([mean_interval(column) for column in columns])
     (drawn,) = axes.plot(x, mean, label=label, color=color, **line)
     axes.fill_between(
         np.asarray(x), mean - half, mean + half, color=drawn.get_color(), alpha=0.2, linewidth=0
@@ -224,6 +216,17 @@ def png(figure: Figure) -> bytes:
     """The figure as a PNG of 200 pixels per inch; it holds no date and no version."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=PIXELS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+@styled
+def svg(figure: Figure) -> bytes:
+    """The figure as SVG, the same bytes for the same figure."""
+    import matplotlib
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "scratchnet"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 
 

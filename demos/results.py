@@ -5,25 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import platform
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TextIO
 
 import numpy as np
 
 from scratchnet.backends import Backend, get_backend
 from scratchnet.backends.errors import InputError
-from scratchnet.files import write_atomically
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from rich.console import Console
 
 RECORD_NAME = "result.json"
 
@@ -58,20 +54,17 @@ def check_writable(folder: Path, option: str = "--out") -> None:
     while not existing.exists() and existing != existing.parent:
         if existing.is_symlink():
             raise InputError(
-                f"{option} {folder}: {existing} is a link to {existing.readlink()}, which does not "
-                "exist; make that folder, or give another"
+                f"{option} {folder}: {existing} is a link to nothing; must be a folder"
             )
         existing = existing.parent
     if not existing.is_dir():
-        raise InputError(f"{option} {folder}: {existing} is a file; give a folder")
+        raise InputError(f"{option} {folder}: {existing} is a file; must be a folder")
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
-        raise InputError(
-            f"{option} {folder}: cannot write in {existing} ({error.strerror}); "
-            "give a folder that can be written"
-        ) from None
+        reason = f"cannot write in {existing} ({error.strerror})"
+        raise InputError(f"{option} {folder}: {reason}; must be writable") from None
 
 
 def to_plain(value: Any) -> Any:
@@ -108,55 +101,13 @@ def to_json(value: Any, ascii_only: bool = False) -> str:
 
 def print_json(value: Any) -> None:
     """Print one JSON object on stdout, in ASCII, which every terminal and pipe takes."""
-    sys.stdout.write(to_json(value, ascii_only=True) + "\n")
+    write(sys.stdout, to_json(value, ascii_only=True) + "\n")
 
 
-def deliver(
-    folder: Path,
-    record: Any,
-    plot: Callable[[], Mapping[str, Figure]],
-    report: Callable[[], None],
-    console: Console,
-    json: bool = False,
-    show: bool = False,
-    others: Callable[[], Mapping[str, bytes]] | None = None,
-) -> None:
-    """The end of every demo: save the numbers, draw and save the figures, and only then print.
-
-    So nothing that goes wrong later, while a figure is drawn or a line printed, takes the numbers
-    of a finished run away: the report is printed, and then the error raised. A run that was
-    interrupted before its first row writes nothing, and leaves an earlier one's files as they are.
-
-    `record` is `{"settings": …, "environment": …, "rows": […], "summary": …}`; it becomes
-    `result.json`, and is printed under --json. `plot` draws the figures, each saved as `NAME.png`;
-    `others` makes further files, by their names.
-    """
-    from scratchnet.demos.figures import png
-
-    if not record.get("rows") and record.get("summary", {}).get("interrupted"):
-        report()
-        raise KeyboardInterrupt
-    written = [RECORD_NAME]
-    write_atomically(folder / RECORD_NAME, to_json(record).encode() + b"\n")
-    figures: Mapping[str, Figure] = {}
-    failure: BaseException | None = None
+def write(stream: TextIO, text: str) -> None:
+    """Write the text; where its reader went away, as `| head -1` does, all else goes nowhere."""
     try:
-        for name, content in (others() if others else {}).items():
-            write_atomically(folder / name, content)
-            written.append(name)
-        figures = plot()
-        for name, figure in figures.items():
-            write_atomically(folder / f"{name}.png", png(figure))
-            written.append(f"{name}.png")
-    except (Exception, KeyboardInterrupt) as error:
-        failure = error
-    report()
-    console.print(f"Wrote {', '.join(written)} in {folder}", markup=False, soft_wrap=True)
-    if json:
-        print_json(record)
-    if failure is not None:
-        raise failure
-    if show:
-        from scratchnet.demos.figures import show as show_figures
-
-        show_figures(list(figures.values()), console)
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

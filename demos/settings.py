@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
@@ -111,6 +112,9 @@ class Common:
     show: bool = option(False, "Open the figures in windows as well.")
     resume: bool = option(False, "Take arms that an earlier run in --out finished from there.")
 
+
+ALL_BUT_JSON = tuple(each.name for each in dataclasses.fields(Common) if each.name != "json")
+"""What a command that only prints something is `without`."""
 
 PRESENTATION = ("quick", "out", "json", "csv", "vector", "show", "resume", "record")
 """Fields that change no number of an arm."""
@@ -284,28 +288,20 @@ def converted(word: str, text: str, kind: Any, details: Option) -> Any:
         parts = text.split(",")
         return tuple(converted(word, part.strip(), get_args(kind)[0], details) for part in parts)
     if kind is Path:
-        return Path(text).expanduser()
+        try:
+            return Path(text).expanduser()
+        except RuntimeError:
+            raise InputError(f"{word} {text}: must be in the home of a user known here") from None
     if kind not in (int, float):
         return text
+    # More digits than any limit has are refused before Python counts them.
+    short, shown = (text.strip(), text) if len(text) <= 40 else ("", text[:37] + "...")
     try:
-        # More digits than any limit has are refused before Python counts them.
-        return kind(text.strip()) if len(text) <= 40 else _refuse()
+        return kind(short)
     except (ValueError, OverflowError):
-        whole = kind is int and _is_number(text)
-        shown = text if len(text) <= 40 else text[:37] + "..."
-        hint = ", without a fraction or exponent" if whole else ""
+        is_number = re.fullmatch(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", short, re.IGNORECASE)
+        hint = ", without a fraction or exponent" if kind is int and is_number else ""
         raise InputError(f"{word} {shown!r}: must be {wanted(kind, details)}{hint}") from None
-
-
-def _refuse() -> Any:
-    raise ValueError
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except (ValueError, OverflowError):
-        return False
 
 
 def help_rows(kind: type[Common], name: str) -> list[tuple[str, str]]:

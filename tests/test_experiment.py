@@ -121,6 +121,7 @@ def test_every_type_is_read() -> None:
         ("--optimiser sgd", ["'--optimiser'", "did you mean '--optimizer'"]),
         ("--epochs", ["--epochs", "must be given a whole number"]),
         ("--quick=1", ["--quick=1", "without a value"]),
+        ("--out ~nobody-here/x", ["--out ~nobody-here/x", "home of a user"]),
         ("extra", ["'extra'", "--help"]),
     ],
 )

@@ -7,18 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-from rich.console import Console
 
-from scratchnet.demos import results
 from scratchnet.demos.command_line import main
-from scratchnet.demos.figures import new_figure
-from scratchnet.demos.tables import new_table
-from scratchnet.demos.terminal import console_for, fits, row_by_row
+from scratchnet.demos.screen import Screen, Table, print_table
 
 COMMAND = [sys.executable, "-m", "scratchnet"]
 SAWTOOTH = ["sawtooth", "--quick"]
@@ -55,35 +49,6 @@ def test_the_users_matplotlib_decides_nothing(tmp_path: Path) -> None:
     _, errors = process.communicate()
     assert process.returncode == 0, errors
     assert list(out.glob("*.png"))
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("no fonts")])
-def test_numbers_and_report_outlive_a_figure_that_fails(
-    tmp_path: Path, error: BaseException
-) -> None:
-    printed = []
-
-    def plot() -> Mapping[str, Any]:
-        assert (tmp_path / "result.json").exists()
-        raise error
-
-    with pytest.raises(type(error)):
-        results.deliver(
-            tmp_path, {"rows": [1]}, plot, lambda: printed.append("report"), Console(quiet=True)
-        )
-    assert printed == ["report"]
-    assert json.loads((tmp_path / "result.json").read_text()) == {"rows": [1]}
-
-
-def test_numbers_and_figures_are_saved_before_the_report_is_printed(tmp_path: Path) -> None:
-    def report() -> None:
-        assert sorted(os.listdir(tmp_path)) == ["picture.png", "result.json"]
-        raise BrokenPipeError
-
-    with pytest.raises(BrokenPipeError):
-        results.deliver(
-            tmp_path, {}, lambda: {"picture": new_figure()[0]}, report, Console(quiet=True)
-        )
 
 
 def test_a_link_to_nowhere_is_refused_before_the_work(
@@ -145,15 +110,15 @@ def test_names_of_commands_are_never_cut(
 def test_a_table_that_is_too_wide_is_printed_row_by_row(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = new_table("depth", "accuracy\nin percent", "parameters", "seconds")
-    table.add_row("12", "99.87 ± 0.12", "123,456,789", "1,234.5")
-    monkeypatch.setenv("COLUMNS", "34")
-    console = console_for()
-    assert not fits(table, console) and fits(row_by_row(table), console)
-    console.print(table)
-    text = capsys.readouterr().out
-    for each in ("12", "99.87 ± 0.12", "123,456,789", "accuracy in percent"):
-        assert each in text
+    cells = ("12", "99.87 ± 0.12", "123,456,789", "1,234.5")
+    table = Table(("depth", "accuracy\nin percent", "parameters", "seconds"), [cells])
+    for columns, lines in ((50, 6), (34, 4)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        print_table(table, Screen())
+        text = capsys.readouterr().out
+        assert len(text.splitlines()) == lines
+        assert all(cell in text for cell in cells)
+    assert "accuracy in percent: 99.87" in text
 
 
 def test_the_version_is_named(capsys: pytest.CaptureFixture[str]) -> None:

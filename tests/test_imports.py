@@ -18,7 +18,7 @@ PACKAGES = {
     "scratchnet.demos": ROOT / "demos",
 }
 HEAVY = ("matplotlib", "scipy", "cupy", "sklearn", "torch", "jax")
-COMMAND_LINE = ("typer", "rich")
+TERMINAL = ("rich",)
 TYPE_CHECKER_ONLY = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
 
@@ -70,7 +70,7 @@ def violations(source: str, module: str, is_package: bool = False) -> list[str]:
             reason = "points from the engine to scratchnet.depth"
         elif executed and within(name, *HEAVY):
             reason = "belongs inside the function that needs it"
-        elif executed and not demos and within(name, *COMMAND_LINE):
+        elif executed and not demos and within(name, *TERMINAL):
             reason = "belongs to the demos"
         else:
             continue
@@ -146,7 +146,7 @@ def test_dots_in_a_package_count_from_the_package_itself() -> None:
         ("scratchnet.x", "import scratchnet.backends\nfrom scratchnet.tensor import Tensor"),
         ("scratchnet.x", "import numpy\nimport scipython\nimport richer"),
         ("scratchnet.depth.x", "from scratchnet.depth import regions\nfrom .. import ops"),
-        ("scratchnet.demos.x", "import typer, rich\nfrom scratchnet.depth import regions"),
+        ("scratchnet.demos.x", "import rich\nfrom scratchnet.depth import regions"),
         ("scratchnet.demos.x", "async def f():\n    if True:\n        import matplotlib"),
         ("scratchnet.demos.x", "if TYPE_CHECKING:\n    import matplotlib"),
         ("scratchnet.demos.x", "if typing.TYPE_CHECKING:\n    import matplotlib"),
@@ -159,7 +159,7 @@ def test_what_is_allowed_is_let_through(module: str, source: str) -> None:
 def test_importing_the_engine_loads_no_heavy_library(tmp_path: Path) -> None:
     code = (
         "import sys, scratchnet\n"
-        f"print([name for name in {HEAVY + COMMAND_LINE} if name in sys.modules])"
+        f"print([name for name in {HEAVY + TERMINAL} if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

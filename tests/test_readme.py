@@ -58,10 +58,10 @@ def test_every_file_of_the_reading_path_and_every_picture_exists():
 
 
 def test_every_command_of_the_readme_is_a_demo():
-    from scratchnet.demos.command_line import summaries
+    from scratchnet.demos.registry import entries
 
     commands = set(re.findall(r"scratchnet ([a-z][a-z-]*)`", README))
-    assert commands - {"backends"} == set(summaries())
+    assert commands == set(entries())
 
 
 def test_every_extra_that_a_text_or_a_message_advises_can_be_installed():

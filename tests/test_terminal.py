@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from scratchnet.demos.figures import (
     REGION_COLORS,
@@ -18,10 +16,7 @@ from scratchnet.demos.figures import (
     styled,
     window,
 )
-from scratchnet.demos.terminal import (
-    console_for,
-    progress,
-)
+from scratchnet.demos.screen import Screen
 
 SQUARE = (0.0, 1.0, 0.0, 1.0)
 
@@ -34,49 +29,22 @@ def upper_right(points: np.ndarray) -> np.ndarray:
 GRID = upper_right(grid_points(SQUARE, 20)).reshape(20, 20)
 
 
-def terminal(width: int = 80, **settings: Any) -> Console:
-    defaults = {
-        "force_terminal": True,
-        "color_system": "truecolor",
-        "no_color": False,
-        "highlight": False,
-    }
-    file = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    return Console(file=file, width=width, _environ={}, **{**defaults, **settings})
-
-
-def printed(console: Console) -> str:
-    file: Any = console.file
-    file.flush()
-    return file.buffer.getvalue().decode()
-
-
 def test_json_moves_the_report_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    console_for(json=True).print("report")
+    Screen(json=True).text("report")
     assert capsys.readouterr() == ("", "report\n")
-    console_for().print("report")
+    Screen().text("report")
     assert capsys.readouterr() == ("report\n", "")
 
 
-def test_progress_without_a_terminal_prints_a_line_now_and_then() -> None:
-    console, now = terminal(force_terminal=False), [0.0]
-    with progress("training", 100, console, clock=lambda: now[0]) as advance:
-        advance(note="depth 2")
-        for _ in range(24):
-            now[0] += 1.0
-            advance()
-    assert printed(console).splitlines() == [
-        "training depth 2: 11% done, about 81 s left",
-        "training depth 2: 21% done, about 75 s left",
-    ]
-
-
-def test_progress_in_a_terminal_shows_the_work_and_clears_it() -> None:
-    console = terminal()
-    with progress("training", 10, console) as advance:
-        advance(5, note="depth 2")
-    assert "training depth 2" in printed(console)
-    assert printed(console).endswith("\x1b[2K")
+def test_names_are_whole_and_sentences_wrapped_beside_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    Screen().pairs([("a-long-name", "[not markup] " * 5), ("b", "short")])
+    Screen().items([])
+    first, *others, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("a-long-name  [not markup]") and last.startswith("b            short")
+    assert all(line.startswith("             [not") for line in others)
 
 
 def test_the_window_is_square_and_holds_all_points() -> None:

@@ -11,18 +11,13 @@ from scratchnet.demos.bench.problem import LEARNING_RATE, STEPS_COMPARED, TOLERA
 from scratchnet.demos.bench.report import report, sentences
 from scratchnet.demos.bench.run import Result, Row, run, total_cost
 from scratchnet.demos.bench.settings import Options, choose_settings
-from scratchnet.demos.experiment import (
-    INTERRUPTED,
-    Screen,
-    check_place,
-    save_figures,
-    show_figures,
-    stopping,
-)
+from scratchnet.demos.experiment import save_figures, show_figures
 from scratchnet.demos.progress import progress
-from scratchnet.demos.results import RECORD_NAME, print_json, to_json
-from scratchnet.demos.settings import parse, resolve
+from scratchnet.demos.results import RECORD_NAME, check_writable, print_json, to_json
+from scratchnet.demos.screen import Screen
+from scratchnet.demos.settings import help_rows, parse, resolve
 from scratchnet.files import write_atomically
+from scratchnet.interruption import INTERRUPTED
 
 QUESTION = "How fast is a training step: beside the device's limits, and beside other libraries?"
 
@@ -30,27 +25,26 @@ QUESTION = "How fast is a training step: beside the device's limits, and beside 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; the exit status."""
     if {"-h", "--help"} & set(arguments):
-        screen = Screen(json=False)
+        screen = Screen()
         screen.whole(f"Usage: scratchnet bench [OPTIONS]\n\n{QUESTION}\n")
-        screen.options(Options, "bench")
+        screen.pairs(help_rows(Options, "bench"))
         return 0
     options = resolve(Options, {"out": Path("runs/bench"), **parse(Options, arguments)})
     settings = choose_settings(options)
-    check_place(options.out)
+    check_writable(options.out)
     screen = Screen(options.json)
     screen.text(QUESTION, "bold")
-    with stopping():
-        with progress("timing", total_cost(settings)) as advance:
-            result = run(settings, advance)
-        if not result.rows:
-            screen.text("Interrupted before anything was measured.")
-            return INTERRUPTED
-        kept = record(result)
-        path = options.out / RECORD_NAME
-        write_atomically(path, to_json(kept).encode() + b"\n")
-        report(result, screen)
-        for each in (path, *save_figures(figures(result), options.out)):
-            screen.whole(f"  {each}")
+    with progress("timing", total_cost(settings)) as advance:
+        result = run(settings, advance)
+    if not result.rows:
+        screen.text("Interrupted before anything was measured.")
+        return INTERRUPTED
+    kept = record(result)
+    path = options.out / RECORD_NAME
+    write_atomically(path, to_json(kept).encode() + b"\n")
+    report(result, screen)
+    for each in (path, *save_figures(figures(result), options.out)):
+        screen.whole(f"  {each}")
     if options.json:
         print_json(kept)
     if options.show:

@@ -16,8 +16,8 @@ from scratchnet.backends import InputError
 from scratchnet.demos.bench.report import COLUMNS
 from scratchnet.demos.bench.settings import Case
 from scratchnet.demos.command_line import complain
-from scratchnet.demos.results import write_atomically
 from scratchnet.demos.timing import Spread
+from scratchnet.files import write_atomically
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 LEFT_OUT = ("torch.compile", "JAX scan")

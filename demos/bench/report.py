@@ -20,13 +20,13 @@ from scratchnet.demos.bench.problem import (
     TOLERANCES_AT_A_KINK,
 )
 from scratchnet.demos.bench.run import ONE_CORE, Result, Row
-from scratchnet.demos.tables import new_table
+from scratchnet.demos.screen import new_table
 from scratchnet.demos.timing import figures
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from scratchnet.demos.experiment import Screen
+    from scratchnet.demos.screen import Screen
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "C++ step": (COMPILED,),

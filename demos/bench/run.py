@@ -30,7 +30,7 @@ from scratchnet.demos.bench.roofline import (
 )
 from scratchnet.demos.bench.settings import PEERS, Case, Settings
 from scratchnet.demos.results import environment, installed_version
-from scratchnet.demos.terminal import Advance, no_progress
+from scratchnet.demos.running import Advance, no_progress
 from scratchnet.demos.timing import (
     Contestant,
     Spread,

@@ -13,16 +13,15 @@ from typing import Any, Literal
 
 from scratchnet.backends.errors import InputError, choose
 from scratchnet.demos.claims.ledger import MEASURED, SOURCES, TRUTHS, Row, combined, ledger
-from scratchnet.demos.experiment import Screen
-from scratchnet.demos.settings import Common, help_rows, option, parse, resolve, usage
+from scratchnet.demos.screen import Screen
+from scratchnet.demos.settings import ALL_BUT_JSON, Common, help_rows, option, parse, resolve, usage
 
 Source = Literal["interview", "course", "textbook", "lesson", "slides"]
-EVERYWHERE = tuple(each.name for each in dataclasses.fields(Common) if each.name != "json")
 
 
 @dataclass(frozen=True)
 class Settings(Common):
-    without = EVERYWHERE
+    without = ALL_BUT_JSON
     rows: tuple[str, ...] | None = option(
         None, "Rows to show with their evidence, such as 002-045.", metavar="ID", positional=True
     )
@@ -182,7 +181,7 @@ def print_table(
 
 
 def print_help() -> None:
-    screen = Screen(json=False)
+    screen = Screen()
     screen.whole(f"Usage: scratchnet claims {usage(Settings)}\n")
     screen.text("What five texts claim about depth, and what was found of it.\n")
     print_table(screen, ("option", ""), help_rows(Settings, "claims"), heads=False)

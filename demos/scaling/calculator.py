@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from scratchnet.backends import InputError
-from scratchnet.demos.experiment import Screen, Table, print_table
 from scratchnet.demos.results import print_json
+from scratchnet.demos.screen import Screen, Table, print_table
 from scratchnet.demos.settings import flag
 from scratchnet.depth import scaling
 from scratchnet.depth.scaling import BESIROGLU, HOFFMANN, KAPLAN_COMPUTE, KAPLAN_PARAMETERS
