@@ -37,7 +37,7 @@ PIXELS_PER_INCH = 200
 # Taken away before matplotlib is imported, since a wrong one would forbid every figure.
 USERS_WINDOWS = os.environ.pop("MPLBACKEND", None)
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.labelsize": 10,
@@ -66,7 +66,8 @@ def style() -> Iterator[None]:
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({**STYLE, "axes.prop_cycle": cycler(color=LINE_COLORS)})
+        matplotlib.rcParams.update(STYLE)
+        matplotlib.rcParams["axes.prop_cycle"] = cycler(color=LINE_COLORS)
         yield
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -104,7 +104,7 @@ def print_json(value: Any) -> None:
     write(sys.stdout, to_json(value, ascii_only=True) + "\n")
 
 
-def write(stream: TextIO, text: str) -> None:
+def write(stream: IO[str], text: str) -> None:
     """Write the text; where its reader went away, as `| head -1` does, all else goes nowhere."""
     try:
         stream.write(text)
