@@ -23,7 +23,7 @@ from scratchnet.demos.results import (
 )
 from scratchnet.demos.running import Result, Run, check_memory
 from scratchnet.demos.screen import Screen, Table, print_table
-from scratchnet.demos.settings import Common, help_rows, options_of, parse, resolve, usage
+from scratchnet.demos.settings import Common, help_rows, options_of, parse, resolve
 from scratchnet.demos.verdicts import Claim, Verdict, judge
 from scratchnet.files import write_atomically
 from scratchnet.interruption import INTERRUPTED
@@ -309,19 +309,15 @@ def print_help(experiment: Experiment) -> None:
     from scratchnet.demos.explain.terms import used_in
 
     screen = Screen()
-    screen.whole(f"Usage: scratchnet {experiment.name} {usage(experiment.settings)}\n")
-    screen.text(f"{experiment.question}\n")
-    screen.items(experiment.definitions)
-    screen.text(f"Claimed by: {experiment.source}")
-    screen.text(f"Look for: {experiment.look_for}\n")
-    screen.pairs(help_rows(experiment.settings, experiment.name))
+    source, look_for = f"Claimed by: {experiment.source}", f"Look for: {experiment.look_for}"
+    about = (experiment.question, *experiment.definitions, f"{source}\n{look_for}")
+    screen.help(experiment.name, experiment.settings, *about)
     if experiment.next:
         screen.text("\nExamples")
         for command in experiment.next:
             screen.whole(f"  {command}")
-    sentences = (each for _, each in help_rows(experiment.settings, experiment.name))
-    said = (experiment.question, *experiment.definitions, experiment.look_for, *sentences)
-    if used := used_in(" ".join(said)):
+    sentences = [each for _, each in help_rows(experiment.settings, experiment.name)]
+    if used := used_in(" ".join([*about, *sentences])):
         screen.text(f"\nExplained by `scratchnet explain TERM`: {', '.join(t.name for t in used)}")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from scratchnet.demos.results import write
 from scratchnet.demos.running import Row
+from scratchnet.demos.settings import Common, help_rows, usage
 
 NARROWEST, USUAL_WIDTH = 20, 80
 """A terminal that claims to be narrower than any is taken to have 80 columns."""
@@ -69,6 +70,13 @@ class Screen:
     def whole(self, content: str) -> None:
         """A line that is not wrapped, such as a command or a path, which people copy."""
         self.print(content, markup=False, soft_wrap=True)
+
+    def help(self, name: str, settings: type[Common], *about: str) -> None:
+        """How the command is called, what it does, and its options."""
+        self.whole(f"Usage: scratchnet {name} {usage(settings)}\n")
+        for paragraph in about:
+            self.text(f"{paragraph}\n")
+        self.pairs(help_rows(settings, name))
 
     def items(self, lines: Iterable[str]) -> None:
         """Sentences, each with a dash before it and wrapped behind it."""

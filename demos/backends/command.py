@@ -11,7 +11,7 @@ from scratchnet.backends.blas import warn_of_forced_kernel
 from scratchnet.demos.backends import SUMMARY
 from scratchnet.demos.results import print_json
 from scratchnet.demos.screen import Screen
-from scratchnet.demos.settings import ALL_BUT_JSON, Common, help_rows, parse, resolve, usage
+from scratchnet.demos.settings import ALL_BUT_JSON, Common, parse, resolve
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     """Print which backends work here, on which device, and why the others do not."""
     screen = Screen()
     if {"-h", "--help"} & set(arguments):
-        screen.whole(f"Usage: scratchnet backends {usage(Settings)}\n")
-        screen.text(f"{SUMMARY}\n")
-        screen.pairs(help_rows(Settings, "backends"))
+        screen.help("backends", Settings, SUMMARY)
         return 0
     settings = resolve(Settings, parse(Settings, arguments))
     described = describe_backends()

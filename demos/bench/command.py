@@ -15,7 +15,7 @@ from scratchnet.demos.experiment import save_figures, show_figures
 from scratchnet.demos.progress import progress
 from scratchnet.demos.results import RECORD_NAME, check_writable, print_json, to_json
 from scratchnet.demos.screen import Screen
-from scratchnet.demos.settings import help_rows, parse, resolve
+from scratchnet.demos.settings import parse, resolve
 from scratchnet.files import write_atomically
 from scratchnet.interruption import INTERRUPTED
 
@@ -25,9 +25,7 @@ QUESTION = "How fast is a training step: beside the device's limits, and beside 
 def main(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; the exit status."""
     if {"-h", "--help"} & set(arguments):
-        screen = Screen()
-        screen.whole(f"Usage: scratchnet bench [OPTIONS]\n\n{QUESTION}\n")
-        screen.pairs(help_rows(Options, "bench"))
+        Screen().help("bench", Options, QUESTION)
         return 0
     options = resolve(Options, {"out": Path("runs/bench"), **parse(Options, arguments)})
     settings = choose_settings(options)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from scratchnet.backends.errors import InputError, choose
 from scratchnet.demos.claims.ledger import MEASURED, SOURCES, TRUTHS, Row, combined, ledger
 from scratchnet.demos.screen import Screen
-from scratchnet.demos.settings import ALL_BUT_JSON, Common, help_rows, option, parse, resolve, usage
+from scratchnet.demos.settings import ALL_BUT_JSON, Common, option, parse, resolve
 
 Source = Literal["interview", "course", "textbook", "lesson", "slides"]
 
@@ -38,7 +38,8 @@ class Settings(Common):
 def main(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; the exit status."""
     if {"-h", "--help"} & set(arguments):
-        print_help()
+        about = "What five texts claim about depth, and what was found of it."
+        Screen().help("claims", Settings, about)
         return 0
     settings = resolve(Settings, parse(Settings, arguments))
     screen = Screen(settings.json)
@@ -164,24 +165,15 @@ def run(source: str, screen: Screen) -> int:
     return 0
 
 
-def print_table(
-    screen: Screen, headings: Sequence[str], rows: Sequence[Sequence[str]], heads: bool = True
-) -> None:
+def print_table(screen: Screen, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Rows of texts; only the last column, and what a text source is, are wrapped."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=heads)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
-        is_long = heading in ("claim", "which is", "")
+        is_long = heading in ("claim", "which is")
         table.add_column(heading, no_wrap=not is_long, overflow="fold")
     for row in rows:
         table.add_row(*(Text(each) for each in row))
     screen.print(table)
-
-
-def print_help() -> None:
-    screen = Screen()
-    screen.whole(f"Usage: scratchnet claims {usage(Settings)}\n")
-    screen.text("What five texts claim about depth, and what was found of it.\n")
-    print_table(screen, ("option", ""), help_rows(Settings, "claims"), heads=False)

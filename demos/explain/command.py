@@ -6,16 +6,14 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scratchnet.demos.experiment import Screen
 from scratchnet.demos.explain.terms import Term, find, terms
-from scratchnet.demos.settings import Common, option, parse, resolve, usage
-
-EVERYWHERE = tuple(each.name for each in dataclasses.fields(Common) if each.name != "json")
+from scratchnet.demos.screen import Screen
+from scratchnet.demos.settings import ALL_BUT_JSON, Common, option, parse, resolve
 
 
 @dataclass(frozen=True)
 class Settings(Common):
-    without = EVERYWHERE
+    without = ALL_BUT_JSON
     term: tuple[str, ...] | None = option(
         None, "The term, such as relu or learning rate; without one, all are listed.",
         metavar="TERM", positional=True,
@@ -25,10 +23,8 @@ class Settings(Common):
 def main(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; the exit status."""
     if {"-h", "--help"} & set(arguments):
-        screen = Screen(json=False)
-        screen.whole(f"Usage: scratchnet explain {usage(Settings)}\n")
-        screen.text("Explains a term of the field, and says where the engine computes it.\n")
-        screen.options(Settings, "explain")
+        about = "Explains a term of the field, and says where the engine computes it."
+        Screen().help("explain", Settings, about)
         return 0
     settings = resolve(Settings, parse(Settings, arguments))
     screen = Screen(settings.json)
