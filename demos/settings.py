@@ -61,26 +61,10 @@ class Option:
         return chosen[others[self.by]] if self.by and isinstance(chosen, dict) else chosen
 
 
-def option(
-    default: Any,
-    help: str,
-    *,
-    quick: Any = MISSING,
-    by: str | None = None,
-    low: float | None = None,
-    high: float | None = None,
-    above: bool = False,
-    metavar: str | None = None,
-    chooses_arms: bool = False,
-    repeats: bool = False,
-    positional: bool = False,
-) -> Any:
-    """A field of a settings class; see `Option`."""
-    details = Option(
-        default, help, quick, by, low, high, metavar, above, chooses_arms, repeats, positional
-    )
-    plain = None if by else default
-    return field(default=plain, metadata={"option": details})
+def option(default: Any, help: str, **details: Any) -> Any:
+    """A field of a settings class; the other details are those of `Option`."""
+    chosen = Option(default, help, **details)
+    return field(default=None if chosen.by else default, metadata={"option": chosen})
 
 
 @dataclass(frozen=True)
@@ -163,7 +147,7 @@ def resolve(kind: type[S], given: Mapping[str, Any]) -> S:
 
     Raises `InputError` for a value outside its range and for an unknown name.
     """
-    options, hints = options_of(kind), get_type_hints(kind)
+    options = options_of(kind)
     for name in given:
         choose("setting", name, options)
     values: dict[str, Any] = dict(given)
@@ -174,10 +158,15 @@ def resolve(kind: type[S], given: Mapping[str, Any]) -> S:
         for name in ready:
             values[name] = options[name].value(values, quick)
         waiting = [name for name in waiting if name not in ready]
-    for name in given:
-        shown = positionals(kind).get(name, flag(name))
-        check(shown, values[name], hints[name], options[name])
+    check_all(kind, given)
     return kind(**values)
+
+
+def check_all(kind: type[Common], given: Mapping[str, Any]) -> None:
+    """Raise `InputError` where one of the values is outside the range of its field."""
+    hints, options, places = get_type_hints(kind), options_of(kind), positionals(kind)
+    for name, value in given.items():
+        check(places.get(name, flag(name)), value, hints[name], options[name])
 
 
 def check(name: str, value: Any, kind: Any, details: Option) -> None:
@@ -233,18 +222,11 @@ def parse(kind: type[Common], arguments: Sequence[str]) -> dict[str, Any]:
 
     Raises `InputError` that names the option, the value and what it must be.
     """
-    options, hints = options_of(kind), get_type_hints(kind)
-    places = positionals(kind)
-    words: list[str] = []
-    known: dict[str, tuple[str, bool]] = {}
-    for name in options:
-        if name in places:
-            continue
-        known[flag(name)] = (name, True)
-        if hints[name] is bool:
-            known["--no-" + flag(name)[2:]] = (name, False)
+    options, hints, places = options_of(kind), get_type_hints(kind), positionals(kind)
+    known = {flag(name): (name, True) for name in options if name not in places}
+    known |= {f"--no-{flag(name)[2:]}": (name, False) for name in options if hints[name] is bool}
     given: dict[str, Any] = {}
-    left = list(arguments)
+    words, left = [], list(arguments)
     while left:
         argument = left.pop(0)
         if not argument.startswith("-"):
@@ -257,23 +239,19 @@ def parse(kind: type[Common], arguments: Sequence[str]) -> dict[str, Any]:
                 raise InputError(f"{word}={text}: must stand alone, without a value")
             given[name] = positive
             continue
-        if not positive:
-            raise InputError(f"{word}: must be given with a value")
         if not equals:
             if not left or left[0] in known:
                 raise InputError(f"{word}: must be given {wanted(hints[name], options[name])}")
             text = left.pop(0)
         given[name] = converted(word, text, hints[name], options[name])
-        check(word, given[name], hints[name], options[name])
     for name, place in places.items():
         several = get_origin(without_none(hints[name])) is tuple
-        if words:
-            text = ",".join(words) if several else words[0]
-            given[name] = converted(place, text, hints[name], options[name])
-            check(place, given[name], hints[name], options[name])
-            words = [] if several else words[1:]
+        taken, words = (words, []) if several else (words[:1], words[1:])
+        if taken:
+            given[name] = converted(place, ",".join(taken), hints[name], options[name])
     if words:
         raise InputError(f"{words[0]!r}: must be an option, such as --seeds 5; see --help")
+    check_all(kind, given)
     return given
 
 
@@ -281,9 +259,8 @@ def converted(word: str, text: str, kind: Any, details: Option) -> Any:
     """The value that a text stands for. Raises `InputError` where it is none of the type."""
     kind = without_none(kind)
     if get_origin(kind) is Literal:
-        return choose(
-            f"value for {word}", text.strip(), {str(each): each for each in get_args(kind)}
-        )
+        words = {str(each): each for each in get_args(kind)}
+        return choose(f"value for {word}", text.strip(), words)
     if get_origin(kind) is tuple:
         parts = text.split(",")
         return tuple(converted(word, part.strip(), get_args(kind)[0], details) for part in parts)
