@@ -23,7 +23,7 @@ import math
 import re
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -33,6 +33,8 @@ MOST_SEEDS = 10_000
 LARGEST_SEED = 2**31 - 1
 LARGEST = 1_000_000_000
 """Of any number without a limit of its own."""
+SAME: Any = object()
+"""As a quick value: the default, as it is."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Option:
 
     default: Any
     help: str
-    quick: Any = MISSING
+    quick: Any = SAME
     by: str | None = None
     low: float | None = None
     high: float | None = None
@@ -57,7 +59,7 @@ class Option:
 
     def value(self, others: Mapping[str, Any], quick: bool) -> Any:
         """The default, or the quick value, given the fields that were chosen before."""
-        chosen = self.quick if quick and self.quick is not MISSING else self.default
+        chosen = self.quick if quick and self.quick is not SAME else self.default
         return chosen[others[self.by]] if self.by and isinstance(chosen, dict) else chosen
 
 
@@ -318,6 +320,6 @@ def shown_default(details: Option) -> str:
         return "" if value is None else joined(value)
 
     text = shown(details.default)
-    if details.quick is not MISSING:
+    if details.quick is not SAME:
         text += f"; quick: {shown(details.quick)}"
     return text.removeprefix("; ")

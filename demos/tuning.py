@@ -74,18 +74,11 @@ class Data:
 
     def repeated(self, times: int) -> Data:
         """The same for an ensemble in which every seed stands `times` times, seeds innermost."""
-
-        def tiled(values: Any, axes: int) -> Any:
-            values = np.asarray(values)
-            shape = (times, *[1] * (values.ndim - 1))
-            return np.tile(values, shape) if values.ndim > axes else values
-
-        return Data(
-            *(tiled(self.X, 2), tiled(self.y, 1)),
-            *(tiled(self.X_validation, 2), tiled(self.y_validation, 1)),
-            *(tiled(self.X_test, 2), tiled(self.y_test, 1)),
-            self.loss,
-        )
+        arrays = {name: np.asarray(each) for name, each in vars(self).items() if name != "loss"}
+        for name, each in arrays.items():
+            if each.ndim > (2 if name.startswith("X") else 1):
+                arrays[name] = np.concatenate([each] * times)
+        return Data(**arrays, loss=self.loss)
 
 
 def points(
@@ -197,14 +190,7 @@ def tuned(run: Run, arm: Arm) -> Row:
     found = choose_rate(run, arm)
     run.result.tuned[arm.name] = found
     seeds = tuple(range(s.seed, s.seed + s.seeds))
-    facts = {**arm.facts, "learning_rate": found.best, "epochs": arm.epochs}
-    return run.row(
-        arm.name,
-        facts,
-        seeds,
-        lambda advance: trained(arm, seeds, (found.best,) * len(seeds), s, advance),
-        arm.work * arm.epochs * len(seeds),
-    )
+    return trained(run, arm, seeds, [found.best] * len(seeds), "verdict")
 
 
 def each_tuned(arms: Callable[[Any], Iterable[Arm]]) -> Callable[[Run], None]:
@@ -229,19 +215,12 @@ def choose_rate(run: Run, arm: Arm) -> Tuned:
     rates, scores = arm.rates, scores_of(run, arm, arm.rates)
     best = best_rate(scores)
     if not is_bracketed(scores):
-        step = rates[1] / rates[0]
-        more = (
-            (rates[0] / step**2, rates[0] / step)
-            if best == 0
-            else (
-                rates[-1] * step,
-                rates[-1] * step**2,
-            )
-        )
-        added = scores_of(run, arm, more)
-        parts = [(more, added), (rates, scores)] if best == 0 else [(rates, scores), (more, added)]
-        rates = parts[0][0] + parts[1][0]
-        scores = np.concatenate([part for _, part in parts])
+        edge, next_to_it = (rates[0], rates[1]) if best == 0 else (rates[-1], rates[-2])
+        step = edge / next_to_it
+        more = (edge * step, edge * step**2)
+        order = np.argsort(rates + more)
+        scores = np.concatenate([scores, scores_of(run, arm, more)])[order]
+        rates = tuple(np.array(rates + more)[order].tolist())
         best = best_rate(scores)
     return Tuned(arm, rates, scores, rates[best], is_bracketed(scores))
 
@@ -274,44 +253,29 @@ def scores_of(run: Run, arm: Arm, rates: tuple[float, ...]) -> Any:
     """Validation scores (rates, tuning seeds), all of them one ensemble; adds a row per rate."""
     first = FIRST_TUNING_SEED + run.settings.seed
     seeds = tuple(range(first, first + TUNING_SEEDS))
-    networks = seeds * len(rates)
-    each = tuple(rate for rate in rates for _ in seeds)
-    facts = {**arm.facts, "learning_rates": rates, "epochs": arm.epochs}
-    row = run.row(
-        arm.name,
-        facts,
-        networks,
-        lambda advance: trained(arm, networks, each, run.settings, advance, tuning=True),
-        arm.work * arm.epochs * len(networks),
-        part="tuning",
-    )
+    row = trained(run, arm, seeds * len(rates), np.repeat(rates, TUNING_SEEDS).tolist(), "tuning")
     run.result.rows.remove(row)
+    measures = {name: np.reshape(each, (-1, TUNING_SEEDS)) for name, each in row.measures.items()}
     for number, rate in enumerate(rates):
-        part = slice(number * len(seeds), (number + 1) * len(seeds))
-        run.result.rows.append(
-            Row(
-                arm.name,
-                {**arm.facts, "learning_rate": rate, "epochs": arm.epochs},
-                seeds,
-                {name: values[part] for name, values in row.measures.items()},
-                part="tuning",
-            )
-        )
-    return np.asarray(row["validation_score"]).reshape(len(rates), len(seeds))
+        facts = {**arm.facts, "learning_rate": rate, "epochs": arm.epochs}
+        own = {name: each[number] for name, each in measures.items()}
+        run.result.rows.append(Row(arm.name, facts, seeds, own, part="tuning"))
+    return measures["validation_score"]
 
 
-def trained(
-    arm: Arm,
-    seeds: tuple[int, ...],
-    rates: tuple[float, ...],
-    settings: Any,
-    advance: Advance,
-    tuning: bool = False,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Measures and arrays of a network for each (seed, rate). Raises `KeyboardInterrupt`."""
-    if arm.train is not None:
-        return arm.train(arm, seeds, rates, settings, advance, tuning)
-    return train_networks(arm, seeds, rates, settings, advance, tuning)
+def trained(run: Run, arm: Arm, seeds: tuple[int, ...], rates: Sequence[float], part: str) -> Row:
+    """The row of a network for each (seed, rate), trained or taken from disk."""
+    tuning, train = part == "tuning", arm.train or train_networks
+    tried: tuple[float, ...] = tuple(dict.fromkeys(rates))
+    rate = {"learning_rates": tried} if tuning else {"learning_rate": tried[0]}
+    return run.row(
+        arm.name,
+        {**arm.facts, **rate, "epochs": arm.epochs},
+        seeds,
+        lambda advance: train(arm, seeds, tuple(rates), run.settings, advance, tuning),
+        arm.work * arm.epochs * len(seeds),
+        part,
+    )
 
 
 def train_networks(

@@ -34,6 +34,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from itertools import compress
 from typing import Any, Literal
 
 import numpy as np
@@ -45,16 +46,6 @@ SIGNIFICANCE = 0.05
 FEWEST_SEEDS = 5
 
 Kind = Literal["difference", "ratio", "success", "exact"]
-VERDICTS = (
-    "supported",
-    "contradicted",
-    "equivalent",
-    "undecided",
-    "not tested",
-    "holds",
-    "fails",
-)
-
 MARGINS: dict[Kind, float] = {"difference": 0.01, "ratio": 0.1, "success": 1 / 3, "exact": 0.0}
 """Within which a difference is nothing: a point of accuracy, 10 % of a loss, a network in three."""
 
@@ -163,7 +154,21 @@ class Verdict:
     @property
     def measured(self) -> str:
         """Such as `+12.3 points (+8.1 to +16.5, 99 % interval, n = 10)`."""
-        return describe(self)
+        contrast, n = self.claim.contrast, self.claim.contrast.n
+        if contrast.kind == "exact":
+            return contrast.shown or ("true" if contrast.holds else "false")
+        if self.estimate is None:
+            return "nothing"
+        if contrast.kind == "success":
+            first, second, measured = _success_rates(contrast)
+            other = f"{round(second * n)} of {n}" if measured else f"{second:.0%}"
+            return f"{round(first * n)} of {n} networks against {other}"
+        details = [f"n = {n}"]
+        if self.interval and self.confidence:
+            low, high = (_shown(contrast, end) for end in self.interval)
+            details = [f"{low} to {high}", f"{100 * self.confidence:.3g} % interval", *details]
+        unit = f" {contrast.unit}" if contrast.kind == "difference" and contrast.unit else ""
+        return f"{_shown(contrast, self.estimate)}{unit} ({', '.join(details)})"
 
     @property
     def sentence(self) -> str:
@@ -209,16 +214,14 @@ def judge(claims: Sequence[Claim], untested: str = "") -> list[Verdict]:
     """
     reasons = [each.untested or untested or _why_untested(each.contrast) for each in claims]
     tested = [
-        number
-        for number, claim in enumerate(claims)
-        if claim.contrast.kind != "exact" and not reasons[number]
+        claim.contrast.kind != "exact" and not reason
+        for claim, reason in zip(claims, reasons, strict=True)
     ]
-    levels = holm_levels(
-        [p_value(claims[number].contrast, claims[number].tolerance) for number in tested]
-    )
-    level = dict(zip(tested, levels, strict=True))
+    p_values = [p_value(each.contrast, each.tolerance) for each in compress(claims, tested)]
+    levels = iter(holm_levels(p_values))
     return [
-        _verdict(claim, level.get(number), reasons[number]) for number, claim in enumerate(claims)
+        _verdict(claim, next(levels) if is_tested else None, reason)
+        for claim, reason, is_tested in zip(claims, reasons, tested, strict=True)
     ]
 
 
@@ -408,27 +411,6 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     from scipy.special import ndtri
 
     return _wilson(successes / n, n, float(ndtri(1 - SIGNIFICANCE / 2)))
-
-
-def describe(verdict: Verdict) -> str:
-    """What was measured, in numbers."""
-    contrast = verdict.claim.contrast
-    if contrast.kind == "exact":
-        return contrast.shown or ("true" if contrast.holds else "false")
-    if verdict.estimate is None:
-        return "nothing"
-    n = contrast.n
-    if contrast.kind == "success":
-        first, second, measured = _success_rates(contrast)
-        other = f"{round(second * n)} of {n}" if measured else f"{second:.0%}"
-        return f"{round(first * n)} of {n} networks against {other}"
-    details = []
-    if verdict.interval and verdict.confidence:
-        low, high = (_shown(contrast, end) for end in verdict.interval)
-        details += [f"{low} to {high}", f"{100 * verdict.confidence:.3g} % interval"]
-    unit = f" {contrast.unit}" if contrast.kind == "difference" and contrast.unit else ""
-    details.append(f"n = {n}")
-    return f"{_shown(contrast, verdict.estimate)}{unit} ({', '.join(details)})"
 
 
 def _shown(contrast: Contrast, value: float) -> str:
