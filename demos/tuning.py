@@ -190,7 +190,7 @@ def tuned(run: Run, arm: Arm) -> Row:
     found = choose_rate(run, arm)
     run.result.tuned[arm.name] = found
     seeds = tuple(range(s.seed, s.seed + s.seeds))
-    return trained(run, arm, seeds, [found.best] * len(seeds), "verdict")
+    return row_of(run, arm, seeds, (found.best,), "verdict")
 
 
 def each_tuned(arms: Callable[[Any], Iterable[Arm]]) -> Callable[[Run], None]:
@@ -253,7 +253,7 @@ def scores_of(run: Run, arm: Arm, rates: tuple[float, ...]) -> Any:
     """Validation scores (rates, tuning seeds), all of them one ensemble; adds a row per rate."""
     first = FIRST_TUNING_SEED + run.settings.seed
     seeds = tuple(range(first, first + TUNING_SEEDS))
-    row = trained(run, arm, seeds * len(rates), np.repeat(rates, TUNING_SEEDS).tolist(), "tuning")
+    row = row_of(run, arm, seeds, rates, "tuning")
     run.result.rows.remove(row)
     measures = {name: np.reshape(each, (-1, TUNING_SEEDS)) for name, each in row.measures.items()}
     for number, rate in enumerate(rates):
@@ -263,17 +263,17 @@ def scores_of(run: Run, arm: Arm, rates: tuple[float, ...]) -> Any:
     return measures["validation_score"]
 
 
-def trained(run: Run, arm: Arm, seeds: tuple[int, ...], rates: Sequence[float], part: str) -> Row:
-    """The row of a network for each (seed, rate), trained or taken from disk."""
-    tuning, train = part == "tuning", arm.train or train_networks
-    tried: tuple[float, ...] = tuple(dict.fromkeys(rates))
-    rate = {"learning_rates": tried} if tuning else {"learning_rate": tried[0]}
+def row_of(run: Run, arm: Arm, seeds: tuple[int, ...], rates: tuple[float, ...], part: str) -> Row:
+    """The row of a network for each seed at each rate, seeds innermost; from disk if it is there."""
+    networks, tuning, train = seeds * len(rates), part == "tuning", arm.train or train_networks
+    each = tuple(rate for rate in rates for _ in seeds)
+    rate: dict[str, Any] = {"learning_rates": rates} if tuning else {"learning_rate": rates[0]}
     return run.row(
         arm.name,
         {**arm.facts, **rate, "epochs": arm.epochs},
-        seeds,
-        lambda advance: train(arm, seeds, tuple(rates), run.settings, advance, tuning),
-        arm.work * arm.epochs * len(seeds),
+        networks,
+        lambda advance: train(arm, networks, each, run.settings, advance, tuning),
+        arm.work * arm.epochs * len(networks),
         part,
     )
 

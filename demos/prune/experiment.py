@@ -234,7 +234,7 @@ def dense_of_tuning(run: Run, arm: Arm) -> Row:
     first = tuning.FIRST_TUNING_SEED + run.settings.seed
     seeds = tuple(range(first, first + tuning.TUNING_SEEDS))
     rates = (run.result.tuned[arm.name].best,) * len(seeds)
-    compute = partial(tuning.trained, arm, seeds, rates, run.settings)
+    compute = partial(tuning.train_networks, arm, seeds, rates, run.settings)
     row = run.row(arm.name, {**arm.facts, "rates": rates}, seeds, compute, 0, part="networks")
     run.result.rows.remove(row)
     return row
