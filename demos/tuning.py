@@ -264,7 +264,7 @@ def scores_of(run: Run, arm: Arm, rates: tuple[float, ...]) -> Any:
 
 
 def row_of(run: Run, arm: Arm, seeds: tuple[int, ...], rates: tuple[float, ...], part: str) -> Row:
-    """The row of a network for each seed at each rate, seeds innermost; from disk if it is there."""
+    """The row of a network for each seed at each rate, seeds innermost, trained or from disk."""
     networks, tuning, train = seeds * len(rates), part == "tuning", arm.train or train_networks
     each = tuple(rate for rate in rates for _ in seeds)
     rate: dict[str, Any] = {"learning_rates": rates} if tuning else {"learning_rate": rates[0]}
