@@ -22,7 +22,6 @@ from scratchnet.demos.backprop.experiment import (
     number,
     paths,
     tables,
-    write_dot,
 )
 from scratchnet.demos.backprop.figures import graph
 from scratchnet.demos.backprop.network import PARAMETERS, STEP, forward
@@ -185,7 +184,7 @@ def test_the_tables_say_how_each_node_and_each_new_weight_comes_about() -> None:
     forward_pass, backward_pass, step, calls = tables(run(recorded=True))
     assert ("p11", "x1 * w11", "2 * 0.5") in [row[:3] for row in forward_pass.rows]
     assert ("w12", "x1") in [row[2:4] for row in backward_pass.rows]
-    assert [cell.strip() for cell in step.rows[2]] == ["w11", "0.5", "0.7184", "0.7184", "0.4282"]
+    assert [cell.strip() for cell in step.rows[0]] == ["w11", "0.5", "0.7184", "0.7184", "0.4282"]
     assert calls.rows[0] == ("t1 (1, 2) = matmul(argument 0, 0.weight)",)
     text = " ".join(notes(run()))
     assert "x1 adds up what p11 and p12 send: 0.1796 + 0.1676 = 0.3472" in text
@@ -204,7 +203,7 @@ def test_the_tables_say_how_each_node_and_each_new_weight_comes_about() -> None:
 def test_no_two_texts_of_the_graph_overlap_and_none_is_cut_off(fields: Any) -> None:
     figure = graph(run(**fields))
     renderer = FigureCanvasAgg(figure).get_renderer()
-    texts = figure.axes[0].texts
+    texts = [text for text in figure.axes[0].texts if text.get_text()]
     extents = [text.get_window_extent(renderer) for text in texts]
     assert len(extents) > 27 * 3 + 27 * 2
     assert min(text.get_size() for text in texts) >= 8
@@ -216,13 +215,6 @@ def test_no_two_texts_of_the_graph_overlap_and_none_is_cut_off(fields: Any) -> N
     width, height = figure.canvas.get_width_height()
     for each in extents:
         assert each.x0 >= 0 and each.y0 >= 0 and each.x1 <= width and each.y1 <= height
-
-
-def test_the_dot_file_holds_the_target_and_an_arrow_back_for_each_forward(tmp_path: Path) -> None:
-    write_dot(run(), tmp_path / "graph.dot")
-    text = (tmp_path / "graph.dot").read_text()
-    assert text.count("->") == 2 * 27 + 1 and text.count("constraint=false") == 27
-    assert "t -> L" in text and "value 1.5\\ngradient 0.3592" in text
 
 
 @pytest.mark.parametrize(

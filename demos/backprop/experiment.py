@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,8 +16,7 @@ from scratchnet.demos.backprop.network import INPUTS, OPERATIONS, PARAMETERS, ST
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, joined, option
-from scratchnet.demos.verdicts import Claim, exact
-from scratchnet.files import write_atomically
+from scratchnet.demos.verdicts import Claim, fact
 from scratchnet.graph import nodes_of, operation_name
 from scratchnet.tensor import Tensor, no_grad
 
@@ -139,34 +137,32 @@ def claims(result: Result) -> list[Claim]:
     apart = {name: each for name, each in differences(result).items() if not math.isnan(each)}
     wrong = [name for name in apart if apart[name] > TOLERANCE * max(1, abs(at(result, name)))]
     shown = f"at all of {len(apart)} nodes, with differences of at most {max(apart.values()):.0e}"
+    shown = f"not so at {', '.join(wrong)}" if wrong else shown
+    slope = f"A gradient is the finite difference (L(y + h) - L(y - h)) / 2h, h = {STEP:g}"
     ways = {leaf: paths(result, leaf) for leaf in (*INPUTS, *PARAMETERS)}
     sums = {leaf: sum(map(product, ways[leaf])) for leaf in ways}
     summed = all(math.isclose(sums[leaf], at(result, leaf), abs_tol=1e-12) for leaf in ways)
-    before, after = at(result, "L", "value"), result.extra["loss_after_step"]
-    rate = result.settings.learning_rate
-    slope = f"A gradient is the finite difference (L(y + h) - L(y - h)) / 2h, h = {STEP:g}"
-    compared = exact(not wrong, f"not so at {', '.join(wrong)}" if wrong else shown)
+    counted = f"{sum(map(len, ways.values()))} paths from {len(ways)} leaves"
     chain = (
         "A gradient is the product of the derivatives on the path to the loss, added up where "
         "there are several paths"
     )
-    counted = exact(summed, f"{sum(map(len, ways.values()))} paths from {len(ways)} leaves")
-    lowers = "A step against the gradient lowers the loss"
-    stepped = exact(after < before, f"{number(before)} to {number(after)} at a rate of {rate:g}")
-    nothing = "" if rate else "the learning rate is 0"
+    before, after = at(result, "L", "value"), result.extra["loss_after_step"]
+    rate, lowers = result.settings.learning_rate, "A step against the gradient lowers the loss"
+    stepped = f"{number(before)} to {number(after)} at a rate of {rate:g}"
+    step = fact(lowers, "textbooks on gradient descent", after < before, stepped)
     return [
-        Claim(slope, "definition of the derivative", compared),
-        Claim(chain, "textbooks: a product of Jacobians", counted, ledger=("002-051",)),
-        Claim(lowers, "textbooks on gradient descent", stepped, untested=nothing),
+        fact(slope, "definition of the derivative", not wrong, shown),
+        fact(chain, "textbooks: a product of Jacobians", summed, counted, "002-051"),
+        step if rate else replace(step, untested="the learning rate is 0"),
     ]
 
 
 def answer(result: Result, _: Any) -> str:
+    """The loss, and the probability of the right class, before the step and after it."""
     s, losses = result.settings, (at(result, "L", "value"), result.extra["loss_after_step"])
-    (before, after), (p, p_after) = (
-        map(number, losses),
-        (number(math.exp(-each)) for each in losses),
-    )
+    before, after = map(number, losses)
+    p, p_after = (number(math.exp(-each)) for each in losses)
     return (
         f"one backward pass gives all {len(PARAMETERS)} derivatives. A step of {s.learning_rate:g} "
         f"against them takes the loss from {before} to {after}, and P({s.target}), the probability "
@@ -182,25 +178,22 @@ def tables(result: Result) -> list[Table]:
         if row.facts["operation"]
     ]
     weights = [
-        (name, *(aligned(at(result, name, each)) for each in result[name].measures))
-        + (() if name in PARAMETERS else ("  given",))
-        for name in (*INPUTS, *PARAMETERS)
+        [name, *(aligned(at(result, name, each)) for each in result[name].measures)]
+        for name in PARAMETERS
     ]
-    passes = (
-        "Forward pass: every product and every sum is a node",
-        "Backward pass: y sends dL/dy * dy/dx to each x that it was computed from",
-    )
     step = f"new value = value - {result.settings.learning_rate:g} * dL/dw"
+    back = "Backward pass: y sends dL/dy * dy/dx to each x that it was computed from"
     heading = ("y", "  dL/dy", "sends to x", "dy/dx =", "", "dL/dy * dy/dx")
     leaf = ("w", "  value", "  dL/dw", "  finite difference", "  new value")
+    title = "Forward pass: every product and every sum is a node"
     found = [
-        Table(("y", "is", "in numbers", "  value"), forward, passes[0], range(4)),
-        Table(heading, backward_rows(result), passes[1], range(6)),
+        Table(("y", "is", "in numbers", "  value"), forward, title, range(4)),
+        Table(heading, backward_rows(result), back, range(6)),
         Table(leaf, weights, f"One step of gradient descent: {step}", range(5)),
     ]
     if calls := result.extra.get("recorded"):
-        rows = [(call,) for call in calls]
-        found.append(Table(("call",), rows, "What a recorded training step repeats"))
+        title = "What a recorded training step repeats"
+        found.append(Table(("call",), [(call,) for call in calls], title))
     return found
 
 
@@ -220,7 +213,7 @@ def backward_rows(result: Result) -> list[tuple[str, ...]]:
 
 
 def notes(result: Result) -> list[str]:
-    """Sums of contributions, one gradient in full, relu's kink, and what the gradient promised."""
+    """Sums of contributions, one gradient in full, and relu's kink."""
     found = []
     for name in INPUTS:
         edges = [path[-1] for path in paths(result, name)][::-1]
@@ -236,30 +229,11 @@ def notes(result: Result) -> list[str]:
             f"At {', '.join(kinks)} the two points of the finite difference lie on both sides of "
             "relu's kink, where the derivative jumps from 0 to 1; at 0 itself the engine takes 0."
         )
-    promised = at(result, "L", "value") + result.settings.learning_rate * result.extra["slope"]
-    found.append(
-        f"If the loss were a straight line, the step would take it to {number(promised)}: a "
-        "derivative holds only near its point."
-    )
     return found
 
 
-def write_dot(result: Result, path: Path) -> None:
-    """The graph for Graphviz: `dot -Tsvg graph.dot > graph.svg`."""
-    lines = ["digraph {", "  rankdir=LR;", "  node [shape=box];"]
-    for row in result.rows:
-        value, gradient = (number(row[each][0]) for each in ("value", "gradient"))
-        label = f"{row.arm} {row.facts['expression']}\\nvalue {value}\\ngradient {gradient}"
-        lines.append(f'  {row.arm} [label="{label}"];')
-    lines.append(f'  t [label="target t\\nvalue {result.settings.target}", style=dashed];')
-    lines.append("  t -> L [style=dashed];")
-    for edge in result.extra["edges"]:
-        back = f'label="{number(edge.contribution)}", color=red, fontcolor=red, constraint=false'
-        lines.append(f"  {edge.input} -> {edge.node};\n  {edge.node} -> {edge.input} [{back}];")
-    write_atomically(path, "\n".join([*lines, "}", ""]).encode())
-
-
 def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
+    """The graph, and the loss after steps of several sizes."""
     from scratchnet.demos.backprop.figures import graph, step
 
     return {"graph": partial(graph, result), "step": partial(step, result)}
@@ -285,7 +259,6 @@ experiment = Experiment(
     claims=claims,
     tables=tables,
     figures=figures,
-    files=lambda result: {"graph.dot": partial(write_dot, result)},
     answer=answer,
     notes=notes,
     seconds=lambda s: 4,

@@ -45,6 +45,14 @@ ARROW: dict[str, Any] = {
 }  # fmt: skip
 
 
+LEGEND = {
+    "Box: its value, computed from left to right. Arrow: × derivative of the box at the right with "
+    "respect to the one at the left.": INK,
+    "Box: its gradient dL/d(name), computed from right to left. Arrow: gradient at the right × "
+    "derivative; the box at the left adds up what arrives.": BACK,
+}
+
+
 def place(node: str) -> Point:
     """The centre of a node's box."""
     if node in BELOW:
@@ -74,7 +82,8 @@ def graph(result: Result) -> Figure:
         draw_box(axes, place(name), kind, name, row.facts["operation"], *numbers)
     arrow(axes, *ends("t", "L"), INK, "--")
     draw_box(axes, place("t"), "input", "t", "target", str(result.settings.target), line="--")
-    draw_legend(axes, LEFT + 0.6, TOP + HEIGHT - 0.5)
+    for below, (text, color) in enumerate(LEGEND.items()):
+        label(axes, LEFT + 0.15, TOP + HEIGHT - 0.5 + LINE * below, text, color, align="left")
     before, after = shown(at(result, "L", "value")), shown(result.extra["loss_after_step"])
     title = f"A step against the orange numbers takes the loss from {before} to {after}"
     label(axes, LEFT + WIDTH / 2, TOP + 0.3, title, size=14)
@@ -97,10 +106,9 @@ def draw_edge(axes: Axes, edge: Edge) -> None:
     upright, level = edge.input in BELOW, y == y_end
     steep = 1.0 if upright else min(hypot(x_end - x, y_end - y) / (x_end - x), 2.2)
     aside = (-APART, 0.0) if upright else (0.0, -APART * steep)
-    back = (-aside[0], -aside[1])
-    arrow(axes, moved(start, aside), moved(end, aside), INK)
+    arrow(axes, start, end, INK, aside=aside)
     style = (BACK, "-") if edge.contribution else (NOTHING, ":")
-    arrow(axes, moved(end, back), moved(start, back), *style)
+    arrow(axes, end, start, *style, aside=(-aside[0], -aside[1]))
     derivative, contribution = f"×{shown(edge.derivative)}", shown(edge.contribution)
     # Where lines part, their labels are far from each other near the heads.
     t = 0.68 if edge.input in INPUTS else 0.5
@@ -114,14 +122,13 @@ def draw_edge(axes: Axes, edge: Edge) -> None:
         label(axes, x, y + above, contribution, BACK, size=8, clear=not level)
 
 
-def moved(point: Point, by: Point) -> Point:
-    return point[0] + by[0], point[1] + by[1]
-
-
-def arrow(axes: Axes, start: Point, end: Point, color: str, line: str = "-") -> None:
-    from matplotlib.patches import FancyArrowPatch
-
-    axes.add_patch(FancyArrowPatch(start, end, color=color, linestyle=line, **ARROW))
+def arrow(
+    axes: Axes, start: Point, end: Point, color: str, line: str = "-", aside: Point = (0.0, 0.0)
+) -> None:
+    """An arrow beside the line from a point to another."""
+    (x, y), (x_end, y_end), (right, down) = start, end, aside
+    style = ARROW | {"color": color, "linestyle": line}
+    axes.annotate("", (x_end + right, y_end + down), (x + right, y + down), arrowprops=style)
 
 
 def draw_box(
@@ -150,22 +157,6 @@ def label(
     ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if clear else None
     style = {"size": 9, "ha": style.pop("align", "center"), "va": "center"} | style
     axes.text(x, y, text, color=color, bbox=ground, zorder=3, **style)
-
-
-def draw_legend(axes: Axes, x: float, y: float) -> None:
-    """What the numbers in a box and on the arrows mean."""
-    draw_box(axes, (x, y), "node", "name", "op", "value", "gradient")
-    x += BOX_WIDTH / 2 + 0.15
-    label(axes, x, y, "computed from left to right", align="left")
-    label(axes, x, y + LINE, "dL/d(name), computed from right to left", BACK, align="left")
-    x += 3.3
-    arrow(axes, (x, y - APART), (x + 0.72, y - APART), INK)
-    arrow(axes, (x + 0.72, y + APART), (x, y + APART), BACK)
-    x += 0.87
-    text = "×derivative of the box at the right with respect to the one at the left"
-    label(axes, x, y - LINE / 2, text, align="left")
-    text = "gradient at the right × derivative; the box at the left adds up what arrives"
-    label(axes, x, y + LINE / 2, text, BACK, align="left")
 
 
 @styled
