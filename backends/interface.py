@@ -94,7 +94,9 @@ class Backend(Primitives):
         Without momentum (None, or 0 for a network) v is 0, and the step is along g. Each number is
         an array of shape (), or (E, 1) with one for each network.
         """
-        direction = self._with_decay(parameters, gradients, weight_decay, scratch)
+        direction = gradients
+        if weight_decay is not None:
+            direction = self._with_decay(parameters, gradients, weight_decay, scratch)
         if momentum is not None:
             self.multiply(velocity, momentum, out=velocity)
             self.add(velocity, direction, out=velocity)
@@ -112,11 +114,9 @@ class Backend(Primitives):
         self.subtract(parameters, scratch, out=parameters)
 
     def _with_decay(
-        self, parameters: Array, gradients: Array, weight_decay: Array | None, out: Out
+        self, parameters: Array, gradients: Array, weight_decay: Array, out: Out
     ) -> Array:
         """g + weight_decay p, and g itself for a network whose decay is 0, be p infinite or not."""
-        if weight_decay is None:
-            return gradients
         decay = self.multiply(parameters, weight_decay, out=out)
         direction = self.add(gradients, decay, out=decay)
         if weight_decay.ndim:

@@ -157,17 +157,18 @@ class Optimizer(Configured):
         """
         model = self.model
         mask_gradients(model)
-        reached = model.take_reached()
-        if all(reached):
+        written, reached = model.parameters(), model.take_reached()
+        if False not in reached:
             self._step(None)
         else:
             self._leave_out(reached)
+            written = list(compress(written, reached))
             for places in runs(model, reached):
                 self._step(places)
         if model.mask_buffer is not None:
             for array in (model.parameter_buffer, *self.moments().values()):
                 model.backend.multiply(array, model.mask_buffer, out=array)
-        note_write(compress(model.parameters(), reached))
+        note_write(written)
 
     def _step(self, places: slice | None) -> None:
         """One step for the parameters at these places of the buffers, or for all (None)."""
