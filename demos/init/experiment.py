@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from scratchnet.backends import get_backend
 from scratchnet.datasets import spirals
+from scratchnet.demos import tuning
 from scratchnet.demos.experiment import Experiment, Table
-from scratchnet.demos.init.figures import between, drawings
+from scratchnet.demos.init.figures import between, drawings, shaped
 from scratchnet.demos.init.measures import (
     BOUND_WIDTHS,
     DEEPEST,
@@ -32,7 +32,6 @@ from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import Arm, points, tuned
 from scratchnet.demos.verdicts import Claim, Verdict, difference, exact, success, successes
-from scratchnet.model import Model, mlp
 from scratchnet.optim import SGD
 
 NARROWEST = 8
@@ -94,41 +93,35 @@ def trained_name(rule: str, activation: str, best: bool = True) -> str:
     return f"{activation}: {rule}" + f", rate {CHAPTER_RATE}" * (not best)
 
 
-def arms(s: Settings) -> list[Arm]:
+def arms(s: Settings) -> Iterator[Arm]:
     """Every rule with every activation, at the chapter's rate and at its best."""
-    both = [False] if s.quick else [False, True]
-    return [arm(s, *each) for each in product(s.activations, both, s.rules)]
-
-
-def arm(s: Settings, activation: str, best: bool, rule: str) -> Arm:
-    def build(seeds: Sequence[int]) -> Model:
-        backend, init = get_backend(s.backend, s.precision), RULES[rule].initializer
-        return mlp(LAYERS, activation, init, seed=list(seeds), ensemble=len(seeds), backend=backend)
-
-    def keep(model: Model, history: Any, data: Any) -> dict[str, Any]:
-        return {"nan_epochs": np.array([each.epoch + 1 for each in history.diverged], int)}
-
-    return Arm(
-        trained_name(rule, activation, best),
-        build,
-        points(lambda n, generator: spirals(n, TURNS, NOISE, generator), POINTS, TEST_POINTS),
-        SGD,
-        RATES if best else (CHAPTER_RATE,),
-        s.epochs,
-        {"rule": rule, "activation": activation},
-        work=TRAINING_WORK,
-        keep=keep,
-    )
+    for activation, best, rule in product(s.activations, range(1 if s.quick else 2), s.rules):
+        init = RULES[rule].initializer
+        yield Arm(
+            trained_name(rule, activation, bool(best)),
+            partial(tuning.networks, s, LAYERS, activation=activation, init=init),
+            points(lambda n, generator: spirals(n, TURNS, NOISE, generator), POINTS, TEST_POINTS),
+            SGD,
+            RATES if best else (CHAPTER_RATE,),
+            s.epochs,
+            {"rule": rule, "activation": activation},
+            work=TRAINING_WORK,
+            keep=lambda model, history, data: {
+                "nan_epochs": np.array([each.epoch + 1 for each in history.diverged], int)
+            },
+        )
 
 
 def measured(s: Settings) -> Iterator[tuple[str, str, str, float]]:
     """Name, shape, rule and work of each part of the measurements."""
-    for shape in s.shapes:
-        widths = widths_of(s, shape)
-        size = sum((a + 1) * b for a, b in pairwise(widths))
-        for rule in s.rules:
-            work = networks_of(s, shape) * size * len(s.activations)
-            yield f"{shape} widths: {rule}", shape, rule, work
+    for shape, rule in product(s.shapes, s.rules):
+        size = sum((a + 1) * b for a, b in pairwise(widths_of(s, shape)))
+        yield (
+            f"{shape} widths: {rule}",
+            shape,
+            rule,
+            networks_of(s, shape) * size * len(s.activations),
+        )
 
 
 def run(run: Run) -> None:
@@ -140,22 +133,22 @@ def run(run: Run) -> None:
         run.row(name, facts, tuple(seeds), partial(measure, s, rule, widths, seeds), work)
     for each in arms(s):
         tuned(run, each)
-    if "sigmoid" in s.activations:
-        seeds = range(s.seed, s.seed + s.pairs)
-        for width in BOUND_WIDTHS:
-            compute = partial(first_gradients, s, width, seeds)
-            work = s.pairs * width**2 * DEEPEST
-            run.row(f"sigmoid, {width} wide", {"width": width}, tuple(seeds), compute, work)
+    seeds = range(s.seed, s.seed + s.pairs)
+    for width in BOUND_WIDTHS if "sigmoid" in s.activations else ():
+        compute = partial(first_gradients, s, width, seeds)
+        work = s.pairs * width**2 * DEEPEST
+        run.row(f"sigmoid, {width} wide", {"width": width}, tuple(seeds), compute, work)
 
 
 def work(s: Settings) -> float:
+    """In parameters of networks that are measured."""
     bounds = sum(s.pairs * width**2 * DEEPEST for width in BOUND_WIDTHS)
-    measurements = sum(work for *_, work in measured(s))
-    return measurements + bounds + sum(each.total_work(s.seeds) for each in arms(s))
+    return bounds + sum(work for *_, work in measured(s)) + tuning.work_of(arms)(s)
 
 
-def seconds(s: Settings) -> float:
-    return 2 + work(s) * 6e-9
+def multiples(row: Row, activation: str, name: str) -> Any:
+    """Mean squares (networks, layers) in multiples of the formula, `forward` or `backward`."""
+    return row.arrays[f"{activation} {name}"] / row.arrays[f"{activation} {name} formula"]
 
 
 def patterns(result: Result, shape: str, activation: str) -> dict[str, str]:
@@ -166,18 +159,10 @@ def patterns(result: Result, shape: str, activation: str) -> dict[str, str]:
     """
     found: dict[str, tuple[str, Any]] = {}
     for row in shaped(result, shape):
-        own = [row[f"{activation} forward"], row[f"{activation} backward"]]
+        own = [multiples(row, activation, name) for name in ("forward", "backward")]
         same = (rule for rule, each in found.values() if np.allclose(own, each, 1e-6, 0))
         found[row.facts["rule"]] = next(same, row.facts["rule"]), own
     return {rule: first for rule, (first, _) in found.items()}
-
-
-def shaped(result: Result, shape: str) -> list[Row]:
-    return [row for row in result.verdict_rows() if row.facts.get("shape") == shape]
-
-
-def bound_rows(result: Result) -> list[Row]:
-    return [row for row in result.verdict_rows() if "exercise" in row.measures]
 
 
 def claims(result: Result) -> list[Claim]:
@@ -185,63 +170,71 @@ def claims(result: Result) -> list[Claim]:
 
 
 def training_claims(result: Result) -> Iterator[Claim]:
-    fan_out = trained_name("fan-out", "relu", best=False)
-    if fan_out in result:
-        gone = np.isnan(result[fan_out]["loss"]).astype(float)
-        says = "Fan-out instead of fan-in gives NaN at depth 8 (ReLU, equal widths)"
-        yield Claim(says, CHAPTER, success(gone, 1.0, 1.0), ledger=("002-112",))
+    """What becomes NaN at the chapter's rate, and who learns at the best."""
+    yield from result.claim(
+        "Fan-out instead of fan-in gives NaN at depth 8 (ReLU, equal widths)",
+        CHAPTER,
+        partial(success, second=1.0, level=1.0),
+        trained_name("fan-out", "relu", best=False),
+        measure=lambda row: np.isnan(row["loss"]).astype(float),
+        ledger=("002-112",),
+    )
     he, lecun, no_root = (trained_name(rule, "relu") for rule in ("he", "lecun", "no-root"))
-    page = "interview page: deep networks underfit through bad initialisation"
-    if he in result and no_root in result:
-        says = "With the root forgotten fewer ReLU networks learn than with He's weights"
-        contrast = success(result[he]["test_accuracy"], result[no_root]["test_accuracy"], LEARNED)
-        why = result.untested(he, no_root)
-        yield Claim(says, page, contrast, untested=why, ledger=("000-031",))
-    page = "interview page: He or Xavier initialisation reduces overfitting"
-    if he in result and lecun in result:
-        says = "Training minus test accuracy is smaller with He's weights than with LeCun's (ReLU)"
-        gaps = [result[arm]["train_accuracy"] - result[arm]["test_accuracy"] for arm in (lecun, he)]
-        why = result.untested(he, lecun)
-        yield Claim(says, page, difference(*gaps), untested=why, ledger=("000-014",))
+    yield from result.claim(
+        "With the root forgotten fewer ReLU networks learn than with He's weights",
+        "interview page: deep networks underfit through bad initialisation",
+        partial(success, level=LEARNED),
+        *(he, no_root),
+        ledger=("000-031",),
+    )
+    yield from result.claim(
+        "Training minus test accuracy is smaller with He's weights than with LeCun's (ReLU)",
+        "interview page: He or Xavier initialisation reduces overfitting",
+        difference,
+        *(lecun, he),
+        measure=lambda row: row["train_accuracy"] - row["test_accuracy"],
+        ledger=("000-014",),
+    )
 
 
 def formula_claims(result: Result) -> Iterator[Claim]:
     """The recursions after a few layers, and what fan-out does in two shapes."""
-    for row in shaped(result, "constant"):
-        for activation in result.settings.activations if row.facts["rule"] == "he" else ():
-            layer = min(3, len(row.facts["widths"]) - 1)
-            formula = row.arrays[f"{activation} forward formula"]
-            relative = (row.arrays[f"{activation} forward"] / formula)[:, layer - 1]
-            says = f"{activation}, layer {layer}: mean squares are those of the recursion"
-            contrast = difference(relative, 1.0, unit="of the formula")
-            yield Claim(says, SOURCES[activation], contrast, margin=0.1, alike=True)
+    rows = {(row.facts.get("shape"), row.facts.get("rule")): row for row in result.verdict_rows()}
+    he, activations = rows.get(("constant", "he")), result.settings.activations
+    for activation in activations if he else ():
+        layer = min(3, len(he.facts["widths"]) - 1)
+        relative = multiples(he, activation, "forward")[:, layer - 1]
+        says = f"{activation}, layer {layer}: mean squares are those of the recursion"
+        contrast = difference(relative, 1.0, unit="of the formula")
+        yield Claim(says, SOURCES[activation], contrast, margin=0.1, alike=True)
     for shape, ledger in (("constant", ("002-113",)), ("halving", ("002-113", "000-041"))):
-        for row in shaped(result, shape):
-            if row.facts["rule"] == "fan-out" and "relu" in result.settings.activations:
-                layers = len(row.facts["widths"]) - 1
-                # Behind a ReLU half of the mean square of z is left.
-                formula = row.arrays["relu forward formula"][-1] / 2
-                median = np.median(row.arrays["relu forward"][:, -1]) / 2
-                shown = f"× {formula:.4g} by formula, × {median:.3g} in the median network"
-                says = f"Fan-out doubles the variance in each of {layers} layers, {shape} widths"
-                holds = bool(np.isclose(formula, 2.0**layers))
-                yield Claim(says, CHAPTER, exact(holds, shown), ledger=ledger)
+        row = rows.get((shape, "fan-out"))
+        if row and "relu" in activations:
+            layers = len(row.facts["widths"]) - 1
+            # Behind a ReLU half of the mean square of z is left.
+            formula = row.arrays["relu forward formula"][-1] / 2
+            median = np.median(row.arrays["relu forward"][:, -1]) / 2
+            shown = f"× {formula:.4g} by formula, × {median:.3g} in the median network"
+            says = f"Fan-out doubles the variance in each of {layers} layers, {shape} widths"
+            holds = bool(np.isclose(formula, 2.0**layers))
+            yield Claim(says, CHAPTER, exact(holds, shown), ledger=ledger)
 
 
 def bound_claims(result: Result) -> Iterator[Claim]:
+    """Spectral radii, and the two bounds on first gradients."""
     first, second = np.array([[0.0, 10], [0, 0]]), np.array([[0.0, 0], [10, 0]])
     radius = max(abs(np.linalg.eigvals(first @ second)))
     shown = f"[[0,10],[0,0]] [[0,0],[10,0]] with radii 0 and 0 has radius {radius:g}"
     says = "A product of factors with spectral radius below 1 vanishes"
     yield Claim(says, CHAPTER, exact(bool(radius < 1), shown), ledger=("002-052",))
-    if rows := bound_rows(result):
-        above, n = sum(passed(row, "bound") for row in rows), sum(len(row.seeds) for row in rows)
+    if rows := [row for row in result.verdict_rows() if "exercise" in row.measures]:
+        n = sum(len(row.seeds) for row in rows)
+        above, wrong = (sum(passed(row, name) for row in rows) for name in ("bound", "exercise"))
         says = "|dL/dW_1| <= (1/4)^L |W_2| ... |W_L| |x| |dL/da_L| in L sigmoid layers"
         contrast = exact(above == 0, f"passed by {above} of {n:,} random networks")
         yield Claim(says, "theorem, from sigma' <= 1/4", contrast, ledger=("001-029",))
-        above = sum(passed(row, "exercise") for row in rows)
         says = "|dL/dW_1| <= (w/4)^(L-1) |W_2| ... |W_L| |dL/da_L|, w neurons per layer"
-        contrast = exact(above == 0, f"passed by {above} of {n:,}: {where_passed(rows)}")
+        contrast = exact(wrong == 0, f"passed by {wrong} of {n:,}: {where_passed(rows)}")
         yield Claim(says, EXERCISE, contrast, ledger=("002-145",))
 
 
@@ -254,28 +247,27 @@ def where_passed(rows: Sequence[Row]) -> str:
         ("several of 4 to 64", 4, 64, False),
     ):
         some = [row for row in rows if low <= row.facts["width"] <= high]
-        counts = [np.sum((row["depth"] == 1) == shallow) for row in some]
-        above = [passed(row, "exercise", (row["depth"] == 1) == shallow) for row in some]
-        parts.append(f"{sum(above)} of {sum(counts):,} with {name}")
+        chosen = [(row["depth"] == 1) == shallow for row in some]
+        above = [passed(row, "exercise", each) for row, each in zip(some, chosen, strict=True)]
+        parts.append(f"{sum(above)} of {sum(map(np.sum, chosen)):,} with {name}")
     return ", ".join(parts)
 
 
 def answer(result: Result, verdicts: Sequence[Verdict]) -> str:
     """How many ReLU networks learn with each rule."""
-    lines = []
-    for best, when in ((False, f"at the chapter's rate of {CHAPTER_RATE}"), (True, "at its best")):
-        names = {rule: trained_name(rule, "relu", best) for rule in result.settings.rules}
-        counts = [
-            f"{rule} {successes(result[name]['test_accuracy'], LEARNED)}"
-            for rule, name in names.items()
-            if name in result
-        ]
-        lines += [f"{when}: {', '.join(counts)}"] if counts else []
-    several = f"Of {result.settings.seeds} ReLU networks of 8 layers, with each rule, learn "
-    return f"{several}{'; '.join(lines)}." if lines else ""
+    best = any(trained_name(rule, "relu") in result for rule in result.settings.rules)
+    names = {rule: trained_name(rule, "relu", best) for rule in result.settings.rules}
+    counts = [
+        f"{rule} {successes(result[name]['test_accuracy'], LEARNED)}"
+        for rule, name in names.items()
+        if name in result
+    ]
+    when = "its best learning rate" if best else f"the chapter's learning rate of {CHAPTER_RATE}"
+    return f"of {result.settings.seeds} deep ReLU networks learn, at {when}: {', '.join(counts)}."
 
 
 def tables(result: Result) -> Iterator[Table]:
+    """Mean squares of each shape, and how many networks learn."""
     s = result.settings
     for shape in s.shapes:
         for activation in s.activations if shape == "constant" else s.activations[:1]:
@@ -289,23 +281,15 @@ def tables(result: Result) -> Iterator[Table]:
         if any(cell for line in lines for cell in line[1:]):
             title = f"Of {s.seeds} networks of 8 layers, how many learn spirals at {when}"
             yield Table(("rule", *s.activations), lines, title)
-    bounds = [
-        (f"{row.facts['width']}", f"{len(row.seeds):,}")
-        + tuple(f"{passed(row, name):,}" for name in ("bound", "exercise"))
-        for row in bound_rows(result)
-    ]
-    if bounds:
-        heads = ["neurons", "networks", "pass the theorem", "pass the exercise's"]
-        title = "First gradients of 1 to 8 sigmoid layers that are above the two bounds"
-        yield Table(heads, bounds, title)
 
 
 def mean_square_table(result: Result, shape: str, activation: str) -> Table:
+    """At the last layer forward and the first backward: the formula, and multiples of it."""
     rows, same, lines = shaped(result, shape), patterns(result, shape, activation), []
     for row in rows:
         rule, cells = row.facts["rule"], []
         for name, layer in (("forward", -1), ("backward", 0)):
-            low, high = np.quantile(row[f"{activation} {name}"], [0.1, 0.9])
+            low, high = np.quantile(multiples(row, activation, name)[:, layer], [0.1, 0.9])
             cells.append(f"{row.arrays[f'{activation} {name} formula'][layer]:.2g}")
             cells.append(f"{low:.2g}-{high:.2g}" if same[rule] == rule else f"as {same[rule]}")
         lines.append((rule, RULES[rule].formula, *cells))
@@ -319,23 +303,14 @@ def mean_square_table(result: Result, shape: str, activation: str) -> Table:
 
 
 def outcome(result: Result, name: str) -> str:
-    """Such as `10 at 0.2` or `0, 10 NaN`."""
+    """Such as `10 at 0.2` or `0, 10 NaN from epoch 3`."""
     if name not in result:
         return ""
     row = result[name]
-    gone = int(np.isnan(row["loss"]).sum())
+    epochs = row.arrays["nan_epochs"]
     rate = "" if "rate" in name else f" at {row.facts['learning_rate']:g}"
-    return f"{successes(row['test_accuracy'], LEARNED)}{rate}" + f", {gone} NaN" * (gone > 0)
-
-
-def notes(result: Result) -> list[str]:
-    """When networks became NaN."""
-    found = {row.arm: row.arrays.get("nan_epochs", np.empty(0)) for row in result.verdict_rows()}
-    return [
-        f"{arm}: {len(epochs)} NaN, at epochs {epochs.min()} to {epochs.max()}."
-        for arm, epochs in found.items()
-        if len(epochs)
-    ]
+    gone = f", {len(epochs)} NaN from epoch {epochs.min()}" if len(epochs) else ""
+    return f"{successes(row['test_accuracy'], LEARNED)}{rate}{gone}"
 
 
 experiment = Experiment(
@@ -351,10 +326,9 @@ experiment = Experiment(
     tables=lambda result: list(tables(result)),
     figures=drawings,
     answer=answer,
-    notes=notes,
     work=work,
     memory=lambda s: 8.0 * 6 * max(6e6, 2e4 * s.seeds, 8 * s.pairs * 64**2 / DEEPEST),
-    seconds=seconds,
+    seconds=lambda s: 2 + work(s) * 6e-9,
     next=(
         "scratchnet init --rules he,fan-out --shapes halving --networks 800",
         "scratchnet init --activations relu --depth 40",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scratchnet.demos.drawing import learning_rate_figure
+from scratchnet.demos.drawing import rate_figures
 from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
 from scratchnet.demos.init.measures import BOUND_WIDTHS, RULES, passed
 from scratchnet.demos.running import Result, Row
@@ -24,21 +24,22 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     """Mean squares of each shape, learning rates, and the bounds."""
     found: dict[str, Callable[[], Figure]] = {}
     for shape in result.settings.shapes:
-        rows = [row for row in result.verdict_rows() if row.facts.get("shape") == shape]
-        if rows:
+        if rows := shaped(result, shape):
             found[f"mean-squares-{shape}"] = partial(mean_squares, result, rows)
-    tuned = [name for name, each in result.tuned.items() if each.scores is not None]
-    if tuned:
-        groups = {
-            activation: [name for name in tuned if name.startswith(f"{activation}: ")]
-            for activation in result.settings.activations
-        }
-        title = "A rule with the wrong scale needs another learning rate (ring: chosen)"
-        found["learning-rates"] = partial(learning_rate_figure, result, title, groups)
-    bounds = [row for row in result.verdict_rows() if "exercise" in row.measures]
-    if bounds:
+    groups = {
+        activation: [name for name in result.tuned if name.startswith(f"{activation}: ")]
+        for activation in result.settings.activations
+    }
+    title = "A rule with the wrong scale needs another learning rate (ring: chosen)"
+    found |= rate_figures(result, title, groups)
+    if bounds := [row for row in result.verdict_rows() if "exercise" in row.measures]:
         found["sigmoid-bound"] = partial(bound_figure, bounds)
     return found
+
+
+def shaped(result: Result, shape: str) -> list[Row]:
+    """The mean squares of a shape, a row for each rule."""
+    return [row for row in result.verdict_rows() if row.facts.get("shape") == shape]
 
 
 @styled

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,32 +33,26 @@ class Rule(NamedTuple):
     variance: Variance
     formula: str
 
+    @classmethod
+    def of(cls, name: str, formula: str) -> Rule:
+        return cls(INITIALIZERS[name], WEIGHT_VARIANCES[name], formula)
 
-def named(name: str, formula: str) -> Rule:
-    return Rule(INITIALIZERS[name], WEIGHT_VARIANCES[name], formula)
-
-
-def drawn_from(variance: Variance, formula: str) -> Rule:
-    return Rule(normal(variance), variance, formula)
+    @classmethod
+    def normal(cls, variance: Variance, formula: str) -> Rule:
+        return cls(normal(variance), variance, formula)
 
 
 RULES = {
-    "he": named("he_normal", "2/n"),
-    "xavier": named("xavier_normal", "2/(n + m)"),
-    "lecun": named("lecun_normal", "1/n"),
-    "fan-out": named("fan_out_normal", "2/m"),
-    "orthogonal": named("orthogonal", "2/max(n, m)"),
-    "unscaled": drawn_from(lambda fan_in, fan_out: 1.0, "1"),
-    "2xhe": drawn_from(lambda fan_in, fan_out: 8 / fan_in, "8/n"),
-    "no-root": drawn_from(lambda fan_in, fan_out: (2 / fan_in) ** 2, "(2/n)^2"),
+    "he": Rule.of("he_normal", "2/n"),
+    "xavier": Rule.of("xavier_normal", "2/(n + m)"),
+    "lecun": Rule.of("lecun_normal", "1/n"),
+    "fan-out": Rule.of("fan_out_normal", "2/m"),
+    "orthogonal": Rule.of("orthogonal", "2/max(n, m)"),
+    "unscaled": Rule.normal(lambda fan_in, fan_out: 1.0, "1"),
+    "2xhe": Rule.normal(lambda fan_in, fan_out: 8 / fan_in, "8/n"),
+    "no-root": Rule.normal(lambda fan_in, fan_out: (2 / fan_in) ** 2, "(2/n)^2"),
 }
 """2xhe doubles He's weights; no-root scales by 2 / fan_in, without its square root."""
-
-FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": ops.relu,
-    "tanh": ops.tanh,
-    "sigmoid": ops.sigmoid,
-}
 
 MOST_PARAMETERS = 6_000_000
 """Of an ensemble that is measured at once, which bounds the memory."""
@@ -76,8 +70,8 @@ def measure(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Mean squares through networks of each activation, which share their weights.
 
-    Measures are those of z at the last layer and of dL/dz at the first, in multiples of the
-    formula; arrays (networks, layers) are those of all layers, and (layers,) the formulas.
+    No measures, so that a record stays small, and arrays: (networks, layers) of z and of dL/dz, and
+    (layers,) of the formulas.
     """
     parameters = sum((a + 1) * b for a, b in pairwise(widths))
     part = max(1, MOST_PARAMETERS // parameters)
@@ -87,20 +81,16 @@ def measure(
         layers = [Linear(*fans, RULES[rule].initializer) for fans in pairwise(widths)]
         model = ensemble(s, layers, some)
         for activation in s.activations:
-            forward, backward = mean_squares(model, activation)
-            found.setdefault(f"{activation} forward", []).append(forward)
-            found.setdefault(f"{activation} backward", []).append(backward)
+            for name, values in zip(FORMULAS, mean_squares(model, activation), strict=True):
+                found.setdefault(f"{activation} {name}", []).append(values)
         advance(len(some) * parameters * len(s.activations))
     arrays = {name: np.concatenate(parts) for name, parts in found.items()}
-    measures = {}
-    for activation in s.activations:
-        for name, formula, layer in (
-            (f"{activation} forward", forward_mean_squares, -1),
-            (f"{activation} backward", backward_mean_squares, 0),
-        ):
-            arrays[f"{name} formula"] = formula(widths, RULES[rule].variance, activation)
-            measures[name] = arrays[name][:, layer] / arrays[f"{name} formula"][layer]
-    return measures, arrays
+    for activation, (name, formula) in product(s.activations, FORMULAS.items()):
+        arrays[f"{activation} {name} formula"] = formula(widths, RULES[rule].variance, activation)
+    return {}, arrays
+
+
+FORMULAS = {"forward": forward_mean_squares, "backward": backward_mean_squares}
 
 
 def ensemble(s: Any, layers: Sequence[Layer], seeds: Sequence[int]) -> Model:
@@ -126,7 +116,7 @@ def mean_squares(model: Model, activation: str) -> tuple[Any, Any]:
         # Weights are constants here: only the gradients of the signals are asked for.
         weight, bias = (each.detach() for each in layer.parameters.values())
         sums.append(ops.affine(signal, weight, bias).retain_grad())
-        signal = FUNCTIONS[activation](sums[-1])
+        signal = getattr(ops, activation)(sums[-1])
     (sums[-1] * Tensor(sent_back, "float64", model.backend).detach()).sum().backward()
     of_signals = [np.square(z.numpy()).mean(axis=(1, 2)) for z in sums]
     of_gradients = [np.square(model.backend.to_numpy(z.grad)).mean(axis=(1, 2)) for z in sums]
