@@ -229,7 +229,9 @@ def bound_claims(result: Result) -> Iterator[Claim]:
     yield Claim(says, CHAPTER, exact(bool(radius < 1), shown), ledger=("002-052",))
     if rows := [row for row in result.verdict_rows() if "exercise" in row.measures]:
         n = sum(len(row.seeds) for row in rows)
-        above, wrong = (sum(passed(row, name) for row in rows) for name in ("bound", "exercise"))
+        above, wrong = (
+            sum(passed(row, name).sum() for row in rows) for name in ("bound", "exercise")
+        )
         says = "|dL/dW_1| <= (1/4)^L |W_2| ... |W_L| |x| |dL/da_L| in L sigmoid layers"
         contrast = exact(above == 0, f"passed by {above} of {n:,} random networks")
         yield Claim(says, "theorem, from sigma' <= 1/4", contrast, ledger=("001-029",))
@@ -240,17 +242,16 @@ def bound_claims(result: Result) -> Iterator[Claim]:
 
 def where_passed(rows: Sequence[Row]) -> str:
     """How often the exercise's form fails in one layer, and in several narrow or wide ones."""
-    parts = []
-    for name, low, high, shallow in (
-        ("one layer", 1, 64, True),
-        ("several layers of 1 to 3", 1, 3, False),
-        ("several of 4 to 64", 4, 64, False),
-    ):
-        some = [row for row in rows if low <= row.facts["width"] <= high]
-        chosen = [(row["depth"] == 1) == shallow for row in some]
-        above = [passed(row, "exercise", each) for row, each in zip(some, chosen, strict=True)]
-        parts.append(f"{sum(above)} of {sum(map(np.sum, chosen)):,} with {name}")
-    return ", ".join(parts)
+    widths = np.concatenate([np.full(len(row.seeds), row.facts["width"]) for row in rows])
+    shallow = np.concatenate([row["depth"] for row in rows]) == 1
+    above = np.concatenate([passed(row, "exercise") for row in rows])
+    groups = {
+        "one layer": shallow,
+        "several layers of 1 to 3": ~shallow & (widths <= 3),
+        "several of 4 to 64": ~shallow & (widths > 3),
+    }
+    counts = (f"{above[some].sum()} of {some.sum():,} with {name}" for name, some in groups.items())
+    return ", ".join(counts)
 
 
 def answer(result: Result, verdicts: Sequence[Verdict]) -> str:
@@ -274,11 +275,12 @@ def tables(result: Result) -> Iterator[Table]:
             if shaped(result, shape):
                 yield mean_square_table(result, shape, activation)
     for best, when in ((False, f"the chapter's rate, {CHAPTER_RATE}"), (True, "their best rates")):
+        names = [[trained_name(rule, each, best) for each in s.activations] for rule in s.rules]
         lines = [
-            (rule, *(outcome(result, trained_name(rule, each, best)) for each in s.activations))
-            for rule in s.rules
+            (rule, *(outcome(result, each) for each in line))
+            for rule, line in zip(s.rules, names, strict=True)
         ]
-        if any(cell for line in lines for cell in line[1:]):
+        if any(name in result for line in names for name in line):
             title = f"Of {s.seeds} networks of 8 layers, how many learn spirals at {when}"
             yield Table(("rule", *s.activations), lines, title)
 

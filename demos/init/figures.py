@@ -97,7 +97,7 @@ def bound_figure(rows: list[Row]) -> Figure:
         shown = panel.scatter(values, gradients, **style)
         ends = [gradients.min(), max(gradients.max(), 1.0)]
         panel.plot(ends, ends, color="black", linewidth=1)
-        above = sum(passed(row, bound) for row in rows)
+        above = sum(passed(row, bound).sum() for row in rows)
         panel.set_title(f"{title}: {above:,} of {len(gradients):,} pass it")
         panel.set(xscale="log", yscale="log", xlabel="bound")
     axes[0].set_ylabel("gradient of the first layer, |dL/dW_1|")
