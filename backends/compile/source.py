@@ -366,7 +366,7 @@ def _tile(points: int, bytes_per_point: int) -> int:
     best, least = _SMALLEST_TILE, float("inf")
     for tile in range(_SMALLEST_TILE, _LARGEST_TILE + 1, 8):
         wasted = -(-points // tile) * tile / points
-        spilled = max(0.0, math.log2(tile * bytes_per_point / _LEVEL_ONE_CACHE))
+        spilled = math.log2(max(1.0, tile * bytes_per_point / _LEVEL_ONE_CACHE))
         cost = wasted * (1 + 6 / tile) * (1 + 0.1 * spilled)
         if cost < least:
             best, least = tile, cost

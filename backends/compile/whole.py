@@ -161,11 +161,11 @@ class WholeLoops:
         axis, *parts = node.call.inputs
         out = self._full(node.call.out)
         axis = axis % node.call.out.ndim - (node.call.out.ndim - len(out.shape))
-        if axis < 0:
-            raise NotCompiled(f"call {node.number}, concatenate of networks")
         start = 0
         for part in parts:
             view = self._full(part)
+            if axis < 0 or len(view.shape) != len(out.shape):
+                raise NotCompiled(f"call {node.number}, concatenate of networks")
             index = self._counters(view.shape)
             place = [f"({i} + {start})" if d == axis else i for d, i in enumerate(index)]
             line = f"{self._place(f, out, place, True)} = {self._place(f, view, index)};"

@@ -1,0 +1,268 @@
+"""Where a step's numbers lie: rows in whole vectors, and memory that is used again."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from compiled import WIDE, call, step_of, written
+
+from scratchnet import SGD, mlp
+from scratchnet.backends.compile import Program, write_program
+from scratchnet.backends.compile.elementwise import vector_type
+from scratchnet.backends.compile.loops import Writer
+from scratchnet.backends.compile.memory import ALIGNMENT, Memory, Target, rounded_up
+
+RNG = np.random.default_rng(0)
+NARROW = Target(16, 16)
+
+
+def data(samples: int, inputs: int = 2) -> tuple[Any, Any]:
+    X = RNG.normal(size=(samples, inputs))
+    return X, X[:, :1]
+
+
+def program_of(widths: list[int], samples: int, dtype: str = "float32") -> Program:
+    model = mlp(widths, dtype=dtype)
+    return written(SGD(model, 0.1), *data(samples, widths[0]), loss="mean_squared_error")
+
+
+# Vectors, rows and blocks.
+
+
+def test_a_vector_has_as_many_lanes_as_fit_a_register() -> None:
+    assert [WIDE.lanes(each) for each in ("float32", "float64", "uint8")] == [16, 8, 64]
+    assert NARROW.lanes("float32") == 4
+    assert vector_type("float32", WIDE.lanes("float32")) == "f32x16"
+
+
+def test_a_narrow_row_is_cut_into_narrow_vectors() -> None:
+    """The narrowest that hold the row at once, but at least two numbers."""
+    lanes = [WIDE.lanes_of_row(width, "float32") for width in (1, 2, 3, 4, 5, 8, 9, 16, 17, 64)]
+    assert lanes == [2, 2, 4, 4, 8, 8, 16, 16, 16, 16]
+
+
+def test_a_row_in_the_scratch_is_whole_vectors() -> None:
+    memory = Memory(WIDE, np.dtype("float32"), 100, 24)
+    assert [memory.row_of(width) for width in (1, 2, 3, 5, 9, 16, 17, 33)] == [
+        *(1, 2, 4, 8, 16, 16, 32, 48)
+    ]
+    assert memory.flat_points == 32
+    assert memory.entries_of_tile(1) == 32 and memory.entries_of_tile(3) == 24 * 4
+    assert [rounded_up(n, 8) for n in (0, 1, 8, 9)] == [0, 8, 8, 16]
+
+
+def test_places_in_the_scratch_are_aligned_and_do_not_overlap() -> None:
+    memory = Memory(WIDE, np.dtype("float32"), 100, 24)
+    memory.allocate("a", 3, "float32")
+    memory.allocate("b", 17, "float64")
+    memory.allocate("c", 1, "bool")
+    assert memory.declared == [
+        "float* const a = (float*)(scratch + 0);",
+        "double* const b = (double*)(scratch + 64);",
+        "uint8_t* const c = (uint8_t*)(scratch + 256);",
+    ]
+    assert memory.size == 320 and memory.size % ALIGNMENT == 0
+
+
+def test_a_block_of_a_product_fits_the_registers() -> None:
+    """Sums of rows x columns vectors, a vector of each column and a number of the row."""
+    for target, rows in ((WIDE, 8), (Target(32, 16), 4), (Target(16, 32), 8)):
+        writer = Writer(Memory(target, np.dtype("float32"), 100, 24), {}, {})
+        for vectors in range(1, 9):
+            block, columns = writer.block(vectors)
+            assert block == rows and vectors % columns == 0
+            assert columns == (2 if vectors in (2, 4, 6, 8) else 1)
+            assert block * columns + columns + 1 <= target.registers
+
+
+@pytest.mark.parametrize("samples", [1, 8, 9, 16, 30, 96, 97, 200, 1000, 4096])
+@pytest.mark.parametrize("width", [2, 64, 512])
+def test_a_tile_is_worth_a_loop_and_fits_the_cache(samples: int, width: int) -> None:
+    tile = program_of([2, width, 1], samples).tile
+    assert tile % 8 == 0 and 8 <= tile <= 96
+    # Little of the last tile is wasted.
+    least = 8 if samples <= 8 else 16
+    assert -(-samples // tile) * tile <= max(least, 1.34 * samples)
+
+
+def test_wide_layers_have_small_tiles() -> None:
+    assert [program_of([2, width, 1], 960).tile for width in (4, 64, 256)] == [96, 80, 40]
+
+
+def test_a_step_that_keeps_nothing_of_its_points_has_a_tile() -> None:
+    """As where a loss reads the weights only."""
+    x, W, y = (np.empty(shape, np.float32) for shape in ((960, 2), (2, 5), (960, 5)))
+    square = np.empty((2, 5), np.float32)
+    calls = [call("matmul", x, W, out=y), call("square", W, out=square)]
+    assert write_program(calls, square, WIDE).tile == 96
+
+
+# Memory that is used again.
+
+
+def test_a_value_that_is_read_no_more_gives_its_place_back() -> None:
+    """A chain of products needs two places, however long it is."""
+    sizes = []
+    for length in (3, 9):
+        x, W = np.empty((30, 5), np.float32), np.empty((5, 5), np.float32)
+        calls = []
+        for _ in range(length):
+            y = np.empty((30, 5), np.float32)
+            calls += [call("matmul", x, W, out=y)]
+            x = y
+        program = write_program(calls, y, WIDE)
+        values = {line for line in program.source.splitlines() if re.search(r"\bv\d+ = \(", line)}
+        sizes.append(len(values))
+    assert sizes == [2, 2]
+
+
+def test_the_backward_pass_works_in_the_places_of_the_forward_pass() -> None:
+    """One more layer keeps one more array of activations, and nothing for its gradient."""
+    counts = [
+        len(re.findall(r"\bv\d+ = \(", program_of([8, *[8] * depth, 1], 64).source))
+        for depth in (2, 3, 4, 5)
+    ]
+    assert counts[1:] == [counts[0] + 1, counts[0] + 2, counts[0] + 3]
+
+
+def test_a_value_that_a_later_phase_reads_is_kept_for_all_points() -> None:
+    model = mlp([2, 8, 1], batch_norm=True)
+    program = written(SGD(model, 0.1), *data(1000), loss="mean_squared_error")
+    plain = program_of([2, 8, 1], 1000)
+    assert plain.scratch_bytes < 1000 * 8 * 4 < program.scratch_bytes
+    assert re.search(r"v\d+ \+ first \* 8", program.source)
+    assert not re.search(r"v\d+ \+ first", plain.source)
+
+
+def test_numbers_of_different_types_do_not_share_a_place() -> None:
+    x, W, y, z, u = (np.empty(s, np.float32) for s in ((32, 4), (4, 4), (32, 4), (32, 4), (32, 4)))
+    mask = np.empty((32, 4), bool)
+    program = write_program(
+        [
+            call("matmul", x, W, out=y),
+            call("greater", y, 0.0, out=mask),
+            call("matmul", y, W, out=z),
+            call("where", mask, z, y, out=z, is_new=False),
+            call("matmul", z, W, out=u),
+            call("where", mask, u, z, out=u, is_new=False),
+        ],
+        u,
+        WIDE,
+    )
+    assert "uint8_t* const v2" in program.source
+
+
+# What is read where the recording has it, and what is copied first.
+
+
+def copies(program: Program) -> list[str]:
+    return [line for line in step_of(program.source) if "rows of an array" in line]
+
+
+def matrices(program: Program) -> list[str]:
+    return [line for line in step_of(program.source) if "the matrix, row by row" in line]
+
+
+def test_data_in_whole_tiles_are_read_in_place() -> None:
+    """Targets are not: they are read as vectors along the points, beside what is computed."""
+    assert len(copies(program_of([2, 16, 1], 96))) == 1
+    assert len(copies(program_of([16, 16, 1], 96))) == 1
+
+
+def test_nothing_is_read_past_the_end_of_the_data() -> None:
+    """Blocks of a product take several rows at once; the last tile has fewer, so it is copied."""
+    for samples in (20, 30, 100):
+        program = program_of([16, 16, 1], samples)
+        assert samples % program.tile
+        assert len(copies(program)) == 2
+
+
+def test_rows_that_are_no_whole_vectors_are_padded_where_they_are_read_as_such() -> None:
+    """The gradient of a wide first layer runs along its outputs, and reads inputs one by one; a
+    layer with one output runs along its inputs."""
+    assert len(copies(program_of([3, 16, 1], 96))) == 1
+    assert len(copies(program_of([3, 1], 96))) == 2
+
+
+def test_a_matrix_of_whole_vectors_is_read_in_place() -> None:
+    assert matrices(program_of([2, 16, 1], 96)) == []
+    # 2 x 9 is padded to rows of 16, for the forward pass.
+    padded, *_ = matrices(program_of([2, 9, 1], 96))
+    assert padded.startswith("arrange<2, 9>(") and ", 9, 1, w" in padded and "16);" in padded
+    # The way back reads W^T, row by row; a column is a row then.
+    (turned,) = matrices(program_of([2, 16, 16, 1], 96))
+    assert turned.startswith("arrange<16, 16>(") and ", 1, 16, w" in turned
+
+
+def test_a_column_is_read_in_place_where_its_numbers_lie_side_by_side() -> None:
+    x, W, out = (np.empty(shape, np.float32) for shape in ((96, 16), (16, 3), (96, 1)))
+    for column, copied in ((W[:, :1], True), (np.empty((16, 1), np.float32), False)):
+        program = write_program([call("matmul", x, column, out=out)], out, WIDE)
+        assert bool(matrices(program)) == copied
+    (line,) = matrices(write_program([call("matmul", x, W[:, 1:2], out=out)], out, WIDE))
+    assert line.startswith("arrange<1, 16>(m0 + 1, ") and ", 3, w1, 16);" in line
+
+
+def test_a_row_of_whole_vectors_is_read_in_place() -> None:
+    def rows(width: int) -> list[str]:
+        program = program_of([2, width, 1], 96)
+        return [line for line in step_of(program.source) if "a row, padded" in line]
+
+    assert rows(16) == []
+    (line,) = rows(9)
+    assert line.startswith("arrange<1, 9>(") and ", 0, 1, r" in line
+
+
+def test_sums_of_whole_vectors_are_added_up_in_the_recorded_array() -> None:
+    def sums(width: int) -> int:
+        return len(re.findall(r"\bs\d+ = \(", program_of([2, width, 1], 96).source))
+
+    assert sums(16) == 0
+    # Padded rows: gradients of the matrix, of the row of biases, and of the next matrix, a row too.
+    assert sums(9) == 3
+
+
+# The text.
+
+
+def test_loops_of_equal_layers_are_one_function() -> None:
+    def functions(depth: int) -> int:
+        return program_of([16, *[16] * depth, 1], 96).source.count("static void loop_")
+
+    assert functions(3) == functions(4) == functions(9)
+
+
+def test_a_bias_is_what_the_sums_of_a_product_begin_with() -> None:
+    source = program_of([2, 16, 16, 1], 96).source
+    starts = re.findall(r"\[&\]\(int j\) \{ return (.*); \},", source)
+    assert sum(start.startswith("load<f32x16>(") for start in starts) == 2
+    # The products of the backward pass begin with nothing.
+    assert sum(start == "f32x16{}" for start in starts) == len(starts) - 2 > 0
+
+
+def test_what_needs_no_rows_told_apart_is_one_loop_over_all_entries() -> None:
+    x, W, y = (np.empty(shape, np.float32) for shape in ((96, 5), (5, 5), (96, 5)))
+    outside, out, row = np.empty((96, 5), np.float32), np.empty((96, 5), np.float32), np.empty(5)
+    first = [call("matmul", x, W, out=y), call("add", y, outside, out=y, is_new=False)]
+
+    def counts(*operands: Any) -> list[str]:
+        calls = [*first, call("multiply", *operands, out=out)]
+        body = write_program(calls, out, WIDE).source.partition("// multiply\n")[2]
+        return re.findall(r"for \(int64_t (\w) = 0; \w < (\d+); \w \+= (\d+)\)", body)[:1]
+
+    assert counts(outside, 2.0) == [("i", "768", "16")]  # 96 rows of 8 numbers
+    assert counts(outside, outside) == [("i", "768", "16")]
+    assert counts(outside, row.astype(np.float32)) == [("j", "8", "8")]
+    assert counts(outside, outside[:, :1]) == [("j", "8", "8")]
+
+
+def test_a_function_may_write_only_what_it_says() -> None:
+    source = program_of([2, 16, 16, 1], 96).source
+    for parameters in re.findall(r"static void loop_\d+\((.*), int rows\)", source):
+        kinds = [each.startswith("const ") for each in parameters.split(", ")]
+        assert not all(kinds)
+    head = source.partition("// matmul, add, maximum\n")[2].splitlines()[0]
+    assert re.findall(r"const float\* __restrict__ (\w)", head) == ["a", "b", "c"]
