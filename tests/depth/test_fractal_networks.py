@@ -11,7 +11,7 @@ from networks import refused
 
 from scratchnet import Linear, accuracy
 from scratchnet.depth.fractal_distributions import power_curve, sample, width_lower_bound
-from scratchnet.depth.fractal_networks import fold_network, general_network, general_width
+from scratchnet.depth.fractal_networks import Zoom, fold_network, general_network, general_width
 from scratchnet.depth.fractals import (
     FRACTALS,
     Fractal,
@@ -99,6 +99,22 @@ def test_dead_points_stay_dead_below() -> None:
     net = general_network(fractal, 20, MARGIN)
     outputs = net.predict([[0.5], [0.4], [0.6], [0.05]])
     assert (outputs < 0).all() and np.isfinite(outputs).all()
+
+
+def test_dead_points_stay_dead_beside_a_large_fractal() -> None:
+    """There the dead point, 1 below K_0, is nearer to the first image than the margin.
+
+    Both maps turn the line round, so that what lies below an image is zoomed far above `dead`.
+    """
+    size = 400.0
+    turned = Fractal("turned", [[0.0], [size]], [[[-1 / 3]], [[-1 / 3]]], [[size / 3], [size]])
+    zoom = Zoom(turned, dead=np.array([-1.0]))
+    # 1 beyond an image whose half is 400 / 6.
+    assert zoom.dead_violation == pytest.approx(6 / size) and zoom.dead_violation < MARGIN
+    net = general_network(turned, 4, MARGIN)
+    X, y = sample(turned, power_curve(4, 1), 5000, MARGIN, seed=0)
+    assert ((net.predict(X)[:, 0] > 0) == y).all()
+    assert (net.predict([[size / 2], [0.45 * size]]) < 0).all()
 
 
 @pytest.mark.parametrize("ratio", [1 / 3, 0.25, 0.45])

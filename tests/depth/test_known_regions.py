@@ -187,6 +187,24 @@ def test_sheets_beside_a_jump_are_cut_at_different_places() -> None:
     assert lengths.sum() == pytest.approx(2.5)
 
 
+def test_a_kink_through_a_corner_of_a_sheet_makes_no_corner_beside_it() -> None:
+    """relu(s + t - 1 + [t >= 0] / 2): the kink of the lower sheet ends in its corner (1, 0)."""
+    model = Model(
+        Residual(Linear(2, 1), Threshold(), Linear(1, 2)), Linear(2, 1), ReLU(), dtype="float64"
+    )
+    given = [[[0], [1]], [0], [[0.5, 0]], [0, 0], [[1], [1]], [-1]]
+    for parameter, values in zip(model.parameters(), given, strict=True):
+        parameter.data[...] = values
+    for sign in (1, -1):
+        model.parameters()[4].data[...] = [[sign], [sign]]
+        model.parameters()[5].data[...] = -sign
+        model.parameters()[2].data[...] = [[0.5 * sign, 0]]
+        regions = plane_regions(model)
+        check_tiling(regions)
+        assert len(np.unique(regions.vertices, axis=0)) == len(regions.vertices)
+        assert (regions.count, len(regions.vertices)) == (3, 8)
+
+
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(0, 2**32 - 1))
 def test_no_network_has_more_regions_than_the_bounds_allow(widths: list[int], seed: int) -> None:
     model = with_biases(mlp([2, *widths, 1], dtype="float64", seed=seed), seed)
