@@ -36,7 +36,8 @@ class Table:
         """A line for each row, with its name, facts and the means of its measures.
 
         `cells` has a format for each column, with bars between them as in `headings`, such as
-        `{arm} | {learning_rate:g} | {test_accuracy:.1%}` below `network | rate | test`.
+        `{arm} | {learning_rate:g} | {test_accuracy:.1%}` below `network | rate | test`. What has no
+        finite value is shown as `-`.
         """
         lines = []
         for row in rows:
@@ -44,7 +45,8 @@ class Table:
             for name, values in row.measures.items():
                 finite = np.asarray(values, float)[np.isfinite(values)]
                 known[name] = finite.mean() if len(finite) else math.nan
-            lines.append([cell.strip(" ") for cell in cells.format_map(known).split("|")])
+            line = cells.format_map(known).replace("nan%", "-").replace("nan", "-")
+            lines.append([cell.strip(" ") for cell in line.split("|")])
         return cls([heading.strip(" ") for heading in headings.split("|")], lines, title)
 
 

@@ -8,14 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from scratchnet.backends import get_backend
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.figures import grid_points
 from scratchnet.demos.fractal.exact import (
@@ -28,8 +27,18 @@ from scratchnet.demos.fractal.exact import (
 )
 from scratchnet.demos.fractal.settings import Settings, check
 from scratchnet.demos.running import Result, Row, Run
-from scratchnet.demos.tuning import TUNING_SEEDS, Arm, Data, points, train_networks, tuned
-from scratchnet.demos.verdicts import Claim, Contrast, difference, exact
+from scratchnet.demos.tuning import (
+    TUNING_SEEDS,
+    Arm,
+    Data,
+    decaying,
+    each_tuned,
+    networks,
+    points,
+    train_networks,
+    work_of,
+)
+from scratchnet.demos.verdicts import Claim, Contrast, difference, fact
 from scratchnet.depth.fractal_distributions import (
     CURVES,
     coarse_error,
@@ -37,9 +46,8 @@ from scratchnet.depth.fractal_distributions import (
     sample,
     width_lower_bound,
 )
-from scratchnet.model import Model, mlp
-from scratchnet.optim import Adam, Optimizer
-from scratchnet.schedules import cosine
+from scratchnet.model import Model
+from scratchnet.optim import Adam
 
 PAPER = "Malach and Shalev-Shwartz 2019"
 TEST_POINTS = 5000
@@ -47,10 +55,12 @@ GRID = 120
 
 
 def curve_name(name: str) -> str:
+    """Such as `coarse`, or `beta 0.5` for a number."""
     return name if name in CURVES else f"beta {name}"
 
 
 def arm_name(curve: str, depth: int) -> str:
+    """Such as `coarse, depth 5`."""
     return f"{curve_name(curve)}, depth {depth}"
 
 
@@ -74,13 +84,14 @@ def arms(s: Settings) -> list[Arm]:
 
 
 def arm(s: Settings, curve: str, depth: int) -> Arm:
+    """Networks of a depth that learn the distribution of a curve."""
     # Milliseconds of a step of one network, about.
     step = (0.05 + 0.06 * depth) * s.width * (s.width + 30) / 2000 * s.training.batch_size / 200
     return Arm(
         arm_name(curve, depth),
-        partial(build, s, depth),
+        partial(networks, s, [s.geometry.dimensions, *[s.width] * depth, 1]),
         points(partial(draw, s, curve), s.training.points, TEST_POINTS),
-        partial(optimizer, s),
+        decaying(Adam, s.epochs * s.steps_per_epoch),
         s.training.rates,
         s.epochs,
         {"curve": curve, "depth": depth, "width": s.width},
@@ -90,20 +101,9 @@ def arm(s: Settings, curve: str, depth: int) -> Arm:
     )
 
 
-def build(s: Settings, depth: int, seeds: Sequence[int]) -> Model:
-    widths = [s.geometry.dimensions, *[s.width] * depth, 1]
-    backend = get_backend(s.backend, s.precision)
-    return mlp(widths, seed=list(seeds), ensemble=len(seeds), backend=backend)
-
-
 def draw(s: Settings, curve: str, n: int, generator: np.random.Generator) -> tuple[Any, Any]:
     within = s.training.within
     return sample(s.geometry, s.p(curve), n, s.margin, generator, within, dtype="float32")
-
-
-def optimizer(s: Settings, model: Model, rates: Sequence[float]) -> Optimizer:
-    fall = cosine(1.0, s.epochs * s.steps_per_epoch)
-    return Adam(model, lambda step: np.array(rates) * fall(step))
 
 
 def train_in_turn(arm: Arm, seeds: Any, rates: Any, s: Settings, *how: Any) -> tuple[Any, Any]:
@@ -138,82 +138,59 @@ def places(s: Settings, resolution: int) -> Any:
 def run(run: Run) -> None:
     run.result.extra["sampled"] = sampled_curves(run.settings)
     build_all(run)
-    for each in arms(run.settings):
-        tuned(run, each)
+    each_tuned(arms)(run)
 
 
 def trained_rows(result: Result) -> list[Row]:
     return [row for row in result.verdict_rows() if "learning_rate" in row.facts]
 
 
-def claims(result: Result) -> list[Claim]:
-    return [*learning_claims(result), *exact_claims(result)]
-
-
-def learning_claims(result: Result) -> list[Claim]:
+def learning_claims(result: Result) -> Iterator[Claim]:
     """Of the shallowest and the deepest networks on the coarsest and the finest curve."""
-    s, found = result.settings, []
-    shallow, deep = min(s.depths), max(s.depths)
-    order = s.from_coarse_to_fine
+    s, above = result.settings, partial(difference, test_points=TEST_POINTS)
+    order, deep, shallow = s.from_coarse_to_fine, max(s.depths), min(s.depths)
     easy, hard = curve_name(order[0]), curve_name(order[-1])
-
-    def say(sentence: str, used: Sequence[str], contrast: Any, *ledger: str, **more: Any) -> None:
-        if all(name in result for name in used):
-            compared = contrast(*(result[name]["test_accuracy"] for name in used))
-            more = {"source": PAPER, "untested": result.untested(*used), **more}
-            found.append(Claim(sentence, contrast=compared, ledger=ledger, **more))
-
-    def above(first: Any, second: Any = 0.5) -> Contrast:
-        return difference(first, second, TEST_POINTS)
+    names = [arm_name(curve, t) for curve in (order[0], order[-1]) for t in (deep, shallow)]
 
     def gains(a: Any, b: Any, c: Any, d: Any) -> Contrast:
         return difference(a - b, c - d)
 
-    pairs = [(arm_name(curve, deep), arm_name(curve, shallow)) for curve in (order[0], order[-1])]
-    if shallow < deep:
-        say(f"On {easy}, depth {deep} reaches more than depth {shallow}", pairs[0], above)
-    if shallow < deep and easy != hard:
-        say(f"Depth gains more on {easy} than on {hard}", pairs[0] + pairs[1], gains, "004-021")
-    if easy != hard:
-        used = pairs[0][0], pairs[1][0]
-        sentence = f"At depth {deep}, {easy} is learned better than {hard}"
-        say(sentence, used, above, "004-019")
-    if hard == "extreme":
-        chance = {deep: ("004-018", "004-003"), shallow: ("004-022",)}
-        for depth, ledger in chance.items():
-            sentence = f"On {hard}, depth {depth} stays at chance"
-            say(sentence, (arm_name(hard, depth),), above, *ledger, alike=True)
+    sentence = f"On {easy}, depth {deep} reaches more than depth {shallow}"
+    yield from result.claim(sentence, PAPER, above, *names[:2])
+    sentence = f"Depth gains more on {easy} than on {hard}"
+    yield from result.claim(sentence, PAPER, gains, *names, ledger=("004-021",))
+    sentence = f"At depth {deep}, {easy} is learned better than {hard}"
+    yield from result.claim(sentence, PAPER, above, *names[::2], ledger=("004-019",))
+    chance = {deep: ("004-018", "004-003"), shallow: ("004-022",)} if hard == "extreme" else {}
+    for depth, ledger in chance.items():
+        arm, half = arm_name(hard, depth), partial(above, second=0.5)
+        sentence = f"On {hard}, depth {depth} stays at chance"
+        yield from result.claim(sentence, PAPER, half, arm, ledger=ledger, alike=True)
     sentence = f"At depth {deep}, a curriculum reaches more on {hard} than {hard} alone"
-    say(sentence, course_names(s, deep), above, source="Bengio et al. 2009, on curricula")
-    return found
+    source = "Bengio et al. 2009, on curricula"
+    yield from result.claim(sentence, source, above, *course_names(s, deep))
 
 
-def exact_claims(result: Result) -> list[Claim]:
+def exact_claims(result: Result) -> Iterator[Claim]:
     """Of curves and of networks with hand-set weights, as far as they were built."""
-    s, found = result.settings, []
-    sampled, rows = result.extra.get("sampled"), exact_rows(result)
-
-    def say(sentence: str, holds: bool, shown: str, *ledger: str) -> None:
-        found.append(Claim(sentence, PAPER, exact(holds, shown), ledger=ledger))
-
-    if sampled:
+    s, rows = result.settings, exact_rows(result)
+    if sampled := result.extra.get("sampled"):
         off, values = standard_errors_off(s, sampled), np.array(list(sampled.values()))
         rises = (np.diff(values, prepend=0.5) >= 0).all() and (values[:, -1] == 1).all()
         shown = f"within {off:.1f} standard errors of what was asked, rising from 1/2 to 1"
         sentence = "Samples have P(j) = 1 - P[x in K_j, y = -1]"
-        say(sentence, off < 4 and bool(rises), shown, "004-012", "004-013")
+        yield fact(sentence, PAPER, off < 4 and rises, shown, "004-012", "004-013")
     most = 5 * s.geometry.dimensions * s.geometry.maps
     for factor, name, ledger in ((2, "general", "004-006"), (1, "fold", "004-016")):
         own = exact_rows(result, name)
-        errors = sum(row["errors"][0] for row in own)
-        sizes = [(row.facts["level"], row.facts["depth"], row.facts["width"]) for row in own]
-        right = all(t == factor * n + 1 and k <= most for n, t, k in sizes)
+        errors, sizes = sum(row["errors"][0] for row in own), [row.facts for row in own]
+        right = all(f["depth"] == factor * f["level"] + 1 and f["width"] <= most for f in sizes)
+        shown = f"{errors:.0f} errors among {len(own) * CHECKED_POINTS:,} points with a margin"
+        layers = "2n + 1" if factor == 2 else "n + 1"
+        sentence = f"{layers} hidden layers, no wider than 5dr = {most}, are K_n ({name} net)"
+        decided = [ledger] * (name == "general" or s.fractal == "cantor")
         if own:
-            shown = f"{errors:.0f} errors among {len(own) * CHECKED_POINTS:,} points with a margin"
-            layers = "2n + 1" if factor == 2 else "n + 1"
-            sentence = f"{layers} hidden layers, no wider than 5dr = {most}, are K_n ({name} net)"
-            decided = [ledger] * (name == "general" or s.fractal == "cantor")
-            say(sentence, errors == 0 and right, shown, *decided)
+            yield fact(sentence, PAPER, errors == 0 and right, shown, *decided)
     gaps = [
         abs(row[f"errors, {c}"][0] / CHECKED_POINTS - coarse_error(s.p(c), row.facts["level"]))
         for row in rows
@@ -222,7 +199,7 @@ def exact_claims(result: Result) -> list[Claim]:
     if gaps:
         shown = f"off by at most {max(gaps):.4f}, with a standard error of up to 0.0035"
         sentence = "The net of a coarser level j errs on 1 - P(j) of the points"
-        say(sentence, max(gaps) < 0.014, shown, "004-014")
+        yield fact(sentence, PAPER, max(gaps) < 0.014, shown, "004-014")
     over = [
         1 - np.nanmax(row["test_accuracy"]) - bound
         for row in trained_rows(result)
@@ -231,8 +208,12 @@ def exact_claims(result: Result) -> list[Claim]:
     if over:
         shown = f"the best network of {len(over)} arms errs on {min(over):+.1%} more"
         sentence = "t layers of k err on (1 - (k+1)^t / 2^j) (1 - P(j)) at least"
-        say(sentence, min(over) > -0.02, shown, "004-015")
-    return found
+        yield fact(sentence, PAPER, min(over) > -0.02, shown, "004-015")
+
+
+def claims(result: Result) -> list[Claim]:
+    """What is learned, and then what is exact."""
+    return [*learning_claims(result), *exact_claims(result)]
 
 
 def lower_bound(s: Settings, row: Row) -> float:
@@ -262,34 +243,23 @@ def binomial(accuracies: Any) -> Any:
 
 
 def tables(result: Result) -> list[Table]:
-    s = result.settings
-    networks = [
-        (
-            row.arm,
-            f"{row.facts['depth']} x {row.facts['width']}",
-            f"{row.facts['largest_weight']:,.0f}",
-            f"{row['linear regions'][0]:,.0f}".replace("nan", "many"),
-            f"{row['errors'][0]:.0f}",
-            f"{row['errors without margin'][0]:.0f}",
-        )
-        for row in exact_rows(result)
-    ]
-    learned = [
-        (
-            row.arm,
-            f"{row.facts['learning_rate']:g}",
-            f"{np.nanmean(row['train_accuracy']):.1%}",
-            *(f"{of(row['test_accuracy']):.1%}" for of in (np.nanmean, np.nanmin, np.nanmax)),
-            f"{100 * np.nanmean(binomial(row['test_accuracy'])):.1f}",
-        )
-        for row in sorted(trained_rows(result), key=lambda row: s.curve.index(row.facts["curve"]))
-    ]
-    sizes = ("network", "layers", "largest\nweight", "linear\nregions", "errors", "without\nmargin")
-    scores = ("arm", "rate", "training", "test,\nmean", "worst", "best", "± of one\nnetwork")
-    title = f"Hand-set weights: errors among {CHECKED_POINTS:,} points of the own level"
-    found = [Table(sizes, networks, title)]
-    title = f"Networks that learn: accuracy, and the 95 % error of one on {TEST_POINTS:,} points"
-    return [*found, Table(scores, learned, title)] if learned else found
+    """Sizes and errors of the networks with hand-set weights, and what the others learn."""
+    curves = result.settings.curve
+    exact = Table.of(
+        exact_rows(result),
+        "network | layers | largest\nweight | linear\nregions | errors | without\nmargin",
+        "{arm} | {depth} x {width} | {largest_weight:,.0f} | {linear regions:,.0f} | "
+        "{errors:.0f} | {errors without margin:.0f}",
+        f"Hand-set weights: errors among {CHECKED_POINTS:,} points of the own level",
+    )
+    learned = Table.of(
+        sorted(trained_rows(result), key=lambda row: curves.index(row.facts["curve"])),
+        "arm | rate | training | test",
+        "{arm} | {learning_rate:g} | {train_accuracy:.1%} | {test_accuracy:.1%}",
+        f"Networks that learn: mean accuracies (95 % error of one network on {TEST_POINTS:,} "
+        f"points: up to {100 * binomial(0.5):.1f} points)",
+    )
+    return [exact, learned] if learned.rows else [exact]
 
 
 def notes(result: Result) -> list[str]:
@@ -308,13 +278,10 @@ def notes(result: Result) -> list[str]:
 
 
 def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
+    """Every figure by name."""
     from scratchnet.demos.fractal.figures import drawings
 
     return drawings(result)
-
-
-def work(s: Settings) -> float:
-    return sum(each.total_work(s.seeds) for each in arms(s))
 
 
 def memory(s: Settings) -> float:
@@ -345,9 +312,9 @@ experiment = Experiment(
     figures=figures,
     answer=answer,
     notes=notes,
-    work=work,
+    work=work_of(arms),
     memory=memory,
-    seconds=lambda s: 8 + work(s),
+    seconds=lambda s: 8 + work_of(arms)(s),
     next=(
         "scratchnet fractal --curriculum --curve coarse,linear,extreme --depths 1,5",
         "scratchnet fractal --fractal sierpinski",

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.drawing import color_of, learning_rate_figure, seeds_at
+from scratchnet.demos.drawing import color_of, named_places, rate_figures, seeds_at
 from scratchnet.demos.figures import (
-    POINT_COLORS,
     REGION_COLORS,
+    bare,
     decision_panel,
     new_figure,
+    scatter_classes,
     styled,
 )
 from scratchnet.demos.fractal.exact import box, built, exact_rows, regions
@@ -25,6 +26,7 @@ from scratchnet.demos.fractal.experiment import (
     places,
     trained_rows,
 )
+from scratchnet.demos.fractal.settings import Settings
 from scratchnet.demos.running import Result
 from scratchnet.demos.tuning import TRAINING, stream
 
@@ -38,17 +40,15 @@ SHOWN_POINTS, PICTURE, MOST_DRAWN = 1200, 405, 3000
 def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     """Every figure by name, of what was finished."""
     s = result.settings
-    found: dict[str, Callable[[], Figure]] = {"fractal": partial(fractal_figure, result)}
+    found: dict[str, Callable[[], Figure]] = {"fractal": partial(fractal_figure, s)}
     if exact_rows(result) and s.geometry.dimensions == 2:
         found["networks"] = partial(network_figure, result)
     if trained_rows(result):
         found = {"accuracy": partial(accuracy_figure, result), **found}
         found["boundaries"] = partial(boundary_figure, result)
-    if any(each.scores is not None for each in result.tuned.values()):
-        groups = {curve_name(c): [arm_name(c, t) for t in s.depths] for c in s.curve}
-        title = "Each curve and depth at its best learning rate (ring)"
-        found["learning-rates"] = partial(learning_rate_figure, result, title, groups)
-    return found
+    groups = {curve_name(c): [arm_name(c, t) for t in s.depths] for c in s.curve}
+    title = "Each curve and depth at its best learning rate (ring)"
+    return found | rate_figures(result, title, groups)
 
 
 @styled
@@ -67,8 +67,8 @@ def accuracy_figure(result: Result) -> Figure:
             bars = {"fmt": "none", "ecolor": color, "elinewidth": 0.7, "alpha": 0.5}
             axes.errorbar(place + spread, values, binomial(values), **bars)
         seeds_at(axes, range(len(rows)), samples, color, "", linestyle="-")
-        axes.set(title=curve_name(curve), xlabel="hidden layers", xlim=(-0.5, len(s.depths) - 0.5))
-        axes.set_xticks(range(len(rows)), [str(row.facts["depth"]) for row in rows])
+        named_places(axes, [str(row.facts["depth"]) for row in rows], "hidden layers")
+        axes.set_title(curve_name(curve))
         axes.grid(False)
         if samples:
             gain = 100 * (np.nanmean(samples[-1]) - np.nanmean(samples[0]))
@@ -96,73 +96,60 @@ def draw_curve(axes: Axes, curve: list[float]) -> None:
 
 
 @styled
-def fractal_figure(result: Result) -> Figure:
+def fractal_figure(s: Settings) -> Figure:
     """The levels of the fractal, and a sample of the coarsest and of the finest curve."""
-    s = result.settings
+    from matplotlib import colormaps
+
     names = list(dict.fromkeys((s.from_coarse_to_fine[0], s.from_coarse_to_fine[-1])))
     figure, panels = new_figure(1, len(names) + 1, width=3.2 * (len(names) + 1), height=3.5)
     figure.set_layout_engine("compressed")
-    draw_levels(panels[0], result)
+    inside = s.geometry.levels_inside(places(s, PICTURE), s.level).reshape(PICTURE, PICTURE)
+    shades = colormaps["Blues"](np.linspace(0.12, 1, s.level + 1))
+    shown: dict[str, Any] = {"origin": "lower", "interpolation": "nearest", "aspect": "auto"}
+    panels[0].imshow(shades[inside], extent=box(s), **shown)
+    frame(panels[0], s, f"{s.fractal}: K_0 to K_{s.level}, light to dark")
     for axes, name in zip(panels[1:], names, strict=True):
         X, y = draw(s, name, SHOWN_POINTS, stream(s.seed, TRAINING))
-        heights = X[:, 1] if X.shape[1] == 2 else np.random.default_rng(0).random(len(X))
-        for label, (color, marker) in enumerate(zip(POINT_COLORS, "os", strict=True)):
-            mine, size = y == label, {"s": 5, "marker": marker, "linewidths": 0}
-            axes.scatter(X[mine, 0], heights[mine], c=color, **size)
-        frame(axes, result, f"a sample, curve {curve_name(name)}")
+        if X.shape[1] == 1:
+            X = np.column_stack([X, np.random.default_rng(0).random(len(X))])
+        scatter_classes(axes, X, y, 5, linewidths=0)
+        frame(axes, s, f"a sample, curve {curve_name(name)}")
         axes.set_xlabel(f"orange squares: in K_{s.level}, blue: not", fontsize=9)
     return figure
 
 
-def frame(axes: Axes, result: Result, title: str) -> None:
+def frame(axes: Axes, s: Settings, title: str = "") -> None:
     """Axes around K_0, without ticks."""
-    left, right, bottom, top = box(result.settings)
-    axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], title=title)
-    axes.set_aspect("equal")
-    axes.spines[:].set_visible(False)
-    axes.grid(False)
-
-
-def draw_levels(axes: Axes, result: Result) -> None:
-    """How many levels each point survives, from light to dark."""
-    from matplotlib import colormaps
-
-    s = result.settings
-    inside = s.geometry.levels_inside(places(s, PICTURE), s.level).reshape(PICTURE, PICTURE)
-    shades = colormaps["Blues"](np.linspace(0.12, 1, s.level + 1))
-    shown: dict[str, Any] = {"origin": "lower", "interpolation": "nearest", "aspect": "auto"}
-    axes.imshow(shades[inside], extent=box(s), **shown)
-    frame(axes, result, f"{s.fractal}: K_0 to K_{s.level}, light to dark")
+    left, right, bottom, top = box(s)
+    axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
+    bare(axes, title)
 
 
 @styled
 def network_figure(result: Result) -> Figure:
     """The regions of the exact networks, coloured by class."""
-    s = result.settings
+    from matplotlib.collections import PolyCollection
+
     rows = exact_rows(result, "fold")[:3] + exact_rows(result, "general")[:2]
     rows = [row for row in rows if row["linear regions"][0] < MOST_DRAWN][:4]
     columns = max(1, len(rows))
-    figure, panels = new_figure(1, columns, width=3.2 * columns, height=3.8, squeeze=False)
+    figure, panels = new_figure(1, columns, width=3.2 * columns, height=3.9, squeeze=False)
     figure.set_layout_engine("compressed")
     for axes, row in zip(panels[0], rows, strict=False):
-        net = built(s, row.facts["construction"], row.facts["level"])
-        draw_regions(axes, result, net)
+        net = built(result.settings, row.facts["construction"], row.facts["level"])
+        found = regions(result.settings, net)
+        polygons = found.vertices[found.polygons]
+        colors = [REGION_COLORS[label] for label in net.classify(found.centres())]
+        style: dict[str, Any] = {"linewidths": min(0.5, 60 / len(polygons))}
+        axes.add_collection(
+            PolyCollection(list(polygons), facecolors=colors, edgecolors="#555555", **style)
+        )
+        frame(axes, result.settings)
         size = f"{row.facts['depth']} layers of {row.facts['width']}"
         count = f"{row['linear regions'][0]:,.0f} linear regions"
         axes.set_title(f"{row.arm}\n{size}: {count}", fontsize=9)
+    figure.suptitle("Networks with hand-set weights are the levels of the fractal", fontsize=11)
     return figure
-
-
-def draw_regions(axes: Axes, result: Result, net: Any) -> None:
-    """Fill each activation region in the colour of its class."""
-    from matplotlib.collections import PolyCollection
-
-    found = regions(result.settings, net)
-    polygons = found.vertices[found.polygons]
-    colors = [REGION_COLORS[label] for label in net.classify(found.centres())]
-    style: dict[str, Any] = {"edgecolors": "#555555", "linewidths": min(0.5, 60 / len(polygons))}
-    axes.add_collection(PolyCollection(list(polygons), facecolors=colors, **style))
-    frame(axes, result, "")
 
 
 @styled
@@ -174,7 +161,7 @@ def boundary_figure(result: Result) -> Figure:
     figure, panels = new_figure(len(curves), len(depths), width, height, squeeze=False)
     for line, curve in zip(panels, curves, strict=True):
         for axes, depth in zip(line, depths, strict=True):
-            frame(axes, result, "")
+            frame(axes, s)
             if arm_name(curve, depth) in result:
                 row = result[arm_name(curve, depth)]
                 nothing = np.empty((0, 2)), np.empty(0)
