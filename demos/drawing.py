@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from scratchnet.demos.tuning import Tuned
+
 SPREAD = 0.08
 """How far the dots of an arm are spread to both sides."""
 
@@ -87,62 +89,63 @@ def learning_rate_figure(
     `groups` names panels and the arms that each shows, such as one per optimizer. A ring marks the
     rate that was chosen. Panels of regressions, whose scores are below 0, show losses.
     """
-    from matplotlib import colormaps
-
-    arms = [name for name, each in result.tuned.items() if each.scores is not None]
-    groups = groups or {"": arms}
-    shown = {panel: [name for name in names if name in arms] for panel, names in groups.items()}
-    shown = {panel: names for panel, names in shown.items() if names} or {"": []}
-    losses = {
-        panel: any((result.tuned[arm].scores < 0).any() for arm in members)
-        for panel, members in shown.items()
+    tried = {name: each for name, each in result.tuned.items() if each.scores is not None}
+    members = {
+        panel: [tried[name] for name in names if name in tried]
+        for panel, names in (groups or {"": list(tried)}).items()
     }
-    columns = min(len(shown), PANELS_PER_LINE)
-    lines = -(-len(shown) // columns)
-    figure, axes = new_figure(
-        lines,
-        columns,
-        width=2.2 + 3.6 * columns,
-        height=0.6 + 3.4 * lines,
-        squeeze=False,
-        sharey=not any(losses.values()),
-    )
-    for panel in axes.flat[len(shown) :]:
+    members = {panel: arms for panel, arms in members.items() if arms} or {"": []}
+    losses = any(are_losses(arms) for arms in members.values())
+    columns = min(len(members), PANELS_PER_LINE)
+    lines = -(-len(members) // columns)
+    width, height = 2.2 + 3.6 * columns, 0.6 + 3.4 * lines
+    figure, axes = new_figure(lines, columns, width, height, squeeze=False, sharey=not losses)
+    for panel in axes.flat[len(members) :]:
         panel.remove()
-    for panel, (name, members) in zip(axes.flat, shown.items(), strict=False):
-        colors = colormaps["viridis"](np.linspace(0, 0.85, max(len(members), 1)))
-        for color, arm in zip(colors, members, strict=True):
-            found = result.tuned[arm]
-            scores = -found.scores if losses[name] else found.scores
-            finite = [values[np.isfinite(values)] for values in scores]
-            mean = np.array([values.mean() if len(values) else np.nan for values in finite])
-            panel.plot(found.rates, mean, "o-", color=color, label=short(arm, name))
-            for rate, values in zip(found.rates, scores, strict=True):
-                panel.plot([rate] * len(values), values, ".", color=color, alpha=0.4, markersize=4)
-            best = found.rates.index(found.best)
-            ring = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.6}
-            panel.plot([found.best], [mean[best]], "o", color=color, **ring)
-        panel.set(xscale="log", xlabel="learning rate", title=name)
-        tried = sorted({rate for arm in members for rate in result.tuned[arm].rates})
-        panel.set_xticks(tried, [f"{rate:g}" for rate in tried], rotation=45 * (len(tried) > 5))
-        panel.set_xticks([], minor=True)
-        if losses[name]:
-            panel.set(yscale="log", ylabel="validation loss")
-        else:
-            panel.set_ylabel(score)
-            panel.yaxis.set_major_formatter("{x:.0%}" if "accuracy" in score else "{x:g}")
-    legends = [panel.get_legend_handles_labels() for panel in axes.flat[: len(shown)]]
-    if len(shown) > 1 and all(names == legends[0][1] for _, names in legends):
-        figure.legend(*legends[0], loc="outside right center")
-    else:
-        for panel, members in zip(axes.flat, shown.values(), strict=False):
-            if members:
-                panel.legend(title="", loc="best")
-    if not any(losses.values()):
+    panels = list(axes.flat[: len(members)])
+    for panel, (name, arms) in zip(panels, members.items(), strict=True):
+        rates_panel(panel, name, arms, score)
+    if not losses:
         for panel in axes[:, 1:].flat:
             panel.set_ylabel("")
+    legends = [panel.get_legend_handles_labels() for panel in panels]
+    if len(panels) > 1 and all(names == legends[0][1] for _, names in legends):
+        figure.legend(*legends[0], loc="outside right center")
+    else:
+        for panel, (handles, names) in zip(panels, legends, strict=True):
+            panel.legend(handles, names, loc="best")
     figure.suptitle(title, fontsize=11)
     return figure
+
+
+def rates_panel(panel: Axes, name: str, arms: Sequence[Tuned], score: str) -> None:
+    """A line for each arm through its mean scores, a dot for each seed, a ring at the best rate."""
+    from matplotlib import colormaps
+
+    colors = colormaps["viridis"](np.linspace(0, 0.85, max(len(arms), 1)))
+    for color, found in zip(colors, arms, strict=True):
+        scores = np.ma.masked_invalid(-found.scores if are_losses(arms) else found.scores)
+        mean = scores.mean(axis=1).filled(np.nan)
+        label = short(found.arm.name, name)
+        panel.plot(found.rates, mean, "o-", color=color, label=label)
+        panel.plot(found.rates, scores, ".", color=color, alpha=0.4, markersize=4)
+        ring: Any = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.6}
+        best = mean[found.rates.index(found.best)]
+        panel.plot([found.best], [best], "o", color=color, **ring)
+    panel.set(xscale="log", xlabel="learning rate", title=name)
+    tried = sorted({rate for each in arms for rate in each.rates})
+    panel.set_xticks(tried, [f"{rate:g}" for rate in tried], rotation=45 * (len(tried) > 5))
+    panel.set_xticks([], minor=True)
+    if are_losses(arms):
+        panel.set(yscale="log", ylabel="validation loss")
+    else:
+        panel.set_ylabel(score)
+        panel.yaxis.set_major_formatter("{x:.0%}" if "accuracy" in score else "{x:g}")
+
+
+def are_losses(arms: Sequence[Tuned]) -> bool:
+    """Whether the scores are those of a regression, which are below 0."""
+    return any((each.scores < 0).any() for each in arms)
 
 
 def short(arm: str, panel: str) -> str:

@@ -7,7 +7,7 @@ say what is asked, compute arm by arm, save the numbers, draw, and only then pri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,15 @@ from scratchnet.demos.results import (
 )
 from scratchnet.demos.running import Result, Run, check_memory
 from scratchnet.demos.screen import Screen, Table, print_table
-from scratchnet.demos.settings import Common, help_rows, options_of, parse, resolve
+from scratchnet.demos.settings import (
+    PRESENTATION,
+    Common,
+    help_rows,
+    joined,
+    options_of,
+    parse,
+    resolve,
+)
 from scratchnet.demos.verdicts import Claim, Verdict, judge
 from scratchnet.files import write_atomically
 from scratchnet.interruption import INTERRUPTED
@@ -46,9 +54,9 @@ class Experiment:
     settings: type[Common]
     run: Callable[[Run], None]
     """Adds rows to `run.result`, arm by arm."""
-    claims: Callable[[Result], Sequence[Claim]]
+    claims: Callable[[Result], Iterable[Claim]]
     """Of whatever arms were finished. The first decides the answer."""
-    tables: Callable[[Result], Sequence[Table]]
+    tables: Callable[[Result], Iterable[Table]]
     figures: Callable[[Result], Mapping[str, Callable[[], Figure]]]
     """Functions by name, each of which draws a figure; the first is shown as the main one."""
     seconds: Callable[[Any], float]
@@ -140,19 +148,15 @@ def announce(experiment: Experiment, settings: Any, mode: Mode, screen: Screen) 
 
 def setting_line(settings: Any) -> str:
     """Every setting that changes numbers, in a line."""
-    from scratchnet.demos.settings import PRESENTATION, flag, joined
-
     hidden = (*PRESENTATION, "backend", "precision", "compile", "seed")
-    parts = [
-        f"{flag(name)[2:].replace('-', ' ')} {joined(getattr(settings, name))}"
+    shown = {
+        name.replace("_", " "): getattr(settings, name)
         for name in options_of(type(settings))
-        if name not in hidden and not isinstance(getattr(settings, name), bool | None)
-    ]
-    parts += [
-        flag(name)[2:].replace("-", " ")
-        for name in options_of(type(settings))
-        if name not in hidden and getattr(settings, name) is True
-    ]
+        if name not in hidden
+    }
+    switches = [name for name, value in shown.items() if isinstance(value, bool | None)]
+    parts = [f"{name} {joined(value)}" for name, value in shown.items() if name not in switches]
+    parts += [name for name in switches if shown[name]]
     return (", ".join(parts) + (" (quick)" if settings.quick else "")).strip()
 
 
@@ -328,8 +332,7 @@ def quick_settings(experiment: Experiment, **given: Any) -> Any:
 
 def run_small(experiment: Experiment, **given: Any) -> Result:
     """Run with `quick_settings`, keep nothing on disk; the result."""
-    settings = quick_settings(experiment, **given)
-    experiment.check(settings)
-    run = Run(settings, experiment.name)
+    run = Run(quick_settings(experiment, **given), experiment.name)
+    experiment.check(run.settings)
     experiment.run(run)
     return run.result

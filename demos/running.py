@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
@@ -26,6 +27,9 @@ from scratchnet.demos.results import to_plain
 from scratchnet.demos.settings import PRESENTATION, Common, options_of
 from scratchnet.demos.verdicts import Claim, Contrast
 from scratchnet.files import write_atomically
+
+Numbers = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""Measures and arrays of a row, by name."""
 
 Advance = Callable[..., None]
 """`advance(steps, note="", value=None)`: so many units of work are done; what is done now, and its
@@ -81,12 +85,12 @@ class Result:
     interrupted: bool = False
 
     def __contains__(self, arm: str) -> bool:
-        return any(row.arm == arm and row.part == "verdict" for row in self.rows)
+        return any(row.arm == arm for row in self.verdict_rows())
 
     def __getitem__(self, arm: str) -> Row:
         """The verdict row of the arm. Raises `KeyError` where it was not finished."""
-        for row in self.rows:
-            if row.arm == arm and row.part == "verdict":
+        for row in self.verdict_rows():
+            if row.arm == arm:
                 return row
         raise KeyError(arm)
 
@@ -141,7 +145,7 @@ class Run:
         arm: str,
         facts: Mapping[str, Any],
         seeds: Sequence[int],
-        compute: Callable[[Advance], tuple[Mapping[str, Any], Mapping[str, Any]]],
+        compute: Callable[[Advance], Numbers],
         work: float = 1.0,
         part: str = "verdict",
     ) -> Row:
@@ -155,17 +159,13 @@ class Run:
         if self.folder:
             name = re.sub("[^a-z0-9]+", "-", arm.lower())
             path = self.folder / f"{name}-{self.key(arm, facts, seeds, part)}.npz"
-        kept: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
-        if path and self.settings.resume:
-            kept = read(path)
-        if kept is None:
-            kept = compute(self.advance)
-            if path:
-                write(path, *kept)
-        else:
+        kept = read(path) if path and self.settings.resume else None
+        if kept:
             self.advance(work)
-        measures, arrays = kept
-        row = Row(arm, dict(facts), tuple(seeds), measures, arrays, part)
+        numbers: Numbers = kept or compute(self.advance)
+        if path and not kept:
+            write(path, *numbers)
+        row = Row(arm, dict(facts), tuple(seeds), *numbers, part)
         self.result.rows.append(row)
         return row
 
@@ -203,13 +203,11 @@ def write(path: Path, measures: Mapping[str, Any], arrays: Mapping[str, Any]) ->
     named |= {f"a:{name}": np.asarray(each) for name, each in arrays.items()}
     buffer = io.BytesIO()
     np.savez(buffer, **named)  # type: ignore[arg-type]
-    try:
+    with suppress(OSError):
         write_atomically(path, buffer.getvalue())
-    except OSError:
-        return
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def read(path: Path) -> Numbers | None:
     """A row's numbers, or None where there is no such file or it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -217,13 +215,14 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     except Exception:
         # A damaged archive can fail in any way.
         return None
-    parts: dict[str, dict[str, Any]] = {"m:": {}, "a:": {}}
-    for name, values in content.items():
-        # What is no array in its archive comes out as bytes.
-        if name[:2] not in parts or not isinstance(values, np.ndarray):
-            return None
-        parts[name[:2]][name[2:]] = values
-    return parts["m:"], parts["a:"]
+    # What is no array in its archive comes out as bytes.
+    if not all(isinstance(each, np.ndarray) for each in content.values()):
+        return None
+    measures, arrays = (
+        {name[2:]: each for name, each in content.items() if name.startswith(kind)}
+        for kind in ("m:", "a:")
+    )
+    return (measures, arrays) if len(measures) + len(arrays) == len(content) else None
 
 
 def available_memory() -> int:

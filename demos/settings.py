@@ -113,14 +113,7 @@ def options_of(kind: type[Common]) -> dict[str, Option]:
     fields = {each.name: each for each in dataclasses.fields(kind)}
     common = [each.name for each in dataclasses.fields(Common)]
     names = [name for name in fields if name not in common] + common
-    names = [name for name in names if name not in kind.without]
-    return {name: described(fields[name]) for name in names}
-
-
-def described(each: dataclasses.Field[Any]) -> Option:
-    """The option of a field; a plain default without a sentence is one as well."""
-    found = each.metadata.get("option")
-    return found if found is not None else Option(each.default, "")
+    return {name: fields[name].metadata["option"] for name in names if name not in kind.without}
 
 
 def flag(name: str) -> str:
