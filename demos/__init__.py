@@ -1,21 +1,20 @@
 """Experiments on networks and their depth; `scratchnet NAME` runs one.
 
 An experiment is a folder here. Its `__init__.py` holds `SUMMARY` and `PLACE`, its `experiment.py`
-an `Experiment` by the name of `experiment`; figures that take more than a few lines stand in
-`figures.py`. Outside its folder only the README names it. This is a whole one:
+an `Experiment` by the name of `experiment`, whose parts are what has their names in the module;
+figures that take more than a few lines stand in `figures.py`. Outside its folder only the README
+names it. This is a whole one:
 
     from dataclasses import dataclass
     from functools import partial
 
-    import numpy as np
-
-    from scratchnet import Adam, mlp
+    from scratchnet import Adam
     from scratchnet.datasets import circles
-    from scratchnet.demos.drawing import learning_rate_figure
+    from scratchnet.demos.drawing import rate_figures
     from scratchnet.demos.experiment import Experiment, Table
     from scratchnet.demos.settings import Common, option
-    from scratchnet.demos.tuning import RATES, Arm, points, tuned
-    from scratchnet.demos.verdicts import Claim, difference
+    from scratchnet.demos.tuning import RATES, Arm, networks, points
+    from scratchnet.demos.verdicts import difference
 
     TEST = 1000
 
@@ -26,42 +25,30 @@ an `Experiment` by the name of `experiment`; figures that take more than a few l
 
     def arms(s):
         draw = lambda n, generator: circles(n, seed=generator)
+        data, rates = points(draw, 100, TEST), (0.01,) if s.quick else RATES["adam"]
         for width in s.widths:
-            def build(seeds, width=width):
-                return mlp([2, width, 1], seed=list(seeds), ensemble=len(seeds))
-            rates = (0.01,) if s.quick else RATES["adam"]
-            yield Arm(f"width {width}", build, points(draw, 100, TEST), Adam, rates, s.epochs,
-                      {"width": width})
-
-    def run(run):
-        for arm in arms(run.settings):
-            tuned(run, arm)
+            build = partial(networks, s, [2, width, 1])
+            yield Arm(f"width {width}", build, data, Adam, rates, s.epochs, {"width": width})
 
     def claims(result):
         small, large = (f"width {width}" for width in result.settings.widths[:2])
-        if small in result and large in result:
-            yield Claim(
-                "A wider layer separates circles better", "textbooks on universal approximation",
-                difference(result[large]["test_accuracy"], result[small]["test_accuracy"], TEST),
-                untested=result.untested(small, large))
+        yield from result.claim(
+            "A wider layer separates circles better", "textbooks on universal approximation",
+            partial(difference, test_points=TEST), large, small)
 
     def tables(result):
-        yield Table(("arm", "rate", "test accuracy"), [
-            (row.arm, f"{row.facts['learning_rate']:g}", f"{np.median(row['test_accuracy']):.1%}")
-            for row in result.verdict_rows()])
+        cells = "{arm} | {learning_rate:g} | {test_accuracy:.1%}"
+        yield Table.of(result.verdict_rows(), "arm | rate | test accuracy", cells)
 
     def figures(result):
-        if result.settings.quick:
-            return {}
-        return {"learning-rates": partial(learning_rate_figure, result, "Wide is easy to tune")}
+        return rate_figures(result, "Wide is easy to tune")
 
-    experiment = Experiment(
-        "circles",
+    experiment = Experiment.of(
+        __name__,
         question="Does a circle need a wide layer?",
         source="textbooks on universal approximation",
         look_for="whether two neurons reach what sixteen do.",
-        settings=Settings, run=run, claims=lambda result: list(claims(result)),
-        tables=lambda result: list(tables(result)), figures=figures,
-        work=lambda s: sum(arm.total_work(s.seeds) for arm in arms(s)),
-        seconds=lambda s: 5, next=("scratchnet circles --widths 3,4",))
+        seconds=lambda s: 5,
+        next=("scratchnet circles --widths 3,4",),
+    )
 """

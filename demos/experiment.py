@@ -7,8 +7,9 @@ say what is asked, compute arm by arm, save the numbers, draw, and only then pri
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ QUICK_REASON = "a quick run gives no verdicts"
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question, and everything that is needed to ask it of networks."""
+    """A question, and everything that is needed to ask it of networks: see `of`."""
 
     name: str
     question: str
@@ -54,9 +55,9 @@ class Experiment:
     settings: type[Common]
     run: Callable[[Run], None]
     """Adds rows to `run.result`, arm by arm."""
-    claims: Callable[[Result], Iterable[Claim]]
+    claims: Callable[[Result], Sequence[Claim]]
     """Of whatever arms were finished. The first decides the answer."""
-    tables: Callable[[Result], Iterable[Table]]
+    tables: Callable[[Result], Sequence[Table]]
     figures: Callable[[Result], Mapping[str, Callable[[], Figure]]]
     """Functions by name, each of which draws a figure; the first is shown as the main one."""
     seconds: Callable[[Any], float]
@@ -77,6 +78,29 @@ class Experiment:
     """What a reader must know besides, such as networks that diverged."""
     files: Callable[[Result], Mapping[str, Callable[[Path], None]]] = lambda result: {}
     """Other files, such as models: a function that writes each, by path or by name in --out."""
+
+    @classmethod
+    def of(cls, module: str, **stated: Any) -> Experiment:
+        """The experiment of a module (`__name__`): its parts are what has their names there.
+
+        These are `Settings`, `run`, `claims`, `tables`, `figures` and whatever else is a function.
+        Where `arms(settings)` stands instead of `run`, each arm is tuned. `claims`, `tables` and
+        `notes` may be generators. What is stated goes before what is found.
+        """
+        from scratchnet.demos.tuning import each_tuned, work_of
+
+        def listed(part: Callable[[Result], Iterable[Any]]) -> Callable[[Result], list[Any]]:
+            return lambda result: list(part(result))
+
+        there = vars(sys.modules[module])
+        parts = {name: each for name, each in there.items() if callable(each)} | stated
+        parts["settings"] = there["Settings"]
+        parts["name"] = module.removesuffix(".experiment").rpartition(".")[2].replace("_", "-")
+        if "arms" in there:
+            parts = {"run": each_tuned(there["arms"]), "work": work_of(there["arms"])} | parts
+        for name in {"claims", "tables", "notes"} & set(parts):
+            parts[name] = listed(parts[name])
+        return cls(**{each.name: parts[each.name] for each in fields(cls) if each.name in parts})
 
     def main(self, arguments: Sequence[str]) -> int:
         """Run the command with these arguments; the exit status."""

@@ -31,7 +31,7 @@ always the best one, and the small differences that this makes are real in the v
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from itertools import compress
@@ -207,12 +207,11 @@ WORDINGS = {
 }
 
 
-def judge(claims: Iterable[Claim], untested: str = "") -> list[Verdict]:
+def judge(claims: Sequence[Claim], untested: str = "") -> list[Verdict]:
     """The verdict of each claim, by the rule that stands at the top of this module.
 
     `untested` is a reason that keeps every claim about chance from a verdict, such as a quick run.
     """
-    claims = list(claims)
     reasons = [each.untested or untested or _why_untested(each.contrast) for each in claims]
     tested = [
         claim.contrast.kind != "exact" and not reason
