@@ -239,8 +239,8 @@ def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
     return {"graph": partial(graph, result), "step": partial(step, result)}
 
 
-experiment = Experiment(
-    "backprop",
+experiment = Experiment.of(
+    __name__,
     question="Which way must each weight of a network change, and how much does it matter?",
     source="the chain rule; as a way to train networks, Rumelhart, Hinton and Williams (1986)",
     look_for="one rule that every node applies on the way back, and nothing else.",
@@ -253,14 +253,6 @@ experiment = Experiment(
         "The gradient dL/dy of a number y says how fast L grows when y grows: moving y by a small "
         "d moves L by about dL/dy * d.",
     ),
-    settings=Settings,
-    check=check,
-    run=run,
-    claims=claims,
-    tables=tables,
-    figures=figures,
-    answer=answer,
-    notes=notes,
     seconds=lambda s: 4,
     next=(
         "scratchnet backprop --inputs 2,1          # neuron 2 is off: nothing flows through it",

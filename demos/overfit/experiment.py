@@ -188,19 +188,12 @@ def answer(result: Result, verdicts: Any = ()) -> str:
     return f"lowest median test loss: {best} ({lowest:.2g}); highest: {worst} ({highest:.2g})"
 
 
-experiment = Experiment(
-    "overfit",
+experiment = Experiment.of(
+    __name__,
     question="What do large networks make of a few noisy points, and what helps?",
     source="a course section (large networks overfit small data); the papers on each remedy",
     look_for="whether test loss grows with width, depth and parameters per point (P/N), and which "
     "remedy brings it down; whether the training loss is below the noise.",
-    settings=Settings,
-    run=tuning.each_tuned(arms),
-    claims=lambda result: list(claims(result)),
-    tables=tables,
-    figures=figures,
-    answer=answer,
-    work=tuning.work_of(arms),
     memory=lambda s: 40.0 * max(s.seeds, 25) * s.points * max(s.widths) * max(s.depths),
     seconds=lambda s: 2 + tuning.work_of(arms)(s) * 5e-7,
     next=("scratchnet overfit --points 300", "scratchnet overfit --noise 0"),

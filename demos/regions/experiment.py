@@ -312,8 +312,8 @@ def compared_cells(row: Row) -> tuple[str, ...]:
     return row.arm, f"{linear.mean():,.1f}", *most, patterns
 
 
-experiment = Experiment(
-    "regions",
+experiment = Experiment.of(
+    __name__,
     question="How many linear regions do networks make of the plane, deep or shallow, before and "
     "after they learn?",
     definitions=(
@@ -326,11 +326,6 @@ experiment = Experiment(
     "layers; Hanin and Rolnick 2019: at random weights they do not",
     look_for="whether more layers make more regions before and after training, and how far all of "
     "them stay below the bounds.",
-    settings=Settings,
-    check=check,
-    run=run,
-    claims=claims,
-    tables=tables,
     figures=drawings,
     files=lambda result: (
         {"regions.gif": partial(animate, result)} if result.settings.animate else {}
@@ -340,8 +335,5 @@ experiment = Experiment(
         "None has more than: Serra et al. 2018. One layer of as many neurons: Zaslavsky 1975.",
         "Counts are of the window, where parts of a region that meet outside of it count twice.",
     ),
-    work=work,
-    memory=memory,
-    seconds=seconds,
     next=("scratchnet regions --compare 8 2x4", "scratchnet regions 8x4 --animate"),
 )

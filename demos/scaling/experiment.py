@@ -391,22 +391,13 @@ class WithCalculator(Experiment):
         return super().main(arguments)
 
 
-experiment = WithCalculator(
-    "scaling",
+experiment = WithCalculator.of(
+    __name__,
     question="How does test loss fall with parameters, data and compute?",
     source="Kaplan et al. 2020: as power laws; Hoffmann et al. 2022: sizes and data grow alike; "
     "Sharma and Kaplan 2022: the exponent is 4 / dimension; textbooks and an interview page",
     look_for=f"straight lines on logarithmic axes, the exponents, and where losses level off. The "
     f"teacher is a tanh network {INPUTS}-{TEACHER_WIDTH}-{TEACHER_WIDTH}-1 without noise.",
-    settings=Settings,
-    check=check,
-    run=run,
-    claims=lambda result: list(claims(result)),
-    tables=lambda result: list(tables(result)),
-    figures=figures,
-    answer=answer,
-    notes=lambda result: list(notes(result)),
-    work=tuning.work_of(arms),
     memory=lambda s: 4.0 * 25 * max(s.seeds, 25) * (max(s.samples) + 8 * max(s.parameters)),
     seconds=lambda s: 2 + tuning.work_of(arms)(s) * 2e-10,
     next=(

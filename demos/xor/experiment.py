@@ -252,8 +252,8 @@ def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
     return drawings(result)
 
 
-experiment = Experiment(
-    "xor",
+experiment = Experiment.of(
+    __name__,
     question="Why does XOR need a hidden layer, and does training find one that does it?",
     source="Minsky and Papert (1969) for one neuron; textbooks and courses for two layers",
     look_for="what no weights can do (one neuron), and what weights can do and training misses.",
@@ -266,14 +266,6 @@ experiment = Experiment(
         "A threshold has the derivative 0. The straight-through estimator takes 1 instead where "
         f"the weighted sum lies within ±{WINDOW:g}.",
     ),
-    settings=Settings,
-    run=run,
-    claims=claims,
-    tables=tables,
-    figures=figures,
-    answer=answer,
-    notes=notes,
-    work=work_of(arms),
     memory=lambda s: 4000.0 * s.seeds * max(s.hidden),
     seconds=lambda s: work_of(arms)(s) / 5e6 + 5,
     next=(

@@ -198,8 +198,8 @@ def drawing(wiring: Wiring, values: Mapping[str, int]) -> list[str]:
     return lines
 
 
-experiment = Experiment(
-    "xor-tree",
+experiment = Experiment.of(
+    __name__,
     question="How do threshold neurons, of which none can do XOR alone, compute parity?",
     source="a textbook chapter on depth: a tree of XOR gates, 3 (n - 1) neurons",
     look_for="how each XOR halves the number of signals, so that few levels are enough.",
@@ -210,14 +210,7 @@ experiment = Experiment(
         "OR: a + b >= 0.5.  NAND: -a - b >= -1.5.  AND: a + b >= 1.5.",
         "An XOR gate is three of them on two levels: a XOR b = AND(OR(a, b), NAND(a, b)).",
     ),
-    settings=Settings,
-    check=check,
-    run=run,
-    claims=claims,
-    tables=tables,
     figures=lambda result: {"tree": partial(tree, result)},
-    answer=answer,
-    notes=notes,
     work=lambda s: 2.0 ** inputs_of(s),
     memory=lambda s: 3e8,
     seconds=lambda s: 2 + 2.0 ** inputs_of(s) / 4.5e5,
