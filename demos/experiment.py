@@ -93,11 +93,12 @@ class Experiment:
             return lambda result: list(part(result))
 
         there = vars(sys.modules[module])
-        name = module.removesuffix(".experiment").rpartition(".")[2].replace("_", "-")
-        parts: dict[str, Any] = {"name": name, "settings": there["Settings"]}
+        parts: dict[str, Any] = {}
         if "arms" in there:
-            parts |= {"run": each_tuned(there["arms"]), "work": work_of(there["arms"])}
-        parts |= {name: each for name, each in there.items() if callable(each)} | stated
+            parts = {"run": each_tuned(there["arms"]), "work": work_of(there["arms"])}
+        parts |= {name: each for name, each in there.items() if callable(each)}
+        name = module.removesuffix(".experiment").rpartition(".")[2].replace("_", "-")
+        parts |= {"name": name, "settings": there["Settings"], **stated}
         for name in {"claims", "tables", "notes"} & set(parts):
             parts[name] = listed(parts[name])
         return cls(**{each.name: parts[each.name] for each in fields(cls) if each.name in parts})

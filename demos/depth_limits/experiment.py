@@ -23,7 +23,7 @@ from scratchnet.demos.depth_limits.figures import drawings
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.tuning import TUNING_SEEDS, Arm, Data, points, tuned
+from scratchnet.demos.tuning import TUNING_SEEDS, Arm, Data, points, tuned, work_of
 from scratchnet.demos.verdicts import Claim, ratio, successes
 from scratchnet.losses import get_loss
 from scratchnet.model import Model
@@ -151,8 +151,7 @@ def first_gradients(result: Result) -> dict[str, Any]:
     return {row.arm: row["first_gradient"] for row in result.rows if row.part == BEFORE}
 
 
-def work(s: Settings) -> float:
-    return sum(each.total_work(s.seeds) for each in arms(s))
+work = work_of(arms)
 
 
 def memory(s: Settings) -> float:
@@ -270,22 +269,14 @@ def notes(result: Result) -> list[str]:
     ]
 
 
-experiment = Experiment(
-    "depth-limits",
+experiment = Experiment.of(
+    __name__,
     question="How deep can a network be before training fails, and what helps?",
     source="He et al. (2016): plain networks of 56 layers train worse than those of 20, residual "
     "ones do not; textbooks: normalisation and shortcuts cure it",
     look_for="which kinds of 64 layers learn their training data, and at which learning rates; "
     "whether shortcuts alone suffice, or need a scale or batch normalisation.",
-    settings=Settings,
-    run=run,
-    claims=claims,
-    tables=tables,
     figures=drawings,
-    notes=notes,
-    answer=answer,
-    work=work,
-    memory=memory,
     seconds=lambda s: 2 + work(s) * s.points / 200 * (s.width / 16) ** 1.2 * 29e-6,
     next=(
         "scratchnet depth-limits --epochs 1000 --kinds plain --layers 64",

@@ -20,9 +20,9 @@ from scratchnet.demos.data import DESCRIPTIONS, HERE, PLANE, data_of, inputs_and
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.explore.figures import drawings
 from scratchnet.demos.figures import grid_points, window
-from scratchnet.demos.running import Result, Row, Run
+from scratchnet.demos.running import Result, Row
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.tuning import OPTIMIZERS, RATES, TUNING_SEEDS, Arm, Data, tuned
+from scratchnet.demos.tuning import OPTIMIZERS, RATES, TUNING_SEEDS, Arm, Data, work_of
 from scratchnet.demos.verdicts import Claim, Contrast, difference, exact, success
 from scratchnet.model import Model
 
@@ -121,14 +121,7 @@ def boundary(dataset: str, model: Model, history: Any, data: Data) -> dict[str, 
     return {"X": data.X[0], "y": data.y, "boundary": probabilities}
 
 
-def run(run: Run) -> None:
-    """Every arm at its best learning rate."""
-    for each in arms(run.settings):
-        tuned(run, each)
-
-
-def work(s: Settings) -> float:
-    return sum(each.total_work(s.seeds) for each in arms(s))
+work = work_of(arms)
 
 
 def memory(s: Settings) -> float:
@@ -281,22 +274,14 @@ def notes(result: Result) -> list[str]:
     return [meaning, *diverged]
 
 
-experiment = Experiment(
-    "explore",
+experiment = Experiment.of(
+    __name__,
     question="How many layers does which task need, and what do normalisation and shortcuts add?",
     source="textbooks: easy tasks need one layer, hard ones several; batch normalisation and "
     "shortcuts let deeper networks train (He et al. 2016)",
     look_for="from which depth on accuracy no longer rises on each dataset, and whether blocks "
     "that cure very deep networks change anything at a depth that trains without them.",
-    settings=Settings,
-    run=run,
-    claims=claims,
-    tables=tables,
     figures=drawings,
-    notes=notes,
-    answer=answer,
-    work=work,
-    memory=memory,
     seconds=lambda s: 3 + work(s) * (s.width / 32) ** 1.2 * 120e-6,
     next=(
         "scratchnet explore --datasets spirals --optimizer sgd",

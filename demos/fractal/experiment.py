@@ -290,8 +290,8 @@ def memory(s: Settings) -> float:
     return 4.0 * networks * (cells + (3 * s.training.points + TEST_POINTS) * 4)
 
 
-experiment = Experiment(
-    "fractal",
+experiment = Experiment.of(
+    __name__,
     question="What does depth represent of a fractal, and what does it learn of it?",
     definitions=(
         "K_n, level n of a fractal: r smaller copies of K_{n-1}, down to K_0.",
@@ -306,14 +306,6 @@ experiment = Experiment(
     "hand-set weights err nowhere.",
     settings=Settings,
     check=check,
-    run=run,
-    claims=claims,
-    tables=tables,
-    figures=figures,
-    answer=answer,
-    notes=notes,
-    work=work_of(arms),
-    memory=memory,
     seconds=lambda s: 8 + work_of(arms)(s),
     next=(
         "scratchnet fractal --curriculum --curve coarse,linear,extreme --depths 1,5",

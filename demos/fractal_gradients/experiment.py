@@ -315,8 +315,8 @@ def work(s: Settings) -> float:
     return float(len(INITIALISERS) * (len(s.level) * len(s.curve) + 1))
 
 
-experiment = Experiment(
-    "fractal-gradients",
+experiment = Experiment.of(
+    __name__,
     question="How large are gradients on a fractal before training?",
     definitions=(
         "Cantor distribution: half of the points in level n of the Cantor set, half outside. P(j) "
@@ -330,15 +330,7 @@ experiment = Experiment(
     source=f"{PAPER}: fine fractals leave nearly no gradient, so they are not learned",
     look_for="columns that fall to 0 with the level, bounds that are vacuous, and initial weights "
     "that break the bound.",
-    settings=Settings,
-    check=check,
-    run=run,
-    claims=claims,
-    tables=tables,
     figures=lambda result: {"gradients": partial(figure, result)},
-    answer=answer,
-    notes=notes,
-    work=work,
     memory=lambda s: 8.0 * 60 * s.seeds * (s.width * s.depth + 3) * s.width * s.depth,
     seconds=lambda s: 1 + work(s) * s.seeds * s.width * s.depth * 2e-5,
     next=("scratchnet fractal-gradients --depth 1 --width 4", "scratchnet fractal"),

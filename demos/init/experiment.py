@@ -315,20 +315,14 @@ def outcome(result: Result, name: str) -> str:
     return f"{successes(row['test_accuracy'], LEARNED)}{rate}{gone}"
 
 
-experiment = Experiment(
-    "init",
+experiment = Experiment.of(
+    __name__,
     question="How large must initial weights be, and what happens otherwise?",
     source="He et al. 2015 and Poole et al. 2016 on mean squares; a textbook chapter on depth on "
     "NaN, its exercise on vanishing gradients; an interview page on underfitting and overfitting",
     look_for="which rules keep the size of signals and gradients, which of them train at the "
     "chapter's learning rate and which at their own, and where the exercise's bound fails.",
-    settings=Settings,
-    run=run,
-    claims=claims,
-    tables=lambda result: list(tables(result)),
     figures=drawings,
-    answer=answer,
-    work=work,
     memory=lambda s: 8.0 * 6 * max(6e6, 2e4 * s.seeds, 8 * s.pairs * 64**2 / DEEPEST),
     seconds=lambda s: 2 + work(s) * 6e-9,
     next=(

@@ -351,8 +351,8 @@ def work(s: Settings) -> float:
     return sum(arm.total_work(s.seeds) for arm in arms(s, masks_of(s))) + pruning
 
 
-experiment = Experiment(
-    "lottery",
+experiment = Experiment.of(
+    __name__,
     question="Which sparse networks learn: is it their mask, their initial weights, or luck?",
     source="Frankle and Carbin 2019, The lottery ticket hypothesis; a textbook chapter",
     look_for="from how few weights on a ticket learns where its controls do not, and whether it is "
@@ -363,15 +363,6 @@ experiment = Experiment(
         "set back to the values that they began with.",
         "A control has one thing changed: a mask at random, or weights drawn anew.",
     ),
-    settings=Settings,
-    check=check,
-    run=run,
-    claims=lambda result: list(claims(result)),
-    tables=lambda result: list(tables(result)),
-    figures=figures,
-    answer=answer,
-    notes=notes,
-    work=work,
     memory=lambda s: 4.0 * 10 * max(s.seeds, 25) * (s.points + 2 * s.width) * s.width * s.depth,
     seconds=lambda s: 2 + work(s) * s.points / 400 * 4.5e-6,
     next=(

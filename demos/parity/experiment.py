@@ -214,8 +214,8 @@ def notes(result: Result) -> list[str]:
     return said
 
 
-experiment = Experiment(
-    "parity",
+experiment = Experiment.of(
+    __name__,
     question="Which networks compute the parity of n bits, at what cost, and which learn it?",
     definitions=(
         "Parity is 1 where an odd number of bits is 1; of two bits: 00 gives 0, 01 gives 1, "
@@ -228,14 +228,8 @@ experiment = Experiment(
     source="a textbook chapter on depth: one hidden layer needs 2^(n-1) neurons, depth O(n)",
     look_for="which circuits grow exponentially with n, and whether networks that fit half of the "
     "table are right on the other half.",
-    settings=Settings,
-    run=run,
     claims=lambda result: [*circuit_claims(result), *learning_claims(result)],
-    tables=lambda result: list(tables(result)),
     figures=drawings,
-    notes=notes,
-    work=work,
-    memory=memory,
     seconds=lambda s: 1 + work(s, share=0.2),
     next=("scratchnet parity --inputs 24 --no-learn", "scratchnet parity --learn-inputs 12"),
 )

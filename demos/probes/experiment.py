@@ -227,24 +227,17 @@ def seconds(s: Settings) -> float:
     return 2 + probes + arm(s).total_work(s.seeds) * (s.width / 32) ** 1.2 * 150e-6
 
 
-experiment = Experiment(
-    "probes",
+experiment = Experiment.of(
+    __name__,
     question="What does each layer of a deep network make of its inputs?",
     source="Alain and Bengio (2016): linear probes read more from every layer; a textbook chapter "
     "says that accuracy rises with each",
     look_for="where a linear classifier reads most, and how much of it is there in the raw inputs "
     "and in random networks that learned nothing.",
-    settings=Settings,
-    run=run,
-    claims=claims,
-    tables=tables,
     figures=drawings,
-    notes=notes,
-    answer=answer,
     work=lambda s: arm(s).total_work(s.seeds),
     # About 12 arrays of a layer's outputs for each network.
     memory=lambda s: 50.0 * max(s.seeds, 25) * (s.points + 900) * s.width * (s.depth + 3),
-    seconds=seconds,
     next=(
         "scratchnet probes --dataset digits",
         "scratchnet probes --embedding tsne",

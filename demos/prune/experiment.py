@@ -331,21 +331,13 @@ def work(s: Settings) -> float:
     return sum(arm.total_work(s.seeds) for arm in arms(s, networks_of(s)))
 
 
-experiment = Experiment(
-    "prune",
+experiment = Experiment.of(
+    __name__,
     question="What is left of a network when most of its weights, or neurons, are taken out?",
     source="a textbook chapter (80 to 90 % of weights can go); Liu et al. 2019 (the small network "
     "trained from scratch is as good as the pruned one)",
     look_for="how far accuracy falls as pruned, and how much further training brings back; which "
     "method keeps more with equally many weights left; how small the matrices really get.",
-    settings=Settings,
-    check=check,
-    run=run,
-    claims=lambda result: list(claims(result)),
-    tables=tables,
-    figures=figures,
-    answer=answer,
-    work=work,
     memory=lambda s: 4.0 * 8 * max(s.seeds, 25) * (400 + s.width) * s.width * s.depth,
     seconds=lambda s: 2 + work(s) * 4.5e-6,
     next=(

@@ -264,8 +264,8 @@ def figures(result: Result) -> dict[str, Callable[[], Any]]:
     return found | ({"square": partial(square_figure, squares)} if squares else {})
 
 
-experiment = Experiment(
-    "sawtooth",
+experiment = Experiment.of(
+    __name__,
     question="How many linear pieces can a deep network make that a shallow one cannot?",
     definitions=(
         "The tent map T(t) = relu(2t) - relu(4t - 2) rises from 0 to 1 on [0, 1/2] and falls back: "
@@ -275,12 +275,6 @@ experiment = Experiment(
     ),
     source="Telgarsky 2016: L layers of width 2 make 2^L pieces, and one layer needs 2^L units",
     look_for="pieces that double with every layer, and how few of them random weights have.",
-    settings=Settings,
-    run=run,
-    claims=claims,
-    tables=tables,
-    figures=figures,
-    notes=notes,
     work=lambda s: s.depth + min(s.depth, DEEPEST_RANDOM) + min(s.depth, DEEPEST_SQUARE),
     memory=lambda s: 64.0 * ENTRIES * (s.depth > DEEPEST_SHALLOW_COUNTED) + 1e8,
     seconds=lambda s: 2 + s.depth * s.seeds * 0.004 + 2.0 ** min(s.depth, 20) * 4e-5,

@@ -24,7 +24,7 @@ from scratchnet.demos.animation import frame_epochs
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.figures import grid_points, window
 from scratchnet.demos.results import check_writable
-from scratchnet.demos.running import Result, Run
+from scratchnet.demos.running import Result
 from scratchnet.demos.settings import Common, option, options_of
 from scratchnet.demos.spiral.task import CHAPTER_SEED, TASK, TEST_POINTS, Task, described
 from scratchnet.demos.tuning import (
@@ -35,7 +35,7 @@ from scratchnet.demos.tuning import (
     Arm,
     Data,
     points,
-    tuned,
+    work_of,
 )
 from scratchnet.demos.verdicts import Claim, difference, exact, success, successes
 from scratchnet.depth.budget import parameter_count, width_for_budget
@@ -268,14 +268,7 @@ def boundary_of(model: Model, state: Mapping[str, Any], X: Any, grid: int) -> An
     return np.exp(-np.logaddexp(0, -logits)).reshape(grid, grid)
 
 
-def run(run: Run) -> None:
-    """Every arm at its best learning rate. A network that got lucky once proves nothing."""
-    for each in arms(run.settings):
-        tuned(run, each)
-
-
-def work(s: Settings) -> float:
-    return sum(each.total_work(s.seeds) for each in arms(s))
+work = work_of(arms)
 
 
 def memory(s: Settings) -> float:
@@ -462,23 +455,12 @@ def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
     return drawings(result)
 
 
-experiment = Experiment(
-    "spiral",
+experiment = Experiment.of(
+    __name__,
     question="Do two interleaved spirals need depth?",
     source="a textbook chapter on depth: shallow networks fail, and each doubling of depth helps",
     look_for="how many networks of each depth solve the spirals, and at which learning rate; "
     "whether Adam changes it (then it is optimisation, not what a network can represent).",
-    settings=Settings,
-    check=check,
-    run=run,
-    claims=claims,
-    tables=tables,
-    figures=figures,
-    files=files,
-    answer=answer,
-    work=work,
-    memory=memory,
-    seconds=seconds,
     next=(
         "scratchnet spiral --learning-rate 0.05",
         "scratchnet spiral --equal-parameters",

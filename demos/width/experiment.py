@@ -21,7 +21,7 @@ import numpy as np
 from scratchnet.backends import get_backend
 from scratchnet.backends.errors import InputError
 from scratchnet.demos.experiment import QUICK_REASON, Experiment, Table
-from scratchnet.demos.running import Result, Row, Run
+from scratchnet.demos.running import Result, Row
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import (
     OPTIMIZERS,
@@ -34,7 +34,7 @@ from scratchnet.demos.tuning import (
     mean_scores,
     stream,
     train_networks,
-    tuned,
+    work_of,
 )
 from scratchnet.demos.verdicts import Claim, Verdict, difference, judge, ratio
 from scratchnet.demos.width.figures import drawings
@@ -254,13 +254,7 @@ def check(s: Settings) -> None:
         raise InputError(f"--targets {s.targets}: must have one of those of --compare: {about}")
 
 
-def run(run: Run) -> None:
-    for each in arms(run.settings):
-        tuned(run, each)
-
-
-def work(s: Settings) -> float:
-    return sum(each.total_work(s.seeds) for each in arms(s))
+work = work_of(arms)
 
 
 def memory(s: Settings) -> float:
@@ -449,25 +443,15 @@ def notes(result: Result) -> list[str]:
     return [f"Widths, from shallow to deep: {'; '.join(words)}."] if words else []
 
 
-experiment = Experiment(
-    "width",
+experiment = Experiment.of(
+    __name__,
     question="At the same number of parameters: one wide layer, or several narrow ones?",
     source="a course section, a lesson and a textbook chapter: deep beats wide, but on flat "
     "functions and sparse inputs width wins; Eldan and Shamir 2016",
     look_for="targets on which several layers have the smaller test error; whether the initial "
     f"biases decide it. Errors below {SOLVED:g} of a target's variance count as {SOLVED:g}: "
     "solved.",
-    settings=Settings,
-    check=check,
-    run=run,
-    claims=claims,
-    tables=lambda result: list(tables(result)),
     figures=lambda result: drawings(result, verdicts_of(result)),
-    answer=answer,
-    notes=notes,
-    work=work,
-    memory=memory,
-    seconds=seconds,
     next=(
         "scratchnet width --compare section --targets nested_sine,sin_plus_cos",
         "scratchnet width --targets oscillating,cubic --optimizer sgd",
