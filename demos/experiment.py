@@ -124,7 +124,8 @@ def execute(experiment: Experiment, settings: Any) -> int:
     settings = replace(settings, compile="on" if mode.compile else "off")
     screen = Screen(settings.json)
     announce(experiment, settings, mode, screen)
-    keep(settings.out, mode)
+    if "resume" in options_of(experiment.settings):
+        keep(settings.out, mode)
     with mode.opened():
         result = compute(experiment, settings)
     if not result.rows and result.interrupted:

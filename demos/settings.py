@@ -308,7 +308,8 @@ def shown_default(details: Option) -> str:
         if isinstance(value, dict):
             # A value that depends on a switch stands beside the switch.
             keys = {True: f"{flag(details.by or '')} ", False: ""}
-            found = ((keys.get(key, f"{key} "), each) for key, each in value.items())
+            there = {key: each for key, each in value.items() if each is not None}
+            found = ((keys.get(key, f"{key} "), each) for key, each in there.items())
             return ", ".join(key + joined(each) for key, each in found)
         return "" if value is None else joined(value)
 

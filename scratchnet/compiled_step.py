@@ -101,8 +101,12 @@ class CompiledTraining:
     the step has no compiled form, a warning names it and the step is replayed.
     """
 
-    def __init__(self, step: Callable[..., Tensor], optimizer: Optimizer) -> None:
+    def __init__(
+        self, step: Callable[..., Tensor], optimizer: Optimizer, threads: int | None = None
+    ) -> None:
+        """`threads` share out the networks of an ensemble; None takes as many as BLAS has."""
         self._optimizer, self._model = optimizer, optimizer.model
+        self._wanted_threads = threads
         self.recorded = RecordedStep(step, self._model, (optimizer,))
         self._compiled: dict[Any, Compiled] = {}
         self._seconds = LONGEST_CALL
@@ -167,7 +171,7 @@ class CompiledTraining:
     def _threads(self) -> int:
         from scratchnet.backends.compile.step import default_threads
 
-        return default_threads() if self._model.ensemble else 1
+        return (self._wanted_threads or default_threads()) if self._model.ensemble else 1
 
     def _prepared(self, arguments: Sequence[Array]) -> Compiled:
         key = self.recorded._key(arguments)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import Phase, settings
 
 import scratchnet.backends
-from scratchnet.demos import timing
+from scratchnet.demos.bench import timing
 
 # No deadline: it is a clock, and a busy machine would fail a right answer.
 settings.register_profile("scratchnet", deadline=None, max_examples=50, print_blob=True)

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,12 @@ from scratchnet import InputError, Linear, Model, get_backend
 from scratchnet.backends import DeviceMemoryError, NumpyBackend
 from scratchnet.backends.compile import compiler_available
 from scratchnet.backends.interface import Timer
-from scratchnet.demos import timing
-from scratchnet.demos.bench import engine, floors, jax_peer, problem, torch_peer
-from scratchnet.demos.bench import figures as drawings
-from scratchnet.demos.bench import run as experiment
-from scratchnet.demos.bench.command import record
+from scratchnet.demos.bench import engine, jax_peer, problem, report, roofline, timing, torch_peer
+from scratchnet.demos.bench import experiment as bench
+from scratchnet.demos.bench.cases import FIGURES, Case
 from scratchnet.demos.bench.counting import BYTES_OF_A_NUMBER, StepCount, count_step
-from scratchnet.demos.bench.floors import loop_contestant, product_calls, products_contestant
-from scratchnet.demos.bench.numpy_loop import numpy_loop
+from scratchnet.demos.bench.experiment import experiment
+from scratchnet.demos.bench.floors import numpy_loop, product_calls
 from scratchnet.demos.bench.problem import Problem, check_agreement, new_problem
 from scratchnet.demos.bench.readme_table import (
     END,
@@ -37,23 +36,23 @@ from scratchnet.demos.bench.readme_table import (
     section,
     updated,
 )
-from scratchnet.demos.bench.report import crossover_sentences, description, report, sentences
-from scratchnet.demos.bench.roofline import Ceilings, measured_size, place
-from scratchnet.demos.bench.run import Result, Row, run, total_cost
-from scratchnet.demos.bench.settings import Case, Options, Settings, choose_settings
-from scratchnet.demos.command_line import main
-from scratchnet.demos.experiment import Screen
-from scratchnet.demos.results import to_json
-from scratchnet.demos.settings import resolve
-from scratchnet.demos.timing import (
-    Contestant,
+from scratchnet.demos.bench.roofline import addition, fused_peak, place, product_peak
+from scratchnet.demos.bench.timing import (
+    Implementation,
     Spread,
     calls_per_turn,
-    figures,
+    cores,
     interleaved,
-    pinned,
-    ratio,
+    limited,
+    on_cores,
+    shown,
+    spread,
 )
+from scratchnet.demos.command_line import main
+from scratchnet.demos.experiment import quick_settings, record_of
+from scratchnet.demos.results import to_json
+from scratchnet.demos.running import Result, Run
+from scratchnet.demos.screen import Screen, print_table
 
 ROOT = Path(__file__).resolve().parent.parent
 BACKEND = get_backend("numpy")
@@ -69,13 +68,12 @@ TINY = Case(2, 5, 7)
 
 
 @pytest.fixture(autouse=True)
-def small_ceilings(monkeypatch: pytest.MonkeyPatch, short_turns: None) -> None:
-    """Ceilings of matrices that are multiplied at once, in turns as short."""
-    monkeypatch.setattr("scratchnet.demos.bench.roofline.TRIES", 1)
-    monkeypatch.setattr("scratchnet.demos.bench.roofline.SECONDS_PER_TRY", 1e-5)
-    sizes = {"numpy": (8, 16), "cupy": (8,)}
-    monkeypatch.setattr("scratchnet.demos.bench.roofline.PRODUCT_SIZES", sizes)
-    monkeypatch.setattr(experiment, "PRODUCT_SIZES", sizes)
+def small_limits(monkeypatch: pytest.MonkeyPatch, short_turns: None) -> None:
+    """Limits of matrices that are multiplied at once, in turns as short."""
+    monkeypatch.setattr(roofline, "PRODUCT_SIZE", {"numpy": 16, "cupy": 8})
+    monkeypatch.setattr(roofline, "SMALLEST_ARRAYS", {"numpy": 2**10, "cupy": 2**10})
+    monkeypatch.setattr(roofline, "LARGEST_ARRAYS", 2**14)
+    monkeypatch.setattr(roofline, "ROUNDS_OF_FUSED", 10)
 
 
 # Counting
@@ -84,9 +82,9 @@ def small_ceilings(monkeypatch: pytest.MonkeyPatch, short_turns: None) -> None:
 def recorded_calls(case: Case) -> list[Any]:
     """What the engine calls in one eager step; with one point there is no sum over the batch."""
     drawn = new_problem(case)
-    step = engine.training_step(engine.new_model(drawn, BACKEND), drawn, is_recorded=False)
+    step = engine.engine_step(engine.EAGER, drawn, BACKEND)
     with BACKEND.recording() as calls:
-        step()
+        step.call()
     return calls
 
 
@@ -166,11 +164,10 @@ def test_networks_side_by_side_share_their_inputs_only() -> None:
 @settings(max_examples=30, deadline=None)
 def test_the_hand_written_loop_is_the_engines_step(case: Case) -> None:
     drawn = new_problem(case)
-    step = engine.training_step(engine.new_model(drawn, BACKEND), drawn, is_recorded=True)
-    loop = loop_contestant(drawn)
-    assert loop.losses is not None
+    step, loop = engine.engine_step(engine.RECORDED, drawn, BACKEND), engine.loop(drawn)
+    assert loop.losses is not None and step.losses is not None
     for _ in range(4):
-        expected = np.atleast_1d(step().numpy())[np.newaxis]
+        expected = step.losses(step.call())
         np.testing.assert_allclose(loop.losses(loop.call()), expected, rtol=2e-5, atol=1e-7)
 
 
@@ -226,17 +223,17 @@ def test_the_floor_multiplies_the_shapes_and_layouts_that_the_step_needs(network
 
 
 def test_the_floor_runs_without_the_elementwise_work() -> None:
-    contestant = products_contestant(new_problem(TINY), BACKEND)
-    assert contestant.call() is None and contestant.losses is None
+    products = engine.products(new_problem(TINY), BACKEND)
+    assert products.call() is None and products.losses is None
 
 
 # Correctness before time
 
 
-def fake(name: str, losses: list[float], networks: int = 1) -> Contestant:
+def fake(name: str, losses: list[float], networks: int = 1) -> Implementation:
     """One that gives these losses, step by step."""
     remaining = iter(losses)
-    return Contestant(
+    return Implementation(
         name, lambda: next(remaining), lambda loss: np.full((1, networks), loss), networks=networks
     )
 
@@ -279,7 +276,7 @@ def test_all_being_wrong_alike_is_found_by_the_reference() -> None:
 def test_a_wide_network_learns_without_jumps() -> None:
     """Losses that jump would differ between two libraries by much more than one step's rounding."""
     drawn = new_problem(Case(4, 1024, 64))
-    (eager,) = engine.engine_contestants(drawn, BACKEND, ("eager",))
+    eager = engine.engine_step(engine.EAGER, drawn, BACKEND)
     assert (np.diff(problem.first_losses(eager), axis=0) < 0).all()
 
 
@@ -294,7 +291,7 @@ def test_every_network_of_an_ensemble_is_compared() -> None:
     case = Case(1, 8, 9, networks=5)
     drawn = new_problem(case)
     assert not np.array_equal(drawn.weights[0][0], drawn.weights[0][1])
-    eager, recorded = engine.engine_contestants(drawn, BACKEND)
+    eager, recorded = engine_steps(drawn)
     assert eager.losses is not None
 
     def last_one_off(loss: Any) -> Any:
@@ -323,15 +320,15 @@ def test_of_many_networks_a_few_may_differ_more() -> None:
 
 
 def test_nothing_is_timed_before_the_losses_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a hand-written loop whose learning rate is another one."""
+    """With an engine whose learning rate is another one."""
 
     def timed(*_: Any, **__: Any) -> None:
         raise AssertionError("was timed")
 
-    monkeypatch.setattr(floors, "LEARNING_RATE", 0.5)
-    monkeypatch.setattr(experiment, "interleaved", timed)
-    with pytest.raises(InputError, match="losses of hand-written loop differ at step 2"):
-        run(Settings((Case(1, 8, 9),), rounds=2, baseline=True))
+    monkeypatch.setattr(engine, "LEARNING_RATE", 0.5)
+    monkeypatch.setattr(bench, "interleaved", timed)
+    with pytest.raises(InputError, match="losses of recorded differ at step 2"):
+        small()
 
 
 # The peers
@@ -342,46 +339,56 @@ peer_cases = pytest.mark.parametrize(
 )
 
 
+def engine_steps(drawn: Problem) -> list[Implementation]:
+    return [engine.engine_step(name, drawn, BACKEND) for name in (engine.EAGER, engine.RECORDED)]
+
+
 @peer_cases
 def test_pytorch_makes_the_same_steps(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e '.[bench]'")
-    monkeypatch.setattr(torch_peer, "COMPILERS", ())
+
+    def refused(*_: Any) -> None:
+        raise RuntimeError("no working C++ compiler\nand more lines")
+
+    monkeypatch.setattr(torch_peer, "compiled_step", refused)
     drawn = new_problem(case)
-    found, missing = torch_peer.torch_contestants(drawn, on_cuda=False)
-    assert [each.name for each in found] == [
-        torch_peer.BATCHED if case.ensemble else torch_peer.EAGER
-    ]
-    (line,) = missing
-    assert "torch.compile" in line and "install g++" in line
-    assert check_agreement(drawn, [*engine.engine_contestants(drawn, BACKEND), *found]) < 1e-5
+    eager, line = torch_peer.torch_steps(drawn)
+    assert isinstance(eager, Implementation) and eager.name == torch_peer.EAGER
+    assert line == "torch.compile does not take part: no working C++ compiler"
+    assert check_agreement(drawn, [*engine_steps(drawn), eager]) < 1e-5
 
 
 @peer_cases
 def test_jax_makes_the_same_steps(case: Case) -> None:
     pytest.importorskip("jax", reason="JAX is not installed: pip install -e '.[bench]'")
     drawn = new_problem(case)
-    found = jax_peer.jax_contestants(drawn, on_cuda=False)
-    assert [each.name for each in found] == (
-        [jax_peer.MAPPED, jax_peer.MAPPED_AND_SCANNED]
-        if case.ensemble
-        else [jax_peer.JIT, jax_peer.SCANNED]
-    )
-    assert check_agreement(drawn, [*engine.engine_contestants(drawn, BACKEND), *found]) < 1e-5
+    found = list(jax_peer.jax_steps(drawn))
+    assert [each.name for each in found] == [jax_peer.JIT, jax_peer.SCAN]
+    assert check_agreement(drawn, [*engine_steps(drawn), *found]) < 1e-5
 
 
-@pytest.mark.skipif(compiler_available() is not None, reason="no C++ compiler")
-def test_the_compiled_step_takes_part_where_it_is_asked_for(tmp_path: Path) -> None:
-    shape = ["--depths", "2", "--widths", "5", "--batches", "7", "--ensembles", "1,2"]
-    arguments = ["bench", *shape, "--rounds", "2", "--compiled", "--out", str(tmp_path)]
-    assert main(arguments) == 0
-    found = json.loads((tmp_path / "result.json").read_text())
-    assert found["settings"]["compiled"] is True
-    assert "vectors of" in found["environment"]["compiler"]
-    assert len(found["rows"]) == 2
-    for row in found["rows"]:
-        assert engine.COMPILED in row["time_over_recorded"]
-        assert engine.COMPILED in row["roofline"]
-    assert any("compiled step reaches" in line for line in found["summary"]["sentences"])
+needs_compiler = pytest.mark.skipif(compiler_available() is not None, reason="no C++ compiler")
+
+
+@needs_compiler
+def test_the_compiled_step_takes_part_where_it_is_asked_for() -> None:
+    result = small(compiled=True)
+    assert "vectors of" in result.extra["versions"]["compiler"]
+    for row in result.rows:
+        assert engine.COMPILED in report.ratios(row)
+        assert 0 < report.placements(row)[engine.COMPILED].of_peak
+    assert "C++ step" in report.headline(result)
+
+
+@needs_compiler
+@pytest.mark.skipif(len(cores() or "12") < 2, reason="one core")
+def test_the_networks_of_a_compiled_ensemble_are_timed_on_one_thread_and_on_several() -> None:
+    result = small(compiled=True, threads=2)
+    one, many = result.rows
+    assert report.ONE_THREAD not in report.ratios(one)
+    assert report.ONE_THREAD in report.ratios(many)
+    (line,) = report.scaling_notes(result)
+    assert line.startswith(f"{many.arm}: 2 threads compute") and line.endswith("of linear.")
 
 
 def test_compiled_without_a_compiler_is_one_line(
@@ -390,18 +397,6 @@ def test_compiled_without_a_compiler_is_one_line(
     monkeypatch.setenv("CXX", "no-such-compiler")
     assert main(["bench", "--compiled", "--out", str(tmp_path)]) == 2
     assert "--compiled: no C++ compiler" in capsys.readouterr().err
-
-
-@pytest.mark.skipif(compiler_available() is not None, reason="no C++ compiler")
-def test_with_the_compiled_step_the_figures_have_more_networks() -> None:
-    given: dict[str, Any] = {"figures": True, "backend": "numpy"}
-    plain = choose_settings(resolve(Options, given)).cases
-    more = choose_settings(resolve(Options, {**given, "compiled": True})).cases
-    assert set(plain) < set(more)
-    assert {str(case) for case in set(more) - set(plain)} == {
-        "2-[16]*8-1, 512 points",
-        "100 x 2-[32]*8-1, 400 points",
-    }
 
 
 @pytest.mark.parametrize(("name", "title"), [("torch", "PyTorch"), ("jax", "JAX")])
@@ -413,7 +408,7 @@ def test_a_missing_peer_is_one_line_before_anything_is_measured(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setattr(experiment, "time_case", None)
+    monkeypatch.setattr(bench, "time_case", None)
     assert main(["bench", "--quick", "--peers", name, "--out", str(tmp_path)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert f"--peers {name} needs {title}" in line and "pip install -e '.[bench]'" in line
@@ -441,65 +436,59 @@ class Clock:
 
         return Stopwatch(lambda: None)
 
-    def contestant(self, name: str, cost: float, turns: list[str], **options: Any) -> Contestant:
+    def implementation(
+        self, name: str, cost: float, turns: list[str], **options: Any
+    ) -> Implementation:
         def call() -> None:
             self.now += cost
             turns.append(name)
 
-        return Contestant(name, call, timer=self.timer, **options)
+        return Implementation(name, call, timer=self.timer, **options)
 
 
-def test_contestants_take_turns_in_an_order_that_rotates() -> None:
+def test_implementations_take_turns_in_an_order_that_rotates() -> None:
     clock, turns = Clock(), []
-    contestants = [clock.contestant(name, 1.0, turns) for name in "abc"]
-    for each in contestants:
+    implementations = [clock.implementation(name, 1.0, turns) for name in "abc"]
+    for each in implementations:
         calls_per_turn(each)
     turns.clear()
     advanced: list[int] = []
-    found = interleaved(contestants, 4, lambda: advanced.append(1))
+    seconds, busy = interleaved(implementations, 4, lambda: advanced.append(1))
     # Each turn is one call that does not count, then one that does.
     order = turns[-24::2]
     assert "".join(order) == "abc" + "bca" + "cab" + "abc"
     assert len(advanced) == 12
-    assert all(each.tolist() == [1.0] * 4 for each in found.seconds.values())
+    assert all(each.tolist() == [1.0] * 4 for each in seconds.values()) and np.isnan(busy)
 
 
 def test_a_time_is_that_of_one_step_of_one_network() -> None:
     clock, turns = Clock(), []
-    contestant = clock.contestant("scan", 60.0, turns, steps=20, networks=3)
-    found = interleaved([contestant], 2, lambda: None)
-    assert found.seconds["scan"].tolist() == [1.0, 1.0]
+    scan = clock.implementation("scan", 60.0, turns, steps=20, networks=3)
+    seconds, _ = interleaved([scan], 2, lambda: None)
+    assert seconds["scan"].tolist() == [1.0, 1.0]
 
 
-def test_processor_time_counts_until_an_asynchronous_library_has_finished(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A call takes no processor time here, the wait for its result 3 s: they are the step's."""
+def test_the_share_of_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor computed in a quarter of the time of the turns."""
     clock, turns = Clock(), []
-    monkeypatch.setattr(timing.time, "process_time", lambda: clock.now)
-
-    class Waiting(Timer):
-        def __exit__(self, *_: object) -> None:
-            clock.now += 3.0
-            self.seconds = 100.0
-
-    contestant = clock.contestant("jax", 0.0, turns)
-    contestant = dataclasses.replace(contestant, timer=lambda: Waiting(lambda: None))
-    found = interleaved([contestant], 2, lambda: None, by_processor=True)
-    assert found.seconds["jax"].tolist() == [3.0, 3.0]
-    assert interleaved([contestant], 2, lambda: None).seconds["jax"].tolist() == [100.0, 100.0]
+    monkeypatch.setattr(timing.time, "thread_time", lambda: clock.now / 4)
+    _, busy = interleaved([clock.implementation("a", 1.0, turns)], 3, lambda: None, watched="a")
+    assert busy == 0.75
 
 
 @pytest.mark.parametrize(("cost", "calls"), [(1.0, 1), (0.004, 5), (0.0099, 2), (1e-9, 2000)])
 def test_a_turn_is_filled_with_calls(cost: float, calls: int) -> None:
-    assert calls_per_turn(Clock().contestant("a", cost, []), 0.02) == calls
+    assert calls_per_turn(Clock().implementation("a", cost, []), 0.02) == calls
 
 
 def test_a_ratio_is_taken_within_a_round() -> None:
     """The machine halves its speed after every round: the ratio must not notice."""
     drift = 2.0 ** np.arange(11)
-    assert ratio(3 * drift, drift) == Spread(3.0, 3.0, 3.0)
-    found = ratio(np.arange(11.0), np.ones(11))
+    row = bench.row_of(TINY, {"recorded": drift, "eager": 3 * drift}, 1e9, 1e9)
+    assert report.ratios(row)["eager"] == Spread(3.0, 3.0, 3.0)
+    assert row.record()["eager, seconds"] == (3 * drift).tolist()
+    assert report.placements(row)["eager"].rate == count_step(TINY).operations / 96
+    found = spread(np.arange(11.0))
     assert (found.low, found.median, found.high) == (1.0, 5.0, 9.0)
 
 
@@ -507,87 +496,121 @@ def test_a_ratio_is_taken_within_a_round() -> None:
     ("value", "text"), [(0.954, "0.95"), (4.506, "4.51"), (12.34, "12.3"), (1234.5, "1,234")]
 )
 def test_a_ratio_has_as_many_digits_as_it_deserves(value: float, text: str) -> None:
-    assert figures(value) == text
+    assert shown(value) == text
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no system call to pin with")
-def test_everybody_runs_on_one_core_and_one_thread_and_afterwards_as_before() -> None:
+def test_all_run_on_one_core_and_one_thread_but_for_compiling_and_afterwards_as_before() -> None:
     from threadpoolctl import threadpool_info
 
-    before = os.sched_getaffinity(0)
-    with pinned(1) as cores:
-        assert cores == 1 and len(os.sched_getaffinity(0)) == 1
-        assert all(pool["num_threads"] == 1 for pool in threadpool_info())
-    assert os.sched_getaffinity(0) == before
-    with pytest.raises(InputError, match="--threads 4096: this process may use"), pinned(4096):
-        pass
-    assert os.sched_getaffinity(0) == before
+    before = cores()
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(cores).result() == before
+        with limited(1):
+            assert len(cores()) == 1 and pool.submit(cores).result() == cores()
+            assert all(each["num_threads"] == 1 for each in threadpool_info())
+            with on_cores(before):
+                assert cores() == before and pool.submit(cores).result() == before
+            assert len(cores()) == 1 and pool.submit(cores).result() == cores()
+        assert cores() == before and pool.submit(cores).result() == before
+
+
+def test_peers_are_built_on_all_cores_and_timed_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, seen = cores(), []
+    build, turns = bench.implementations, bench.interleaved
+
+    def built(*arguments: Any) -> Any:
+        seen.append(cores())
+        yield from build(*arguments)
+
+    def timed(*arguments: Any) -> Any:
+        seen.append(cores())
+        return turns(*arguments)
+
+    monkeypatch.setattr(bench, "implementations", built)
+    monkeypatch.setattr(bench, "interleaved", timed)
+    small()
+    assert [len(each) for each in seen] == [len(before), min(1, len(before))] * 2
+
+
+def test_without_threadpoolctl_one_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert main(["bench", "--quick", "--out", str(tmp_path / "x")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "bench needs threadpoolctl" in line and "pip install threadpoolctl" in line
 
 
 # The roofline
 
 
-@given(
-    products=st.integers(1, 10**12),
-    elementwise=st.integers(1, 10**9),
-    moved=st.integers(1, 10**12),
-    rate=st.floats(1e6, 1e15),
-    bandwidth=st.floats(1e6, 1e13),
-    seconds=st.floats(1e-6, 1e3),
-)
-def test_the_nearer_limit_binds(
-    products: int, elementwise: int, moved: int, rate: float, bandwidth: float, seconds: float
-) -> None:
-    count = StepCount(products, elementwise, moved, moved, moved)
-    placed = place(count, seconds, rate, bandwidth)
-    assert placed.rate == pytest.approx((products + elementwise) / seconds)
-    assert placed.of_product_rate == pytest.approx(placed.rate / rate)
-    assert placed.of_bandwidth == pytest.approx(moved / seconds / bandwidth)
-    assert placed.of_roof == max(placed.of_product_rate, placed.of_bandwidth)
-    # Below the ridge, where rate / bandwidth operations come with a byte, memory binds.
-    intensity, ridge = (products + elementwise) / moved, rate / bandwidth
-    if abs(intensity / ridge - 1) > 1e-9:
-        assert placed.binds == ("compute" if intensity > ridge else "memory")
-
-
-def test_a_step_at_its_roof_reaches_all_of_it() -> None:
+def test_a_step_is_placed_by_its_nearer_limit() -> None:
+    """1,000 operations and 50 bytes in 2 s; a limit that is nearer is reached to a larger part."""
     count = StepCount(900, 100, 50, 50, 50)
-    assert place(count, 10.0, 100.0, 1e9) == place(count, 10.0, 100.0, 1e9)
-    assert place(count, 10.0, 100.0, 1e9).of_roof == 1.0
-    assert place(count, 5.0, 1e9, 10.0).of_roof == 1.0
+    placed = place(count, 2.0, 1000.0, 1e3)
+    assert (placed.rate, placed.of_peak, placed.of_bandwidth) == (500.0, 0.5, 0.025)
+    assert place(count, 2.0, 1e9, 25.0).of_bandwidth == 1.0
 
 
-@pytest.mark.parametrize(
-    ("working_set", "size"),
-    [(1, 2**15), (2**15 + 1, 2**16), (2**20, 2**20), (2**20 + 1, 2**21), (2**40, 2**28)],
-)
-def test_bandwidth_is_measured_at_the_next_power_of_two(working_set: int, size: int) -> None:
-    assert measured_size(working_set, "numpy") == size
-    assert Ceilings(1.0, {size: 5.0}).bandwidth(working_set, "numpy") == 5.0
+@needs_compiler
+def test_the_peak_of_a_core_is_counted_and_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from scratchnet.backends.compile import find_compiler
+
+    lanes = find_compiler().target.vector_bytes // 4
+    assert fused_peak(1).work == 2 * 10 * roofline.FUSED * lanes
+    assert fused_peak(3).work == 3 * fused_peak(1).work and "3 cores" in fused_peak(3).sentence
+    fused_peak(1).implementation.call()
+
+
+def test_limits_count_what_they_do() -> None:
+    assert product_peak(BACKEND).work == 2 * 16**3
+    assert addition(BACKEND, 2**12).work == 3 * 2**11
+    assert addition(BACKEND, 1).work == 3 * 2**9
+    assert addition(BACKEND, 2**40).work == 3 * 2**13
 
 
 # A whole run
 
 
-SMALL = Settings((Case(1, 4, 5), Case(2, 4, 5, 3)), rounds=3, baseline=True)
+SMALL = (Case(1, 4, 5), Case(2, 4, 5, 3))
 
 
-@pytest.fixture
-def small() -> Result:
-    return run(SMALL)
+@pytest.fixture(autouse=True)
+def small_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "FIGURES", SMALL)
 
 
-def test_a_run_measures_every_case_and_its_record_is_json(small: Result) -> None:
-    found = json.loads(to_json(record(small)))
+def small(advance: Any = lambda steps=1, note="", value=None: None, **given: Any) -> Result:
+    """The figures' run, of two small cases."""
+    s = quick_settings(experiment, figures=True, rounds=3, backend="numpy", **given)
+    experiment.check(s)
+    run = Run(s, "bench", advance)
+    experiment.run(run)
+    return run.result
+
+
+def recorded_of(result: Result) -> Any:
+    """As result.json holds it."""
+    facts = {"device": "a processor", "numpy": "2", "date": "2026-01-02T03:04:05+00:00"}
+    return json.loads(to_json(record_of(result, (), facts)))
+
+
+def test_a_run_measures_every_case_and_its_record_is_json() -> None:
+    result = small()
+    found = recorded_of(result)
     assert [row["network"] for row in found["rows"]] == ["2-[4]-1", "2-[4]*2-1"]
+    names = {engine.EAGER, engine.RECORDED, engine.PRODUCTS, engine.LOOP}
     for row in found["rows"]:
-        assert set(row["time_over_recorded"]) == {"eager", "recorded", floors.PRODUCTS, floors.LOOP}
+        assert set(row["time_over_recorded"]) == set(row["seconds"]) == names
         assert row["time_over_recorded"]["recorded"]["median"] == 1.0
+        assert all(len(row[f"{name}, seconds"]) == len(row["seeds"]) == 3 for name in names)
         assert row["largest_loss_difference"] < 1e-5
-        assert row["roofline"]["recorded"]["binds"] in ("compute", "memory")
-    assert found["environment"]["backend"] == "numpy" and "date" in found["environment"]
-    assert found["summary"]["ceilings"][0]["product_operations_per_second"] > 0
-    assert [draw() for draw in drawings.figures(small).values()]
+        assert row["peak_operations_per_second"] > 0 and row["bytes_per_second"] > 0
+    assert found["claims"] == [] and found["extra"]["peak"] and found["extra"]["memory"]
+    drawn = {name: draw() for name, draw in experiment.figures(result).items()}
+    labels = [each.get_text() for each in drawn["time"].axes[0].get_yticklabels()]
+    assert list(drawn) == ["time", "roofline"] and labels == [str(case) for case in SMALL]
 
 
 def test_progress_reaches_its_end() -> None:
@@ -597,136 +620,111 @@ def test_progress_reaches_its_end() -> None:
         nonlocal done
         done += steps
 
-    run(SMALL, advance)
-    assert done == pytest.approx(total_cost(SMALL))
+    result = small(advance)
+    assert done == pytest.approx(experiment.work(result.settings))
 
 
-def test_an_interruption_keeps_the_cases_that_are_finished() -> None:
-    def advance(steps: float = 1, note: str = "") -> None:
-        if note == str(SMALL.cases[1]):
+ONE_CASE = "--depths 1 --widths 4 --batches 5,6 --rounds 2 --backend numpy".split()
+
+
+def test_an_interruption_keeps_the_cases_that_are_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timed = bench.time_case
+
+    def second_interrupted(run: Run, case: Case, *others: Any) -> None:
+        if case.batch == 6:
             raise KeyboardInterrupt
+        timed(run, case, *others)
 
-    result = run(SMALL, advance)
-    assert result.interrupted and [row.case for row in result.rows] == [SMALL.cases[0]]
-    assert sentences(result)[-1].startswith("Interrupted")
+    monkeypatch.setattr(bench, "time_case", second_interrupted)
+    assert main(["bench", *ONE_CASE, "--out", str(tmp_path)]) == 130
+    found = json.loads((tmp_path / "result.json").read_text())
+    assert found["interrupted"] and [row["batch"] for row in found["rows"]] == [5]
+    assert "Interrupted" in capsys.readouterr().out
 
 
 def test_an_interruption_before_the_first_case_leaves_the_earlier_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = "bench --depths 1 --widths 4 --batches 5,6 --ensembles 1 --rounds 2".split()
-    arguments += ["--backend", "numpy", "--out", str(tmp_path)]
+    arguments = ["bench", *ONE_CASE, "--out", str(tmp_path)]
     assert main(arguments) == 0
     before = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
-    assert len(json.loads(before["result.json"])["rows"]) == 2
+    assert set(before) == {"result.json", "time.png", "roofline.png"}
 
-    def interrupted(*_: Any) -> Row:
+    def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    for step in ("time_case", "all_ceilings"):
-        monkeypatch.setattr(experiment, step, interrupted)
-        capsys.readouterr()
+    for step in ("time_case", "prepare_peers"):
+        monkeypatch.setattr(bench, step, interrupted)
         assert main(arguments) == 130
         assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == before
-        assert "Interrupted before anything was measured" in capsys.readouterr().out
 
 
 def test_a_forced_older_kernel_is_said_at_once_and_in_the_record(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(experiment, "forced_older_kernel", lambda: "A=B forces an older kernel")
+    monkeypatch.setattr(bench, "forced_older_kernel", lambda: "A=B forces an older kernel")
 
-    def time_case(case: Case, *_: Any) -> Row:
+    def time_case(run: Run, case: Case, *_: Any) -> None:
         assert len(caught) == 1
-        return made_up({}, case=case).rows[0]
+        run.result.rows += made_up({}, case=case).rows
+        run.result.extra |= {"peak": "a loop", "memory": "an addition"}
 
-    monkeypatch.setattr(experiment, "time_case", time_case)
+    monkeypatch.setattr(bench, "time_case", time_case)
     with pytest.warns(RuntimeWarning, match="A=B forces") as caught:
-        result = run(SMALL)
-    assert "Caution: A=B forces an older kernel." in sentences(result)
-    facts = result.environments["numpy"]
-    first = next(iter(description(result)))
-    assert f"{facts['blas']}, {facts['kernel']} kernel; numpy" in first
+        result = small()
+    assert "Caution: A=B forces an older kernel." in report.notes(result)
+    facts = BACKEND.device_info()
+    assert f"{facts['blas']}, {facts['kernel']} kernel" in next(iter(report.notes(result)))
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError("8 GiB asked for, 2 free"),
-        DeviceMemoryError("8 GiB asked for, 2 free"),
-        RuntimeError("CUDA out of memory. 8 GiB asked for, 2 free\nand more lines"),
-        RuntimeError("RESOURCE_EXHAUSTED: 8 GiB asked for, 2 free"),
-    ],
-)
-def test_a_case_that_does_not_fit_into_memory_leaves_the_others(
+ERRORS = [
+    MemoryError("8 GiB asked for, 2 free"),
+    DeviceMemoryError("8 GiB asked for, 2 free"),
+    RuntimeError("CUDA out of memory. 8 GiB asked for, 2 free\nand more lines"),
+    InputError(f"{SMALL[0]}: the losses differ"),
+    OSError("no space left on device"),
+]
+
+
+def failing(error: Exception, *cases: Case) -> Any:
+    def time_case(run: Run, case: Case, *_: Any) -> None:
+        if case in cases:
+            raise error
+        run.result.rows += made_up({}, case=case).rows
+
+    return time_case
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=str)
+@pytest.mark.parametrize("case", SMALL, ids=str)
+def test_a_case_that_fails_leaves_the_others(
+    error: Exception, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "time_case", failing(error, case))
+    result = small()
+    assert [row.arm for row in result.rows] == [str(each) for each in SMALL if each != case]
+    (note,) = result.extra["notes"]
+    reason = str(error).splitlines()[0].removeprefix(f"{case}: ")
+    assert note == f"{case} was left out: {reason}."
+
+
+@pytest.mark.parametrize("error", [InputError("the losses differ"), RuntimeError("illegal")])
+def test_where_every_case_fails_the_reason_is_raised(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def time_case(case: Case, *rest: Any) -> Row:
-        if case == SMALL.cases[0]:
-            raise error
-        return made_up({}, case=case).rows[0]
-
-    monkeypatch.setattr(experiment, "time_case", time_case)
-    result = run(SMALL)
-    assert [row.case for row in result.rows] == [SMALL.cases[1]]
-    (note,) = result.notes
-    assert note.startswith("2-[4]-1, 5 points on numpy was left out: ")
-    assert note.endswith("8 GiB asked for, 2 free")
-
-
-def test_another_mistake_of_a_library_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    def time_case(*_: Any) -> Row:
-        raise RuntimeError("an illegal instruction")
-
-    monkeypatch.setattr(experiment, "time_case", time_case)
-    with pytest.raises(RuntimeError, match="illegal"):
-        run(SMALL)
-
-
-def test_a_case_that_fails_does_not_take_with_it_what_was_timed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    timed = experiment.time_case
-
-    def second_fails(case: Case, *others: Any) -> Row:
-        if case is SMALL.cases[1]:
-            raise InputError(f"{case}: the losses differ")
-        return timed(case, *others)
-
-    monkeypatch.setattr(experiment, "time_case", second_fails)
-    result = run(SMALL)
-    assert [row.case for row in result.rows] == [SMALL.cases[0]]
-    assert result.notes[0] == f"{SMALL.cases[1]} on numpy was left out: the losses differ"
+    monkeypatch.setattr(bench, "time_case", failing(error, *SMALL))
+    with pytest.raises(type(error), match=str(error)):
+        small()
 
 
 def test_a_mistake_of_the_program_is_not_hidden_by_what_was_timed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def second_fails(case: Case, *_: Any) -> Row:
-        if case is SMALL.cases[1]:
-            raise AttributeError("no such thing")
-        return made_up({}, case=case).rows[0]
-
-    monkeypatch.setattr(experiment, "time_case", second_fails)
+    monkeypatch.setattr(bench, "time_case", failing(AttributeError("no such thing"), SMALL[1]))
     with pytest.raises(AttributeError, match="no such thing"):
-        run(SMALL)
-
-
-def test_a_gpu_is_measured_beside_a_core_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With NumPy standing in for CUDA: who takes part, and a throughput per network."""
-    monkeypatch.setattr(experiment, "get_backend", lambda name, precision="fp32": BACKEND)
-    case = Case(1, 3, 4, networks=12, backend="cupy")
-    contestants, _ = experiment.all_contestants(
-        new_problem(case), BACKEND, Settings((case,), figures=True, baseline=True)
-    )
-    networks = {each.name: each.networks for each in contestants}
-    assert networks == {
-        "eager": 12,
-        "recorded": 12,
-        floors.PRODUCTS: 12,
-        experiment.ONE_CORE: experiment.NETWORKS_ON_A_CORE,
-    }
-    check_agreement(new_problem(case), [contestants[0], contestants[-1]])
+        small()
 
 
 class StandIn(NumpyBackend):
@@ -735,167 +733,97 @@ class StandIn(NumpyBackend):
     name = "cupy"
 
 
-def test_both_backends_are_measured_set_side_by_side_and_drawn(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    backends = {"numpy": BACKEND, "cupy": StandIn()}
-    monkeypatch.setattr(experiment, "get_backend", lambda name, precision="fp32": backends[name])
-    monkeypatch.setattr(experiment, "environment", lambda name: backends[name].device_info())
-    monkeypatch.setattr(
-        "scratchnet.demos.bench.settings.available_backends", lambda: dict.fromkeys(backends)
-    )
-    monkeypatch.setattr("scratchnet.demos.bench.report.available_backends", dict)
-    sizes = {"numpy": (2**15, 2**28), "cupy": (2**15, 2**32)}
-    monkeypatch.setattr("scratchnet.demos.bench.roofline.SET_SIZES", sizes)
-    sweep = {"depths": (1, 2), "widths": (4, 8), "batches": (5,), "ensembles": (1,)}
-    given = {**sweep, "precision": ("fp32", "tf32"), "rounds": 2, "baseline": True}
-    result = run(choose_settings(resolve(Options, given)))
-    devices = [(row.case.backend, row.case.precision) for row in result.rows]
-    assert sorted(set(devices)) == [("cupy", "fp32"), ("cupy", "tf32"), ("numpy", "fp32")]
-    assert len(devices) == 12 and set(result.ceilings) == set(devices)
-    assert any("of 4 cases that both have" in line for line in sentences(result))
-    assert record(result)["environment"]["backend"] == "cupy"
-    assert len(drawings.figures(result)["time"]().axes) == 3
-    loops = {row.case.backend for row in result.rows if floors.LOOP in row.ratios}
-    assert loops == {"numpy"}
+@pytest.fixture
+def on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "get_backend", lambda name, precision="fp32": StandIn())
+    monkeypatch.setattr(report, "get_backend", lambda name, precision="fp32": StandIn())
 
 
-def test_the_figures_of_a_gpu_hold_a_thousand_networks_and_large_matrices(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(
-        "scratchnet.demos.bench.settings.available_backends", lambda: {"numpy": None, "cupy": None}
-    )
-    chosen = choose_settings(resolve(Options, {"figures": True})).cases
+def test_on_a_gpu_there_is_no_loop_and_the_peak_is_a_products(on_cuda: None) -> None:
+    settings = quick_settings(experiment, depths=(1,), widths=(4,), batches=(5,), precision="tf32")
+    run = Run(settings)
+    experiment.check(settings)
+    experiment.run(run)
+    (row,) = run.result.rows
+    assert (row.facts["backend"], row.facts["precision"]) == ("cupy", "tf32")
+    assert row.arm == "2-[4]-1, 5 points, tf32"
+    assert engine.LOOP not in report.ratios(row)
+    assert "8 x 8" in run.result.extra["peak"]
+
+
+def test_the_figures_of_a_gpu_hold_a_thousand_networks_and_large_matrices(on_cuda: None) -> None:
+    chosen = bench.cases(quick_settings(experiment, figures=True))
     assert {case.backend for case in chosen} == {"cupy"}
-    assert [str(case) for case in chosen[-2:]] == [
+    assert [str(case) for case in chosen[-3:]] == [
+        "132 x 2-[32]*8-1, 400 points",
         "1,000 x 2-[32]*8-1, 400 points",
-        "2-[8192]*4-1, 8,192 points",
+        "2-[8192]*4-1, 8,192 points, tf32",
     ]
-    assert chosen[-1].precision == "tf32"
 
 
 # What is said
 
 
-def made_up(
-    ratios: dict[str, Spread], rounds: int = 20, case: Case = TINY, seconds: float = 1.0
-) -> Result:
+def made_up(ratios: dict[str, Spread], rounds: int = 20, case: Case = TINY) -> Result:
     """One case with these ratios to the recorded step."""
-    times = {name: Spread(seconds * each.median, 0, 0) for name, each in ratios.items()}
-    count = count_step(case)
-    placed = place(count, seconds, 1e11, 1e11)
-    one = Spread(1.0, 1.0, 1.0)
-    row = Row(
-        case,
-        count,
-        {engine.RECORDED: Spread(seconds, seconds, seconds), **times},
-        {engine.RECORDED: one, engine.EAGER: one, **ratios},
-        dict.fromkeys((engine.RECORDED, engine.EAGER), placed),
-        1e-7,
-        0.0,
-        0.0,
-    )
-    facts = {"device": "a processor", "numpy": "2", "date": "2026-01-02T03:04:05+00:00"}
-    ceilings = {(case.backend, case.precision): Ceilings(1e9, {2**15: 1e9})}
-    return Result(Settings((case,), rounds=rounds), ceilings, {case.backend: facts}, [row])
+    one = {engine.RECORDED: np.ones(rounds) / 100, engine.EAGER: np.ones(rounds) / 100}
+    row = bench.row_of(case, one, 1e9, 1e9)
+    facts = {
+        **row.facts,
+        "time_over_recorded": {**row.facts["time_over_recorded"], **ratios},
+        "largest_loss_difference": 1e-7,
+        "share_of_other_processes": 0.0,
+    }
+    if engine.COMPILED in ratios:
+        facts["roofline"] = {**facts["roofline"], engine.COMPILED: report.placements(row)["eager"]}
+    settings = quick_settings(experiment, rounds=rounds, backend="numpy")
+    extra = {"versions": {"JAX": "1"}, "peak": "a loop", "memory": "an addition", "notes": []}
+    return Result(settings, [dataclasses.replace(row, facts=facts)], extra)
 
 
-@pytest.mark.parametrize(
-    ("spread", "rounds", "expected"),
-    [
-        (
-            Spread(2.0, 1.5, 2.5),
-            20,
-            "2.00 times the recorded step's time; the recorded step is faster in 1 of 1 cases",
-        ),
-        (
-            Spread(0.5, 0.4, 0.9),
-            20,
-            "faster in 0 of 1 cases, slower in 1, and within the spread in 0",
-        ),
-        (Spread(1.1, 0.9, 1.3), 20, "and within the spread in 1."),
-        (Spread(2.0, 1.5, 2.5), 5, "in 5 rounds, too few to claim more"),
-    ],
-)
-def test_a_claim_needs_nine_of_ten_rounds_and_enough_of_them(
-    spread: Spread, rounds: int, expected: str
-) -> None:
-    lines = sentences(made_up({torch_peer.EAGER: spread}, rounds))
-    (line,) = [each for each in lines if each.startswith("PyTorch eager")]
-    assert expected in line
+def joined(results: list[Result]) -> Result:
+    return dataclasses.replace(results[0], rows=[row for each in results for row in each.rows])
 
 
-def test_several_cases_are_counted() -> None:
-    results = [
-        made_up({jax_peer.JIT: Spread(m, m - 0.1, m + 0.1)}) for m in (0.5, 1.0, 1.05, 2.0, 3.0)
-    ]
-    joined = dataclasses.replace(results[0], rows=[row for each in results for row in each.rows])
-    (line,) = [each for each in sentences(joined) if each.startswith("JAX jit")]
-    assert line.endswith(
-        "0.50 to 3.00 times the recorded step's time; the recorded step is faster in 2 of 5 cases, "
-        "slower in 1, and within the spread in 2."
-    )
+def test_a_claim_needs_nine_of_ten_rounds_and_enough_of_them() -> None:
+    spreads = [Spread(m, m - 0.1, m + 0.1) for m in (0.5, 1.0, 1.05, 2.0, 3.0)]
+
+    def said(rounds: int) -> list[Any]:
+        result = joined([made_up({jax_peer.JIT: each}, rounds) for each in spreads])
+        assert "JAX jit 0.50 to 3.00" in report.headline(result)
+        return list(report.ratio_table(result).rows[len(spreads) :])
+
+    assert said(9) == []
+    slower, faster = said(10)
+    assert slower == ["slower than recorded in", "2 of 5", "0 of 5"]
+    assert faster == ["faster in", "1 of 5", "0 of 5"]
 
 
-def test_what_takes_the_time_far_below_both_limits_is_left_open() -> None:
-    (line,) = [each for each in sentences(made_up({})) if "neither limit" in each]
-    assert "In 1 of 1 cases" in line and "does not tell them apart" in line
-    assert not any("neither limit" in each for each in sentences(made_up({}, seconds=1e-9)))
-
-
-def test_a_busy_machine_and_other_threads_are_said() -> None:
+def test_a_busy_machine_and_threads_beside_peers_are_said() -> None:
     result = made_up({})
-    quiet = sentences(result)
-    assert not any("Caution" in line for line in quiet)
-    row = dataclasses.replace(result.rows[0], other_processes=0.3, other_threads=0.2)
-    busy = sentences(dataclasses.replace(result, rows=[row]))
-    assert any("other processes took up to 30%" in line for line in busy)
-    assert any("threads of another library computed beside the engine" in line for line in busy)
-
-
-def test_where_the_gpu_is_faster_and_where_the_cpu() -> None:
-    shapes = [Case(1, width, 1000) for width in (4, 16, 64)]
-    sizes = [figures(count_step(case).operations / 1e6) for case in shapes]
-    cpu = [made_up({}, case=case).rows[0] for case in shapes]
-    assert list(crossover_sentences(cpu)) == []
-
-    def said(*gpu_seconds: float) -> list[str]:
-        on_it = [dataclasses.replace(case, backend="cupy") for case in shapes]
-        made = zip(on_it, gpu_seconds, strict=True)
-        rows = [made_up({}, case=case, seconds=each).rows[0] for case, each in made]
-        return list(crossover_sentences([*cpu, *rows]))
-
-    gpu, processor = said(3.0, 2.0, 0.25)
-    assert gpu.startswith("The GPU is faster in 1 of 3 cases")
-    assert f"from {sizes[2]} to {sizes[2]} MFLOP" in gpu and "by up to 4.00 times" in gpu
-    assert f"from {sizes[0]} to {sizes[1]} MFLOP" in processor and "3.00 times" in processor
-    (line,) = said(0.1, 0.2, 0.5)
-    assert line.startswith("The GPU is faster in 3 of 3 cases")
+    assert not any("Caution" in line for line in report.notes(result))
+    facts = {**result.rows[0].facts, "share_of_other_processes": 0.3}
+    busy = dataclasses.replace(result, rows=[dataclasses.replace(result.rows[0], facts=facts)])
+    assert any("other processes took up to 30%" in line for line in report.notes(busy))
+    s = dataclasses.replace(result.settings, threads=2, peers=("jax",))
+    crowded = dataclasses.replace(result, settings=s)
+    assert any("a pool of its own" in line for line in report.notes(crowded))
 
 
 def test_the_report_fits_a_terminal_of_eighty_columns() -> None:
-    """The sweep's longest names, with all peers and floors, and the longest on two devices."""
-    everybody = dict.fromkeys(
-        [
-            *(torch_peer.BATCHED, torch_peer.COMPILED, jax_peer.MAPPED),
-            *(jax_peer.MAPPED_AND_SCANNED, engine.COMPILED),
-            *(floors.PRODUCTS, floors.LOOP),
-        ],
-        Spread(12.25, 11.5, 123.0),
-    )
-    big = Case(8, 256, 512, networks=10)
-    one = made_up(everybody, case=big)
-    on_cuda = made_up(everybody, case=dataclasses.replace(big, precision="tf32", backend="cupy"))
-    settings = dataclasses.replace(one.settings, peers=("torch", "jax"), baseline=True)
-    for rows in (one.rows * 2, one.rows, [*one.rows, *on_cuda.rows]):
-        out, screen = io.StringIO(), Screen(json=False)
-        result = dataclasses.replace(one, rows=rows, settings=settings)
-        screen.console = Console(file=out, width=80, highlight=False)
-        report(result, screen)
-        text = out.getvalue()
-        assert "…" not in text
-        assert "10 x 2-[256]*8-1" in text and "What this run showed" in text
+    everybody = dict.fromkeys(report.ORDER, Spread(12.25, 11.5, 123.0))
+    result = joined([made_up(everybody, case=case) for case in (Case(8, 256, 512, 10), TINY)])
+    out, screen = io.StringIO(), Screen(json=False)
+    screen.console = Console(file=out, width=80, highlight=False)
+    for table in report.tables(result):
+        print_table(table, screen)
+    text = out.getvalue()
+    assert "…" not in text and max(map(len, text.splitlines())) <= 80
+    assert "C++ step, one thread: 12.2 [11.5 to 123]" in text
+    # The limits stand side by side, and so do the medians of many cases and few implementations.
+    assert "MFLOP:" not in text
+    many = joined([made_up({}, case=Case(8, 256, 512)) for _ in range(11)])
+    assert report.ratio_table(many).rows[0] == ["2-[256]*8-1, 512 points", "1.00"]
 
 
 # The README
@@ -912,20 +840,33 @@ def test_the_readme_holds_the_committed_results() -> None:
 
 def test_the_table_has_a_row_for_each_network_and_a_column_for_each_who_took_part() -> None:
     single = made_up(
-        {torch_peer.EAGER: Spread(4.5, 4.25, 4.75), floors.PRODUCTS: Spread(0.5, 0.4, 0.6)}
+        {torch_peer.EAGER: Spread(4.5, 4.25, 4.75), engine.PRODUCTS: Spread(0.5, 0.4, 0.6)}
     )
-    many = made_up({torch_peer.BATCHED: Spread(1.25, 1.1, 1.3)}, case=Case(8, 32, 400, 10))
-    joined = dataclasses.replace(single, rows=[*single.rows, *many.rows])
-    text = section([json.loads(to_json(record(joined)))])
+    many = made_up({torch_peer.EAGER: Spread(1.25, 1.1, 1.3)}, case=Case(8, 32, 400, 10))
+    text = section([recorded_of(joined([single, many]))])
     assert text.endswith(NO_GPU)
-    assert text.removesuffix(NO_GPU).rstrip().splitlines() == [
-        "**a processor, 1 core**, float32, 20 rounds, 2026-01-02; NumPy 2.",
-        "",
-        "| network | PyTorch eager | matrix products | eager |",
-        "|---|---|---|---|",
-        "| `2-[5]*2-1`, 7 points | 4.50 [4.25–4.75] | 0.50 [0.40–0.60] | 1.00 [1.00–1.00] |",
-        "| 10 × `2-[32]*8-1`, 400 points | 1.25 [1.10–1.30] |  | 1.00 [1.00–1.00] |",
+    about, ratios, limits = (
+        text.removesuffix(NO_GPU).rstrip().split("\n\nTi")[0],
+        *(part.splitlines() for part in text.split(":\n\n")[1:]),
+    )
+    assert about == (
+        "**a processor, 1 thread**, float32, 20 rounds, 2026-01-02; NumPy 2, JAX 1. The peak is a "
+        "loop."
+    )
+    assert ratios[:6] == [
+        "| step | PyTorch eager | matrix products | eager |",
+        "| --- | --- | --- | --- |",
+        "| `2-[5]*2-1`, 7 points | 4.50<br>[4.25–4.75] | 0.50<br>[0.40–0.60] "
+        "| 1.00<br>[1.00–1.00] |",
+        "| 10 × `2-[32]*8-1`, 400 points | 1.25<br>[1.10–1.30] |  | 1.00<br>[1.00–1.00] |",
+        "| slower than recorded in | 2 of 2 | 0 of 2 | 0 of 2 |",
+        "| faster in | 0 of 2 | 1 of 2 | 0 of 2 |",
     ]
+    assert limits[:2] == [
+        "| step | MFLOP | µs | recorded of peak | of memory |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    assert limits[3] == "| 10 × `2-[32]*8-1`, 400 points | 179 | 10,000 | 179% | 30% |"
 
 
 def test_the_table_names_the_kernel_of_the_products() -> None:
@@ -939,9 +880,9 @@ def test_only_what_stands_between_the_markers_is_replaced() -> None:
     new = updated(text, [])
     assert new.startswith("before\n") and new.endswith("\nafter") and "old" not in new
     assert updated(new, []) == new
-    on_gpu = record(made_up({}, case=dataclasses.replace(TINY, backend="cupy")))
-    on_gpu["environment"] = {**on_gpu["environment"], "backend": "cupy"}
-    assert "No GPU" in new and "No GPU" not in section([json.loads(to_json(on_gpu))])
+    on_gpu = recorded_of(made_up({}))
+    on_gpu["environment"]["backend"] = "cupy"
+    assert "No GPU" in new and "No GPU" not in section([on_gpu])
     with pytest.raises(InputError, match="lacks the lines"):
         updated("no markers", [])
 
@@ -957,15 +898,15 @@ def test_only_what_stands_between_the_markers_is_replaced() -> None:
         (["--batches", "many"], ["--batches", "'many'"]),
         (["--ensembles", "1,-2"], ["--ensembles -2"]),
         (["--precision", "fp8"], ["--precision", "'fp8'", "fp32, tf32, bf16, fp16"]),
-        (["--precision", "fp32,bf16", "--backend", "numpy"], ["--precision bf16 needs CUDA"]),
+        (["--precision", "bf16", "--backend", "numpy"], ["--precision bf16", "must be fp32"]),
         (["--peers", "torch,tensorflow"], ["--peers", "'tensorflow'", "torch, jax"]),
         (["--peers", "jax,jax"], ["--peers jax,jax", "without repetitions"]),
         (["--rounds", "1"], ["--rounds 1", "from 2"]),
         (["--threads", "0"], ["--threads 0"]),
-        (["--threads", "4096"], ["--threads 4096", "of the cores"]),
-        (["--clock", "processor", "--threads", "2"], ["--clock processor", "one thread"]),
-        (["--figures", "--depths", "2"], ["--depths with --figures"]),
-        (["--figures", "--widths", "3"], ["--widths with --figures"]),
+        (["--threads", "4096"], ["--threads 4096: must be at most", "the cores here"]),
+        (["--figures", "--depths", "2"], ["--depths: must be left out with --figures"]),
+        (["--figures", "--widths", "16,64,256"], ["--widths: must be left out with --figures"]),
+        (["--widths", "100000", "--depths", "1000"], ["GiB of memory: must be at most"]),
         (["--backend", "cuda"], ["--backend", "numpy, cupy"]),
     ],
 )
@@ -984,30 +925,20 @@ def test_bad_input_is_one_line(
 
 def test_the_options_become_every_combination() -> None:
     sweep = {"depths": (1, 2), "widths": (4, 8), "batches": (3,), "ensembles": (1, 5)}
-    chosen = choose_settings(resolve(Options, {**sweep, "backend": "numpy"}))
-    assert len(set(chosen.cases)) == 8
-    costs = [count_step(case).product_operations for case in chosen.cases]
+    chosen = bench.cases(quick_settings(experiment, backend="numpy", **sweep))
+    assert len(set(chosen)) == 8
+    costs = [count_step(case).product_operations for case in chosen]
     assert costs[0] == min(costs) and costs[-1] == max(costs)
-    assert chosen.cases[0].network == "2-[4]-1" and str(chosen.cases[-1]).startswith(
-        "5 x 2-[8]*2-1"
-    )
+    assert chosen[0].network == "2-[4]-1" and str(chosen[-1]).startswith("5 x 2-[8]*2-1")
 
 
 def test_the_figures_are_those_of_the_readme() -> None:
-    chosen = choose_settings(resolve(Options, {"figures": True, "backend": "numpy"}))
-    assert chosen.baseline and [str(case) for case in chosen.cases] == [
-        "2-[32]-1, 400 points",
-        "2-[32]*8-1, 400 points",
-        "2-[64]*4-1, 64 points",
-        "2-[128]*4-1, 256 points",
-        "2-[256]*4-1, 512 points",
-        "10 x 2-[32]*8-1, 400 points",
-    ]
+    (found,) = [each for each in committed_records() if each["environment"]["backend"] == "numpy"]
+    assert {row["arm"] for row in found["rows"]} == {str(case) for case in FIGURES}
 
 
-def test_the_command_writes_its_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    arguments = "--depths 1 --widths 4 --batches 5 --ensembles 1 --rounds 2 --backend numpy --json"
-    assert main(["bench", *arguments.split(), "--out", str(tmp_path)]) == 0
+def test_json_is_what_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["bench", *ONE_CASE, "--json", "--out", str(tmp_path)]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads((tmp_path / "result.json").read_text())
-    assert {each.name for each in tmp_path.iterdir()} == {"result.json", "roofline.png", "time.png"}
+    assert set(printed["environment"]) >= {"blas", "kernel", "device", "date"}

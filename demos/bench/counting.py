@@ -1,7 +1,7 @@
 """How much arithmetic a training step is, and how many bytes it has to move.
 
 Both are counted from the network, not from what some library happens to do, so that every
-contestant is measured against the same numbers. N is the batch, a layer maps i to o features.
+implementation is measured against the same numbers. N is the batch, a layer maps i to o features.
 
 Floating-point operations, where a multiplication, an addition, a comparison or an exponential is
 one:
@@ -22,7 +22,7 @@ products, and keeps nothing in a cache from one product to the next:
     update       parameters read and written, gradients read
 
 A network small enough for a cache moves fewer bytes through memory than that, which is why
-bandwidth is measured at the size of the step's working set (see `ceilings`).
+bandwidth is measured at the size of the step's working set (see `roofline`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from scratchnet.demos.bench.settings import Case
+from scratchnet.demos.bench.cases import Case
 
 LOSS_OPERATIONS = 15
 BYTES_OF_A_NUMBER = 4

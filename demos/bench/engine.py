@@ -1,63 +1,36 @@
-"""The engine's own contestants: the same step as Python runs it, recorded, and compiled."""
+"""The engine's step as Python runs it, recorded and compiled, and the two floors under it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from scratchnet import SGD, losses, mlp
-from scratchnet.backends import Array, Backend
-from scratchnet.compiled_step import CompiledTraining, require_compiler
+from scratchnet.backends import Backend
+from scratchnet.compiled_step import CompiledTraining
+from scratchnet.demos.bench.floors import product_calls
 from scratchnet.demos.bench.problem import LEARNING_RATE, Problem
-from scratchnet.demos.timing import Contestant
+from scratchnet.demos.bench.timing import Implementation
 from scratchnet.model import Model
 from scratchnet.program import recorded
 from scratchnet.tensor import Tensor
 
-EAGER, RECORDED, COMPILED = "eager", "recorded", "compiled"
+RECORDED, EAGER, COMPILED = "recorded", "eager", "C++ step"
+PRODUCTS, LOOP = "matrix products", "hand-written loop"
 STEPS_IN_A_CALL = 20
 """Of the compiled step, and of JAX's scan."""
 
 
-def engine_contestants(
-    problem: Problem, backend: Backend, names: tuple[str, ...] = (EAGER, RECORDED)
-) -> list[Contestant]:
-    """The engine's training step on that backend, eager and recorded, each with its own model."""
-    return [
-        Contestant(
-            name,
-            training_step(new_model(problem, backend), problem, is_recorded=name == RECORDED),
-            lambda loss: np.atleast_1d(loss.numpy())[np.newaxis],
-            backend.timer,
-            networks=problem.case.networks,
-        )
-        for name in names
-    ]
+def engine_step(name: str, problem: Problem, backend: Backend, threads: int = 1) -> Implementation:
+    """A step of gradient descent on all points by a model of its own: one of the three above.
 
-
-def compiled_contestant(problem: Problem, backend: Backend) -> Contestant:
-    """The engine's step as one compiled function, several steps a call.
-
-    Raises `InputError` where there is no compiler, or a call of the step has no compiled form.
+    `threads` share out the networks of an ensemble where the step is compiled. Raises `InputError`
+    where there is no compiler.
     """
     model = new_model(problem, backend)
-    inputs, targets = data_of(model, problem)
-    step = compiled_step(model, inputs, targets)
-    return Contestant(
-        COMPILED,
-        lambda: step.many(STEPS_IN_A_CALL, (), set()),
-        lambda losses: losses.reshape(STEPS_IN_A_CALL, -1),
-        backend.timer,
-        STEPS_IN_A_CALL,
-        problem.case.networks,
-    )
-
-
-def compiled_step(model: Model, inputs: Tensor, targets: Array) -> CompiledTraining:
     optimizer = SGD(model, LEARNING_RATE)
-    require_compiler(optimizer, record=True)
+    inputs, targets = model.as_input(problem.X), backend.asarray(problem.y, model.dtype)
 
     def step() -> Tensor:
         loss = losses.binary_cross_entropy(model(inputs), targets)
@@ -65,11 +38,30 @@ def compiled_step(model: Model, inputs: Tensor, targets: Array) -> CompiledTrain
         optimizer.update()
         return loss
 
-    return CompiledTraining(step, optimizer)
+    networks = problem.case.networks
+    if name == COMPILED:
+        training = CompiledTraining(step, optimizer, threads)
+        return Implementation(
+            name,
+            lambda: training.many(STEPS_IN_A_CALL, (), set()),
+            lambda found: found.reshape(STEPS_IN_A_CALL, -1),
+            backend.timer,
+            STEPS_IN_A_CALL,
+            networks,
+        )
+    run: Any = recorded(step, model) if name == RECORDED else step
 
+    def call() -> Any:
+        optimizer.prepare()
+        return run()
 
-def data_of(model: Model, problem: Problem) -> tuple[Tensor, Array]:
-    return model.as_input(problem.X), model.backend.asarray(problem.y, model.dtype)
+    return Implementation(
+        name,
+        call,
+        lambda loss: np.atleast_1d(loss.numpy())[np.newaxis],
+        backend.timer,
+        networks=networks,
+    )
 
 
 def new_model(problem: Problem, backend: Backend) -> Model:
@@ -81,22 +73,25 @@ def new_model(problem: Problem, backend: Backend) -> Model:
     return model
 
 
-def training_step(model: Model, problem: Problem, is_recorded: bool) -> Callable[[], Tensor]:
-    """A function that makes one step of gradient descent on the whole set; returns the loss."""
-    inputs, targets = data_of(model, problem)
-    optimizer = SGD(model, LEARNING_RATE)
+def loop(problem: Problem) -> Implementation:
+    """The hand-written NumPy loop; the networks of an ensemble one after another."""
+    networks = problem.case.networks
+    loops = [problem.loop(network) for network in range(networks)]
+    return Implementation(
+        LOOP, lambda: [step() for step in loops], lambda found: np.array([found]), networks=networks
+    )
 
-    def on_device() -> Tensor:
-        loss = losses.binary_cross_entropy(model(inputs), targets)
-        loss.backward()
-        optimizer.update()
-        return loss
 
-    run: Any = recorded(on_device, model) if is_recorded else on_device
+def products(problem: Problem, backend: Backend) -> Implementation:
+    """The step's products one after another, replayed as a recorded step is.
 
-    def step() -> Tensor:
-        optimizer.prepare()
-        loss: Tensor = run()
-        return loss
-
-    return step
+    What one product writes the next one reads, as in the step; the elementwise work is missing.
+    """
+    networks = problem.case.networks
+    weights = [backend.asarray(problem.own(each)) for each in problem.weights]
+    slopes = (problem.y - np.float32(0.5)) / np.float32(problem.case.batch)
+    slopes = problem.own(np.broadcast_to(slopes, (networks, *slopes.shape)))
+    calls, _, _ = product_calls(
+        backend, backend.asarray(problem.X), weights, backend.asarray(slopes)
+    )
+    return Implementation(PRODUCTS, backend.repeater(calls), None, backend.timer, networks=networks)

@@ -2,139 +2,104 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.bench.engine import EAGER, RECORDED
-from scratchnet.demos.bench.floors import LOOP, PRODUCTS
-from scratchnet.demos.bench.report import COLUMNS, by_device, contestant_in
+from scratchnet.demos.bench.engine import COMPILED, EAGER, LOOP, PRODUCTS, RECORDED
+from scratchnet.demos.bench.report import ONE_THREAD, headline, percent, placements, present, ratios
+from scratchnet.demos.bench.timing import span
 from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
+from scratchnet.demos.running import Result
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from scratchnet.demos.bench.roofline import Ceilings
-    from scratchnet.demos.bench.run import Result, Row
-
 GREY = "#666666"
-MARKERS = "os^Dv>"
-OWN_STYLES = {
-    RECORDED: ("o", LINE_COLORS[0], None),
-    EAGER: ("o", LINE_COLORS[0], "white"),
-    PRODUCTS: ("_", "black", None),
-    LOOP: ("s", "black", "white"),
+BLUE, ORANGE, GREEN, PINK, *_ = LINE_COLORS
+STYLES: dict[str, dict[str, Any]] = {
+    COMPILED: {"marker": "D", "color": ORANGE},
+    ONE_THREAD: {"marker": "D", "color": ORANGE, "mfc": "white"},
+    RECORDED: {"marker": "o", "color": BLUE},
+    EAGER: {"marker": "o", "color": BLUE, "mfc": "white"},
+    "PyTorch eager": {"marker": "s", "color": GREEN, "mfc": "white"},
+    "torch.compile": {"marker": "s", "color": GREEN},
+    "PyTorch CUDA graph": {"marker": "P", "color": GREEN},
+    "JAX jit": {"marker": "^", "color": PINK, "mfc": "white"},
+    "JAX scan": {"marker": "^", "color": PINK},
+    PRODUCTS: {"marker": "|", "color": "black", "mew": 2},
+    LOOP: {"marker": "x", "color": "black", "mew": 1.5},
 }
-"""Marker, colour and face of the engine and its floors in the figure of times."""
 
 
 def figures(result: Result) -> dict[str, Callable[[], Figure]]:
     """Every figure of a run, by name."""
-    titles = {"roofline": "Training steps under the roof of", "time": "Time of a training step on"}
-    panels = {"roofline": roofline_panel, "time": time_panel}
-    return {name: partial(panels_of, result, titles[name], panels[name]) for name in titles}
+    return {"time": partial(time_figure, result), "roofline": partial(roofline_figure, result)}
 
 
 @styled
-def panels_of(result: Result, title: str, draw: Callable[..., None]) -> Figure:
-    """A panel for each device."""
-    devices = by_device(result.rows)
-    width = 1.6 + 5.4 * len(devices)
-    figure, panels = new_figure(
-        1, len(devices), width=width, height=4.8, squeeze=False, sharey=draw is time_panel
-    )
-    for axes, (name, rows) in zip(panels[0], devices.items(), strict=True):
-        case = rows[0].case
-        draw(axes, rows, result.ceilings[case.backend, case.precision])
-        device = result.environments[case.backend].get("device")
-        axes.set_title(f"{title} {device}, {name}", fontsize=10)
-        axes.legend(loc="lower right", fontsize=8)
+def time_figure(result: Result) -> Figure:
+    """A line for each case, with the median and the 10th to 90th percentile of all times."""
+    rows, names = result.rows, present(result.rows)
+    height = 1.6 + len(rows) * (0.6 if len(rows) < 12 else 0.3)
+    figure, axes = new_figure(width=8.6, height=height)
+    for number, name in enumerate(names):
+        places = [place for place, row in enumerate(rows) if name in ratios(row)]
+        spreads = [ratios(rows[place])[name] for place in places]
+        middle = np.array([each.median for each in spreads])
+        ends = [middle - [each.low for each in spreads], [each.high for each in spreads] - middle]
+        y = np.array(places) + 0.7 * ((number + 0.5) / len(names) - 0.5)
+        style = {"ls": "", "elinewidth": 0.8, **STYLES[name]}
+        axes.errorbar(middle, y, xerr=np.maximum(ends, 0), label=name, **style)
+    for place in range(len(rows) - 1):
+        axes.axhline(place + 0.5, color="#D0D0D0", lw=0.6)
+    axes.axvline(1, color=BLUE, lw=1.2, label="recorded step")
+    axes.set_yticks(range(len(rows)), [row.arm for row in rows])
+    axes.grid(axis="y", visible=False)
+    axes.set(xscale="log", ylim=(len(rows) - 0.5, -0.5))
+    axes.set_xlabel("time of a step, where the recorded step's is 1 (10th to 90th percentile)")
+    axes.xaxis.set_major_formatter("{x:g}")
+    figure.legend(loc="outside right center")
+    figure.suptitle(textwrap.fill(headline(result), 100), fontsize=10)
     return figure
 
 
-def roofline_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
-    """Draw the cases of one device under its two roofs: by the fastest addition and by the slowest.
-
-    Each case has two marks, for the recorded step and, hollow, for the eager one.
-    """
-    intensities = np.array([row.count.operations / row.count.bytes for row in rows])
-    span = np.geomspace(min(0.5, intensities.min() / 2), intensities.max() * 4, 200)
-    fast, slow = max(ceilings.bandwidths.values()), min(ceilings.bandwidths.values())
-    slopes = {"fastest addition": (fast, "-"), "slowest addition": (slow, "--")}
-    for label, (bandwidth, style) in slopes.items():
-        roof = np.minimum(span * bandwidth, ceilings.product_rate) / 1e9
-        label = f"{label}, {bandwidth / 1e9:,.0f} GB/s"
-        axes.plot(span, roof, style, color=GREY, label=label, lw=1.2)
-        if fast == slow:
-            break
-    peak = ceilings.product_rate / 1e9
-    axes.annotate(
-        f"matrix product, {peak:,.0f} GFLOP/s",
-        (span[-1], peak),
-        (0, 4),
-        textcoords="offset points",
-        ha="right",
-        fontsize=9,
-        color=GREY,
-    )
-    widths = sorted({row.case.width for row in rows})
-    for row, intensity in zip(rows, intensities, strict=True):
-        rates = [row.placements[name].rate / 1e9 for name in (EAGER, RECORDED)]
-        place = widths.index(row.case.width)
-        color = LINE_COLORS[place % len(LINE_COLORS)]
-        marker = MARKERS[place % len(MARKERS)]
-        axes.plot([intensity] * 2, rates, color=color, lw=0.8, zorder=2)
-        axes.plot(intensity, rates[0], marker, mfc="white", mec=color, zorder=3)
-        axes.plot(intensity, rates[1], marker, color=color, zorder=4)
-    for place, width in enumerate(widths):
-        color, marker = LINE_COLORS[place % len(LINE_COLORS)], MARKERS[place % len(MARKERS)]
-        axes.plot([], [], marker, color=color, label=f"width {width:,}")
-    axes.plot([], [], "o", color=GREY, label="recorded")
-    axes.plot([], [], "o", mfc="white", mec=GREY, label="eager")
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel="operations per byte that the step must move",
-        ylabel="GFLOP/s",
-    )
-
-
-def time_panel(axes: Axes, rows: list[Row], ceilings: Ceilings) -> None:
-    """Draw the median time of a step of all networks, in microseconds, for every contestant.
-
-    The line is the time that the operations take at the device's peak in a matrix product.
-    """
-    sizes = np.array([row.count.operations for row in rows]) / 1e6
-    drawn: dict[str, Any] = {RECORDED: [RECORDED] * len(rows)}
-    drawn |= {each: [contestant_in(row, each) for row in rows] for each in COLUMNS}
-    others = zip(MARKERS[1:] * 2, LINE_COLORS[1:-1] * 2, strict=False)
-    for label, names in drawn.items():
-        found = [
-            (size, 1e6 * row.seconds[name].median * row.case.networks)
-            for size, row, name in zip(sizes, rows, names, strict=True)
-            if name is not None
-        ]
-        if not found:
-            continue
-        marker, color, face = OWN_STYLES.get(label) or (*next(others), None)
-        axes.plot(
-            *zip(*found, strict=True),
-            marker,
-            color=color,
-            markerfacecolor=face or color,
-            label="matrix products alone" if label == PRODUCTS else label,
-            zorder=4 if label == RECORDED else 3,
-        )
-    span = np.array([sizes.min() / 1.5, sizes.max() * 1.5])
-    axes.plot(
-        span,
-        1e12 * span / ceilings.product_rate,
-        color=GREY,
-        lw=1.2,
-        label="at the peak of a matrix product",
-    )
-    axes.set(xscale="log", yscale="log", xlabel="million operations of one step of all networks")
-    axes.set_ylabel("microseconds of one step of all networks")
+@styled
+def roofline_figure(result: Result) -> Figure:
+    """The engine's steps under the roof: the peak, and the fastest and the slowest addition."""
+    rows = result.rows
+    figure, axes = new_figure(width=6.8, height=4.8)
+    intensities = np.array([row.facts["operations"] / row.facts["bytes"] for row in rows])
+    across = np.geomspace(intensities.min() / 2, intensities.max() * 4, 200)
+    peak = max(row.facts["peak_operations_per_second"] for row in rows) / 1e9
+    bandwidths = [row.facts["bytes_per_second"] / 1e9 for row in rows]
+    for name, bandwidth, style in (
+        ("fastest", max(bandwidths), "-"),
+        ("slowest", min(bandwidths), "--"),
+    ):
+        label = f"memory, {name} addition: {bandwidth:,.0f} GB/s"
+        roof = np.minimum(across * bandwidth, peak)
+        axes.plot(across, roof, style, color=GREY, label=label, lw=1.2)
+    rates = {
+        name: np.array([placements(row)[name].rate / 1e9 for row in rows])
+        for name in placements(rows[0])
+    }
+    for name, each in rates.items():
+        axes.plot(intensities, each, ls="", label=name, **STYLES[name])
+    ends = [choose(list(rates.values()), axis=0) for choose in (np.min, np.max)]
+    axes.vlines(intensities, *ends, color=GREY, lw=0.6, zorder=1)
+    place = {"textcoords": "offset points", "ha": "right", "color": GREY}
+    axes.annotate(f"peak, {peak:,.0f} GFLOP/s", (across[-1], peak), (0, 4), **place)
+    axes.set(xscale="log", yscale="log", ylabel="GFLOP/s")
+    axes.set_xlabel("operations per byte that the step must move")
+    axes.legend(loc="lower right")
+    reached = [
+        f"{name} {span((placements(row)[name].of_peak for row in rows), percent)}"
+        for name in rates
+        if name != EAGER
+    ]
+    axes.set_title(f"Share of the peak: {', '.join(reached)}")
+    return figure

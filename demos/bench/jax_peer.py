@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from scratchnet.backends import InputError
 from scratchnet.backends.interface import Timer
+from scratchnet.demos.bench.engine import STEPS_IN_A_CALL
 from scratchnet.demos.bench.problem import LEARNING_RATE, Problem
-from scratchnet.demos.timing import Contestant
+from scratchnet.demos.bench.timing import Implementation
 from scratchnet.extras import require
 
-JIT, SCANNED = "JAX jit", "JAX scan"
-MAPPED, MAPPED_AND_SCANNED = "JAX vmap", "JAX vmap and scan"
-STEPS_IN_A_SCAN = 20
+JIT, SCAN = "JAX jit", "JAX scan"
 
 PRECISIONS = {"fp32": "highest", "tf32": "tensorfloat32"}
 
@@ -32,30 +31,29 @@ def import_jax(one_thread: bool) -> Any:
     return require("jax", "JAX", "bench", "--peers jax")
 
 
-def jax_contestants(problem: Problem, on_cuda: bool) -> list[Contestant]:
-    """One step a call, and a scan of several."""
-    jax = require("jax", "JAX", "bench", "--peers jax")
-    devices = jax_devices(jax, on_cuda)
-    names = (MAPPED, MAPPED_AND_SCANNED) if problem.case.ensemble else (JIT, SCANNED)
-    return [
-        contestant(jax, devices[0], name, problem, 1 if name in (JIT, MAPPED) else STEPS_IN_A_SCAN)
-        for name in names
-    ]
-
-
-def jax_devices(jax: Any, on_cuda: bool) -> Any:
-    """JAX's GPUs, or its CPU."""
+def jax_device(jax: Any, on_cuda: bool) -> Any:
+    """JAX's first GPU, or its CPU. It makes its threads here: one for each core it may use."""
     try:
-        return jax.devices("gpu" if on_cuda else "cpu")
+        return jax.devices("gpu" if on_cuda else "cpu")[0]
     except RuntimeError:
         raise InputError(
             "--peers jax: this JAX has no CUDA; pip install 'jax[cuda13]', or leave it out"
         ) from None
 
 
-def contestant(jax: Any, device: Any, name: str, problem: Problem, steps: int) -> Contestant:
+def jax_steps(problem: Problem) -> Iterator[Implementation]:
+    """One step a call, and a scan of several."""
+    jax = require("jax", "JAX", "bench", "--peers jax")
+    device = jax_device(jax, problem.case.on_cuda)
+    for name, steps in {JIT: 1, SCAN: STEPS_IN_A_CALL}.items():
+        yield implementation(jax, device, name, problem, steps)
+
+
+def implementation(
+    jax: Any, device: Any, name: str, problem: Problem, steps: int
+) -> Implementation:
     """`steps` steps a call, one compiled function; the parameters' memory is given to it."""
-    run = compiled(jax, problem, steps)
+    run = jitted(jax, problem, steps)
     with jax.default_matmul_precision(PRECISIONS[problem.case.precision]):
         arrays = jax.device_put((problem.X, problem.y), device)
         pairs = zip(problem.weights, problem.biases, strict=True)
@@ -67,7 +65,7 @@ def contestant(jax: Any, device: Any, name: str, problem: Problem, steps: int) -
         state, losses = run(state, *arrays)
         return losses
 
-    return Contestant(
+    return Implementation(
         name,
         call,
         lambda losses: np.asarray(losses).reshape(steps, -1),
@@ -77,7 +75,7 @@ def contestant(jax: Any, device: Any, name: str, problem: Problem, steps: int) -
     )
 
 
-def compiled(jax: Any, problem: Problem, steps: int) -> Any:
+def jitted(jax: Any, problem: Problem, steps: int) -> Any:
     """(parameters, X, y) -> (new parameters, losses), jitted; the parameters are donated."""
 
     def compute_loss(parameters: Any, X: Any, y: Any) -> Any:

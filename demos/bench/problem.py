@@ -1,7 +1,8 @@
-"""What all contestants of a case share: the data, the initial weights, and the reference losses."""
+"""What all implementations share: the data, the initial weights, and the losses to reach."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import InputError
+from scratchnet.demos.bench.cases import Case
 from scratchnet.demos.bench.counting import count_step
-from scratchnet.demos.bench.numpy_loop import numpy_loop
-from scratchnet.demos.bench.settings import Case
-from scratchnet.demos.timing import Contestant
+from scratchnet.demos.bench.floors import numpy_loop
+from scratchnet.demos.bench.timing import Implementation
 from scratchnet.init import he_normal
 
 LEARNING_RATE = 0.01
@@ -49,6 +50,16 @@ class Problem:
         """An array (E, ...), without that axis where the case has one network."""
         return array if self.case.ensemble else array[0]
 
+    def loop(self, network: int, dtype: Any = np.float32) -> Any:
+        """The step of one network as the hand-written loop."""
+        return numpy_loop(
+            [each[network].astype(dtype) for each in self.weights],
+            [each[network, 0].astype(dtype) for each in self.biases],
+            self.X.astype(dtype, copy=False),
+            self.y.astype(dtype, copy=False),
+            LEARNING_RATE,
+        )
+
 
 def new_problem(case: Case, seed: int = 0) -> Problem:
     """Points from a normal distribution, labelled by the sign of x1 x2; He's initial weights.
@@ -71,40 +82,34 @@ def new_problem(case: Case, seed: int = 0) -> Problem:
 
 def reference_losses(problem: Problem) -> Any:
     """The first networks' losses in float64 by the hand-written loop: (steps, networks)."""
-    wide = np.float64
-    losses = []
-    for network in range(min(problem.case.networks, NETWORKS_COMPARED)):
-        step = numpy_loop(
-            [each[network].astype(wide) for each in problem.weights],
-            [each[network, 0].astype(wide) for each in problem.biases],
-            problem.X.astype(wide),
-            problem.y.astype(wide),
-            LEARNING_RATE,
-        )
-        losses.append([float(step()) for _ in range(STEPS_COMPARED)])
-    return np.array(losses).T
+    loops = [
+        problem.loop(network, np.float64)
+        for network in range(min(problem.case.networks, NETWORKS_COMPARED))
+    ]
+    return np.array([[float(loop()) for loop in loops] for _ in range(STEPS_COMPARED)])
 
 
-def first_losses(contestant: Contestant) -> Any:
-    """The contestant's losses in its first steps, (steps, networks); this makes the steps."""
-    assert contestant.losses is not None
+def first_losses(implementation: Implementation) -> Any:
+    """The losses in its first steps, (steps, networks); this makes the steps."""
+    assert implementation.losses is not None
     found: list[Any] = []
     while sum(map(len, found)) < STEPS_COMPARED:
-        found.append(np.asarray(contestant.losses(contestant.call()), dtype=np.float64))
+        losses = implementation.losses(implementation.call())
+        found.append(np.asarray(losses, dtype=np.float64))
     return np.concatenate(found)[:STEPS_COMPARED]
 
 
-def check_agreement(problem: Problem, contestants: list[Contestant]) -> float:
-    """The largest relative difference of a loss from the reference; makes every contestant's steps.
+def check_agreement(problem: Problem, implementations: Sequence[Implementation]) -> float:
+    """The largest relative difference of a loss from the reference; makes everybody's first steps.
 
     The reference is the hand-written loop in float64, for a few networks; all networks are
-    compared with the first contestant's. A case that is too large for the host has that one alone.
-    Raises `InputError`, with the contestant and the step, where a loss is farther away than
-    `TOLERANCE`, at a kink of ReLU excepted, or where the losses stand still.
+    compared with the first implementation's. Only losses go to the host. A case that is too large
+    for the host has no reference. Raises `InputError`, with the implementation and the step, where
+    a loss is farther away than `TOLERANCE`, at a kink excepted, or where losses stand still.
     """
     case = problem.case
     tolerance = TOLERANCE[case.precision]
-    runs = {each.name: first_losses(each) for each in contestants if each.losses is not None}
+    runs = {each.name: first_losses(each) for each in implementations if each.losses is not None}
     first = next(iter(runs.values()))
     if (first[-1] == first[0]).any():
         raise InputError(f"{case}: the loss does not change, so the comparison would mean nothing")
@@ -122,7 +127,7 @@ def check_agreement(problem: Problem, contestants: list[Contestant]) -> float:
                 step = int(wrong[0])
                 raise InputError(
                     f"{case}: the losses of {name} differ at step {step + 1}: relative difference "
-                    f"{largest[step]:.1g}, accepted is {tolerance:g}"
+                    f"{largest[step]:.1g}, must be at most {tolerance:g}"
                 )
             worst = max(worst, float(largest.max()))
     return worst

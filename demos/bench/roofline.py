@@ -7,8 +7,7 @@ memory does; the intensity F / B at which both are equal is the ridge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,84 +15,87 @@ import numpy as np
 
 from scratchnet.backends import Backend
 from scratchnet.demos.bench.counting import BYTES_OF_A_NUMBER, StepCount
-from scratchnet.demos.timing import Contestant, calls_per_turn
+from scratchnet.demos.bench.timing import Implementation
 
-PRODUCT_SIZES = {"numpy": (256, 512, 1024), "cupy": (4096, 8192)}
-# On a GPU no smaller sets than its cache: there the launch of a kernel takes the time.
-SET_SIZES = {"numpy": (2**15, 2**28), "cupy": (2**26, 2**30)}
-TRIES, SECONDS_PER_TRY = 30, 0.002
+PEAK, ADDITION = "peak", "addition"
+PRODUCT_SIZE = {"numpy": 512, "cupy": 8192}
+# On a GPU no smaller arrays than its cache: there the launch of a kernel takes the time.
+SMALLEST_ARRAYS, LARGEST_ARRAYS = {"numpy": 2**15, "cupy": 2**26}, 2**28
+
+FUSED, ROUNDS_OF_FUSED = 12, 100_000
+# Twelve sums that do not wait for each other keep both units of a core busy; a and b are such that
+# the sums stay at b / (1 - a).
+FUSED_SOURCE = """
+typedef float V __attribute__((vector_size(%(bytes)d)));
+extern "C" void run(float* numbers, void*, long n, long, long, void*) {
+  V a = numbers[0] - V{}, b = numbers[1] - V{}, x[%(sums)d];
+  for (V& each : x) each = b;
+  for (long i = 0; i < n; i++) {
+    _Pragma("GCC unroll %(sums)d") for (V& each : x) each = each * a + b;
+  }
+  for (V& each : x) numbers[2] += each[0];
+}
+"""
 
 
 @dataclass(frozen=True)
-class Ceilings:
-    """The limits of one backend in one precision."""
+class Limit:
+    """Something to be timed in turns with the steps, which does as much per second as can be done.
 
-    product_rate: float
-    """Operations per second of the fastest square matrix product."""
-    bandwidths: Mapping[int, float] = field(default_factory=dict)
-    """Bytes per second of b <- a + b, those read and those written, by the size of both arrays."""
+    If it was timed before, it would be another limit: the clock of a processor changes. Noise only
+    ever slows down, so the limit is the fastest of the rounds.
+    """
 
-    def bandwidth(self, working_set: int, backend: str) -> float:
-        """That of arrays as large as the working set."""
-        return self.bandwidths[measured_size(working_set, backend)]
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where a step stands under its roof."""
-
-    rate: float
-    """Operations per second."""
-    of_product_rate: float
-    of_bandwidth: float
-    of_roof: float
-    """The least time that the model allows, as a share of the measured time."""
-    binds: str
-    """`compute` or `memory`."""
+    implementation: Implementation
+    work: int
+    """Operations or bytes of a call."""
+    sentence: str
 
 
-def place(count: StepCount, seconds: float, product_rate: float, bandwidth: float) -> Placement:
-    """The step's operations and bytes per second beside what the device can do."""
-    arithmetic, memory = count.operations / product_rate, count.bytes / bandwidth
-    return Placement(
-        count.operations / seconds,
-        arithmetic / seconds,
-        memory / seconds,
-        max(arithmetic, memory) / seconds,
-        "compute" if arithmetic >= memory else "memory",
-    )
+def fused_peak(threads: int) -> Limit:
+    """A loop of multiplications fused with additions, in the registers of one core.
+
+    With several threads it counts that many times. Raises `NoCompiler`.
+    """
+    from scratchnet.backends.compile import find_compiler
+    from scratchnet.backends.compile.build import built
+
+    compiler = find_compiler()
+    size = compiler.target.vector_bytes
+    function = built(FUSED_SOURCE % {"bytes": size, "sums": FUSED}, compiler)
+    numbers = np.array([0.5, 1.0, 0.0], np.float32)
+
+    def call() -> None:
+        function(numbers.ctypes.data, 0, ROUNDS_OF_FUSED, 0, 0, 0)
+
+    operations = 2 * FUSED * size // BYTES_OF_A_NUMBER * ROUNDS_OF_FUSED * threads
+    cores = f", times {threads} cores" if threads > 1 else ""
+    sentence = f"a loop of fused multiplications and additions in registers, compiled{cores}"
+    return Limit(Implementation(PEAK, call), operations, sentence)
 
 
-def measured_size(working_set: int, backend: str) -> int:
-    """The next power of two, within what is measured for that backend."""
-    smallest, largest = SET_SIZES[backend]
-    size = 1 << max(0, int(working_set) - 1).bit_length()
-    return min(max(size, smallest), largest)
+def product_peak(backend: Backend) -> Limit:
+    """A square matrix product, large enough for the backend's library to be at its fastest."""
+    n = PRODUCT_SIZE[backend.name]
+    a, b, out = (random_array(backend, (n, n), seed) for seed in range(3))
+    call = partial(backend.matmul, a, b, out=out)
+    sentence = f"a matrix product of {n:,} x {n:,} by the backend's library"
+    return Limit(Implementation(PEAK, call, timer=backend.timer), 2 * n**3, sentence)
 
 
-def measure_ceilings(
-    backend: Backend, working_sets: Iterable[int], advance: Callable[..., None]
-) -> Ceilings:
-    """Time square products, and an addition for each size that the working sets need.
+def addition(backend: Backend, working_set: int) -> Limit:
+    """b <- a + b of arrays that are together as large as what a step touches.
 
     An addition, as in STREAM (McCalpin 1995), because a copy of small arrays can be slower than
-    arithmetic on them, by where they lie. Noise only ever slows down, so a limit is the best of
-    many tries.
+    arithmetic on them, by where they lie.
     """
-    rate = 0.0
-    for n in PRODUCT_SIZES[backend.name]:
-        a, b, out = (random_array(backend, (n, n), seed) for seed in range(3))
-        seconds = best_seconds(backend, partial(backend.matmul, a, b, out=out))
-        rate = max(rate, 2 * n**3 / seconds)
-        advance(note="matrix products")
-    bandwidths = {}
-    for size in sorted({measured_size(each, backend.name) for each in working_sets}):
-        numbers = size // (2 * BYTES_OF_A_NUMBER)
-        a, b = (random_array(backend, (numbers,), seed) for seed in range(2))
-        moved = 3 * numbers * BYTES_OF_A_NUMBER
-        bandwidths[size] = moved / best_seconds(backend, partial(backend.add, a, b, out=b))
-        advance(note="memory")
-    return Ceilings(rate, bandwidths)
+    size = min(max(working_set, SMALLEST_ARRAYS[backend.name]), LARGEST_ARRAYS)
+    numbers = size // (2 * BYTES_OF_A_NUMBER)
+    a, b = (random_array(backend, (numbers,), seed) for seed in range(2))
+    call = partial(backend.add, a, b, out=b)
+    sentence = "an addition of arrays as large as what the step touches"
+    moved = 3 * numbers * BYTES_OF_A_NUMBER
+    return Limit(Implementation(ADDITION, call, timer=backend.timer), moved, sentence)
 
 
 def random_array(backend: Backend, shape: tuple[int, ...], seed: int) -> Any:
@@ -102,13 +104,17 @@ def random_array(backend: Backend, shape: tuple[int, ...], seed: int) -> Any:
     return backend.asarray(rng.random(shape, np.float32) * 2 - 1)
 
 
-def best_seconds(backend: Backend, call: Callable[[], Any]) -> float:
-    """Of one call, the best of many short tries: few of them are interrupted."""
-    count = calls_per_turn(Contestant("", call, timer=backend.timer), SECONDS_PER_TRY)
-    found = []
-    for _ in range(TRIES):
-        with backend.timer() as timer:
-            for _ in range(count):
-                call()
-        found.append(timer.seconds / count)
-    return min(found)
+@dataclass(frozen=True)
+class Placement:
+    """Where a step stands under its roof: of which limit it reaches more, that one binds."""
+
+    rate: float
+    """Operations per second."""
+    of_peak: float
+    of_bandwidth: float
+
+
+def place(count: StepCount, seconds: float, peak: float, bandwidth: float) -> Placement:
+    """The rates of a step of all networks, which takes so long, beside the device's limits."""
+    rate = count.operations / seconds
+    return Placement(rate, rate / peak, count.bytes / seconds / bandwidth)
