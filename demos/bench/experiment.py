@@ -150,8 +150,8 @@ def time_case(run: Run, case: Case, everywhere: set[int]) -> None:
         problem, backend = new_problem(case, s.seed), get_backend(case.backend, case.precision)
         found = list(implementations(problem, backend, s))
         steps = [each for each in found if isinstance(each, Implementation)]
-        new = set(found) - set(steps) - set(result.extra["notes"])
-        result.extra["notes"] += sorted(new)
+        notes = result.extra["notes"]
+        notes += [each for each in found if isinstance(each, str) and each not in notes]
         is_peak_compiled = not (case.on_cuda or compiler_available())
         peak = fused_peak(s.threads) if is_peak_compiled else product_peak(backend)
         memory = addition(backend, count_step(case).working_set)
@@ -252,7 +252,7 @@ experiment = Experiment(
     claims=lambda result: (),
     answer=lambda result, verdicts: report.headline(result),
     tables=report.tables,
-    notes=report.notes,
+    notes=lambda result: list(report.notes(result)),
     figures=figures,
     next=(
         "scratchnet bench --figures --peers torch,jax --compiled --rounds 25",

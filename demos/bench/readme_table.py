@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -59,7 +59,11 @@ def about(record: Record) -> str:
 
 def result_of(record: Record) -> Result:
     """What the tables need of it."""
-    kinds = {"seconds": Spread, "time_over_recorded": Spread, "roofline": Placement}
+    kinds: dict[str, Callable[..., Any]] = {
+        "seconds": Spread,
+        "time_over_recorded": Spread,
+        "roofline": Placement,
+    }
     rows = []
     for each in record["rows"]:
         found = {

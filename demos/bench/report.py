@@ -59,9 +59,8 @@ def headline(result: Result) -> str:
     return f"Where the recorded step takes 1: {', '.join(spans)}."
 
 
-def tables(result: Result) -> Iterator[Table]:
-    yield limits_table(result)
-    yield ratio_table(result)
+def tables(result: Result) -> list[Table]:
+    return [limits_table(result), ratio_table(result)]
 
 
 def percent(value: float) -> str:

@@ -51,16 +51,11 @@ def minimise(cost: Points, blocks: Sequence[Points], limits: Sequence[Points]) -
     All are solved at once, as one programme whose parts do not touch.
     """
     from scipy.optimize import linprog
-    from scipy.sparse import block_array, csr_array
+    from scipy.sparse import block_diag, coo_array
 
-    # None is a block of zeros.
-    parts = [
-        [csr_array(block) if row == column else None for column in range(len(blocks))]
-        for row, block in enumerate(blocks)
-    ]
     solved = linprog(
         np.tile(cost, len(blocks)),
-        A_ub=block_array(parts, format="csr"),
+        A_ub=block_diag([coo_array(block) for block in blocks], format="csr"),
         b_ub=np.concatenate(limits),
         bounds=(None, None),
         method="highs",

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import refused
 
+from scratchnet.depth.convex import minimise
 from scratchnet.depth.fractals import (
     FRACTALS,
     Fractal,
@@ -229,3 +230,18 @@ def test_the_number_of_cells() -> None:
     assert (fractal.levels_inside(centres, 3) == 3).all()
     gaps = [np.linalg.norm(a - b) for a, b in product(centres, centres) if (a != b).any()]
     assert min(gaps) > fractal.smallest_ratio**3
+
+
+def test_the_linear_programme_is_a_sparse_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SciPy 1.18 warns where `block_diag` is given dense blocks alone."""
+    from scipy import sparse
+
+    seen = []
+    build = sparse.block_diag
+    monkeypatch.setattr(
+        sparse, "block_diag", lambda blocks, **how: seen.extend(blocks) or build(blocks, **how)
+    )
+    square = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    limits = [np.array([1.0, 2.0, 3.0, 4.0]), np.array([5.0, 6.0, 7.0, 8.0])]
+    assert minimise(np.array([1.0, 1.0]), [square, square], limits).tolist() == [-6.0, -14.0]
+    assert all(isinstance(block, sparse.sparray) for block in seen)
