@@ -167,11 +167,11 @@ class Axes:
 
     def _unify_product(self, call: Call, out: list[Any]) -> None:
         a, b = (self.of(each) for each in call.inputs)
-        self._join(a[-1:], b[-2:-1] if len(b) > 1 else b)
+        self._join(a, b[-2:-1] if len(b) > 1 else b)
         if len(a) > 1:
             self._join(a[:-1], out[:-1] if len(b) > 1 else out)
         if len(b) > 1:
-            self._join(b[-1:], out[-1:])
+            self._join(b[-1:], out)
             lead = out[:-2] if len(a) > 1 else out[:-1]
             self._join(b[:-2], lead)
 

@@ -54,9 +54,9 @@ class Value:
     node: Node
     width: int
     view: View
-    readers: list[Node] = field(default_factory=list)
-    is_stored: bool = False
+    is_stored: bool
     """Whether it must also be written to where the recording had it."""
+    readers: list[Node] = field(default_factory=list)
 
     @property
     def dtype(self) -> Any:
@@ -127,7 +127,7 @@ class Classified:
             value.readers.append(node)
         if kind in PER_POINT:
             width = out.shape[1] if len(out.shape) == 2 else 1
-            node.value = Value(node, width, out, is_stored=id(out.owner) not in self._made)
+            node.value = Value(node, width, out, id(out.owner) not in self._made)
             self._current[id(out.owner)] = node.value
         else:
             self._current.pop(id(out.owner), None)

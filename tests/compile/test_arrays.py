@@ -39,10 +39,18 @@ def test_the_first_product_names_networks_and_points() -> None:
     assert len({axes.networks, axes.points, inner, columns}) == 4
 
 
+def test_a_sum_over_points_may_stand_before_the_first_product() -> None:
+    layer = Layer()
+    axes = Axes([call("matmul", empty(50), empty(50, 7), out=empty(7)), layer.call])
+    assert axes.of(layer.y)[:2] == [axes.networks, axes.points]
+
+
 def test_a_step_needs_a_product_to_know_its_points() -> None:
     x = empty(N, K)
     with pytest.raises(NotCompiled, match="without a matrix product"):
         Axes([call("add", x, 1.0, out=empty(N, K))])
+    with pytest.raises(NotCompiled, match="without a matrix product"):
+        Axes([call("matmul", empty(N), x, out=empty(K))])
     with pytest.raises(NotCompiled, match="matmul of 4 axes"):
         Axes([call("matmul", empty(2, E, N, K), empty(2, E, K, D), out=empty(2, E, N, D))])
 

@@ -214,10 +214,11 @@ def test_a_step_for_one_point_has_nothing_to_cut() -> None:
     assert [node.kind for node in classified.nodes] == ["whole", "whole"]
 
 
-def test_a_bias_that_numpy_repeats_is_added_to_each_row() -> None:
+def test_a_bias_that_numpy_repeats_is_added_to_each_row(empty: Shapes) -> None:
     """NumPy's backend sees y with longer rows; here it is y + b again, which makes no array."""
-    x, W, y, b = (np.empty(shape, np.float32) for shape in ((N, K), (K, D), (N, D), (D,)))
-    longer, wide = np.empty(4 * D, np.float32), y.reshape(N // 4, 4 * D)
+    x, W, y = empty(N, K), empty(K, D), empty(N, D)
+    b = empty(D) if y.ndim == 2 else empty(1, D)
+    longer, wide = empty(4 * D), y.reshape(*y.shape[:-2], N // 4, 4 * D)
     calls = [
         call("matmul", x, W, out=y),
         call("repeated", b, 4, out=longer),
@@ -225,7 +226,7 @@ def test_a_bias_that_numpy_repeats_is_added_to_each_row() -> None:
     ]
     product, added = with_plain_biases(calls)
     assert product is calls[0] and not added.is_new
-    assert added.out.shape == (N, D) and np.shares_memory(added.out, y)
+    assert added.out.shape == y.shape and np.shares_memory(added.out, y)
     assert added.inputs[0] is added.out and added.inputs[1] is b
     with pytest.raises(NotCompiled, match="repeated bias"):
         with_plain_biases([*calls[:2], call("multiply", wide, longer, out=wide, is_new=False)])

@@ -225,6 +225,7 @@ def test_calls_on_other_entries_of_one_array_do_not_wait() -> None:
 def test_what_nobody_waits_for_is_done_with_the_last() -> None:
     """The number that is wanted at the end is worked out beside the optimizer, in one loop."""
     step, sums, scaled = Step(), empty(5), empty(1)
+    assert step.stages(call("exp", scaled, out=scaled, is_new=False)) == [1, 2]
     assert step.stages(
         call("exp", scaled, out=scaled, is_new=False),
         call("sum", step.y, 0, False, out=sums),
