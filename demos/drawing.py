@@ -26,12 +26,7 @@ PANELS_PER_LINE = 4
 
 
 def seeds_at(
-    axes: Axes,
-    places: Sequence[float],
-    samples: Sequence[Any],
-    color: str,
-    label: str,
-    **line: Any,
+    axes: Axes, places: Sequence[float], samples: Sequence[Any], color: str, label: str, **line: Any
 ) -> None:
     """A dot for each seed; from five seeds on the means as well, with their 95 % intervals."""
     enough = min(map(len, samples), default=0) >= FEWEST_SEEDS

@@ -15,13 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from scratchnet.backends import get_backend
 from scratchnet.demos.compiling import Mode, decide, keep
-from scratchnet.demos.results import (
-    RECORD_NAME,
-    check_writable,
-    environment,
-    print_json,
-    to_json,
-)
+from scratchnet.demos.results import RECORD_NAME, check_writable, environment, print_json, to_json
 from scratchnet.demos.running import Result, Run, check_memory
 from scratchnet.demos.screen import Screen, Table, print_table
 from scratchnet.demos.settings import (
@@ -117,7 +111,7 @@ class Experiment:
 
 def execute(experiment: Experiment, settings: Any) -> int:
     """Run with these settings and report; the exit status. Raises `InputError` before any work."""
-    check_memory(experiment.memory(settings), "this run")
+    check_memory(experiment.memory(settings))
     backend = get_backend(settings.backend, settings.precision)
     check_writable(settings.out)
     mode = decide(settings, backend, experiment.seconds(settings))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -227,23 +226,18 @@ def read(path: Path) -> Numbers | None:
 
 def available_memory() -> int:
     """Bytes that this machine can give now, or 4 GiB where it does not say."""
-    try:
+    with suppress(OSError):
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
-    except OSError:
-        pass
     return 4 << 30
 
 
-MEMORY_SHARE = 0.8
-
-
-def check_memory(needed: float, what: str) -> None:
+def check_memory(needed: float) -> None:
     """Raise `InputError` where a run would need more than 80 % of the memory that is free."""
-    limit = MEMORY_SHARE * available_memory()
-    if not math.isfinite(needed) or needed > limit:
+    limit = 0.8 * available_memory()
+    if not needed <= limit:
         raise InputError(
-            f"{what} would need about {needed / 2**30:,.1f} GiB of memory: must be at most "
-            f"{limit / 2**30:,.1f} GiB, {MEMORY_SHARE:.0%} of what is free"
+            f"this run would need about {needed / 2**30:,.1f} GiB of memory: must be at most "
+            f"{limit / 2**30:,.1f} GiB, 80% of what is free"
         )

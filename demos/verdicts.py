@@ -74,10 +74,7 @@ class Contrast:
 
 
 def difference(
-    first: ArrayLike,
-    second: ArrayLike = 0.0,
-    test_points: int | None = None,
-    unit: str = "points",
+    first: ArrayLike, second: ArrayLike = 0.0, test_points: int | None = None, unit: str = "points"
 ) -> Contrast:
     """Supports a claim where `first` is higher, on average over the seeds that both share.
 
