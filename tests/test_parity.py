@@ -14,7 +14,6 @@ from scratchnet.demos.parity.experiment import Settings, circuits, experiment, w
 from scratchnet.demos.parity.formulas import QUANTITIES, cost
 from scratchnet.demos.parity.learning import DEEP, KINDS, ONE, WIDE, arms, shape, table
 from scratchnet.demos.running import Result, Row, Run
-from scratchnet.demos.tuning import trained
 from scratchnet.demos.verdicts import judge
 from scratchnet.depth.circuits import MOST_INPUTS
 from scratchnet.depth.parity import PARITY, parity_circuit
@@ -93,7 +92,9 @@ def test_each_seed_holds_out_a_half_of_its_own() -> None:
 def measures(half: bool, seeds: tuple[int, ...], steps: int = 110) -> dict[str, Any]:
     settings = quick_settings(experiment, learn_inputs=(6,), steps=steps)
     arm = next(each for each in arms(settings) if each.facts["half"] == half)
-    return trained(arm, seeds, (0.005,) * len(seeds), settings, lambda *_, **__: None)[0]
+    assert arm.train is not None
+    rates = (0.005,) * len(seeds)
+    return arm.train(arm, seeds, rates, settings, lambda *_, **__: None, False)[0]
 
 
 @pytest.mark.parametrize("half", [False, True])
