@@ -1,0 +1,139 @@
+"""`scratchnet predict MODEL DATA`: a column of predictions for the rows of a table."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends.errors import InputError, choose
+from scratchnet.checkpoint import load_model, load_task
+from scratchnet.demos.experiment import Screen
+from scratchnet.demos.settings import Common, option, parse, resolve, usage
+from scratchnet.demos.train.columns import Encoding, encoding_of, is_words, raw_inputs, shown
+from scratchnet.demos.train.data_files import read_table
+from scratchnet.demos.train.experiment import TASK
+from scratchnet.files import write_atomically
+from scratchnet.model import Model
+
+EVERYWHERE = tuple(
+    each.name for each in dataclasses.fields(Common) if each.name not in ("json", "out")
+)
+
+
+@dataclass(frozen=True)
+class Settings(Common):
+    without = EVERYWHERE
+    model: Path | None = option(None, "A file that train saved.", positional=True)
+    data: Path | None = option(None, "The rows: CSV, Parquet or npz.", positional=True)
+    out: Path | None = option(None, "A CSV file for the predictions, in place of the screen.")  # type: ignore[assignment]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command with these arguments; the exit status."""
+    if {"-h", "--help"} & set(arguments):
+        screen = Screen(json=False)
+        screen.whole(f"Usage: scratchnet predict {usage(Settings)}\n")
+        screen.text("Predicts the target of `scratchnet train` for each row, as CSV.\n")
+        screen.options(Settings, "predict")
+        return 0
+    settings = resolve(Settings, parse(Settings, arguments))
+    if settings.model is None or settings.data is None:
+        raise InputError("predict needs two files: must be MODEL DATA")
+    described = load_task(settings.model).get(TASK)
+    if not isinstance(described, dict):
+        raise InputError(f"{settings.model} was not saved by `scratchnet train`: must be such")
+    encoding = encoding_of(described)
+    table = read_table(settings.data)
+    screen = Screen(json=True)
+    columns = predicted(load_model(settings.model), encoding, table, screen)
+    told(encoding, table, columns[encoding.target], screen)
+    if settings.json:
+        from scratchnet.demos.results import print_json
+
+        print_json({name: list(values) for name, values in columns.items()})
+        return 0
+    text = as_csv(columns)
+    if settings.out is None:
+        sys.stdout.write(text)
+    else:
+        write_atomically(settings.out.expanduser(), text.encode())
+        screen.whole(f"{len(columns[encoding.target])} predictions in {settings.out}")
+    return 0
+
+
+def predicted(
+    model: Model, encoding: Encoding, table: dict[str, Any], screen: Screen
+) -> dict[str, Any]:
+    """The predicted target by its name; of a classification, its probability as well.
+
+    Raises `InputError` for a column that the model needs and the table has not, or of another kind.
+    """
+    for column in encoding.columns:
+        values = choose("column", column.name, table)
+        if bool(column.words) != is_words(values) and not all_missing(values):
+            kind = "words" if column.words else "numbers"
+            raise InputError(f"column {column.name!r} must hold {kind}, as in training")
+        if column.words and (new := sorted(set(values) - {None, *column.words})):
+            screen.text(f"Column {column.name!r} has words that training had not: {new[:5]}")
+    raw, missing = raw_inputs(encoding.columns, as_trained(encoding, table))
+    for name, count in missing.items():
+        screen.text(f"Column {name!r}: {count} missing values")
+    outputs = model.predict(encoding.standardised(raw)).astype(np.float64)
+    if encoding.task == "regression":
+        return {encoding.target: outputs[:, 0] * encoding.target_deviation + encoding.target_mean}
+    if outputs.shape[1] == 1:
+        outputs = np.concatenate([np.zeros_like(outputs), outputs], axis=1)
+    likelihoods = np.exp(outputs - np.logaddexp.reduce(outputs, axis=1, keepdims=True))
+    best = likelihoods.argmax(axis=1)
+    names = np.array(encoding.classes, object)
+    return {encoding.target: names[best], "probability": likelihoods.max(axis=1)}
+
+
+def all_missing(values: Any) -> bool:
+    return all(value is None or value != value for value in values.tolist())
+
+
+def as_trained(encoding: Encoding, table: dict[str, Any]) -> dict[str, Any]:
+    """The columns that the model takes; one without any value counts as of the trained kind."""
+    found = {}
+    for column in encoding.columns:
+        values = table[column.name]
+        if all_missing(values):
+            values = np.full(len(values), None if column.words else np.nan, values.dtype)
+            values = values.astype(object if column.words else np.float64)
+        found[column.name] = values
+    return found
+
+
+def told(encoding: Encoding, table: dict[str, Any], predictions: Any, screen: Screen) -> None:
+    """How right the predictions are, where the table has the target."""
+    if encoding.target not in table:
+        return
+    truth = table[encoding.target]
+    known = np.array([value is not None and value == value for value in truth.tolist()])
+    if not known.any():
+        return
+    if encoding.task == "classification":
+        right = [shown(value) == says for value, says in zip(truth, predictions, strict=True)]
+        screen.text(f"{np.mean(np.array(right)[known]):.1%} correct of {known.sum()} rows")
+    elif not is_words(truth) and truth[known].var() > 0:
+        error = ((truth[known] - predictions[known]) ** 2).mean()
+        screen.text(f"R^2 {1 - error / truth[known].var():.3f} on {known.sum()} rows")
+
+
+def as_csv(columns: dict[str, Any]) -> str:
+    """A line of names and a line per row; numbers with six digits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in zip(*columns.values(), strict=True):
+        writer.writerow([f"{value:.6g}" if isinstance(value, float) else value for value in row])
+    return text.getvalue()

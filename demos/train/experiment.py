@@ -1,0 +1,375 @@
+"""`scratchnet train`: a network for a table, beside a linear model and a guess.
+
+Each seed splits the rows anew: 60 % to train on, 20 % to choose the learning rate and when to stop,
+20 % for the test. Means and deviations are those of the training rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from scratchnet.backends.errors import InputError
+from scratchnet.checkpoint import save_model
+from scratchnet.demos import tuning
+from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.running import Advance, Result, Run
+from scratchnet.demos.settings import Common, option
+from scratchnet.demos.train.columns import Prepared, fitted, prepare
+from scratchnet.demos.train.data_files import read_table
+from scratchnet.demos.tuning import Arm, Data, stream, train_networks
+from scratchnet.demos.verdicts import Claim, Verdict, difference, ratio
+from scratchnet.model import Model
+from scratchnet.optim import AdamW
+
+TASK = "table"
+"""The key of the encoding in a model's file."""
+PARTS = (0.6, 0.8)
+"""Where the training rows end, and the validation rows."""
+FEWEST_ROWS = 20
+FULL_BATCH_ROWS = 1000
+NETWORK, LINEAR = "network", "linear model"
+SOURCE = "practice: a model must beat the simple ones"
+
+
+@dataclass(frozen=True)
+class Settings(Common):
+    file: Path | None = option(
+        None, "The table: CSV, Parquet or npz.", metavar="DATA", positional=True
+    )
+    target: str | None = option(None, "The column to predict; the last one if not given.")
+    task: Literal["auto", "classification", "regression"] = option(
+        "auto", "auto: classes for words and for few whole numbers, else regression."
+    )
+    widths: tuple[int, ...] = option(
+        (32, 32), "Neurons of each hidden layer.", low=1, high=4096, repeats=True
+    )
+    dropout: float = option(0.0, "Share of neurons that are dropped.", low=0, high=0.95)
+    weight_decay: float = option(0.01, "Of AdamW.", low=0, high=1000)
+    epochs: int = option(300, "At most; see patience.", quick=60, low=1, high=1_000_000)
+    patience: int = option(40, "Epochs without a better validation loss.", low=1)
+    batch: int | None = option(
+        None, "Rows of a mini-batch; up to 1,000 rows are one batch, else 128.", low=1
+    )
+    save: Path | None = option(None, "The network's file, in place of model.safetensors in --out.")
+    seeds: int = option(5, "Splits, each with a network.", quick=2, low=1, high=1000)
+
+
+def check(s: Settings) -> None:
+    if s.file is None:
+        raise InputError("DATA is missing: must be a CSV, Parquet or npz file")
+    rows = len(load(s).y)
+    if rows < FEWEST_ROWS:
+        raise InputError(f"{s.file} has {rows} rows: must have at least {FEWEST_ROWS} to be split")
+
+
+def load(s: Settings) -> Prepared:
+    """The table as numbers; it is read once."""
+    assert s.file is not None
+    return _load(s.file, s.target, s.task)
+
+
+@lru_cache(maxsize=1)
+def _load(file: Path, target: str | None, task: str) -> Prepared:
+    table = read_table(file)
+    return prepare(table, target if target is not None else list(table)[-1], task)
+
+
+def digest(s: Settings) -> str:
+    """Of the table's content, so that --resume knows another one."""
+    prepared = load(s)
+    content = hashlib.sha256(np.ascontiguousarray(prepared.raw).tobytes())
+    content.update(np.ascontiguousarray(prepared.y).tobytes())
+    return content.hexdigest()[:8]
+
+
+def split(prepared: Prepared, seed: int) -> tuple[Any, Any, Any]:
+    """Row numbers for training, validation and test; of a classification, each class is split.
+
+    A class's rows stand together and in the same order for all seeds, so that labels are alike.
+    """
+    generator = stream(seed, tuning.TRAINING)
+    rows = np.arange(len(prepared.y))
+    is_class = prepared.encoding.task == "classification"
+    groups = [rows[prepared.y == each] for each in np.unique(prepared.y)] if is_class else [rows]
+    cut = []
+    for group in groups:
+        shuffled = generator.permutation(group)
+        # A class of one or two rows is for training.
+        places = [int(np.ceil(part * len(group))) for part in PARTS]
+        cut.append(np.split(shuffled, places))
+    train, validation, test = (np.concatenate(part) for part in zip(*cut, strict=True))
+    return train, validation, test
+
+
+def data(s: Settings, seeds: Sequence[int]) -> Data:
+    """The rows of each seed's split, standardised by its training rows."""
+    prepared = load(s)
+    is_class = prepared.encoding.task == "classification"
+    parts: list[list[Any]] = [[] for _ in range(6)]
+    for seed in seeds:
+        places = split(prepared, seed)
+        encoding = fitted(prepared.encoding, prepared.raw[places[0]], prepared.y[places[0]])
+        for number, rows in enumerate(places):
+            y = prepared.y[rows]
+            if not is_class:
+                y = ((y - encoding.target_mean) / encoding.target_deviation)[:, None]
+            parts[2 * number].append(encoding.standardised(prepared.raw[rows]))
+            parts[2 * number + 1].append(y)
+    stacked = [np.stack(each) for each in parts]
+    if is_class:
+        # Labels are alike for all seeds: see `split`.
+        stacked[1::2] = [each[0] for each in stacked[1::2]]
+        loss = "softmax_cross_entropy" if outputs(prepared) > 1 else "binary_cross_entropy"
+    else:
+        stacked[1::2] = [each.astype(np.float32) for each in stacked[1::2]]
+        loss = "mean_squared_error"
+    X, y, X_validation, y_validation, X_test, y_test = stacked
+    return Data(X, y, X_validation, y_validation, X_test, y_test, loss)
+
+
+def outputs(prepared: Prepared) -> int:
+    classes = len(prepared.encoding.classes)
+    return classes if classes > 2 else 1
+
+
+def arms(s: Settings) -> Iterator[Arm]:
+    prepared = load(s)
+    inputs = prepared.raw.shape[1]
+    rows = len(split(prepared, 0)[0])
+    batch = s.batch or (None if rows <= FULL_BATCH_ROWS else 128)
+    shapes: dict[str, tuple[int, ...]] = {NETWORK: s.widths}
+    if prepared.encoding.task == "classification":
+        shapes[LINEAR] = ()
+    for name, widths in shapes.items():
+        sizes = [inputs, *widths, outputs(prepared)]
+        weights = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+        facts = {"layers": " x ".join(map(str, sizes)), "rows": rows, "table": digest(s)}
+        yield Arm(
+            name,
+            partial(build, s, sizes),
+            partial(data, s),
+            partial(AdamW, weight_decay=s.weight_decay),
+            (0.01,) if s.quick else tuning.RATES["adamw"],
+            s.epochs,
+            facts,
+            work=rows * (weights + 30.0 * sum(sizes)) * 1e-4,
+            batch_size=None if batch is None or batch >= rows else batch,
+            patience=s.patience,
+            keep=keep,
+            train=partial(trained, prepared),
+        )
+
+
+def build(s: Settings, sizes: Sequence[int], seeds: Sequence[int]) -> Model:
+    return tuning.networks(s, sizes, seeds, dropout=s.dropout if len(sizes) > 2 else 0.0)
+
+
+def trained(
+    prepared: Prepared,
+    arm: Arm,
+    seeds: tuple[int, ...],
+    rates: tuple[float, ...],
+    s: Any,
+    advance: Advance,
+    tuning: bool,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """As `train_networks`, with R^2 = 1 - loss / variance on the test rows of a regression."""
+    measures, kept = train_networks(arm, seeds, rates, s, advance, tuning)
+    if "test_loss" in measures:
+        measures |= regression_measures(arm.data(seeds), measures["test_loss"])
+    return measures, kept
+
+
+def keep(model: Model, history: Any, data: Data) -> dict[str, Any]:
+    """The first split's network, and what it predicts of its test rows."""
+    state = {f"state {name}": each for name, each in model.state_dict(network=0).items()}
+    truth = data.y_test if data.y_test.ndim == 1 else data.y_test[0, :, 0]
+    predicted = model.predict(data.X_test)[0, :, 0] if data.y_test.ndim > 1 else None
+    return {
+        "predicted": model.classify(data.X_test)[0] if predicted is None else predicted,
+        "truth": truth,
+        **state,
+    }
+
+
+def run(run: Run) -> None:
+    s = run.settings
+    seeds = tuple(range(s.seed, s.seed + s.seeds))
+    run.row(guess_name(s), {"table": digest(s)}, seeds, lambda advance: (guessed(s, seeds), {}), 0)
+    if guess_name(s) == "mean":
+        run.row(LINEAR, {"table": digest(s)}, seeds, lambda advance: (least_squares(s, seeds), {}))
+    for arm in arms(s):
+        tuning.tuned(run, arm)
+
+
+def least_squares(s: Settings, seeds: Sequence[int]) -> dict[str, Any]:
+    """The measures of the linear model with the least squared error on the training rows."""
+    split_data = data(s, seeds)
+
+    def with_one(X: Any) -> Any:
+        return np.concatenate([X, np.ones((len(X), 1))], axis=1).astype(np.float64)
+
+    errors = []
+    for i in range(len(seeds)):
+        solution = np.linalg.lstsq(with_one(split_data.X[i]), split_data.y[i], rcond=None)[0]
+        predicted = with_one(split_data.X_test[i]) @ solution
+        errors.append(((predicted - split_data.y_test[i]) ** 2).mean())
+    return regression_measures(split_data, np.array(errors))
+
+
+def regression_measures(split_data: Data, errors: Any) -> dict[str, Any]:
+    """The squared errors on test rows, and R^2 = 1 - error / variance."""
+    return {"test_loss": errors, "r2": 1 - errors / split_data.y_test.var(axis=(1, 2))}
+
+
+def guess_name(s: Settings) -> str:
+    return "most frequent class" if load(s).encoding.task == "classification" else "mean"
+
+
+def guessed(s: Settings, seeds: Sequence[int]) -> dict[str, Any]:
+    """The measures of one answer for all rows: the training rows' commonest class, or mean."""
+    split_data = data(s, seeds)
+    if guess_name(s) == "mean":
+        return regression_measures(split_data, (split_data.y_test**2).mean(axis=(1, 2)))
+    commonest = np.bincount(split_data.y).argmax()
+    return {"test_accuracy": np.full(len(seeds), (split_data.y_test == commonest).mean())}
+
+
+def claims(result: Result) -> Iterator[Claim]:
+    s = result.settings
+    is_class = load(s).encoding.task == "classification"
+    test_rows = len(split(load(s), 0)[2])
+    for other in (LINEAR, guess_name(s)):
+        contrast = partial(difference, test_points=test_rows) if is_class else ratio
+        measure = "test_accuracy" if is_class else "test_loss"
+        yield from result.claim(
+            f"The network does better than the {other}", SOURCE, contrast, NETWORK, other,
+            measure=measure,
+        )  # fmt: skip
+
+
+def score_of(s: Settings) -> tuple[str, float, str]:
+    """The measure that people read, by what it is multiplied for them, and its name."""
+    if load(s).encoding.task == "classification":
+        return "test_accuracy", 100.0, "% correct"
+    return "r2", 1.0, "R^2"
+
+
+def answer(result: Result, verdicts: Sequence[Verdict]) -> str:
+    measure, factor, unit = score_of(result.settings)
+    rows = sorted(result.verdict_rows(), key=lambda row: -np.nanmean(row[measure]))
+    parts = [f"{row.arm} {number(np.nanmean(row[measure]) * factor, unit)}" for row in rows]
+    return f"On test rows, mean of {result.settings.seeds} splits: {', '.join(parts)}."
+
+
+def number(value: float, unit: str) -> str:
+    """Such as `93.3 % correct`, or `R^2 0.45`."""
+    return f"{value:.1f} {unit}" if unit.startswith("%") else f"{unit} {value:.2f}"
+
+
+def tables(result: Result) -> list[Table]:
+    measure, factor, unit = score_of(result.settings)
+    error = load(result.settings).y.std()
+    rows = []
+    for row in result.verdict_rows():
+        values = row[measure] * factor
+        cells = [row.arm, row.facts.get("layers", ""), str(row.facts.get("learning_rate", ""))]
+        digits = 2 if unit == "R^2" else 1
+        cells += [f"{value:.{digits}f}" for value in (np.nanmean(values), *extremes(values))]
+        if unit == "R^2":
+            cells.append(f"{np.sqrt(np.nanmean(row['test_loss'])) * error:.3g}")
+        rows.append(cells)
+    headings = ["model", "layers", "rate", unit, "worst", "best"]
+    headings += ["RMSE"] if unit == "R^2" else []
+    target = load(result.settings).encoding.target
+    return [Table(headings, rows, f"{target}: test rows of {result.settings.seeds} splits")]
+
+
+def extremes(values: Any) -> tuple[float, float]:
+    return float(np.nanmin(values)), float(np.nanmax(values))
+
+
+def notes(result: Result) -> list[str]:
+    prepared = load(result.settings)
+    encoding = prepared.encoding
+    rows, inputs = prepared.raw.shape
+    what = (
+        f"{len(encoding.classes)} classes: {shortened(encoding.classes)}"
+        if encoding.classes
+        else "a regression"
+    )
+    found = [f"{rows} rows, {len(encoding.columns)} columns as {inputs} inputs; {what}."]
+    found += [f"{note[0].upper()}{note[1:]}." for note in prepared.notes]
+    if NETWORK in result:
+        measure, factor, unit = score_of(result.settings)
+        score = result[NETWORK][measure][0] * factor
+        found.append(f"Saved is the network of the first split: {number(score, unit)}.")
+    return found
+
+
+def shortened(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def figures(result: Result) -> dict[str, Any]:
+    from scratchnet.demos.train.figures import drawings
+
+    return drawings(result)
+
+
+def files(result: Result) -> Mapping[str, Callable[[Path], None]]:
+    if NETWORK not in result:
+        return {}
+    chosen = result.settings.save
+    name = "model.safetensors" if chosen is None else str(chosen.expanduser().absolute())
+    return {name: partial(save, result)}
+
+
+def save(result: Result, path: Path) -> None:
+    """The first split's network, with what `scratchnet predict` needs of the columns."""
+    s, row = result.settings, result[NETWORK]
+    prepared = load(s)
+    places = split(prepared, s.seed)[0]
+    encoding = fitted(prepared.encoding, prepared.raw[places], prepared.y[places])
+    sizes = [int(size) for size in row.facts["layers"].split(" x ")]
+    network = build(s, sizes, [s.seed]).network(0)
+    start = "state "
+    names = [name for name in row.arrays if name.startswith(start)]
+    network.load_state_dict({name.removeprefix(start): row.arrays[name] for name in names})
+    network.loss = data(s, [s.seed]).loss
+    save_model(path, network, task={TASK: encoding.described()})
+
+
+def memory(s: Settings) -> float:
+    rows, inputs = load(s).raw.shape
+    networks = max(s.seeds, 5 * tuning.TUNING_SEEDS)
+    return 8.0 * rows * (4 * inputs + networks * (inputs + 6 * sum(s.widths)))
+
+
+experiment = Experiment(
+    "train",
+    question="How well can a network predict a column of this table?",
+    source=SOURCE,
+    look_for="whether the network does better than the linear model; if not, prefer that one.",
+    settings=Settings,
+    check=check,
+    run=run,
+    claims=lambda result: list(claims(result)),
+    tables=tables,
+    figures=figures,
+    files=files,
+    answer=answer,
+    notes=notes,
+    work=lambda s: 1 + tuning.work_of(arms)(s),
+    memory=memory,
+    seconds=lambda s: 2 + tuning.work_of(arms)(s) * 1e-5,
+    next=("scratchnet predict runs/train/model.safetensors DATA.csv",),
+)
