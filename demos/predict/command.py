@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import sys
 from collections.abc import Sequence
@@ -15,22 +14,18 @@ import numpy as np
 
 from scratchnet.backends.errors import InputError, choose
 from scratchnet.checkpoint import load_model, load_task
-from scratchnet.demos.experiment import Screen
-from scratchnet.demos.settings import Common, option, parse, resolve, usage
+from scratchnet.demos.screen import Screen
+from scratchnet.demos.settings import ALL_BUT_JSON, Common, option, parse, resolve
 from scratchnet.demos.train.columns import Encoding, encoding_of, is_words, raw_inputs, shown
 from scratchnet.demos.train.data_files import read_table
 from scratchnet.demos.train.experiment import TASK
 from scratchnet.files import write_atomically
 from scratchnet.model import Model
 
-EVERYWHERE = tuple(
-    each.name for each in dataclasses.fields(Common) if each.name not in ("json", "out")
-)
-
 
 @dataclass(frozen=True)
 class Settings(Common):
-    without = EVERYWHERE
+    without = tuple(name for name in ALL_BUT_JSON if name != "out")
     model: Path | None = option(None, "A file that train saved.", positional=True)
     data: Path | None = option(None, "The rows: CSV, Parquet or npz.", positional=True)
     out: Path | None = option(None, "A CSV file for the predictions, in place of the screen.")  # type: ignore[assignment]
@@ -39,10 +34,8 @@ class Settings(Common):
 def main(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; the exit status."""
     if {"-h", "--help"} & set(arguments):
-        screen = Screen(json=False)
-        screen.whole(f"Usage: scratchnet predict {usage(Settings)}\n")
-        screen.text("Predicts the target of `scratchnet train` for each row, as CSV.\n")
-        screen.options(Settings, "predict")
+        about = "Predicts the target of `scratchnet train` for each row, as CSV."
+        Screen().help("predict", Settings, about)
         return 0
     settings = resolve(Settings, parse(Settings, arguments))
     if settings.model is None or settings.data is None:
