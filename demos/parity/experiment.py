@@ -22,8 +22,8 @@ from scratchnet.demos.parity.formulas import FORMULAS, QUANTITIES, cost
 from scratchnet.demos.parity.learning import DEEP, KINDS, ONE, WIDE, arm_name, arms
 from scratchnet.demos.running import Advance, Result, Row, Run
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.tuning import RATES, TUNING_SEEDS, tuned
-from scratchnet.demos.verdicts import Claim, difference, exact, success, successes
+from scratchnet.demos.tuning import RATES, TUNING_SEEDS, each_tuned, work_of
+from scratchnet.demos.verdicts import Claim, difference, fact, success, successes
 from scratchnet.depth.circuits import MOST_DNF_INPUTS, MOST_INPUTS, Circuit, verify
 from scratchnet.depth.parity import PARITY, parity_circuit
 
@@ -63,8 +63,7 @@ def run(run: Run) -> None:
         facts = {"circuit": name, "inputs": n, **counts}
         arm, work = f"{PARITY[name].title}, n = {n}", seconds_of(name, n)
         run.row(arm, facts, (0,), partial(verified, circuit, work), work)
-    for each in arms(s):
-        tuned(run, each)
+    each_tuned(arms)(run)
 
 
 def verified(circuit: Circuit, work: float, advance: Advance) -> tuple[dict[str, Any], Any]:
@@ -83,8 +82,7 @@ def seconds_of(circuit: str, inputs: int) -> float:
 
 def work(s: Settings, share: float = 1.0) -> float:
     """In seconds, if networks took this share of their steps until they are done."""
-    learning = share * sum(each.total_work(s.seeds) for each in arms(s))
-    return learning + sum(seconds_of(*each) for each in circuits(s))
+    return share * work_of(arms)(s) + sum(seconds_of(*each) for each in circuits(s))
 
 
 def memory(s: Settings) -> float:
@@ -106,13 +104,14 @@ def built_circuits(result: Result) -> dict[str, Row]:
 
 
 def circuit_claims(result: Result) -> Iterator[Claim]:
+    """Of the circuits for the inputs asked for, as far as they were built."""
     n, built = result.settings.inputs, built_circuits(result)
 
     def fits(name: str, most: int, depth: int) -> bool:
         """Whether it is built, right on all rows, and no larger than this."""
-        facts = built[name].facts if name in built else {"neurons": most + 1}
-        small = facts["neurons"] <= most and facts["depth"] <= depth
-        return bool(small and built[name]["errors"][0] == 0)
+        row = built.get(name)
+        small = row and row.facts["neurons"] <= most and row.facts["depth"] <= depth
+        return bool(row and small and row["errors"][0] == 0)
 
     def found(name: str) -> str:
         neurons, depth = (built[name].facts[each] for each in ("neurons", "depth"))
@@ -134,7 +133,7 @@ def circuit_claims(result: Result) -> Iterator[Claim]:
         (folding, "after Telgarsky 2016", fits("tent", n, n), (), "tent", "relu"),
     ):
         if set(used) <= set(built):
-            yield Claim(sentence, source, exact(holds, "; ".join(map(found, used))), ledger=ledger)
+            yield fact(sentence, source, holds, "; ".join(map(found, used)), *ledger)
 
 
 def wrong_rows(row: Row) -> str:
@@ -147,13 +146,12 @@ def learning_claims(result: Result) -> Iterator[Claim]:
     whole, half = ({kind: arm_name(kind, n, part) for kind in KINDS} for part in (False, True))
     if not all(name in result for name in (*whole.values(), *half.values())):
         return
+    learned = partial(success, level=1.0)
     for kind, words in ((ONE, "one layer as wide"), (WIDE, "one layer as large")):
-        deep, other = (result[whole[each]]["train_accuracy"] for each in (DEEP, kind))
-        yield Claim(
-            f"More networks of log2 n layers than of {words} learn the table of {n} inputs",
-            "texts on depth",
-            success(deep, other, 1.0),
-            untested=result.untested(whole[DEEP], whole[kind]),
+        sentence = f"More networks of log2 n layers than of {words} learn the table of {n} inputs"
+        pair = (whole[DEEP], whole[kind])
+        yield from result.claim(
+            sentence, "texts on depth", learned, *pair, measure="train_accuracy"
         )
     for kind in KINDS:
         row = result[half[kind]]
@@ -167,20 +165,23 @@ def learning_claims(result: Result) -> Iterator[Claim]:
         )
 
 
-def tables(result: Result) -> Iterator[Table]:
+def tables(result: Result) -> list[Table]:
+    """Circuits as they were counted and as formulas, and the networks that learn."""
     headings = ("circuit", "neurons", "connections", "depth", "largest\nweight")
     shown = [each for each in QUANTITIES if each != "relays"]
     counted = [
         (PARITY[name].title, *(f"{row.facts[each]:,.0f}" for each in shown), wrong_rows(row))
         for name, row in built_circuits(result).items()
     ]
-    title = f"Counted in the circuits for {result.settings.inputs} inputs"
-    yield Table((*headings, "wrong rows"), counted, title)
     texts = [
         (PARITY[name].title, *(formulas[each][0].replace("log2", "log₂") for each in shown))
         for name, formulas in FORMULAS.items()
     ]
-    yield Table(headings, texts, "For n inputs; z is the number of zeros of n - 1 in binary")
+    title = f"Counted in the circuits for {result.settings.inputs} inputs"
+    found = [
+        Table((*headings, "wrong rows"), counted, title),
+        Table(headings, texts, "For n inputs; z is the number of zeros of n - 1 in binary"),
+    ]
     trained = [
         (
             row.arm,
@@ -188,30 +189,32 @@ def tables(result: Result) -> Iterator[Table]:
             f"{row.facts['learning_rate']:g}",
             f"{successes(row['train_accuracy'], 1.0)}/{len(row.seeds)}",
             f"{np.median(np.nan_to_num(row['steps'], nan=np.inf)):,.0f}".replace("inf", "more"),
-            f"{np.median(row['test_accuracy']):.1%}" if row.facts["half"] else "",
         )
         for row in result.verdict_rows()
         if "kind" in row.facts
     ]
     if trained:
-        names = ("network", "para-\nmeters", "rate", "learned", "steps", "unseen\nright")
-        title = "Learned: every training row is right. Steps until then, unseen rows: medians"
-        yield Table(names, trained, title)
+        names = ("network", "parameters", "rate", "learned", "steps")
+        title = "Learned: every training row is right. Steps until then: medians"
+        found.append(Table(names, trained, title))
+    return found
 
 
 def notes(result: Result) -> list[str]:
+    """Circuits that are right or were not built, and what the networks are."""
     s, rows = result.settings, list(result.verdict_rows())
     checked = [row for row in rows if "circuit" in row.facts]
     right = sum(not row["errors"][0] for row in checked)
-    said = [f"{right} of {len(checked)} circuits are right on all of their rows."]
-    said += [why_not(name, s.inputs) for name in PARITY if why_not(name, s.inputs)]
-    if len(checked) < len(rows):
-        said.append(
-            "Networks: log2 n layers of 32 ReLUs, one layer of 32, one wide layer with as many "
-            "parameters as these; Adam, full batch. Guessing from similar rows gives less than "
-            "50 %: the n rows that differ from a row in one bit all have the other parity."
-        )
-    return said
+    networks = (
+        "Networks: log2 n layers of 32 ReLUs, one layer of 32, one wide layer with as many "
+        "parameters as these; Adam, full batch. Guessing from similar rows gives less than "
+        "50 %: the n rows that differ from a row in one bit all have the other parity."
+    )
+    return [
+        f"{right} of {len(checked)} circuits are right on all of their rows.",
+        *filter(None, (why_not(name, s.inputs) for name in PARITY)),
+        *[networks] * (len(checked) < len(rows)),
+    ]
 
 
 experiment = Experiment.of(

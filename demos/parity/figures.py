@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.drawing import learning_rate_figure, percent_axis, seeds_at
+from scratchnet.demos.drawing import named_places, percent_axis, rate_figures, seeds_at
 from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
 from scratchnet.demos.parity.formulas import FORMULAS
 from scratchnet.demos.parity.learning import KINDS
@@ -29,11 +29,13 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     """What the circuits cost against n; how networks learned; the choice of their rates."""
     found = {"circuits": partial(costs, result)}
     trained = [row for row in result.verdict_rows() if "kind" in row.facts]
-    if trained:
-        found["learning"] = partial(learning, trained)
-    if any(each.scores is not None for each in result.tuned.values()):
-        found["learning-rates"] = partial(rates, result, trained)
-    return found
+    if not trained:
+        return found
+    last = [row for row in trained if row.facts["inputs"] == trained[-1].facts["inputs"]]
+    full, half = ([row.arm for row in last if row.facts["half"] == part] for part in (False, True))
+    title = "Rows right; of half: unseen rows right, 0 where not all others are (ring: chosen)"
+    rates = rate_figures(result, title, {"whole table": full, "half": half}, score="accuracy")
+    return {**found, "learning": partial(learning, trained), **rates}
 
 
 @styled
@@ -48,7 +50,6 @@ def costs(result: Result) -> Figure:
             draw_costs(panel, circuit, quantity, same)
         ticks = [2, *range(4, MOST_INPUTS + 1, 4)]
         panel.set(yscale="log", xlabel="inputs n", title=quantity, xticks=ticks)
-        panel.set_xlim(1, MOST_INPUTS + 7)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     title = "With one hidden layer, ANDs grow exponentially, and neurons that count do not"
     lines = f"lines: formulas; marks: {len(right)} circuits that are right on all of their rows"
@@ -57,9 +58,9 @@ def costs(result: Result) -> Figure:
 
 
 def draw_costs(axes: Axes, circuit: str, quantity: str, right: Sequence[Row]) -> None:
-    """A formula as a line with its text, and a mark for each circuit that was right."""
+    """A formula as a line, and a mark for each circuit that was right."""
     number, marker = LOOKS[circuit]
-    color, (text, formula) = LINE_COLORS[number], FORMULAS[circuit][quantity]
+    color, (_, formula) = LINE_COLORS[number], FORMULAS[circuit][quantity]
     sizes = [2, 4, 8, 16] if circuit == "tent" else list(range(2, MOST_INPUTS + 1))
     dashed = "--" if circuit == "relu" else "-"
     axes.plot(sizes, [formula(n) for n in sizes], dashed, color=color, linewidth=1.4)
@@ -67,11 +68,6 @@ def draw_costs(axes: Axes, circuit: str, quantity: str, right: Sequence[Row]) ->
     face = "none" if marker == "s" else color
     how: dict[str, Any] = {"color": color, "markerfacecolor": face, "label": PARITY[circuit].title}
     axes.plot(places, values, marker, **how)
-    if circuit != "relu":  # its formulas are those of counting
-        text = text.replace("2^(n-1)", "$2^{n-1}$").replace("n^2", "n²").replace(" - ", " − ")
-        side, shift = ("right", -0.6) if circuit == "dnf" else ("left", 0.6)
-        how = {"ha": side, "va": "center", "fontsize": 9, "color": color}
-        axes.text(sizes[-1] + shift, formula(sizes[-1]), text.replace("log2", "log₂"), **how)
 
 
 @styled
@@ -86,9 +82,7 @@ def learning(rows: Sequence[Row]) -> Figure:
             places = [sizes.index(row.facts["inputs"]) + 0.25 * (number - 1) for row in same]
             samples = [row[measure] for row in same]
             seeds_at(panel, places, samples, LINE_COLORS[number], KINDS[kind], linestyle="none")
-        panel.set(xticks=range(len(sizes)), xticklabels=map(str, sizes), xlabel="inputs n")
-        panel.set_xlim(-0.5, len(sizes) - 0.5)
-        panel.grid(axis="x", visible=False)
+        named_places(panel, [str(n) for n in sizes], "inputs n")
     learned = sum(successes(row["train_accuracy"], 1.0) for row in full)
     title = f"{learned} of {sum(len(row.seeds) for row in full)} networks learn the whole table"
     axes[0].set(ylabel="steps until all rows are right", title=title, ylim=(0, None))
@@ -98,11 +92,3 @@ def learning(rows: Sequence[Row]) -> Figure:
     axes[1].set(ylim=(-0.02, 1.02), title=title)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
-
-
-def rates(result: Result, rows: Sequence[Row]) -> Figure:
-    """Scores against learning rates, on the largest table."""
-    last = [row for row in rows if row.facts["inputs"] == rows[-1].facts["inputs"]]
-    full, half = ([row.arm for row in last if row.facts["half"] == part] for part in (False, True))
-    title = "Rows right; of half: unseen rows right, 0 where not all others are (ring: chosen)"
-    return learning_rate_figure(result, title, {"whole table": full, "half": half}, "accuracy")

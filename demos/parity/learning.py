@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from scratchnet.backends import get_backend
 from scratchnet.demos.parity.formulas import log2_up
 from scratchnet.demos.running import Advance
-from scratchnet.demos.tuning import RATES, TRAINING, Arm, Data, progress_callback, stream
+from scratchnet.demos.tuning import (
+    RATES,
+    TRAINING,
+    Arm,
+    Data,
+    data_of_networks,
+    fitted,
+    networks,
+    stream,
+)
 from scratchnet.depth.budget import parameter_count, width_for_budget
 from scratchnet.depth.circuits import row_bits
 from scratchnet.depth.parity import parity_of_rows
 from scratchnet.evaluation import accuracy
-from scratchnet.model import Model, mlp
+from scratchnet.model import Model
 from scratchnet.optim import Adam
-from scratchnet.training import fit
 
 WIDTH, QUICK_RATE = 32, 0.005
 STEPS_BETWEEN_CHECKS = 25
@@ -35,6 +43,7 @@ KINDS = {
 
 
 def arm_name(kind: str, inputs: int, half: bool) -> str:
+    """Such as `one layer, n = 8, half`."""
     return f"{kind}, n = {inputs}{', half' if half else ''}"
 
 
@@ -53,19 +62,21 @@ def arms(s: Any) -> list[Arm]:
 
 
 def arm(s: Any, inputs: int, half: bool, kind: str) -> Arm:
+    """Networks of a kind that learn a table of so many inputs, or half of it."""
     depth, width = shape(kind, inputs)
-    backend = get_backend(s.backend, s.precision)
-
-    def build(seeds: Sequence[int]) -> Model:
-        layers = [inputs, *[width] * depth, 1]
-        return mlp(layers, seed=list(seeds), ensemble=len(seeds), backend=backend)
-
     facts = {"kind": kind, "inputs": inputs, "half": half, "depth": depth, "width": width}
     facts["parameters"] = parameter_count(depth, width, inputs)
-    name, data = arm_name(kind, inputs, half), partial(table, inputs, half)
-    rates = (QUICK_RATE,) if s.quick else RATES["adam"]
-    work = 1e-8 * 2**inputs / (1 + half) * depth * width + 1e-5
-    return Arm(name, build, data, Adam, rates, s.steps, facts, work, train=train)
+    return Arm(
+        arm_name(kind, inputs, half),
+        partial(networks, s, [inputs, *[width] * depth, 1]),
+        partial(table, inputs, half),
+        Adam,
+        (QUICK_RATE,) if s.quick else RATES["adam"],
+        s.steps,
+        facts,
+        work=1e-8 * 2**inputs / (1 + half) * depth * width + 1e-5,
+        train=train,
+    )
 
 
 def table(inputs: int, half: bool, seeds: Sequence[int]) -> Data:
@@ -107,36 +118,18 @@ class Checks:
         self.steps[learning & (right == 1)] = step
 
 
-def train(
-    arm: Arm,
-    seeds: tuple[int, ...],
-    rates: tuple[float, ...],
-    settings: Any,
-    advance: Advance,
-    tuning: bool,
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def train(arm: Arm, seeds: Any, rates: Any, s: Any, advance: Advance, tuning: bool) -> Any:
     """Full batch, until every network has all training rows right at a check, or to the last step.
 
     The score of a network is the share of rows that are right. On half of the table it is that of
     the rows that were held out, and 0 where the training rows were not learned: the question is
     what networks that fit their rows make of others.
     """
-    different = tuple(dict.fromkeys(seeds))
-    data = arm.data(different).repeated(len(seeds) // len(different))
-    model, checks, start = arm.build(seeds), Checks(data, len(seeds)), time.perf_counter()
-    history = fit(
-        model,
-        data.X,
-        data.y,
-        optimizer=arm.optimizer(model, list(rates)),
-        epochs=arm.epochs,
-        callbacks=[progress_callback(arm, len(seeds), advance), checks],
-        record=settings.record,
-    )
-    if history.stopped == "interrupted":
-        raise KeyboardInterrupt
+    model, data, start = arm.build(seeds), data_of_networks(arm, seeds), time.perf_counter()
+    checks = Checks(data, len(seeds))
+    watched = replace(arm, callbacks=lambda model: [checks])
+    history = fitted(watched, model, data, rates, s, advance)
     checks.look(history.epochs, model)
-    advance(arm.work * len(seeds) * (arm.epochs - history.epochs))
     score = np.where(checks.right == 1, checks.unseen, 0.0) if arm.facts["half"] else checks.right
     seconds = np.full(len(seeds), (time.perf_counter() - start) / len(seeds))
     measures = {"steps": checks.steps, "train_accuracy": checks.right, "validation_score": score}
