@@ -36,7 +36,7 @@ def by_protocol(standard: Any, paper: Any, help: str, **more: Any) -> Any:
 @dataclass(frozen=True)
 class Settings(Common):
     protocol: Literal["standard", "paper"] = option(
-        "standard", "paper: wider, longer, negatives from the middle; about 40 minutes."
+        "standard", "paper: level 5, wide, long, negatives from the middle; 40 minutes."
     )
     fractal: Literal["cantor", "dust", "vicsek", "sierpinski", "pentaflake"] = option(
         "dust", "cantor is the only one on a line."
