@@ -130,7 +130,8 @@ class Writer:
             lanes = self.memory.target.lanes(self.main)
             terms = self._terms(f, lanes, lambda width, row: "Full{i}")
             terms.write(nodes, kept)
-            opening = f"for (int64_t i = 0; i < {self.memory.tile * row}; i += {lanes}) {{"
+            entries = self.memory.entries_of_tile(width)
+            opening = f"for (int64_t i = 0; i < {entries}; i += {lanes}) {{"
             f.vector(self.main, lanes)
             f.lines = [opening, *("  " + line for line in terms.lines), "}"]
             return
@@ -154,21 +155,29 @@ class Writer:
             nodes = nodes[1:]
         first = f"n{nodes[0].number}"
         terms.name(nodes[0], first)
-        x, w = self._left(f, head.inputs[0]), f.name(self.matrices[head])
+        matrix = self.matrices[head]
+        x, w = self._left(f, head.inputs[0]), f.name(matrix)
+        block = columns * lanes
+        # Side by side where the matrix is read in place, else one behind the other.
+        panel = block * _inner(head) if matrix.row == block else block
         terms.write(nodes, kept)
         f.lines = [
             f"multiply<{vector}, {self.memory.tile}, {_inner(head)}, {row}, {rows}, {columns}>("
-            f"{x}, {w}, {self.matrices[head].row or row}, [&](int j) {{ return {start}; }},",
+            f"{x}, {w}, {matrix.row}, {panel}, [&](int j) {{ return {start}; }},",
             f"  [&](int64_t i, int64_t j, {vector} {first}) {{",
             *("    " + line for line in terms.lines),
             "});",
         ]
 
     def block(self, vectors: int) -> tuple[int, int]:
-        """Rows and vectors of a product's block that fit the registers."""
-        many = self.memory.target.registers >= 32
-        columns = 2 if vectors % 2 == 0 else 1
-        return (8 if many else 4), columns
+        """Rows and vectors of a product's block that fit the registers.
+
+        Each row has a number to load and each column a vector, for rows x columns products; so
+        the squarer the block the fewer loads.
+        """
+        if self.memory.target.registers >= 32:
+            return {0: (6, 4), 2: (12, 2)}.get(vectors % 4, (8, 1))
+        return (6, 2) if vectors % 2 == 0 else (12, 1)
 
     def _points(self, each: Input) -> Pointer:
         """The present tile's rows of a value or of an array of the points."""

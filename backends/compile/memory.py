@@ -69,10 +69,20 @@ class Memory:
     _values: dict[Any, Pointer] = field(default_factory=dict)
 
     def row_of(self, width: int) -> int:
-        """The distance of rows of `width` numbers in the scratch."""
+        """`width` numbers in whole vectors."""
         if width <= 1:
             return 1
         return rounded_up(width, self.target.lanes_of_row(width, self.main))
+
+    def distance_of(self, width: int) -> int:
+        """The distance of rows of `width` numbers in a tile.
+
+        The first-level cache keeps few lines whose addresses differ by multiples of 1024 or more
+        bytes, and a block of a product reads one line of each of many rows: so these lie apart.
+        """
+        row = self.row_of(width)
+        is_crowded = row * self.main.itemsize % 1024 == 0
+        return row + self.target.lanes(self.main) if is_crowded else row
 
     @property
     def flat_points(self) -> int:
@@ -109,7 +119,7 @@ class Memory:
         return Pointer(name, kind)
 
     def entries_of_tile(self, width: int) -> int:
-        return self.flat_points if width == 1 else self.tile * self.row_of(width)
+        return self.flat_points if width == 1 else self.tile * self.distance_of(width)
 
     def place_values(
         self, loops: Sequence[Loop], kept: Iterable[Value], crossing: set[Value]
@@ -124,7 +134,7 @@ class Memory:
                 value = node.value
                 if value is None or value not in kept:
                     continue
-                row, name = self.row_of(value.width), f"v{node.number}"
+                row, name = self.distance_of(value.width), f"v{node.number}"
                 if value in crossing:
                     rows = rounded_up(self.points, self.tile) + self.target.lanes(self.main)
                     whole = self.allocate(name, rows * row, value.dtype)
@@ -150,7 +160,7 @@ class Memory:
         """A place for the present tile's rows of an array, padded to whole vectors."""
         width = view.shape[1] if len(view.shape) == 2 else 1
         pointer = self.allocate(name, self.entries_of_tile(width), view.dtype)
-        self._values[_place(view)] = Pointer(pointer.text, pointer.c_type, self.row_of(width))
+        self._values[_place(view)] = Pointer(pointer.text, pointer.c_type, self.distance_of(width))
         return self.value(view)
 
     def forget_copies(self) -> None:

@@ -21,13 +21,17 @@ from scratchnet.backends.compile.classify import (
 from scratchnet.backends.compile.elementwise import vector_type
 from scratchnet.backends.compile.fuse import Loop, kept_values, loops_between, loops_over_points
 from scratchnet.backends.compile.loops import Function, Writer, place_of
-from scratchnet.backends.compile.memory import Memory, Pointer, Target
+from scratchnet.backends.compile.memory import Memory, Pointer, Target, rounded_up
 from scratchnet.backends.compile.phases import Phase, in_phases
 from scratchnet.backends.compile.whole import WholeLoops
 from scratchnet.backends.interface import Array, Call
 
 _LEVEL_ONE_CACHE = 40 * 1024
+_SMALL_MATRIX = 16 * 1024
+"""Bytes of a matrix that the first-level cache holds as it lies."""
+_LEVEL_TWO_CACHE = 1024 * 1024
 _SMALLEST_TILE, _LARGEST_TILE = 8, 96
+_LARGEST_TILE_OF_LARGE_MATRICES = 256
 
 
 @dataclass
@@ -63,7 +67,7 @@ class _Assembly:
             loops_between(phase.before, frozenset(ELEMENTWISE)) for phase in self.phases
         ]
         points = self.classified.points
-        tile = _tile(points, self._bytes_per_point())
+        tile = _tile(points, self._bytes_per_point(), self._bytes_of_matrices())
         self.memory = Memory(target, self.main, points, tile)
         self.matrices: dict[Any, Pointer] = {}
         self.rows: dict[Any, Pointer] = {}
@@ -79,6 +83,19 @@ class _Assembly:
         size = 0
         for loops in self.loops:
             here = sum(value.width * value.dtype.itemsize for value in kept_values(loops))
+            size = max(size, here)
+        return size
+
+    def _bytes_of_matrices(self) -> int:
+        """Of all that a tile of points is multiplied by, and of the gradients that it adds to."""
+        size = 0
+        for phase in self.phases:
+            matrices = [
+                node.inputs[1] if node.kind == "product" else node.out
+                for node in phase.inside
+                if node.kind in ("product", "gradient")
+            ]
+            here = sum(each.size * self.main.itemsize for each in matrices)  # type: ignore[union-attr]
             size = max(size, here)
         return size
 
@@ -213,31 +230,48 @@ class _Assembly:
         inside.append(self._call(f, [], "rows of an array from outside"))
 
     def _matrix(self, head: Node, before: list[str]) -> None:
-        """The matrix of a product: in place where its rows are whole vectors, else a copy."""
+        """The matrix of a product, where it can be read: in place, or a copy made before."""
         view, b = head.inputs[1], head.call.inputs[1]
         assert isinstance(view, View)
         inner, width = head.call.inputs[0].shape[-1], (b.shape[-1] if b.ndim > 1 else 1)
         down, along = (s // b.itemsize for s in (b.strides[-2:] if b.ndim > 1 else (*b.strides, 0)))
-        memory, source = self.memory, self.memory.array(view)
+        source = self.memory.array(view)
         if width == 1:
-            if inner % memory.target.lanes(self.main) == 0 and down == 1:
-                self.matrices[head] = source
-                return
-            rows, columns, steps, row = 1, inner, (along, down), inner
-            entries = -(-inner // memory.target.lanes(self.main)) * memory.target.lanes(self.main)
+            self.matrices[head], line = self._column(source, f"w{head.number}", inner, down)
         else:
-            row = memory.row_of(width)
-            if along == 1 and row == width:
-                self.matrices[head] = Pointer(source.text, source.c_type, down)
-                return
-            rows, columns, steps, entries = inner, width, (down, along), inner * row
-        copy = memory.allocate(f"w{head.number}", entries, self.main)
-        self.matrices[head] = copy
-        before.append(
-            f"arrange<{rows}, {columns}>"
-            f"({source.text}, {steps[0]}, {steps[1]}, {copy.text}, {row});"
-            f"  // {head.number}: the matrix, row by row"
+            self.matrices[head], line = self._panels(
+                source, f"w{head.number}", inner, width, down, along
+            )
+        if line:
+            before.append(f"{line}  // {head.number}: the matrix")
+
+    def _column(self, source: Pointer, name: str, inner: int, down: int) -> tuple[Pointer, str]:
+        """A matrix of one column, in whole vectors."""
+        lanes = self.memory.target.lanes(self.main)
+        if inner % lanes == 0 and down == 1:
+            return source, ""
+        copy = self.memory.allocate(name, rounded_up(inner, lanes), self.main)
+        return copy, f"arrange<1, {inner}>({source.text}, 0, {down}, {copy.text}, 0);"
+
+    def _panels(
+        self, source: Pointer, name: str, inner: int, width: int, down: int, along: int
+    ) -> tuple[Pointer, str]:
+        """As it lies, where its rows are whole vectors and it is small; else in panels."""
+        lanes, row = self.memory.target.lanes_of_row(width, self.main), self.memory.row_of(width)
+        block = self.writer.block(row // lanes)[1] * lanes
+        is_small = inner * row * self.main.itemsize <= _SMALL_MATRIX
+        if along == 1 and row == width and (is_small or row == block):
+            return Pointer(source.text, source.c_type, down), ""
+        copy = self.memory.allocate(name, inner * row, self.main)
+        line = (
+            f"arrange_panels<{self._vector(lanes)}, {inner}, {width}, {block}>"
+            f"({source.text}, {down}, {along}, {copy.text});"
         )
+        return Pointer(copy.text, copy.c_type, block), line
+
+    def _vector(self, lanes: int) -> str:
+        self.vectors.add((str(self.main), lanes))
+        return vector_type(self.main, lanes)
 
     def _row(self, view: View, before: list[str]) -> None:
         width, memory = view.size, self.memory
@@ -355,19 +389,23 @@ def _float_type(nodes: Sequence[Node]) -> Any:
     return np.dtype(next(iter(found)))
 
 
-def _tile(points: int, bytes_per_point: int) -> int:
+def _tile(points: int, bytes_per_point: int, bytes_of_matrices: int) -> int:
     """The number of points that go through a phase together.
 
     Enough to be worth a loop, few enough to stay in the first-level cache, and so many that the
-    last tile is nearly full.
+    last tile is nearly full. Matrices beyond the second-level cache are fetched for each tile anew,
+    which should then be a long one.
     """
     if points <= _SMALLEST_TILE:
         return _SMALLEST_TILE
+    are_large = bytes_of_matrices > _LEVEL_TWO_CACHE
+    largest = _LARGEST_TILE_OF_LARGE_MATRICES if are_large else _LARGEST_TILE
+    per_tile = 24 if are_large else 6
     best, least = _SMALLEST_TILE, float("inf")
-    for tile in range(_SMALLEST_TILE, _LARGEST_TILE + 1, 8):
+    for tile in range(_SMALLEST_TILE, largest + 1, 8):
         wasted = -(-points // tile) * tile / points
         spilled = math.log2(max(1.0, tile * bytes_per_point / _LEVEL_ONE_CACHE))
-        cost = wasted * (1 + 6 / tile) * (1 + 0.1 * spilled)
+        cost = wasted * (1 + per_tile / tile) * (1 + 0.1 * spilled)
         if cost < least:
             best, least = tile, cost
     return best

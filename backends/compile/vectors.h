@@ -197,24 +197,30 @@ template <class V> INLINE entry<V> sum_of(V x) {
 // Products. A block of `rows` x `columns` vectors stays in registers while the terms are added; the
 // arrays are passed by their first entries, with the distance between their rows.
 
-// finish(i, j, y) takes y[i][j ...] = start[j ...] + sum over k of x[i][k] w[k][j ...].
-template <class V, int n, int terms, int width, int rows, int columns, class T, class Start, class Finish>
-INLINE void multiply(const T* x, int64_t x_row, const T* w, int64_t w_row, Start start, Finish finish) {
+// finish(i, j, y) takes y[i][j ...] = start[j ...] + sum over k of x[i][k] w[k][j ...]. The matrix lies
+// in panels of `columns` vectors, `panel` entries apart, with `w_row` from one row to the next in each.
+template <class V, int terms, int rows, int columns, class T, class Start, class Finish>
+INLINE void multiply_block(const T* x, int64_t x_row, const T* w, int64_t w_row, int64_t i, int64_t j, Start start, Finish finish) {
   constexpr int L = lanes<V>;
-  for (int j = 0; j < width; j += columns * L)
-    for (int i = 0; i < n; i += rows) {
-      V sum[rows][columns];
-      for (int r = 0; r < rows; r++)
-        for (int c = 0; c < columns; c++) sum[r][c] = start(j + c * L);
-      for (int k = 0; k < terms; k++) {
-        V row[columns];
-        for (int c = 0; c < columns; c++) row[c] = load<V>(w, Full{k * w_row + j + c * L});
-        for (int r = 0; r < rows; r++)
-          for (int c = 0; c < columns; c++) sum[r][c] += x[(i + r) * x_row + k] * row[c];
-      }
-      for (int r = 0; r < rows; r++)
-        for (int c = 0; c < columns; c++) finish(i + r, j + c * L, sum[r][c]);
-    }
+  V sum[rows][columns];
+  for (int r = 0; r < rows; r++)
+    for (int c = 0; c < columns; c++) sum[r][c] = start(j + c * L);
+  for (int k = 0; k < terms; k++) {
+    V row[columns];
+    for (int c = 0; c < columns; c++) row[c] = load<V>(w, Full{k * w_row + c * L});
+    for (int r = 0; r < rows; r++)
+      for (int c = 0; c < columns; c++) sum[r][c] += x[(i + r) * x_row + k] * row[c];
+  }
+  for (int r = 0; r < rows; r++)
+    for (int c = 0; c < columns; c++) finish(i + r, j + c * L, sum[r][c]);
+}
+template <class V, int n, int terms, int width, int rows, int columns, class T, class Start, class Finish>
+INLINE void multiply(const T* x, int64_t x_row, const T* w, int64_t w_row, int64_t panel, Start start, Finish finish) {
+  for (int j = 0; j < width; j += columns * lanes<V>, w += panel) {
+    int i = 0;
+    for (; i + rows <= n; i += rows) multiply_block<V, terms, rows, columns>(x, x_row, w, w_row, i, j, start, finish);
+    if constexpr (n % rows != 0) multiply_block<V, terms, n % rows, columns>(x, x_row, w, w_row, i, j, start, finish);
+  }
 }
 
 // Lane i of what comes out is the sum of rows[i]'s lanes. Each step adds two rows into one, blocks
@@ -302,6 +308,38 @@ template <int rows, int columns, class T>
 INLINE void arrange(const T* x, int64_t row, int64_t column, T* y, int64_t y_row) {
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < columns; j++) y[i * y_row + j] = x[i * row + j * column];
+}
+// Swaps blocks of `half` lanes of a's right with those of b's left.
+template <int half, class V, size_t... i> INLINE void swap_blocks(V& a, V& b, std::index_sequence<i...>) {
+  constexpr int L = lanes<V>;
+  const V left = __builtin_shufflevector(a, b, int(i & half ? L + i - half : i)...);
+  b = __builtin_shufflevector(a, b, int(i & half ? L + i : i + half)...);
+  a = left;
+}
+// The transpose of as many vectors as each has lanes.
+template <int half, class V> INLINE void transpose(V* v) {
+  constexpr int L = lanes<V>;
+  for (int i = 0; i < L; i++)
+    if (!(i & half)) swap_blocks<half>(v[i], v[i + half], std::make_index_sequence<L>());
+  if constexpr (half > 1) transpose<half / 2>(v);
+}
+// The matrix of a product, or its transpose, in panels that are `block` entries wide.
+template <class V, int terms, int width, int block, class T>
+static void arrange_panels(const T* x, int64_t row, int64_t column, T* y) {
+  constexpr int L = lanes<V>;
+  for (int j = 0; j < width; j += L)
+    for (int k = 0; k < terms; k += L) {
+      T* to = y + int64_t(j / block * terms + k) * block + j % block;
+      const T* from = x + k * row + j * column;
+      if ((row == 1 || column == 1) && k + L <= terms && j + L <= width) {
+        V part[L];
+        for (int i = 0; i < L; i++) part[i] = load<V>(from, Full{i * (row == 1 ? column : row)});
+        if (row == 1) transpose<L / 2>(part);
+        for (int i = 0; i < L; i++) store(to, Full{i * block}, part[i]);
+      } else
+        for (int i = 0; i < L && k + i < terms; i++)
+          for (int l = 0; l < L && j + l < width; l++) to[i * block + l] = from[i * row + l * column];
+    }
 }
 // Over one row of numbers: reduce<...>(x) with `add`, `maximum` or `minimum`, whose `neutral` number
 // fills the lanes past the end.

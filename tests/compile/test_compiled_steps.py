@@ -31,6 +31,19 @@ def test_tiles_of_any_number_of_points(samples: int, dtype: str) -> None:
     compare(model, calls, outcome)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("widths", [(70, 131), (256, 96, 40), (520, 300)])
+@pytest.mark.parametrize("has_wide_outputs", [False, True])
+def test_wide_layers(widths: tuple[int, ...], dtype: str, has_wide_outputs: bool) -> None:
+    """Matrices in panels, rows that lie apart, long tiles, and outputs of a wide layer."""
+    outputs = 257 if has_wide_outputs else 1
+    model = mlp([2, *widths, outputs], dtype=dtype)
+    X, y = data(83, outputs)
+    loss = "mean_squared_error" if has_wide_outputs else "binary_cross_entropy"
+    calls, outcome, _ = record(SGD(model, 0.01), X, y, loss=loss)
+    compare(model, calls, outcome)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_activations(activation: str) -> None:
     model = mlp([2, 7, 4, 1], activation=activation)
