@@ -54,6 +54,15 @@ def test_a_row_in_the_scratch_is_whole_vectors() -> None:
     assert [rounded_up(n, 8) for n in (0, 1, 8, 9)] == [0, 8, 8, 16]
 
 
+def test_rows_of_a_tile_that_would_share_lines_of_the_cache_lie_a_vector_apart() -> None:
+    memory = Memory(WIDE, np.dtype("float32"), 100, 24)
+    assert [memory.distance_of(width) for width in (1, 3, 128, 250, 256, 272, 512)] == [
+        *(1, 4, 128, 272, 272, 272, 528)
+    ]
+    assert memory.entries_of_tile(256) == 24 * 272
+    assert Memory(WIDE, np.dtype("float64"), 100, 24).distance_of(128) == 136
+
+
 def test_places_in_the_scratch_are_aligned_and_do_not_overlap() -> None:
     memory = Memory(WIDE, np.dtype("float32"), 100, 24)
     memory.allocate("a", 3, "float32")
@@ -69,12 +78,13 @@ def test_places_in_the_scratch_are_aligned_and_do_not_overlap() -> None:
 
 def test_a_block_of_a_product_fits_the_registers() -> None:
     """Sums of rows x columns vectors, a vector of each column and a number of the row."""
-    for target, rows in ((WIDE, 8), (Target(32, 16), 4), (Target(16, 32), 8)):
+    many, few = {1: 8, 2: 12, 4: 6}, {1: 12, 2: 6}
+    for target, rows in ((WIDE, many), (Target(32, 16), few), (Target(16, 32), many)):
         writer = Writer(Memory(target, np.dtype("float32"), 100, 24), {}, {})
         for vectors in range(1, 9):
             block, columns = writer.block(vectors)
-            assert block == rows and vectors % columns == 0
-            assert columns == (2 if vectors in (2, 4, 6, 8) else 1)
+            assert columns == max(each for each in rows if vectors % each == 0)
+            assert block == rows[columns]
             assert block * columns + columns + 1 <= target.registers
 
 
@@ -163,7 +173,7 @@ def copies(program: Program) -> list[str]:
 
 
 def matrices(program: Program) -> list[str]:
-    return [line for line in step_of(program.source) if "the matrix, row by row" in line]
+    return [line for line in step_of(program.source) if line.endswith(": the matrix")]
 
 
 def test_data_in_whole_tiles_are_read_in_place() -> None:
@@ -191,10 +201,28 @@ def test_a_matrix_of_whole_vectors_is_read_in_place() -> None:
     assert matrices(program_of([2, 16, 1], 96)) == []
     # 2 x 9 is padded to rows of 16, for the forward pass.
     padded, *_ = matrices(program_of([2, 9, 1], 96))
-    assert padded.startswith("arrange<2, 9>(") and ", 9, 1, w" in padded and "16);" in padded
+    assert padded.startswith("arrange_panels<f32x16, 2, 9, 16>(") and ", 9, 1, w" in padded
     # The way back reads W^T, row by row; a column is a row then.
     (turned,) = matrices(program_of([2, 16, 16, 1], 96))
-    assert turned.startswith("arrange<16, 16>(") and ", 1, 16, w" in turned
+    assert turned.startswith("arrange_panels<f32x16, 16, 16, 16>(") and ", 1, 16, w" in turned
+
+
+def test_a_matrix_beyond_the_cache_is_read_in_panels() -> None:
+    """As wide as a block of the product; those of a matrix that is read in place overlap."""
+    (turned,) = matrices(program_of([2, 64, 64, 1], 96))
+    assert "<f32x16, 64, 64, 64>(" in turned
+    forward, turned = matrices(program_of([2, 64, 128, 1], 96))
+    assert "<f32x16, 64, 128, 64>(" in forward and ", 128, 1, w" in forward
+    assert "<f32x16, 128, 64, 64>(" in turned and ", 1, 128, w" in turned
+    source = program_of([2, 128, 1], 96).source
+    assert re.search(r"multiply<f32x16, \d+, 2, 128, 6, 4>\(b, 2, c, 128, 64, ", source)
+    source = program_of([2, 64, 128, 1], 96).source
+    assert re.search(r"multiply<f32x16, \d+, 64, 128, 6, 4>\(b, 64, c, 64, 4096, ", source)
+
+
+def test_large_matrices_are_fetched_for_long_tiles() -> None:
+    tiles = [program_of([2, width, width, width, 1], 1024).tile for width in (128, 256, 512)]
+    assert tiles[0] <= 64 and tiles[1] == tiles[2] == 256
 
 
 def test_a_column_is_read_in_place_where_its_numbers_lie_side_by_side() -> None:
@@ -203,7 +231,7 @@ def test_a_column_is_read_in_place_where_its_numbers_lie_side_by_side() -> None:
         program = write_program([call("matmul", x, column, out=out)], out, WIDE)
         assert bool(matrices(program)) == copied
     (line,) = matrices(write_program([call("matmul", x, W[:, 1:2], out=out)], out, WIDE))
-    assert line.startswith("arrange<1, 16>(m0 + 1, ") and ", 3, w1, 16);" in line
+    assert line.startswith("arrange<1, 16>(m0 + 1, ") and ", 0, 3, w1, 0);" in line
 
 
 def test_a_row_of_whole_vectors_is_read_in_place() -> None:
