@@ -103,12 +103,7 @@ def learning_rate_figure(
     if not losses:
         for panel in axes[:, 1:].flat:
             panel.set_ylabel("")
-    legends = [panel.get_legend_handles_labels() for panel in panels]
-    if len(panels) > 1 and all(names == legends[0][1] for _, names in legends):
-        figure.legend(*legends[0], loc="outside right center")
-    else:
-        for panel, (handles, names) in zip(panels, legends, strict=True):
-            panel.legend(handles, names, loc="best")
+    label_lines(figure, panels)
     figure.suptitle(title, fontsize=11)
     return figure
 
@@ -143,11 +138,47 @@ def are_losses(arms: Sequence[Tuned]) -> bool:
     return any((each.scores < 0).any() for each in arms)
 
 
+def label_lines(figure: Figure, panels: Sequence[Axes]) -> None:
+    """One legend where all panels have the same lines, else one in each."""
+    legends = [panel.get_legend_handles_labels() for panel in panels]
+    if len(panels) > 1 and all(names == legends[0][1] for _, names in legends):
+        figure.legend(*legends[0], loc="outside right center")
+        return
+    for panel, (_, names) in zip(panels, legends, strict=True):
+        if names:
+            panel.legend(loc="best")
+
+
 def short(arm: str, panel: str) -> str:
     """The arm's name without what its panel says already."""
     for said in (f", {panel}", f"{panel}, ", f"{panel}: ") if panel else ():
         arm = arm.replace(said, "")
     return arm
+
+
+@styled
+def loss_figure(result: Result, title: str, groups: Mapping[str, Sequence[str]]) -> Figure:
+    """Training loss against epochs, a panel for each group of arms: has training settled?
+
+    The median of the networks, and each of them; rows keep `loss_curve` (epochs, seeds).
+    """
+    width = 2.4 + 3.2 * len(groups)
+    figure, axes = new_figure(1, len(groups), width, squeeze=False, sharey=True)
+    for panel, (name, arms) in zip(axes[0], groups.items(), strict=True):
+        for number, arm in enumerate(arms):
+            curve = result[arm].arrays["loss_curve"]
+            at = np.unique(np.linspace(0, len(curve) - 1, 200).astype(int))
+            # Losses that are not finite are left out.
+            shown = np.ma.masked_invalid(np.maximum(curve[at], 1e-6))
+            style = {"color": color_of(number)}
+            panel.plot(at + 1, shown, alpha=0.2, linewidth=0.7, **style)
+            panel.plot(at + 1, np.ma.median(shown, axis=1), label=short(arm, name), **style)
+        panel.set(yscale="log", xlabel="epoch", title=name)
+        panel.set_ylim(top=min(panel.get_ylim()[1], 30))
+    axes[0, 0].set_ylabel("training loss (median, and each seed)")
+    label_lines(figure, axes[0])
+    figure.suptitle(title, fontsize=11)
+    return figure
 
 
 def color_of(number: int) -> str:

@@ -80,7 +80,7 @@ def test_the_claims_count_networks_that_solve_the_spirals() -> None:
     assert "10 of 10 networks against 0 of 10" in verdicts[0].measured
     assert "Adam" in verdicts[1].claim.sentence
     said = answer(result, verdicts)
-    assert "gradient descent solves them in 0 of 10 at depth 1, 10 of 10 at depth 2" in said
+    assert "Gradient descent solves 0/10, 10/10 at depth 1, 2" in said
     assert [each.name for each in judge(claims(made_up(row(2, [0.9] * 5))))] == []
 
 

@@ -200,13 +200,14 @@ def training_claims(result: Result) -> Iterator[Claim]:
 def formula_claims(result: Result) -> Iterator[Claim]:
     """The recursions after a few layers, and what fan-out does in two shapes."""
     rows = {(row.facts.get("shape"), row.facts.get("rule")): row for row in result.verdict_rows()}
-    he, activations = rows.get(("constant", "he")), result.settings.activations
-    for activation in activations if he else ():
+    activations = result.settings.activations
+    if he := rows.get(("constant", "he")):
         layer = min(3, len(he.facts["widths"]) - 1)
-        relative = multiples(he, activation, "forward")[:, layer - 1]
-        says = f"{activation}, layer {layer}: mean squares are those of the recursion"
-        contrast = difference(relative, 1.0, unit="of the formula")
-        yield Claim(says, SOURCES[activation], contrast, margin=0.1, alike=True)
+        for activation in activations:
+            relative = multiples(he, activation, "forward")[:, layer - 1]
+            says = f"{activation}, layer {layer}: mean squares are those of the recursion"
+            contrast = difference(relative, 1.0, unit="of the formula")
+            yield Claim(says, SOURCES[activation], contrast, margin=0.1, alike=True)
     for shape, ledger in (("constant", ("002-113",)), ("halving", ("002-113", "000-041"))):
         row = rows.get((shape, "fan-out"))
         if row and "relu" in activations:

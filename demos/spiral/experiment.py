@@ -8,35 +8,27 @@ textbook chapter, number for number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from scratchnet.backends import get_backend
 from scratchnet.backends.errors import InputError
 from scratchnet.checkpoint import save_model
 from scratchnet.datasets import spirals
+from scratchnet.demos import tuning
 from scratchnet.demos.animation import frame_epochs
 from scratchnet.demos.experiment import Experiment, Table
-from scratchnet.demos.figures import grid_points, window
+from scratchnet.demos.figures import probabilities, window
 from scratchnet.demos.results import check_writable
-from scratchnet.demos.running import Result
+from scratchnet.demos.running import Result, Row
 from scratchnet.demos.settings import Common, option, options_of
 from scratchnet.demos.spiral.task import CHAPTER_SEED, TASK, TEST_POINTS, Task, described
-from scratchnet.demos.tuning import (
-    OPTIMIZER_NAMES,
-    OPTIMIZERS,
-    RATES,
-    TUNING_SEEDS,
-    Arm,
-    Data,
-    points,
-    work_of,
-)
+from scratchnet.demos.tuning import OPTIMIZER_NAMES, OPTIMIZERS, RATES, Arm, Data, points
 from scratchnet.demos.verdicts import Claim, difference, exact, success, successes
 from scratchnet.depth.budget import parameter_count, width_for_budget
 from scratchnet.model import Model, mlp
@@ -119,20 +111,17 @@ class Settings(Common):
 def check(s: Settings) -> None:
     """Raise `InputError` for settings that do not fit together."""
     if s.protocol == "chapter":
-        details = options_of(Settings)
-        for name in ("points", "noise", "turns", "seed", "seeds", "optimizer", "equal_parameters"):
-            fixed = details[name].value({"protocol": "chapter"}, quick=False)
-            if getattr(s, name) != fixed:
+        fixed = ("points", "noise", "turns", "seed", "seeds", "optimizer", "equal_parameters")
+        for name in (*fixed, "learning_rate"):
+            given = options_of(Settings)[name].value({"protocol": "chapter"}, quick=False)
+            if getattr(s, name) != given:
                 raise InputError(
                     f"--{name.replace('_', '-')} with --protocol chapter: the chapter fixes it"
                 )
-        if s.learning_rate is not None:
-            raise InputError("--learning-rate with --protocol chapter: the chapter fixes it")
-    if s.learning_rate is not None and len(s.learning_rate) not in (1, *range(5, 100)):
-        raise InputError(
-            f"--learning-rate with {len(s.learning_rate)} rates: must be one, or at least five"
-        )
-    if s.learning_rate is not None and list(s.learning_rate) != sorted(s.learning_rate):
+    rates = s.learning_rate or ()
+    if len(rates) in (2, 3, 4):
+        raise InputError(f"--learning-rate with {len(rates)} rates: must be one, or at least five")
+    if list(rates) != sorted(rates):
         raise InputError("--learning-rate: must be in increasing order")
     if s.save is not None:
         if s.save.is_dir():
@@ -162,28 +151,21 @@ def arms(s: Settings) -> list[Arm]:
 
 
 def arm(s: Settings, depth: int, optimizer: str, normed: bool) -> Arm:
-    width = width_of(s, depth) if depth else 0
-    chapter = s.protocol == "chapter"
-    rates = RATES[optimizer] if not s.quick else QUICK_RATES[optimizer]
-    rates = (CHAPTER_RATE,) if chapter else (s.learning_rate or rates)
+    """A depth with an optimizer; depth 0 is logistic regression."""
+    width, chapter = width_of(s, depth) if depth else 0, s.protocol == "chapter"
+    rates = QUICK_RATES[optimizer] if s.quick else RATES[optimizer]
     epochs = s.epochs or (3000 if chapter else 1000 if optimizer == "sgd" else 400)
+    facts = {"depth": depth, "width": width, "batch_norm": normed, "optimizer": optimizer}
     parameters = parameter_count(depth, width, 2, 1, normed) if depth else 3
     film: list[tuple[int, Any]] = []
-    facts = {
-        "depth": depth,
-        "width": width,
-        "batch_norm": normed,
-        "optimizer": optimizer,
-        "parameters": parameters,
-    }
     return Arm(
         arm_name(depth, optimizer, chapter and normed),
         partial(build_chapter if chapter else build, s, facts),
         chapter_set if chapter else points(partial(arms_of_spirals, s), s.points, TEST_POINTS),
         OPTIMIZERS[optimizer],
-        rates,
+        (CHAPTER_RATE,) if chapter else (s.learning_rate or rates),
         epochs,
-        facts,
+        facts | {"parameters": parameters},
         work=depth * width * (2.5 if normed else 1.0) + 10,
         keep=partial(keep, film),
         callbacks=partial(filming, film, epochs) if s.animate else None,
@@ -191,6 +173,7 @@ def arm(s: Settings, depth: int, optimizer: str, normed: bool) -> Arm:
 
 
 def arms_of_spirals(s: Settings, n: int, generator: np.random.Generator) -> tuple[Any, Any]:
+    """So many points of both arms."""
     return spirals(n, s.turns, s.noise, generator)
 
 
@@ -200,17 +183,16 @@ def chapter_set(seeds: Sequence[int]) -> Data:
     return Data(X, y, X, y, X_test, y_test)
 
 
+def shape(s: Settings, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What every network of an arm has in common."""
+    widths = [2, *[facts["width"]] * facts["depth"], 1]
+    return {"widths": widths, "activation": s.activation, "batch_norm": facts["batch_norm"]}
+
+
 def build(s: Settings, facts: Mapping[str, Any], seeds: Sequence[int]) -> Model:
     """An ensemble with a network 2-[width]*depth-1 for each seed."""
-    return mlp(
-        [2, *[facts["width"]] * facts["depth"], 1],
-        activation=s.activation,
-        init=INITIALIZERS.get(s.activation, "he_normal"),
-        batch_norm=facts["batch_norm"],
-        seed=list(seeds),
-        ensemble=len(seeds),
-        backend=get_backend(s.backend, s.precision),
-    )
+    init = INITIALIZERS.get(s.activation, "he_normal")
+    return tuning.networks(s, seeds=seeds, init=init, **shape(s, facts))
 
 
 def build_chapter(s: Settings, facts: Mapping[str, Any], seeds: Sequence[int]) -> Model:
@@ -220,27 +202,21 @@ def build_chapter(s: Settings, facts: Mapping[str, Any], seeds: Sequence[int]) -
     def he_normal(_: np.random.Generator, fan_in: int, fan_out: int) -> Any:
         return legacy.randn(fan_in, fan_out) * np.sqrt(2.0 / fan_in)
 
-    return mlp(
-        [2, *[facts["width"]] * facts["depth"], 1],
-        activation=s.activation,
-        init=he_normal,
-        batch_norm=facts["batch_norm"],
-        ensemble=1,
-        dtype="float64",
-        backend=s.backend,
-    )
+    return mlp(init=he_normal, ensemble=1, dtype="float64", backend=s.backend, **shape(s, facts))
 
 
 def keep(film: list[tuple[int, Any]], model: Model, history: Any, data: Data) -> dict[str, Any]:
     """For the figures: loss curves, and the first seed's data, boundary, parameters and frames."""
     X, y = (data.X[0] if data.X.ndim == 3 else data.X), data.y
     kept = {"loss_curve": history.loss.astype(np.float32), "X": X, "y": y}
-    kept["boundary"] = probabilities(model, X, GRID)
+    single = model.network(0)
+    kept["boundary"] = probabilities(single, window(X), GRID)
     if film:
-        kept["frame_epochs"] = np.array([epoch for epoch, _ in film])
-        kept["frames"] = np.stack(
-            [boundary_of(model, state, X, FRAME_GRID) for _, state in film]
-        ).astype(np.float32)
+        frames = []
+        for _, state in film:
+            single.load_state_dict(state)
+            frames.append(probabilities(single, window(X), FRAME_GRID).astype(np.float32))
+        kept |= {"frame_epochs": np.array([epoch for epoch, _ in film]), "frames": np.stack(frames)}
     return kept | {f"state {name}": each for name, each in model.state_dict(network=0).items()}
 
 
@@ -255,150 +231,116 @@ def filming(film: list[tuple[int, Any]], epochs: int, model: Model) -> list[Call
     return [frame]
 
 
-def probabilities(model: Model, X: Any, grid: int) -> Any:
-    """P(class 1) of the first network over the window around X, (grid, grid)."""
-    return boundary_of(model, model.state_dict(network=0), X, grid)
-
-
-def boundary_of(model: Model, state: Mapping[str, Any], X: Any, grid: int) -> Any:
-    single = model.network(0)
-    single.load_state_dict(state)
-    parts = np.array_split(grid_points(window(X), grid), -(-(grid**2) // 2500))
-    logits = np.concatenate([single.predict(part)[:, 0] for part in parts]).astype(np.float64)
-    return np.exp(-np.logaddexp(0, -logits)).reshape(grid, grid)
-
-
-work = work_of(arms)
+work = tuning.work_of(arms)
 
 
 def memory(s: Settings) -> float:
     """The activations and gradients of the largest ensemble, about 30 arrays of its layers."""
-    networks = max(s.seeds, TUNING_SEEDS * len(s.learning_rate or RATES["sgd"]))
+    networks = max(s.seeds, tuning.TUNING_SEEDS * len(s.learning_rate or RATES["sgd"]))
     shapes = [(depth, width_of(s, depth)) for depth in s.depths]
     cells = [(s.points + width) * width * depth for depth, width in shapes]
     return 4.0 * 8 * networks * max(cells) + 16.0 * s.seeds * (2 * s.points + TEST_POINTS)
 
 
-def seconds(s: Settings) -> float:
-    return 2 + work(s) * s.points / 400 * 2.3e-6
-
-
 def claims(result: Result) -> list[Claim]:
-    return chapter_claims(result) if result.settings.protocol == "chapter" else depth_claims(result)
+    chapter = result.settings.protocol == "chapter"
+    return list(chapter_claims(result) if chapter else depth_claims(result))
 
 
 TEXTBOOK = "textbook chapter on depth"
 
 
-def depth_claims(result: Result) -> list[Claim]:
+def depth_claims(result: Result) -> Iterator[Claim]:
     """Each depth against the next, and the optimizers against each other, as far as finished."""
-    found = []
     depths = sorted(result.settings.depths)
     for optimizer in result.settings.optimizer:
-        for shallow, deep in zip(depths, depths[1:], strict=False):
-            a, b = arm_name(deep, optimizer), arm_name(shallow, optimizer)
-            if a in result and b in result:
-                found.append(
-                    Claim(
-                        f"Under {OPTIMIZER_NAMES[optimizer]}, more networks of depth {deep} than "
-                        f"of depth {shallow} solve the spirals",
-                        f"{TEXTBOOK}: each doubling of depth helps",
-                        success(result[a]["test_accuracy"], result[b]["test_accuracy"], SOLVED),
-                        untested=result.untested(a, b),
-                        ledger=("000-001",) if (shallow, deep) == (1, 2) else (),
-                    )
-                )
-    if {"sgd", "adam"} <= set(result.settings.optimizer):
-        a, b = (arm_name(depths[0], name) for name in ("adam", "sgd"))
-        if a in result and b in result:
-            found.append(
-                Claim(
-                    f"At depth {depths[0]}, Adam reaches a higher accuracy than gradient descent",
-                    "rule of thumb: what shallow networks lack is often optimisation",
-                    difference(result[a]["test_accuracy"], result[b]["test_accuracy"], TEST_POINTS),
-                    untested=result.untested(a, b),
-                )
+        for shallow, deep in pairwise(depths):
+            yield from result.claim(
+                f"Under {OPTIMIZER_NAMES[optimizer]}, more networks of depth {deep} than of depth "
+                f"{shallow} solve the spirals",
+                f"{TEXTBOOK}: each doubling of depth helps",
+                partial(success, level=SOLVED),
+                *(arm_name(each, optimizer) for each in (deep, shallow)),
+                ledger=("000-001",) if (shallow, deep) == (1, 2) else (),
             )
-    return found
-
-
-def chapter_claims(result: Result) -> list[Claim]:
-    """What the chapter says of its own experiment: numbers of one run, which hold or fail."""
-    plain, normed = (
-        {
-            row.facts["depth"]: float(row["test_accuracy"][0])
-            for row in result.verdict_rows()
-            if row.facts["batch_norm"] == with_norm
-        }
-        for with_norm in (False, True)
+    yield from result.claim(
+        f"At depth {depths[0]}, Adam reaches a higher accuracy than gradient descent",
+        "rule of thumb: what shallow networks lack is often optimisation",
+        partial(difference, test_points=TEST_POINTS),
+        *(arm_name(depths[0], name) for name in ("adam", "sgd")),
     )
-    scores = plain
-    found = []
 
-    def say(sentence: str, holds: bool, *depths: int, ledger: tuple[str, ...]) -> None:
-        shown = ", ".join(f"{scores[each]:.1%} at depth {each}" for each in depths)
-        source = f"{TEXTBOOK}, its own experiment"
-        found.append(Claim(sentence, source, exact(holds, shown), ledger=ledger))
 
-    if 1 in scores:
-        sentence = "One hidden layer barely beats chance (under 60 %)"
-        say(sentence, scores[1] < 0.6, 1, ledger=("002-108", "002-111"))
-    for shallow, deep in ((1, 2), (2, 4), (4, 8)):
-        if shallow in scores and deep in scores:
-            helps = scores[deep] - scores[shallow] > 0.05
-            sentence = f"Depth {deep} is far better than depth {shallow} (5 points)"
-            say(sentence, helps, shallow, deep, ledger=("002-109",))
-    if 8 in scores:
-        sentence = "Eight layers reach 94.5 % (within a point)"
-        say(sentence, abs(scores[8] - 0.945) <= 0.01, 8, ledger=("002-110",))
-    if 8 in plain and 8 in normed:
-        shown = f"{normed[8]:.1%} with it, {plain[8]:.1%} without"
-        sentence = "Batch normalisation is better at depth 8"
-        found.append(
-            Claim(
-                sentence,
-                f"{TEXTBOOK}, its own experiment",
-                exact(normed[8] > plain[8], shown),
-                ledger=("002-114",),
-            )
-        )
+def chapter_claims(result: Result) -> Iterator[Claim]:
+    """What the chapter says of its own experiment: numbers of one run, which hold or fail."""
+    own = f"{TEXTBOOK}, its own experiment"
+
+    def say(sentence: str, holds: Any, depths: Sequence[int], *ledger: str) -> list[Claim]:
+        def contrast(*scores: Any) -> Any:
+            values = [float(each[0]) for each in scores]
+            shown = (f"{x:.1%} at depth {each}" for x, each in zip(values, depths, strict=True))
+            return exact(holds(*values), ", ".join(shown))
+
+        names = [arm_name(each, "sgd") for each in depths]
+        return result.claim(sentence, own, contrast, *names, ledger=ledger)
+
+    sentence = "One hidden layer barely beats chance (under 60 %)"
+    yield from say(sentence, lambda one: one < 0.6, (1,), "002-108", "002-111")
+    for pair in ((1, 2), (2, 4), (4, 8)):
+        sentence = f"Depth {pair[1]} is far better than depth {pair[0]} (5 points)"
+        yield from say(sentence, lambda a, b: b - a > 0.05, pair, "002-109")
+    sentence = "Eight layers reach 94.5 % (within a point)"
+    yield from say(sentence, lambda eight: abs(eight - 0.945) <= 0.01, (8,), "002-110")
+    yield from result.claim(
+        "Batch normalisation is better at depth 8",
+        own,
+        lambda a, b: exact(b[0] > a[0], f"{b[0]:.1%} with it, {a[0]:.1%} without"),
+        *(arm_name(8, "sgd"), arm_name(8, "sgd", True)),
+        ledger=("002-114",),
+    )
     for row in result.verdict_rows():
-        per_example = row.facts["parameters"] / result.settings.points
+        per_example, score = (
+            row.facts["parameters"] / result.settings.points,
+            float(row["test_accuracy"][0]),
+        )
         if per_example >= 10:
-            found.append(
-                Claim(
-                    f"A network with {per_example:.1f} parameters per example does not "
-                    "generalise (under 90 %)",
-                    "rule of thumb: fewer than 10 parameters per example",
-                    exact(
-                        bool(row["test_accuracy"][0] < 0.9),
-                        f"{row['test_accuracy'][0]:.1%} on test data at depth {row.facts['depth']}",
-                    ),
-                    ledger=("002-056",),
-                )
-            )
+            few = f"A network with {per_example:.1f} parameters per example"
+            shown = f"{score:.1%} on test data at depth {row.facts['depth']}"
+            source = "rule of thumb: fewer than 10 parameters per example"
+            sentence = f"{few} does not generalise (under 90 %)"
+            yield Claim(sentence, source, exact(score < 0.9, shown), ledger=("002-056",))
+
+
+def by_method(result: Result) -> dict[str, list[Row]]:
+    """The rows of each optimizer, and of the chapter's batch normalisation, by depth."""
+    found: dict[str, list[Row]] = {}
+    for row in sorted(result.verdict_rows(), key=lambda row: int(row.facts["depth"])):
+        found.setdefault(row.arm.split(", ", 1)[1], []).append(row)
     return found
 
 
-def answer(result: Result, verdicts: Any) -> str:
+def answer(result: Result, verdicts: Any = ()) -> str:
     """Which depths solve the spirals under which optimizer, in numbers."""
     if result.settings.protocol == "chapter":
         failed = [each for each in verdicts if each.name == "fails"]
         return f"{len(failed)} of {len(verdicts)} claims about the chapter's experiment fail in it."
+    return finding(result)
+
+
+def finding(result: Result) -> str:
+    """Such as `Adam solves 9/10, 10/10 at depth 1, 2.`"""
     lines = []
-    for optimizer in result.settings.optimizer:
-        rows = [row for row in result.verdict_rows() if row.facts["optimizer"] == optimizer]
-        counts = ", ".join(
-            f"{successes(row['test_accuracy'], SOLVED)} of {len(row.seeds)} at depth "
-            f"{row.facts['depth']}"
-            for row in rows
-        )
-        if rows:
-            lines.append(f"{OPTIMIZER_NAMES[optimizer]} solves them in {counts}")
-    return ("; ".join(lines) or "no depth was finished") + "."
+    for name, rows in by_method(result).items():
+        tests = [row["test_accuracy"] for row in rows]
+        solved = ", ".join(f"{successes(each, SOLVED)}/{len(each)}" for each in tests)
+        depths = ", ".join(str(row.facts["depth"]) for row in rows)
+        lines.append(f"{name} solves {solved} at depth {depths}")
+    text = "; ".join(lines) or "no depth was finished"
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def tables(result: Result) -> list[Table]:
+    """How many networks of each arm solve the spirals."""
     # The chapter judges by parameters per example; another column would not fit 80 columns.
     per_example = result.settings.protocol == "chapter"
     count = "P/N" if per_example else "size"
@@ -437,15 +379,11 @@ def files(result: Result) -> dict[str, Callable[[Path], None]]:
 def save_deepest(result: Result, path: Path) -> None:
     """Save the first seed's network with the most layers, and what it was trained on."""
     deepest = max(result.verdict_rows(), key=lambda row: row.facts["depth"])
-    s = result.settings
+    s, before = result.settings, "state "
     builder = build_chapter if s.protocol == "chapter" else build
     network = builder(s, deepest.facts, [s.seed]).network(0)
-    state = {
-        name.removeprefix("state "): values
-        for name, values in deepest.arrays.items()
-        if name.startswith("state ")
-    }
-    network.load_state_dict(state)
+    states = [name for name in deepest.arrays if name.startswith(before)]
+    network.load_state_dict({name.removeprefix(before): deepest.arrays[name] for name in states})
     save_model(path, network, task={TASK: described(s)})
 
 
@@ -461,6 +399,7 @@ experiment = Experiment.of(
     source="a textbook chapter on depth: shallow networks fail, and each doubling of depth helps",
     look_for="how many networks of each depth solve the spirals, and at which learning rate; "
     "whether Adam changes it (then it is optimisation, not what a network can represent).",
+    seconds=lambda s: 2 + work(s) * s.points / 400 * 2.3e-6,
     next=(
         "scratchnet spiral --learning-rate 0.05",
         "scratchnet spiral --equal-parameters",

@@ -29,14 +29,6 @@ class Task:
     noise: float = 0.02
     seed: int = 0
 
-    @property
-    def test_points(self) -> int:
-        return CHAPTER_TEST_POINTS if self.protocol == "chapter" else TEST_POINTS
-
-    @property
-    def test_noise(self) -> float:
-        return CHAPTER_TEST_NOISE if self.protocol == "chapter" else self.noise
-
     def data(self) -> tuple[Any, Any, Any, Any]:
         """X, y, X_test, y_test."""
         if self.protocol == "chapter":
