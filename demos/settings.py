@@ -102,7 +102,7 @@ class Common:
 ALL_BUT_JSON = tuple(each.name for each in dataclasses.fields(Common) if each.name != "json")
 """What a command that only prints something is `without`."""
 
-PRESENTATION = ("quick", "out", "json", "csv", "vector", "show", "resume", "record")
+PRESENTATION = ("quick", "watch", "out", "json", "csv", "vector", "show", "resume", "record")
 """Fields that change no number of an arm."""
 
 S = TypeVar("S", bound=Common)

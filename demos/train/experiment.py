@@ -25,6 +25,7 @@ from scratchnet.demos.train.columns import Prepared, fitted, prepare
 from scratchnet.demos.train.data_files import read_table
 from scratchnet.demos.tuning import Arm, Data, stream, train_networks
 from scratchnet.demos.verdicts import Claim, Verdict, difference, ratio
+from scratchnet.demos.watching import check_watch, watching
 from scratchnet.model import Model
 from scratchnet.optim import AdamW
 
@@ -58,12 +59,14 @@ class Settings(Common):
         None, "Rows of a mini-batch; up to 1,000 rows are one batch, else 128.", low=1
     )
     save: Path | None = option(None, "The network's file, in place of model.safetensors in --out.")
+    watch: bool = option(False, "Draw loss and, for two inputs, classes while it trains.")
     seeds: int = option(5, "Splits, each with a network.", quick=2, low=1, high=1000)
 
 
 def check(s: Settings) -> None:
     if s.file is None:
         raise InputError("DATA is missing: must be a CSV, Parquet or npz file")
+    check_watch(s.watch)
     rows = len(load(s).y)
     if rows < FEWEST_ROWS:
         raise InputError(f"{s.file} has {rows} rows: must have at least {FEWEST_ROWS} to be split")
@@ -163,8 +166,16 @@ def arms(s: Settings) -> Iterator[Arm]:
             batch_size=None if batch is None or batch >= rows else batch,
             patience=s.patience,
             keep=keep,
+            callbacks=watched(s) if s.watch and name == NETWORK else None,
             train=partial(trained, prepared),
         )
+
+
+def watched(s: Settings) -> Any:
+    """Callbacks that draw the first split's network."""
+    samples = data(s, [s.seed]).X[0]
+    has_plane = samples.shape[1] == 2 and load(s).encoding.task == "classification"
+    return watching(samples if has_plane else None, s.epochs)
 
 
 def build(s: Settings, sizes: Sequence[int], seeds: Sequence[int]) -> Model:
