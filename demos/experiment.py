@@ -49,13 +49,13 @@ class Experiment:
     settings: type[Common]
     run: Callable[[Run], None]
     """Adds rows to `run.result`, arm by arm."""
-    claims: Callable[[Result], Sequence[Claim]]
-    """Of whatever arms were finished. The first decides the answer."""
     tables: Callable[[Result], Sequence[Table]]
-    figures: Callable[[Result], Mapping[str, Callable[[], Figure]]]
-    """Functions by name, each of which draws a figure; the first is shown as the main one."""
     seconds: Callable[[Any], float]
     """About how long it takes on one core."""
+    claims: Callable[[Result], Sequence[Claim]] = lambda result: ()
+    """Of whatever arms were finished. The first decides the answer."""
+    figures: Callable[[Result], Mapping[str, Callable[[], Figure]]] = lambda result: {}
+    """Functions by name, each of which draws a figure; the first is shown as the main one."""
     next: Sequence[str] = ()
     """Commands to try next."""
     definitions: Sequence[str] = ()

@@ -100,6 +100,8 @@ class Screen:
 
 def print_table(table: Table, screen: Screen) -> None:
     """A table as wide as its numbers; where the screen is too narrow, an arm below the other."""
+    from rich import box
+    from rich.table import Table as Grid
     from rich.text import Text
 
     if table.title:
@@ -107,30 +109,18 @@ def print_table(table: Table, screen: Screen) -> None:
     if not table.headings:
         print_drawing([row[0] for row in table.rows], screen)
     elif width_of(table) <= screen.console.width:
-        drawn = new_table(*table.headings)
-        for column in table.words:
-            drawn.columns[column].justify = "left"
+        grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+        for number, heading in enumerate(table.headings):
+            justify = "left" if number in table.words else "right"
+            grid.add_column(Text(heading), justify=justify, no_wrap=True)
         for row in table.rows:
-            drawn.add_row(*map(Text, row))
-        screen.print(drawn)
+            grid.add_row(*map(Text, row))
+        screen.print(grid)
     else:
         for row in table.rows:
             screen.whole(row[0])
             for heading, cell in list(zip(table.headings, row, strict=True))[1:]:
                 screen.whole(f"  {' '.join(heading.split())}: {cell.strip()}")
-
-
-def new_table(*headings: str) -> Any:
-    """rich's table of numbers: right-justified columns under headings of one or several lines."""
-    from rich import box
-    from rich.table import Table as Grid
-
-    table = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-    lines = max(heading.count("\n") for heading in headings)
-    for heading in headings:
-        above = "\n" * (lines - heading.count("\n"))
-        table.add_column(above + heading, justify="right", no_wrap=True)
-    return table
 
 
 def width_of(table: Table) -> int:

@@ -50,9 +50,7 @@ def experiment(seconds: float) -> Experiment:
         "numbers",
         Common,
         train,
-        claims=lambda result: [],
         tables=lambda result: [],
-        figures=lambda result: {},
         seconds=lambda settings: seconds,
     )
 

@@ -232,8 +232,8 @@ def memory(s: Settings) -> float:
     return (2 + number_of_implementations(s)) * largest
 
 
-experiment = Experiment(
-    "bench",
+experiment = Experiment.of(
+    __name__,
     question="How fast is a training step: beside the device's limits, and beside other libraries?",
     source="the roofline model (Williams, Waterman and Patterson 2009): the nearer limit binds",
     look_for="who is faster than the recorded step, at which sizes, and how near the peak is",
@@ -243,13 +243,7 @@ experiment = Experiment(
         "C++ step: the recorded calls as one compiled function.",
         "matrix products: those of the step alone. hand-written loop: the step as calls of NumPy.",
     ),
-    settings=Settings,
-    check=check,
-    run=run,
     work=lambda s: len(cases(s)),
-    seconds=seconds,
-    memory=memory,
-    claims=lambda result: (),
     answer=lambda result, verdicts: report.headline(result),
     tables=report.tables,
     notes=lambda result: list(report.notes(result)),

@@ -237,26 +237,18 @@ def files(result: Result) -> Mapping[str, Callable[[Path], None]]:
     return {"step.cpp": write} if "source" in result.extra else {}
 
 
-experiment = Experiment(
-    "compile",
-    "What does a compiler make of a training step?",
-    "compilers of neural networks, such as XLA (2017) and TVM (Chen et al., 2018)",
-    "calls that share a loop, so that what one makes the next still finds in registers or in "
-    "cache; sums over all points, which begin a new phase.",
-    Settings,
-    run,
-    claims=lambda result: [],
-    tables=tables,
-    figures=lambda result: {},
+experiment = Experiment.of(
+    __name__,
+    question="What does a compiler make of a training step?",
+    source="compilers of neural networks, such as XLA (2017) and TVM (Chen et al., 2018)",
+    look_for="calls that share a loop, so that what one makes the next still finds in registers or "
+    "in cache; sums over all points, which begin a new phase.",
     seconds=lambda s: 2 + len(STAGES) * (ROUNDS + 1) * SECONDS,
     definitions=(
         "A call is one operation on whole arrays, as NumPy does them.",
         "A tile is some points that go through all loops of a phase before the next ones do.",
     ),
     work=lambda s: float(len(STAGES)),
-    check=check,
-    answer=answer,
-    files=files,
     next=(
         "scratchnet compile --batch-norm --parts phases",
         "scratchnet compile --sizes 2,32,32,32,32,1 --optimizer adam --parts phases",
