@@ -111,7 +111,7 @@ def print_table(table: Table, screen: Screen) -> None:
     elif width_of(table) <= screen.console.width:
         grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
         for number, heading in enumerate(table.headings):
-            justify = "left" if number in table.words else "right"
+            justify: Any = "left" if number in table.words else "right"
             grid.add_column(Text(heading), justify=justify, no_wrap=True)
         for row in table.rows:
             grid.add_row(*map(Text, row))
