@@ -7,7 +7,7 @@ network is homogeneous, f(c x) = c f(x) for c > 0, and cannot tell radii apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -20,10 +20,10 @@ from scratchnet.demos.architectures import build as build_network
 from scratchnet.demos.data import DESCRIPTIONS, data_of, inputs_and_outputs
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.probes.figures import drawings
-from scratchnet.demos.running import Result, Row, Run
+from scratchnet.demos.running import Result, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import OPTIMIZERS, RATES, Arm, Data, tuned
-from scratchnet.demos.verdicts import Claim, difference, exact
+from scratchnet.demos.verdicts import Claim, difference, fact
 from scratchnet.depth.probes import PENALTY, principal_components, probe_accuracy, t_sne
 from scratchnet.layer_statistics import hidden_outputs, summarize
 from scratchnet.model import Model
@@ -138,38 +138,37 @@ def claims(result: Result) -> list[Claim]:
         return []
     digits = result.settings.dataset == "digits"
     probe, random = probe_of(result, TRAINED), probe_of(result, RANDOM)
-    alain = "Alain and Bengio 2016"
+    alain, summary = "Alain and Bengio 2016", "textbook chapter, summary"
     chapter = "textbook chapter: each layer makes classes more linearly separable"
-    best = random[np.nanmean(random, axis=1).argmax()]
-    pairs = (
+    found = []
+    for what, source, other, rows in (
         ("the first", chapter, probe[0], ("002-150",) if digits else ("002-028", "002-138")),
         ("the raw inputs", alain, probe_of(result, RAW)[0], ()),
         ("that before training", alain, probe_of(result, UNTRAINED)[-1], ()),
-        ("any of a random network with biases", "control: random features", best, ()),
-    )
-    n, untested = result.extra["test_samples"], result.untested(NETWORK)
-    found = []
-    for what, source, other, rows in pairs:
+        (
+            "any of a random network with biases",
+            "control: random features",
+            random[np.nanmean(random, axis=1).argmax()],
+            (),
+        ),
+    ):
         sentence = f"After training, a probe reads more from the last layer than from {what}"
-        contrast = difference(probe[-1], other, n)
+        contrast = difference(probe[-1], other, result.extra["test_samples"])
+        untested = result.untested(NETWORK)
         found.append(Claim(sentence, source, contrast, untested=untested, ledger=rows))
-
-    def add(sentence: str, source: str, contrast: Any, *ledger: str, alike: bool = False) -> None:
-        found.append(Claim(sentence, source, contrast, alike=alike, ledger=ledger))
-
     units = [result[TRAINED].arrays[name].mean(axis=0) for name in ("zero_share", "dead_share")]
-    sentence = "The share of zero outputs is the share of dead units"
-    add(sentence, "a lesson's code", difference(*units), "003-011", alike=True)
+    sentence, alike = "The share of zero outputs is the share of dead units", difference(*units)
+    found.append(Claim(sentence, "a lesson's code", alike, alike=True, ledger=("003-011",)))
     always, never_falls = rises(probe)
     shown = f"in {always} of {probe.shape[1]} networks (in {never_falls} it never falls)"
     sentence, holds = "Probe accuracy rises with every layer", always == probe.shape[1]
-    add(sentence, "textbook chapter, summary", exact(holds, shown), "002-035", "002-154")
+    found.append(fact(sentence, summary, holds, shown, "002-035", "002-154"))
     if len(probe) == max(CHAPTER) and not digits:
         means = {layer: float(np.nanmean(probe[layer - 1])) for layer in CHAPTER}
         holds = all(abs(means[layer] - said) <= 0.05 for layer, said in CHAPTER.items())
         shown = ", ".join(f"{mean:.0%}" for mean in means.values())
         sentence = "Layers 1, 3, 6 and the last give probes 30, 55, 78 and 85 % (within 5 points)"
-        add(sentence, "textbook chapter", exact(holds, shown), "002-033")
+        found.append(fact(sentence, "textbook chapter", holds, shown, "002-033"))
     return found
 
 
@@ -180,6 +179,7 @@ def rises(probe: Any) -> tuple[int, int]:
 
 
 def answer(result: Result, verdicts: Any) -> str:
+    """What a probe reads after some layers, and from the controls at best."""
     if TRAINED not in result:
         return "the network was not trained to its end."
     means = {name: np.nanmean(probe_of(result, name), axis=1) for name in (TRAINED, *CONTROLS)}
@@ -193,33 +193,33 @@ def answer(result: Result, verdicts: Any) -> str:
 def tables(result: Result) -> list[Table]:
     """A line for each layer: probes of each network, then what the trained one's units do."""
     nets = [result[name] for name in (TRAINED, UNTRAINED, RANDOM) if name in result]
+    if not nets:
+        return []
+    probes = [np.nanmean(row.arrays["test"], axis=1) for row in nets]
     names = ("zero_share", "dead_share", "effective_rank")
-    lines = [["input", *[percent(result[RAW], "test", 0)] * len(nets), "", "", ""]] if nets else []
-    for layer in range(len(nets[0].arrays["test"]) if nets else 0):
-        probes = [percent(row, "test", layer) for row in nets]
-        zeros, dead, rank = (percent(nets[0], name, layer) for name in names)
-        lines.append([str(layer + 1), *probes, zeros, dead, rank])
+    units = [np.nanmean(nets[0].arrays[name], axis=1) for name in names]
+    lines = [["input", *[f"{np.nanmean(probe_of(result, RAW)):.1%}"] * len(nets), "", "", ""]]
+    for layer, (zeros, dead, rank) in enumerate(zip(*units, strict=True)):
+        shown = (f"{each[layer]:.1%}" for each in probes)
+        lines.append([str(layer + 1), *shown, f"{zeros:.1%}", f"{dead:.1%}", f"{rank:.1f}"])
     headings = ["layer", *(row.arm.replace(" ", "\n") for row in nets), "zeros", "dead", "rank"]
     title = "Mean accuracy of a linear probe; zero outputs, dead units, rank after training"
-    return [Table(headings, lines, title)] if nets else []
+    return [Table(headings, lines, title)]
 
 
-def percent(row: Row, name: str, layer: int) -> str:
-    mean = np.nanmean(row.arrays[name][layer])
-    return f"{mean:.1f}" if name == "effective_rank" else f"{mean:.1%}"
-
-
-def notes(result: Result) -> list[str]:
-    lines = [
-        f"{result.settings.dataset}: {DESCRIPTIONS[result.settings.dataset]}.",
+def notes(result: Result) -> Iterator[str]:
+    """The data, what a probe is, and how good the networks are."""
+    yield f"{result.settings.dataset}: {DESCRIPTIONS[result.settings.dataset]}."
+    yield (
         "A probe is a softmax regression on standardised outputs, trained to convergence with an "
-        f"L2 penalty of {PENALTY:g} / 2 |W|^2. Dead: zero on every test sample.",
-    ]
+        f"L2 penalty of {PENALTY:g} / 2 |W|^2. Dead: zero on every test sample."
+    )
     if NETWORK in result:
         correct = np.nanmean(result[NETWORK]["test_accuracy"])
-        lines.append(f"The trained networks get {correct:.1%} of the test data right on average.")
-    rows = [row for row in result.verdict_rows() if not row.arrays.get("converged", np.True_).all()]
-    return lines + [f"Some probes of {row.arm} did not converge." for row in rows]
+        yield f"The trained networks get {correct:.1%} of the test data right on average."
+    for row in result.verdict_rows():
+        if not row.arrays.get("converged", np.True_).all():
+            yield f"Some probes of {row.arm} did not converge."
 
 
 def seconds(s: Settings) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.drawing import learning_rate_figure, seeds_at
-from scratchnet.demos.figures import LINE_COLORS, POINT_COLORS, new_figure, styled
+from scratchnet.demos.drawing import rate_figures, seeds_at
+from scratchnet.demos.figures import LINE_COLORS, new_figure, scatter_classes, styled
 from scratchnet.demos.running import Result, Row
 
 if TYPE_CHECKING:
@@ -22,32 +22,26 @@ STYLES = {"trained": "-", "untrained": "--", "random biases": "-."}
 
 def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     """Every figure by name."""
-    found: dict[str, Callable[[], Figure]] = {
-        "probes": partial(probes, result),
-        "layers": partial(maps, result),
-    }
-    if any(each.scores is not None for each in result.tuned.values()):
-        title = "The learning rate of the probed network (ring: chosen)"
-        found["learning-rates"] = partial(learning_rate_figure, result, title)
-    return found if networks(result) else {}
-
-
-def networks(result: Result) -> list[Row]:
-    return [result[name] for name in COLORS if name in result]
+    rows = [result[name] for name in COLORS if name in result]
+    if not rows:
+        return {}
+    title = "The learning rate of the probed network (ring: chosen)"
+    drawn = {"probes": partial(probes, result, rows), "layers": partial(maps, result, rows)}
+    return drawn | rate_figures(result, title)
 
 
 @styled
-def probes(result: Result) -> Figure:
+def probes(result: Result, rows: Sequence[Row]) -> Figure:
     """Probe accuracy after each hidden layer, with the controls."""
     figure, axes = new_figure(width=6.8, height=4.4)
-    for number, row in enumerate(networks(result)):
+    for number, row in enumerate(rows):
         samples = row.arrays["test"]
         places = np.arange(1, len(samples) + 1)
         shifted = list(places + 0.2 * (number - 1))
         seeds_at(axes, shifted, samples, COLORS[row.arm], row.arm, linestyle=STYLES[row.arm])
     raw = float(np.nanmean(result["raw inputs"].arrays["test"]))
     axes.axhline(raw, color="#666666", linestyle=":", label="raw inputs")
-    first = networks(result)[0]
+    first = rows[0]
     ends = [f"{np.nanmean(first.arrays['test'][layer]):.0%}" for layer in (0, -1)]
     title = f"{first.arm.capitalize()}: a linear probe gets {ends[0]} after the first layer"
     axes.set(title=f"{title}, {ends[1]} after the last", ylabel="test accuracy of a linear probe")
@@ -59,9 +53,8 @@ def probes(result: Result) -> Figure:
 
 
 @styled
-def maps(result: Result) -> Figure:
+def maps(result: Result, rows: Sequence[Row]) -> Figure:
     """Maps of some layers of the first seed's networks, with what a probe gets there."""
-    rows = networks(result)
     layers = [int(name[4:]) for name in rows[0].arrays if name.startswith("map ")]
     size = {"width": 2.4 * len(layers) + 0.4, "height": 2.45 * len(rows) + 0.3}
     figure, axes = new_figure(len(rows), len(layers), **size, squeeze=False)
@@ -80,11 +73,10 @@ def maps(result: Result) -> Figure:
 
 def draw_map(axes: Axes, points: Any, labels: Any) -> None:
     """The points in the colours of their classes; a digit is drawn as itself."""
-    classes = np.unique(labels)
-    two = len(classes) == 2
-    for label in classes:
-        x, y = points[labels == label].T
-        color = POINT_COLORS[label] if two else LINE_COLORS[label % len(LINE_COLORS)]
-        look: Any = {"marker": "os"[label] if two else f"${label}$", "s": 9 if two else 16}
-        axes.scatter(x, y, c=color, linewidths=0.2, label=f"class {label}", **look)
     axes.set(xticks=[], yticks=[])
+    if labels.max() == 1:
+        scatter_classes(axes, points, labels, 9, linewidths=0.2)
+        return
+    for label in np.unique(labels):
+        color = LINE_COLORS[label % len(LINE_COLORS)]
+        axes.scatter(*points[labels == label].T, s=16, c=color, marker=f"${label}$", linewidths=0.2)
