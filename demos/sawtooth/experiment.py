@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from scratchnet.demos.random_networks import random_networks
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.sawtooth.figures import pieces_figure, sawtooth_figure, square_figure
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.verdicts import Claim, exact, ratio
+from scratchnet.demos.verdicts import Claim, fact, ratio
 from scratchnet.depth.hand_set import predict_in_blocks
 from scratchnet.depth.regions import Line, line_regions
 from scratchnet.depth.sawtooth import (
@@ -151,47 +151,51 @@ def column(rows: list[Row], measure: str) -> Any:
     return np.array([row[measure][0] for row in rows])
 
 
-def claims(result: Result) -> list[Claim]:
-    found: list[Claim] = []
-    folds, squares = of_kind(result, "sawtooth"), of_kind(result, "x²")
-
-    def say(sentence: str, source: str, holds: Any, shown: str, *ledger: str) -> None:
-        found.append(Claim(sentence, source, exact(bool(holds), shown), ledger=ledger))
-
-    if folds:
-        pieces, wrong = 2.0 ** np.arange(1, len(folds) + 1), column(folds, "ends wrong").sum()
-        looked, counted = column(folds, "ends looked at").sum(), column(folds, "pieces counted")
-        shown = f"{np.nanmax(counted):,.0f} counted; {wrong:.0f} of {looked:,.0f} ends are wrong"
-        ledger = ["002-005", "002-019", "000-004", "002-147"]
-        sentence, right = "L folds of 2 units each make 2^L linear pieces", known(counted, pieces)
-        say(sentence, "Telgarsky 2016", right and wrong == 0, shown, *ledger)
-        difference, shallow = column(folds, "difference"), column(folds, "one layer counted")
-        same = np.nanmax(difference) == 0 and known(shallow, pieces)
-        units, parameters = folds[-1]["units"][0], folds[-1]["parameters"][0]
-        shown = (
-            f"2^{len(folds)} against {units:.0f} units, {parameters:.0f} parameters; the largest "
-            f"difference between both is {np.nanmax(difference):.2g}"
-        )
-        ledger = ["000-002", "001-002", "001-010", "002-017", "004-002"]
-        sentence = "One hidden layer needs 2^L units for the same function"
-        say(sentence, "Telgarsky 2016", same, shown, *ledger)
-    if squares:
-        depths, error = range(1, len(squares) + 1), column(squares, "error")
-        product, shallow = column(squares, "error of xy"), column(squares, "error of one unit more")
-        right = known(error, np.array([square_error_bound(m) for m in depths]))
-        right &= known(product, np.array([product_error_bound(m) for m in depths]))
-        shown = f"{error[-1]:.3g} at depth {len(depths)}, xy {np.nanmin(product):.3g}"
-        sentence = "m layers of 3 units give x² within 2^(-2m-2), of 9 units xy within twice that"
-        say(sentence, "Yarotsky 2017", right, shown, "001-012")
-        needs, units = (squares[-1][name][0] for name in ("one layer needs", "units"))
-        shown = f"at least {needs:,.0f} against {units:.0f} units at depth {len(depths)}"
-        sentence = "For the error of x² at depth m, one hidden layer needs about 2^m / √2 units"
-        say(sentence, "Yarotsky 2017", not (shallow > error).any(), shown)
+def claims(result: Result) -> Iterator[Claim]:
+    """Pieces, the error of x², and pieces of random networks."""
+    if folds := of_kind(result, "sawtooth"):
+        yield from fold_claims(folds)
+    if squares := of_kind(result, "x²"):
+        yield from square_claims(squares)
     for row in of_kind(result, "random weights")[-1:]:
         sentence = f"Random networks of {row.facts['depth']} layers of 2 have fewer pieces than 2^L"
         fewer = ratio(row["deep"], 2.0 ** row.facts["depth"])
-        found.append(Claim(sentence, "Hanin and Rolnick 2019, on random networks", fewer))
-    return found
+        yield Claim(sentence, "Hanin and Rolnick 2019, on random networks", fewer)
+
+
+def fold_claims(folds: list[Row]) -> Iterator[Claim]:
+    """Pieces of the sawtooth, and of one layer that is the same function."""
+    pieces, wrong = 2.0 ** np.arange(1, len(folds) + 1), column(folds, "ends wrong").sum()
+    looked, counted = column(folds, "ends looked at").sum(), column(folds, "pieces counted")
+    shown = f"{np.nanmax(counted):,.0f} counted; {wrong:.0f} of {looked:,.0f} ends are wrong"
+    sentence, right = "L folds of 2 units each make 2^L linear pieces", known(counted, pieces)
+    ledger = ["002-005", "002-019", "000-004", "002-147"]
+    yield fact(sentence, "Telgarsky 2016", right and wrong == 0, shown, *ledger)
+    difference, shallow = column(folds, "difference"), column(folds, "one layer counted")
+    same = np.nanmax(difference) == 0 and known(shallow, pieces)
+    units, parameters = folds[-1]["units"][0], folds[-1]["parameters"][0]
+    shown = (
+        f"2^{len(folds)} against {units:.0f} units, {parameters:.0f} parameters; the largest "
+        f"difference between both is {np.nanmax(difference):.2g}"
+    )
+    ledger = ["000-002", "001-002", "001-010", "002-017", "004-002"]
+    sentence = "One hidden layer needs 2^L units for the same function"
+    yield fact(sentence, "Telgarsky 2016", same, shown, *ledger)
+
+
+def square_claims(squares: list[Row]) -> Iterator[Claim]:
+    """Errors of x² and xy, and the units that one layer needs for them."""
+    depths, error = range(1, len(squares) + 1), column(squares, "error")
+    product, shallow = column(squares, "error of xy"), column(squares, "error of one unit more")
+    right = known(error, np.array([square_error_bound(m) for m in depths]))
+    right &= known(product, np.array([product_error_bound(m) for m in depths]))
+    shown = f"{error[-1]:.3g} at depth {len(depths)}, xy {np.nanmin(product):.3g}"
+    sentence = "m layers of 3 units give x² within 2^(-2m-2), of 9 units xy within twice that"
+    yield fact(sentence, "Yarotsky 2017", right, shown, "001-012")
+    needs, units = (squares[-1][name][0] for name in ("one layer needs", "units"))
+    shown = f"at least {needs:,.0f} against {units:.0f} units at depth {len(depths)}"
+    sentence = "For the error of x² at depth m, one hidden layer needs about 2^m / √2 units"
+    yield fact(sentence, "Yarotsky 2017", not (shallow > error).any(), shown)
 
 
 def known(values: Any, right: Any) -> bool:
@@ -207,44 +211,28 @@ def drawn(depth: int) -> str:
     return "".join(marks[int(each)] for each in np.minimum(height * len(marks), len(marks) - 1))
 
 
-def number(value: float, form: str = ",.0f") -> str:
-    """Such as 4,096 or 1.1e+12, nothing where it is not known."""
-    return "" if np.isnan(value) else f"{value:.1e}" if value >= 10**8 else f"{value:{form}}"
-
-
-def tables(result: Result) -> list[Table]:
+def tables(result: Result) -> Iterator[Table]:
+    """The first sawtooths as drawings, pieces at each depth, and x² at each."""
     folds, squares = of_kind(result, "sawtooth"), of_kind(result, "x²")
     printed = [(str(depth), drawn(depth)) for depth in range(1, len(folds) + 1)][:MOST_PRINTED]
+    yield Table(("depth", "output on [0, 1]"), printed, "Each layer of 2 units folds in two")
     random = {row.facts["depth"]: row for row in of_kind(result, "random weights")}
-    counts, errors = [], []
+    counts = []
     for depth, row in enumerate(folds, start=1):
-        drawn_at = random.get(depth)
-        means = [
-            f"{drawn_at[name].mean():.1f}" if drawn_at else "" for name in ("deep", "one layer")
-        ]
-        counted = number(row["pieces counted"][0]) or f"2^{depth}"
-        most = f"{drawn_at['deep'].max():.0f}" if drawn_at else ""
-        units, needed = f"{row['units'][0]:.0f}", number(2.0**depth)
-        counts.append((f"{depth}", units, counted, needed, *means, most))
-    for row in squares:
-        sizes = [number(row[name][0]) for name in ("units", "one layer needs")]
-        names = ("error", "error of one unit more", "error of xy")
-        errors.append((str(row.facts["depth"]), *sizes, *(f"{row[each][0]:.2e}" for each in names)))
-    random_pieces = ("random,\ndeep", "random,\none layer", "random,\ndeep, most")
-    heads = ("depth", "units", "pieces", "one layer\nneeds", *random_pieces)
-    heads_2 = (
-        "depth",
-        "units",
-        "one layer\nneeds",
-        "error\nof x²",
-        "one unit\nmore",
-        "error\nof xy",
-    )
-    return [
-        Table(("depth", "output on [0, 1]"), printed, "Each layer of 2 units folds in two"),
-        Table(heads, counts, "Linear pieces on [0, 1], counted; random networks: means"),
-        *([Table(heads_2, errors, "x² from sums of tents")] if errors else []),
-    ]
+        pieces, cells = row["pieces counted"][0], ["", "", ""]
+        if depth in random:
+            deep, shallow = (random[depth][name] for name in ("deep", "one layer"))
+            cells = [f"{deep.mean():.1f}", f"{shallow.mean():.1f}", f"{deep.max():.0f}"]
+        counted = f"2^{depth}" if np.isnan(pieces) else f"{pieces:,.0f}"
+        counts.append((f"{depth}", f"{row['units'][0]:.0f}", counted, *cells))
+    names = "depth | units | pieces | random,\ndeep | random,\none layer | random,\ndeep, most"
+    title = "Linear pieces on [0, 1], and as many units in one layer; random networks: means"
+    yield Table(names.split(" | "), counts, title)
+    names = "depth | units | one layer\nneeds | error\nof x² | one unit\nmore | error\nof xy"
+    cells = "{depth} | {units:.0f} | {one layer needs:,.0f} | {error:.2e} | "
+    cells += "{error of one unit more:.2e} | {error of xy:.2e}"
+    if squares:
+        yield Table.of(squares, names, cells, "x² from sums of tents")
 
 
 def notes(result: Result) -> list[str]:

@@ -10,12 +10,11 @@ from scratchnet.demos.drawing import color_of
 from scratchnet.demos.figures import mean_with_band, new_figure, styled
 from scratchnet.demos.running import Row
 from scratchnet.depth.hand_set import predict_in_blocks
-from scratchnet.depth.sawtooth import sawtooth, square_error_bound, square_network
+from scratchnet.depth.sawtooth import sawtooth, square_network
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-GREY = "#777777"
 CLOSE_UP = 8  # so many pieces are drawn of more than 128
 
 
@@ -71,26 +70,15 @@ def pieces_figure(folds: list[Row], random: list[Row]) -> Figure:
 
 @styled
 def square_figure(squares: list[Row]) -> Figure:
-    """x^2 and its first approximations, their errors, and the units they and one layer take."""
-    figure, (curves, errors, units) = new_figure(1, 3, width=11, height=3.6)
-    x, depths = np.linspace(0, 1, 201), np.arange(1, len(squares) + 1)
-    curves.plot(x, x**2, color=GREY, linewidth=4, alpha=0.5, label="x²")
-    for depth, line in zip(depths, (":", "--", "-"), strict=False):
+    """x^2 and its first approximations."""
+    figure, axes = new_figure(width=5.2, height=4.2)
+    x = np.linspace(0, 1, 201)
+    axes.plot(x, x**2, color="#777777", linewidth=4, alpha=0.5, label="x²")
+    for depth, line in zip(range(1, len(squares) + 1), (":", "--", "-"), strict=False):
         ends = np.arange(2**depth + 1) / 2**depth
-        heights = predict_in_blocks(square_network(int(depth), backend="numpy"), ends[:, None])
-        curves.plot(ends, heights[:, 0], line, linewidth=1.4, label=f"depth {depth}")
-    curves.set(title="x² from summed tents", xlabel="x", xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
-    bounds = [square_error_bound(int(depth)) for depth in depths]
-    errors.plot(depths, bounds, color=GREY, label="2^(-2m-2)")
-    errors.plot(depths, [row["error"][0] for row in squares], "o", label="measured")
-    errors.set(yscale="log", title="Each layer divides the error by 4", ylabel="largest error")
-    needs = np.array([row["one layer needs"][0] for row in squares])
-    units.plot(depths, np.maximum(needs, 1), "s--", color=color_of(1), label="one layer, at least")
-    units.plot(depths, 3 * depths, "o-", color=color_of(0), label="deep: 3m")
-    units.set(yscale="log", title="Units for the same error", ylabel="hidden units")
-    for panel in (curves, errors, units):
-        panel.legend()
-    for panel in (errors, units):
-        panel.set(xlabel="depth m")
-        panel.xaxis.get_major_locator().set_params(integer=True)
+        heights = predict_in_blocks(square_network(depth, backend="numpy"), ends[:, None])
+        error = squares[depth - 1]["error"][0]
+        axes.plot(ends, heights[:, 0], line, label=f"depth {depth}, error {error:.2g}")
+    axes.set(xlabel="x", title="Each layer divides the error of x² by 4")
+    axes.legend()
     return figure
