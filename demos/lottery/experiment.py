@@ -10,32 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
 
-from scratchnet.backends import InputError, choose, get_backend
-from scratchnet.datasets import spirals
+from scratchnet.backends import InputError, choose
+from scratchnet.demos import tuning
+from scratchnet.demos.data import data_of, inputs_and_outputs
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.lottery.masks import VARIANTS, Masks, weights_left
-from scratchnet.demos.running import Result, Run
+from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.tuning import (
-    FIRST_TUNING_SEED,
-    RATES,
-    TUNING_SEEDS,
-    Arm,
-    digit_images,
-    points,
-    train_networks,
-    tuned,
-)
+from scratchnet.demos.tuning import RATES, Arm, tuned
 from scratchnet.demos.verdicts import Claim, difference, exact, ratio, successes
 from scratchnet.evaluation import accuracy
-from scratchnet.lottery import Round, iterative_pruning
-from scratchnet.model import Model, mlp
+from scratchnet.lottery import iterative_pruning
+from scratchnet.model import Model
 from scratchnet.optim import Adam
-from scratchnet.training import fit
 
 TEST_POINTS = {"spirals": 2000, "digits": 453}
 SOLVED = 0.95
@@ -94,11 +86,12 @@ def check(s: Settings) -> None:
     if s.dataset == "digits":
         if s.points != 400:
             raise InputError("--points with --dataset digits: their number is fixed")
-        digit_images([0])
+        masks_of(s).data([0])
 
 
 def widths(s: Settings) -> list[int]:
-    inputs, outputs = (2, 1) if s.dataset == "spirals" else (64, 10)
+    """Of the inputs, the hidden layers and the outputs."""
+    inputs, outputs = inputs_and_outputs(s.dataset)
     return [inputs, *[s.width] * s.depth, outputs]
 
 
@@ -107,23 +100,15 @@ def total_weights(s: Settings) -> int:
 
 
 def masks_of(s: Settings) -> Masks:
-    backend = get_backend(s.backend, s.precision)
-
-    def build(seeds: Sequence[int]) -> Model:
-        return mlp(widths(s), seed=list(seeds), ensemble=len(seeds), backend=backend)
-
-    def draw(n: int, generator: np.random.Generator) -> tuple[Any, Any]:
-        return spirals(n, seed=generator)
-
-    is_spiral = s.dataset == "spirals"
-    return Masks(
-        build, points(draw, s.points, TEST_POINTS[s.dataset]) if is_spiral else digit_images
-    )
+    """No tickets yet, but how networks are built and what they are trained on."""
+    data = data_of(s.dataset, s.points, TEST_POINTS[s.dataset])
+    return Masks(partial(tuning.networks, s, widths(s)), data)
 
 
 def name(s: Settings, variant: str, number: int) -> str:
+    """Such as `ticket, 34.3 %`; the dense networks are of round 0."""
     share = weights_left(total_weights(s), s.fraction, number) / total_weights(s)
-    return f"{variant}, {100 * share:.3g} %"
+    return f"{variant}, {100 * share:.3g} %" if number else DENSE
 
 
 def arms(s: Settings, masks: Masks) -> Iterator[Arm]:
@@ -138,7 +123,7 @@ def arms(s: Settings, masks: Masks) -> Iterator[Arm]:
         late = s.rewind_step if variant == "late ticket" else 0
         facts = {"variant": variant, "round": number, "weights": left, "remaining": left / total}
         yield Arm(
-            name(s, variant, number) if number else DENSE,
+            name(s, variant, number),
             partial(masks.network, variant, number) if number else masks.build,
             masks.data,
             Adam,
@@ -154,21 +139,15 @@ def train(
     masks: Masks, arm: Arm, seeds: Any, rates: Any, s: Any, advance: Any, choosing: bool
 ) -> Any:
     """As any arm, with the steps to 95 %, and whether the networks are connected."""
-    reached = np.full(len(seeds), np.nan)
+    reached, data = np.full(len(seeds), np.nan), tuning.data_of_networks(arm, seeds)
 
-    def watching(model: Model) -> Sequence[Any]:
-        data = masks.data(seeds)
+    def look(epoch: int, model: Model, loss: Any) -> None:
+        if (epoch + 1) % EVERY == 0:
+            seen = accuracy(model, data.X_validation, data.y_validation) >= SOLVED
+            reached[seen & np.isnan(reached)] = epoch + 1 + arm.facts["rewound_to"]
 
-        def look(epoch: int, model: Model, loss: Any) -> None:
-            if (epoch + 1) % EVERY == 0:
-                seen = accuracy(model, data.X_validation, data.y_validation) >= SOLVED
-                steps = epoch + 1 + arm.facts["rewound_to"]
-                reached[seen & np.isnan(reached)] = steps
-
-        return [look]
-
-    watched = replace(arm, callbacks=watching)
-    measures, arrays = train_networks(watched, seeds, rates, s, advance, choosing)
+    watched = replace(arm, callbacks=lambda model: [look])
+    measures, arrays = tuning.train_networks(watched, seeds, rates, s, advance, choosing)
     if not choosing:
         measures["steps_to_95"] = reached
         variant, number = arm.facts["variant"], arm.facts["round"]
@@ -186,20 +165,20 @@ def run(run: Run) -> None:
         tuned(run, arm)
         if arm.name == DENSE:
             for late in sorted({0, s.rewind_step}):
-                find_tickets(run, masks, late)
+                find_tickets(run, masks, arm, late)
 
 
-def find_tickets(run: Run, masks: Masks, late: int) -> None:
+def find_tickets(run: Run, masks: Masks, dense: Arm, late: int) -> None:
     """Masks of all rounds, of the verdict seeds and of those on which rates are chosen."""
     s, rate = run.settings, run.result.tuned[DENSE].best
-    first = FIRST_TUNING_SEED + s.seed
-    groups = {"pruning": tuple(range(s.seed, s.seed + s.seeds))}
-    if len(run.result.tuned[DENSE].rates) > 1:
-        groups["pruning of tuning seeds"] = tuple(range(first, first + TUNING_SEEDS))
+    first = tuning.FIRST_TUNING_SEED + s.seed
+    groups = {"pruning": range(s.seed, s.seed + s.seeds)}
+    if len(dense.rates) > 1:
+        groups["pruning of tuning seeds"] = range(first, first + tuning.TUNING_SEEDS)
     ticket = "late ticket" if late else "ticket"
     for part, seeds in groups.items():
         facts = {"rewound_to": late, "learning_rate": rate}
-        compute = partial(prune_iteratively, s, masks, seeds, rate, late)
+        compute = partial(prune_iteratively, s, dense, seeds, rate, late)
         work = pruning_work(s, late, len(seeds))
         row = run.row(f"finding: {ticket}", facts, seeds, compute, work, part=part)
         for i, seed in enumerate(seeds):
@@ -212,31 +191,17 @@ def pruning_work(s: Settings, late: int, seeds: int) -> float:
 
 
 def prune_iteratively(
-    s: Settings, masks: Masks, seeds: Any, rate: float, late: int, advance: Any
+    s: Settings, dense: Arm, seeds: Sequence[int], rate: float, late: int, advance: Any
 ) -> tuple[Any, Any]:
-    model, data = masks.build(seeds), masks.data(seeds)
+    """The masks of all rounds and the weights to start from; no measures."""
+    data, rates = dense.data(seeds), [rate] * len(seeds)
 
     def train(model: Model, steps: int) -> None:
-        done = [lambda *_: advance(len(seeds) * (s.depth * s.width + 10.0))]
-        optimizer = Adam(model, rate)
-        history = fit(
-            model,
-            data.X,
-            data.y,
-            loss=data.loss,
-            optimizer=optimizer,
-            epochs=steps,
-            callbacks=done,
-            record=s.record,
-        )
-        if history.stopped == "interrupted":
-            raise KeyboardInterrupt
+        tuning.fitted(replace(dense, epochs=steps), model, data, rates, s, advance)
 
     scope = "layer" if s.method == "layer-magnitude" else "global"
-    fractions = [s.fraction] * max(s.rounds)
-    rounds: list[Round] = list(
-        iterative_pruning(model, train, s.steps, fractions, rewind_step=late, scope=scope)
-    )
+    plan = (dense.build(seeds), train, s.steps, [s.fraction] * max(s.rounds))
+    rounds = list(iterative_pruning(*plan, rewind_step=late, scope=scope))
     return {}, {"masks": np.stack([each.masks for each in rounds]), "start": rounds[0].start}
 
 
@@ -272,28 +237,26 @@ def claims(result: Result) -> Iterator[Claim]:
     s = result.settings
     rounds, total = sorted(s.rounds), total_weights(s)
     where = {"first": rounds[0], "middle": rounds[len(rounds) // 2], "last": rounds[-1]}
-    for number in rounds:
-        share = weights_left(total, s.fraction, number) / total
-        for words, a, b, place, source, ids in COMPARISONS:
-            arms = [each if each == DENSE else name(s, each, number) for each in (a, b)]
-            if where.get(place, number) != number or not all(arm in result for arm in arms):
-                continue
-            first, second = (result[arm]["test_accuracy"] for arm in arms)
-            contrast = difference(first, second, TEST_POINTS[s.dataset])
-            if "steps" in words:
-                # Who never reaches 95 % counts with all steps.
-                contrast = ratio(
-                    *(np.nan_to_num(result[arm]["steps_to_95"], nan=s.steps) for arm in arms)
-                )
+    by_test = partial(difference, test_points=TEST_POINTS[s.dataset])
+
+    def steps(row: Row) -> Any:
+        # Who never reaches 95 % counts with all steps.
+        return np.nan_to_num(row["steps_to_95"], nan=s.steps)
+
+    for number, (words, a, b, place, source, ids) in product(rounds, COMPARISONS):
+        if where.get(place, number) == number:
             ledger = [each.rpartition(":")[::2] for each in ids.split()]
-            yield Claim(
+            share = weights_left(total, s.fraction, number) / total
+            yield from result.claim(
                 f"With {share:.1%} of the weights, {LABELS[a]} are {words} {LABELS[b]}",
                 source,
-                contrast,
+                ratio if "steps" in words else by_test,
+                *(name(s, each, number * (each != DENSE)) for each in (a, b)),
+                measure=steps if "steps" in words else "test_accuracy",
                 alike=words == "as accurate as",
-                untested=result.untested(DENSE, *arms),
                 ledger=tuple(row for at, row in ledger if where.get(at, number) == number),
             )
+    share = weights_left(total, s.fraction, rounds[-1]) / total
     exactly = (1 - s.fraction) ** rounds[-1]
     yield Claim(
         f"{rounds[-1]} rounds of {s.fraction:.0%} leave {exactly:.2%} of the weights",
@@ -303,29 +266,33 @@ def claims(result: Result) -> Iterator[Claim]:
     )
 
 
-def answer(result: Result, verdicts: Any) -> str:
+def answer(result: Result, verdicts: Any = ()) -> str:
     """How many of each arm learn at the fewest weights."""
     last = max((row.facts["round"] for row in result.verdict_rows()), default=0)
     rows = [row for row in result.verdict_rows() if row.facts["round"] in (0, last)]
     counts = (f"{successes(row['test_accuracy'], SOLVED)} {row.facts['variant']}" for row in rows)
     share, seeds = rows[-1].facts["remaining"], result.settings.seeds
-    return f"with {share:.1%} of the weights, of {seeds} networks each learn: {', '.join(counts)}."
+    return f"With {share:.1%} of the weights, of {seeds} networks each learn: {', '.join(counts)}."
 
 
 def tables(result: Result) -> Iterator[Table]:
     """One for each sparsity."""
     headings = ("arm", "rate", "learned", "median", "worst", "steps to 95 %", "no path")
     for number in sorted({row.facts["round"] for row in result.verdict_rows()}):
-        lines = []
         rows = [row for row in result.verdict_rows() if row.facts["round"] == number]
+        lines = []
         for row in rows:
             test, steps = row["test_accuracy"], row["steps_to_95"]
-            shown = [f"{row.facts['learning_rate']:g}", f"{successes(test, SOLVED)}/{len(test)}"]
-            shown += [f"{np.nanmedian(test):.1%}", f"{np.nanmin(test):.1%}"]
-            shown.append(f"{np.nanmedian(steps):.0f}" if np.isfinite(steps).any() else "never")
             lost = row.measures.get("disconnected_draws")
             lines.append(
-                (row.facts["variant"], *shown, "" if lost is None else f"{lost.mean():.0%}")
+                (
+                    row.facts["variant"],
+                    f"{row.facts['learning_rate']:g}",
+                    f"{successes(test, SOLVED)}/{len(test)}",
+                    *(f"{value:.1%}" for value in (np.nanmedian(test), np.nanmin(test))),
+                    f"{np.nanmedian(steps):.0f}" if np.isfinite(steps).any() else "never",
+                    "" if lost is None else f"{lost.mean():.0%}",
+                )
             )
         share, left = rows[0].facts["remaining"], rows[0].facts["weights"]
         yield Table(headings, lines, f"{share:.1%} of the weights: {left:,}")
@@ -346,7 +313,7 @@ def figures(result: Result) -> Any:
 
 
 def work(s: Settings) -> float:
-    networks = s.seeds + (TUNING_SEEDS if not (s.quick or s.learning_rate) else 0)
+    networks = s.seeds + (tuning.TUNING_SEEDS if not (s.quick or s.learning_rate) else 0)
     pruning = sum(pruning_work(s, late, networks) for late in {0, s.rewind_step})
     return sum(arm.total_work(s.seeds) for arm in arms(s, masks_of(s))) + pruning
 

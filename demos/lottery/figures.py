@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from scratchnet.demos.drawing import learning_rate_figure, percent_axis, seeds_at
+from scratchnet.demos.drawing import named_places, percent_axis, rate_figures, seeds_at
 from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
-from scratchnet.demos.lottery.experiment import DENSE, SOLVED, masks_of
+from scratchnet.demos.lottery.experiment import DENSE, SOLVED, answer, masks_of
 from scratchnet.demos.lottery.masks import BEFORE, TICKETS, VARIANTS
 from scratchnet.demos.running import Result, Row
-from scratchnet.demos.verdicts import successes
 from scratchnet.lottery import CONTROLS
 from scratchnet.pruning import layer_masks
 
@@ -32,16 +32,13 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     found: dict[str, Callable[[], Figure]] = {"lottery": partial(plot, result)}
     if any(row.part == "pruning" for row in result.rows):
         found["masks"] = partial(plot_masks, result)
-    if any(each.scores is not None for each in result.tuned.values()):
-        rows = by_variant(result).values()
-        sparsest = [each[-1] for each in rows]
-        groups = {
-            panel: [row.arm for row in sparsest if row.facts["variant"] in members]
-            for panel, members in PANELS.items()
-        }
-        title = "At the fewest weights, by learning rate (ring: chosen)"
-        found["learning-rates"] = partial(learning_rate_figure, result, title, groups)
-    return found
+    sparsest = [each[-1] for each in by_variant(result).values()]
+    groups = {
+        panel: [row.arm for row in sparsest if row.facts["variant"] in members]
+        for panel, members in PANELS.items()
+    }
+    title = "At the fewest weights, by learning rate (ring: chosen)"
+    return found | rate_figures(result, title, groups)
 
 
 def by_variant(result: Result) -> dict[str, list[Row]]:
@@ -71,20 +68,12 @@ def plot(result: Result) -> Figure:
             seeds_at(axes, places, samples, COLORS[variant], variant, **style)
         percent_axis(axes, chance=0.5 if result.settings.dataset == "spirals" else 0.1)
         axes.axhline(SOLVED, color="#666666", linestyle="--", linewidth=0.8)
-        axes.set(title=title, xlabel="weights left")
-        axes.set_xticks(range(len(numbers)), [f"{100 * shares[each]:.3g} %" for each in numbers])
-        axes.grid(axis="x", visible=False)
-        axes.set_xlim(-0.5, len(numbers) - 0.5)
+        axes.set_title(title)
+        named_places(axes, [f"{100 * shares[each]:.3g} %" for each in numbers], "weights left")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4)
     panels[1].set_ylabel("")
     if numbers:
-        solved = {
-            name: successes(rows[-1]["test_accuracy"], SOLVED) for name, rows in variants.items()
-        }
-        counts = [f"{count} {name}" for name, count in solved.items() if count] or ["none"]
-        share, seeds = shares[numbers[-1]], result.settings.seeds
-        title = f"With {share:.1%} of the weights, of {seeds} networks each learn: "
-        figure.suptitle(title + ", ".join(counts), fontsize=11)
+        figure.suptitle("\n".join(wrap(answer(result), 120)), fontsize=11)
     return figure
 
 
