@@ -24,7 +24,7 @@ weights: in a plain sum errors may cancel (the outputs of a softmax always sum t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -223,13 +223,15 @@ def _measure(function: Function, tensors: tuple[Tensor, ...], step: float) -> li
     _check_tensors(tensors)
     with no_grad():
         middle, noise = function(*tensors).numpy(), _noise(function, tensors, step)
-        found = [
-            [
-                _slope(at, middle, noise, abs(float(tensor.data[place])), step * _size(tensor))
-                for place, at in _moved(function, tensors, tensor)
-            ]
-            for tensor in tensors
-        ]
+        found: list[list[Slope]] = []
+        for tensor in tensors:
+            found.append([])
+            for place in np.ndindex(*tensor.shape):
+                one = np.zeros(tensor.shape)
+                one[place] = 1.0
+                at = _along(lambda *_: function(*tensors), (tensor,), [one])
+                x = abs(float(tensor.data[place]))
+                found[-1].append(_slope(at, middle, noise, x, step * _size(tensor)))
     largest = _largest([slope for slopes in found for slope in slopes])
     measured = []
     for number, (tensor, slopes) in enumerate(zip(tensors, found, strict=True)):
@@ -239,23 +241,6 @@ def _measure(function: Function, tensors: tuple[Tensor, ...], step: float) -> li
         errors = [slope.error + _negligible(largest) for slope in slopes]
         measured.append((np.reshape(values, tensor.shape), np.reshape(errors, tensor.shape)))
     return measured
-
-
-def _moved(
-    function: Function, tensors: tuple[Tensor, ...], tensor: Tensor
-) -> Iterator[tuple[Any, Outputs]]:
-    """Each place, and the outputs with its entry moved by a distance; it is put back each time."""
-    for place in np.ndindex(*tensor.shape):
-        value = tensor.data[place].copy()
-
-        def at(distance: float, place: Any = place, value: Any = value) -> Any:
-            tensor.data[place] = value + distance
-            try:
-                return function(*tensors).numpy()
-            finally:
-                tensor.data[place] = value
-
-        yield place, at
 
 
 def _along(function: Function, tensors: tuple[Tensor, ...], direction: Sequence[Any]) -> Outputs:
@@ -323,21 +308,23 @@ def _weighted(function: Function, tensors: tuple[Tensor, ...], seed: int) -> Fun
 
 
 def _gradients(weighted: Function, tensors: tuple[Tensor, ...]) -> list[Any]:
-    """The gradients that `backward()` leaves, as NumPy arrays."""
-    # Set aside, since a model's gradients are views of its buffer.
-    kept = [tensor.grad for tensor in tensors]
+    """The gradients that `backward()` leaves, as NumPy arrays; afterwards all are as before."""
+    copies = [None if t.grad is None else t.backend.copy(t.grad) for t in tensors]
+    kept = [(t.grad, copied, t.reached) for t, copied in zip(tensors, copies, strict=True)]
     for tensor in tensors:
         tensor.grad = None
     try:
         weighted(*tensors).backward()
         return [_as_numpy(tensor, number) for number, tensor in enumerate(tensors)]
     finally:
-        for tensor, gradient in zip(tensors, kept, strict=True):
-            tensor.grad = gradient
+        for tensor, (gradient, numbers, reached) in zip(tensors, kept, strict=True):
+            tensor.grad, tensor.reached = gradient, reached
+            if tensor.grad is not None:
+                tensor.grad[...] = numbers  # of a model's parameter it is always the same array
 
 
 def _as_numpy(tensor: Tensor, number: int) -> Any:
-    """The tensor's gradient; zeros where the function does not depend on it."""
+    """A copy of the tensor's gradient; zeros where the function does not depend on it."""
     if tensor.grad is None:
         return np.zeros(tensor.shape)
     if tensor.grad.shape != tensor.shape:
@@ -345,7 +332,7 @@ def _as_numpy(tensor: Tensor, number: int) -> Any:
             f"gradient of tensor {number} has shape {tensor.grad.shape}, the tensor "
             f"{tensor.shape}: a forgotten sum over the axes that were broadcast?"
         )
-    return tensor.backend.to_numpy(tensor.grad)
+    return np.array(tensor.backend.to_numpy(tensor.grad))
 
 
 def _check_tensors(tensors: tuple[Tensor, ...]) -> None:

@@ -21,20 +21,22 @@ class Parameter(Tensor):
     `Model.apply_mask` is to be called.
     """
 
-    __slots__ = ("_data", "_grad", "_read_at", "_kept")
+    __slots__ = ("_data", "_grad", "_read_at", "_kept", "kept_at")
 
     is_parameter = True
     _read_at: int
     """The `stamp` at which `data` was last read where a graph is built."""
     _kept: tuple[int, bytes]
-    """The numbers when `data` was read again, and the `stamp` then."""
+    """The `stamp` when `data` was read again, and the numbers then."""
+    kept_at: int
 
     def __init__(self, dtype: str, backend: Backend) -> None:
         super().__init__(0.0, dtype, backend)
         self._forget()
 
     def _forget(self) -> None:
-        self._read_at, self._kept = -1, (-1, b"")
+        self._read_at = self.kept_at = -1
+        self._kept = -1, b""
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         """A copy or an unpickled parameter: `data` and `grad` are the arrays of the two slots."""
@@ -42,7 +44,7 @@ class Parameter(Tensor):
         self.stamp = 0
         self._forget()
         for name, value in state[1].items():
-            if name not in ("data", "grad", "stamp", "_read_at", "_kept"):
+            if name not in ("data", "grad", "stamp", "_read_at", "_kept", "kept_at"):
                 setattr(self, name, value)
 
     def bind(self, data: Array, grad: Array) -> None:
@@ -91,7 +93,7 @@ class Parameter(Tensor):
     def _keep_numbers(self) -> None:
         self.look_for_writes()
         if self._kept[0] != self.stamp:
-            self._read_at = stamp = self.stamp
+            self._read_at = self.kept_at = stamp = self.stamp
             self._kept = stamp, self._numbers()
 
     def _numbers(self) -> bytes:

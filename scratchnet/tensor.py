@@ -72,6 +72,8 @@ class Tensor:
     stamp: int
     """The number of writes to parameters when it was computed, or, of a parameter, last written."""
     is_parameter = False
+    kept_at = -1
+    """Of a parameter, its stamp when its numbers were kept, to see whether they are written."""
 
     def __init__(
         self,
@@ -123,7 +125,7 @@ class Tensor:
                     consumers[parent] = 1
                     if parent.inputs:
                         unexplored.append(parent)
-                    else:
+                    elif parent.kept_at == parent.stamp:
                         parent.look_for_writes()
                 else:
                     consumers[parent] += 1

@@ -24,7 +24,7 @@ from scratchnet.compiled_step import (
     require_compiler,
 )
 from scratchnet.divergence import Divergence, note_divergence
-from scratchnet.early_stopping import check_patience, watching
+from scratchnet.early_stopping import EarlyStopping, check_patience, watching
 from scratchnet.evaluation import accuracy_measure, mean_loss
 from scratchnet.losses import Loss, get_loss, loss_of
 from scratchnet.model import Model
@@ -146,21 +146,8 @@ def fit(
         raise InputError(f"model is of type {given}: must be a Model, as in fit(model, X, y)")
     compute_loss = get_loss(loss)
     optimizer = Adam(model) if optimizer is None else optimizer
-    if not isinstance(optimizer, Optimizer):
-        raise InputError(f"optimizer is {optimizer!r}: must be one such as Adam(model)")
-    if optimizer.model is not model:
-        raise InputError("the optimizer belongs to another model than the one to train")
-    whole_number("epochs", epochs)
-    whole_number("first_epoch", first_epoch, 0, epochs, "the epochs")
-    if callable(callbacks):
-        raise InputError("callbacks is a single function: must be a list of functions")
-    if clip_norm is not None and not clip_norm > 0:
-        raise InputError(f"clip_norm is {clip_norm}: must be a number above 0")
-    positive_whole("accumulate", accumulate)
-    if accumulate > 1 and batch_size is None:
-        raise InputError(f"accumulate is {accumulate} without a batch_size: must be 1")
-    if accumulate > 1 and compile:
-        raise InputError(f"accumulate is {accumulate} with compile=True: must be 1")
+    _check_settings(model, optimizer, epochs, first_epoch, callbacks)
+    _check_steps(clip_norm, accumulate, batch_size, compile)
     if compile:
         require_compiler(optimizer, record)
     compile = compile or compiles(optimizer, record, accumulate)
@@ -177,85 +164,129 @@ def fit(
             measures.append(_accuracy_measure(model, held_out[0], validation[1], above, True))
     check_patience(patience, held_out is not None)
     stopping = watching(optimizer.early_stopping, model, patience, first_epoch)
-    optimizer.early_stopping = stopping
-
+    watch = Watch(model, compute_loss, held_out, measures, stopping, callbacks)
     if warning := output_warning(compute_loss, model.root):
         warnings.warn(warning, UserWarning, stacklevel=2)
     note_compiler(optimizer, compile, first_epoch > 0)
-    model.loss = loss_name(compute_loss)
-    model.threshold = above
 
-    history = History()
-    losses: list[Any] = []
-    validation_losses: list[Any] = []
-    accuracies: list[list[Any]] = []
+    optimizer.early_stopping = stopping
+    model.loss, model.threshold = loss_name(compute_loss), above
     start = time.perf_counter()
     step = TrainingStep(batches, compute_loss, optimizer, clip_norm, record, compile, accumulate)
-    periods = [_every(callback) for callback in callbacks]
-    looks = [*periods, 1] if measures or held_out is not None else periods
     model.train()
+    done = first_epoch
     # Overflow is no surprise here: every loss is looked at, and reported where it is not finite.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"), enable_grad():
         try:
-            if stopping is not None and stopping.done.all():
-                # The checkpoint that it goes on from was written after the last epoch.
-                history.stopped, first_epoch = "early stopping", epochs
-            done = first_epoch
-            while done < epochs:
+            while done < epochs and not watch.stopped:
                 if step.compiled is None:
-                    new = [_train_epoch(model, batches, step, history, done)]
+                    new = [_train_epoch(model, batches, step, watch.diverged, done)]
                 else:
-                    most = min([epochs - done, *(each - done % each for each in looks)])
+                    most = min(epochs - done, watch.next_look(done))
                     new = epochs_ahead(
-                        step.compiled, batches, step.parameters_before, history.diverged, losses,
-                        done, most,
+                        step.compiled, batches, step.parameters_before, watch.diverged,
+                        watch.losses, done, most,
                     )  # fmt: skip
                 done += len(new)
-                epoch = done - 1
-                measured = [measure() for measure in measures]
-                if held_out is not None:
-                    validation_loss = mean_loss(model, *held_out, compute_loss)
-                    if stopping is not None:
-                        stopping.update(epoch, validation_loss)
-                    validation_losses.append(validation_loss)
-                # Only now: an interruption before leaves all curves without this epoch.
-                losses.extend(new)
-                accuracies.append(measured)
-                if callbacks:
-                    # A replay takes no note of its writes, and a callback may compute results.
-                    note_write(model.parameters())
-                # A list, not a generator: every callback is called, whatever another one answers.
-                answers = [
-                    _answer(callback(epoch, model, losses[-1]))
-                    for callback, period in zip(callbacks, periods, strict=True)
-                    if done % period == 0
-                ]
-                if len(history.diverged) == len(model.seeds):
-                    history.stopped = "diverged"
-                elif stopping is not None and stopping.done.all():
-                    history.stopped = "early stopping"
-                elif any(answers):
-                    history.stopped = "callback"
-                else:
-                    continue
-                break
+                watch.look(done, new)
         except KeyboardInterrupt:
-            history.stopped = "interrupted"
-    if stopping is not None:
-        history.best_epoch = stopping.restore()
-        # The parameters are the best ones: what was watched does not go on from them.
-        optimizer.early_stopping = None
-    history.seconds = time.perf_counter() - start
-    history.loss, history.validation_loss = np.array(losses), np.array(validation_losses)
-    if accuracy:
-        history.accuracy = np.array([each[0] for each in accuracies])
-        history.validation_accuracy = np.array([each[1] for each in accuracies if each[1:]])
-    return history
+            watch.stopped = "interrupted"
+    best_epoch = None if stopping is None else stopping.restore()
+    # The parameters are the best ones then: what was watched does not go on from them.
+    optimizer.early_stopping = None
+    return watch.history(best_epoch, time.perf_counter() - start)
 
 
-def _every(callback: Callback) -> int:
-    """After how many epochs the callback is called again."""
-    return positive_whole("every of a callback", getattr(callback, "every", 1))
+@dataclass
+class Watch:
+    """What looks at a training after its epochs: measures, early stopping and callbacks."""
+
+    model: Model
+    loss: Loss
+    held_out: tuple[Tensor, Array] | None
+    measures: Sequence[Callable[[], Any]]
+    stopping: EarlyStopping | None
+    callbacks: Sequence[Callback]
+    stopped: str = ""
+    """Why training ends; empty while it goes on."""
+    diverged: list[Divergence] = field(default_factory=list)
+    losses: list[Any] = field(default_factory=list)
+    validation_losses: list[Any] = field(default_factory=list)
+    accuracies: list[list[Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.periods = [
+            positive_whole("every of a callback", getattr(each, "every", 1))
+            for each in self.callbacks
+        ]
+        self._stop_early()  # the checkpoint that it goes on from may be of a training that is over
+
+    def next_look(self, done: int) -> float:
+        """After how many epochs something looks at the model, once so many are done."""
+        if self.measures or self.held_out is not None:
+            return 1
+        return min([math.inf, *(each - done % each for each in self.periods)])
+
+    def look(self, done: int, losses: list[Any]) -> None:
+        """Measure and call back, once so many epochs are done, the last with these losses."""
+        measured = [measure() for measure in self.measures]
+        if self.held_out is not None:
+            validation_loss = mean_loss(self.model, *self.held_out, self.loss)
+            if self.stopping is not None:
+                self.stopping.update(done - 1, validation_loss)
+            self.validation_losses.append(validation_loss)
+        # Only now: an interruption before leaves all curves without this epoch.
+        self.losses.extend(losses)
+        self.accuracies.append(measured)
+        if self.callbacks:
+            # A replay takes no note of its writes, and a callback may compute results.
+            note_write(self.model.parameters())
+        # A list, not a generator: every callback is called, whatever another one answers.
+        answers = [
+            _answer(callback(done - 1, self.model, self.losses[-1]))
+            for callback, period in zip(self.callbacks, self.periods, strict=True)
+            if done % period == 0
+        ]
+        if any(answers):
+            self.stopped = "callback"
+        self._stop_early()
+        if len(self.diverged) == len(self.model.seeds):
+            self.stopped = "diverged"
+
+    def _stop_early(self) -> None:
+        if self.stopping is not None and self.stopping.done.all():
+            self.stopped = "early stopping"
+
+    def history(self, best_epoch: Any, seconds: float) -> History:
+        curves = (
+            self.losses,
+            self.validation_losses,
+            [each[0] for each in self.accuracies if each],
+            [each[1] for each in self.accuracies if each[1:]],
+        )
+        stopped = self.stopped or "epochs"
+        return History(*map(np.array, curves), seconds, stopped, best_epoch, self.diverged)
+
+
+def _check_settings(model: Model, optimizer: Any, epochs: int, first: int, callbacks: Any) -> None:
+    if not isinstance(optimizer, Optimizer):
+        raise InputError(f"optimizer is {optimizer!r}: must be one such as Adam(model)")
+    if optimizer.model is not model:
+        raise InputError("the optimizer belongs to another model than the one to train")
+    whole_number("epochs", epochs)
+    whole_number("first_epoch", first, 0, epochs, "the epochs")
+    if callable(callbacks):
+        raise InputError("callbacks is a single function: must be a list of functions")
+
+
+def _check_steps(clip: float | None, accumulate: int, batch_size: Any, compile: bool) -> None:
+    if clip is not None and not clip > 0:
+        raise InputError(f"clip_norm is {clip}: must be a number above 0")
+    positive_whole("accumulate", accumulate)
+    if accumulate > 1 and batch_size is None:
+        raise InputError(f"accumulate is {accumulate} without a batch_size: must be 1")
+    if accumulate > 1 and compile:
+        raise InputError(f"accumulate is {accumulate} with compile=True: must be 1")
 
 
 def _answer(answer: Any) -> bool:
@@ -389,7 +420,7 @@ def _parts(shares: Sequence[Any], model: Model) -> list[Array]:
 
 
 def _train_epoch(
-    model: Model, batches: Batches, step: TrainingStep, history: History, epoch: int
+    model: Model, batches: Batches, step: TrainingStep, diverged: list[Divergence], epoch: int
 ) -> Any:
     """One pass over the data; the mean loss of each network, as a host array of shape () or (E,).
 
@@ -401,6 +432,6 @@ def _train_epoch(
         epoch_loss += share * value
         if not math.isfinite(value.sum()):
             inputs, before = batches.select(*rows)[0], step.parameters_before
-            if note_divergence(history.diverged, model, before, epoch, value, inputs):
+            if note_divergence(diverged, model, before, epoch, value, inputs):
                 break
     return epoch_loss

@@ -427,3 +427,14 @@ def test_roundings_that_cancellation_leaves_are_no_slopes(
 ) -> None:
     """They are those of numbers on the way, which the outputs do not show."""
     check(function, Tensor(spread(seed, (5,))))
+
+
+@pytest.mark.parametrize("check", [check_gradients, check_directional_gradient])
+def test_a_models_gradients_are_as_before_the_check(check: Check) -> None:
+    model = mlp([2, 3, 1], activation="tanh", dtype="float64", seed=1)
+    X, last = np.random.default_rng(0).standard_normal((4, 2)), model.parameters()[-1]
+    last.sum().backward()
+    before = model.gradient_buffer.copy()
+    check(lambda *_: model(X), *model.parameters())
+    assert model.gradient_buffer.tobytes() == before.tobytes()
+    assert model.take_reached() == [each is last for each in model.parameters()]
