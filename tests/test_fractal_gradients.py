@@ -128,7 +128,7 @@ def test_levels_that_no_bound_is_about_get_no_verdict() -> None:
 
 def test_an_interrupted_run_is_reported(result: Result) -> None:
     first = Result(result.settings, result.rows[:1], interrupted=True)
-    assert len(experiment.claims(first)) == 1 and len(experiment.tables(first)) == 1
+    assert len(experiment.claims(first)) == 1 and len(experiment.tables(first)) == 2
     assert experiment.answer and "the paper's" in experiment.answer(first, [])
     experiment.figures(first)["gradients"]()
 

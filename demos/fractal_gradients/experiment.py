@@ -8,7 +8,7 @@ networks serve all levels and curves.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -179,31 +179,32 @@ def broken(largest: Any, bound: Any) -> Any:
     return np.where(np.isfinite(bound).any(axis=(0, 1)), above, np.nan)
 
 
-def claims(result: Result) -> list[Claim]:
-    s, found = result.settings, []
+def claims(result: Result) -> Iterator[Claim]:
+    """The theorem for each way to draw weights, what the slides make of it, and flat networks."""
+    s = result.settings
     spoken = np.isfinite(bounds(s, np.array([s.theorem_level]))).any()
     silent = "" if spoken else "no bound is about these levels and curves without being vacuous"
     most = f"in at least {1 - s.delta:.0%} of networks"
 
-    def say(name: str, sentence: str, source: str, contrast: Contrast, untested: str = "") -> None:
+    def say(name: str, sentence: str, source: str, contrast: Contrast, **more: Any) -> Claim:
         text = f"Initial weights {name}: {sentence}"
-        margin = 0.0 if contrast.kind == "success" else None
-        found.append(Claim(text, source, contrast, margin, False, untested, ("004-017",)))
+        return Claim(text, source, contrast, ledger=("004-017",), **more)
 
     for name in (THEOREM, PYTORCH, HE, LARGE):
         if name in result:
             source = PAPER + ("" if name == THEOREM else ", taken beyond its assumptions")
             kept = success(1 - result[name]["above bound"], 1 - s.delta, 1)
-            say(name, f"{most}, no gradient entry exceeds 5 (P(j) - 1/2)", source, kept, silent)
+            sentence = f"{most}, no gradient entry exceeds 5 (P(j) - 1/2)"
+            yield say(name, sentence, source, kept, margin=0.0, untested=silent)
     if PYTORCH in result:
         row, j = result[PYTORCH], math.ceil(math.log(s.depth * s.width**2 / s.delta))
         gone = success((row["bends gone at"] <= j).astype(float), 1 - s.delta, 1)
         sentence = f"{most}, no bend lies in K_j for j = log(t k²/δ) = {j}"
-        say(PYTORCH, sentence, "lecture slides on the paper", gone)
+        yield say(PYTORCH, sentence, "lecture slides on the paper", gone, margin=0.0)
         if {"coarse", "extreme"} <= set(s.curve):
             less = ratio(row["largest entry, extreme"], row["largest entry, coarse"])
             sentence = f"at level {s.level[-1]}, gradients are smaller on extreme than on coarse"
-            say(PYTORCH, sentence, PAPER, less)
+            yield say(PYTORCH, sentence, PAPER, less)
     if CONSTANT in result:
         largest = result[CONSTANT].arrays["largest"].max(axis=(0, 1))
         flat = int(np.count_nonzero(largest < ROUNDING))
@@ -211,8 +212,9 @@ def claims(result: Result) -> list[Claim]:
             f"vacuous, since in {flat} of {s.seeds} networks the gradient is 0 on every curve, "
             "coarse ones too: all units are active on [0, 1], and the network is linear"
         )
-        say(CONSTANT, "the gradient depends on the curve", PAPER, exact(flat < s.seeds, shown))
-    return found
+        yield say(
+            CONSTANT, "the gradient depends on the curve", PAPER, exact(flat < s.seeds, shown)
+        )
 
 
 def answer(result: Result, verdicts: Any) -> str:
@@ -243,16 +245,14 @@ def share(values: Any) -> str:
 
 
 def tables(result: Result) -> list[Table]:
-    s, found = result.settings, []
-    bound = bounds(s, np.array([s.theorem_level]))[-1, :, 0]
-    for row in result.rows:
-        if row.arm in (PYTORCH, LARGE):
-            medians = np.median(row.arrays["largest"], axis=-1)
-            lines = [(f"{n}", *map(small, each)) for n, each in zip(s.level, medians, strict=True)]
-            lines.append((f"bound, {s.level[-1]}", *map(small, bound)))
-            title = f"Largest gradient entry, median over networks. Initial weights: {row.arm}"
-            found.append(Table(("level n", *s.curve), lines, title))
-    above = [name for name in result.rows[0].measures if name.startswith("above")]
+    """The largest entries at the deepest level beside the bound, and how often bounds break."""
+    s, rows = result.settings, result.rows
+    bound = map(small, bounds(s, np.array([s.theorem_level]))[-1, :, 0])
+    lines = [(row.arm, *(small(value) for _, value in deepest(result, row))) for row in rows]
+    title = f"Largest gradient entry at level {s.level[-1]}, median over networks"
+    entries = Table(("initial weights", *s.curve), [*lines, ("bound", *bound)], title)
+    names = "initial weights | no bend\nin K_j | |output|\nabove 1 | above\nbound | above\nown"
+    above = [name for name in rows[0].measures if name.startswith("above")]
     lines = [
         (
             row.arm,
@@ -260,11 +260,10 @@ def tables(result: Result) -> list[Table]:
             f"{np.mean(row['largest output'] > 1):.1%}",
             *(share(row[name]) for name in above),
         )
-        for row in result.rows
+        for row in rows
     ]
-    headings = ("initial weights", "no bend\nin K_j", "|output|\nabove 1", "above\nbound")
     title = "Networks with an entry above a bound, for any level and curve"
-    return [*found, Table((*headings, "above\nown", "own, loss\n1 - s f"), lines, title)]
+    return [entries, Table(f"{names} | own, loss\n1 - s f".split(" | "), lines, title)]
 
 
 def notes(result: Result) -> list[str]:
@@ -328,8 +327,8 @@ experiment = Experiment.of(
         "both classes have the same mean, so that their contributions cancel.",
     ),
     source=f"{PAPER}: fine fractals leave nearly no gradient, so they are not learned",
-    look_for="columns that fall to 0 with the level, bounds that are vacuous, and initial weights "
-    "that break the bound.",
+    look_for="entries that are 0 on fine curves, bounds that are vacuous, and initial weights that "
+    "break the bound.",
     figures=lambda result: {"gradients": partial(figure, result)},
     memory=lambda s: 8.0 * 60 * s.seeds * (s.width * s.depth + 3) * s.width * s.depth,
     seconds=lambda s: 1 + work(s) * s.seeds * s.width * s.depth * 2e-5,
