@@ -122,7 +122,7 @@ def execute(experiment: Experiment, settings: Any) -> int:
         keep(settings.out, mode)
     with mode.opened():
         result = compute(experiment, settings)
-    if not result.rows and result.interrupted:
+    if result.interrupted and all(row.part == "tuning" for row in result.rows):
         raise KeyboardInterrupt
     verdicts = judge(experiment.claims(result), QUICK_REASON if settings.quick else "")
     record = record_of(result, verdicts, environment(backend) | mode.environment)

@@ -16,7 +16,6 @@ from scratchnet.demos.depth_limits.experiment import (
     adam,
     answer,
     arms,
-    claims,
     experiment,
     first_gradient,
     first_gradients,
@@ -157,7 +156,7 @@ def test_degradation_and_remedies_are_judged_by_training_losses_with_their_sign(
         ("resnet", 64): low,
     }
     result = made_up(losses)
-    verdicts = {each.claim.sentence: each for each in judge(claims(result))}
+    verdicts = {each.claim.sentence: each for each in judge(experiment.claims(result))}
     assert [each.name for each in verdicts.values()] == [
         *("supported", "contradicted", "not tested", "supported"),
         "supported",
@@ -172,17 +171,21 @@ def test_degradation_and_remedies_are_judged_by_training_losses_with_their_sign(
 def test_gradient_claims_name_the_direction_that_was_measured() -> None:
     values = {(kind, layers): [1.0] * 5 for kind in ("plain", "batch-norm") for layers in (2, 8)}
     result = made_up(values)
-    verdicts = [each for each in judge(claims(result)) if "gradient" in each.claim.sentence]
+    verdicts = [
+        each for each in judge(experiment.claims(result)) if "gradient" in each.claim.sentence
+    ]
     assert [each.name for each in verdicts] == ["supported", "supported"]
     for row in result.rows:
         if row.part == BEFORE:
             row.measures["first_gradient"][:] = 1 / row.measures["first_gradient"]
-    verdicts = [each for each in judge(claims(result)) if "gradient" in each.claim.sentence]
+    verdicts = [
+        each for each in judge(experiment.claims(result)) if "gradient" in each.claim.sentence
+    ]
     assert [each.name for each in verdicts] == ["contradicted", "contradicted"]
 
 
 def test_one_depth_has_no_claim_of_degradation() -> None:
-    assert claims(made_up({("plain", 8): [1.0] * 5})) == []
+    assert experiment.claims(made_up({("plain", 8): [1.0] * 5})) == []
 
 
 def test_gradients_explode_through_unscaled_shortcuts_alone_and_overflow_is_survived() -> None:

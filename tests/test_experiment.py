@@ -371,6 +371,16 @@ def test_an_interrupted_run_keeps_what_is_finished_and_is_resumed(
     assert circles().main(tiny(tmp_path, "--quick", "--resume", "--noise", "1")[:0] or ["-h"]) == 0
 
 
+def test_a_run_that_is_interrupted_before_its_first_arm_is_finished_reports_nothing(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "row", interrupting(1))  # after the sweep of the first arm
+    with pytest.raises(KeyboardInterrupt):
+        circles().main(tiny(tmp_path))
+    assert "Answer" not in capsys.readouterr().out and not (tmp_path / "result.json").exists()
+    assert len(list((tmp_path / "arms").glob("*.npz"))) == 1
+
+
 def test_what_is_resumed_depends_on_settings_and_source(monkeypatch: pytest.MonkeyPatch) -> None:
     def key(**changed: Any) -> str:
         run = Run(resolve(Settings, changed), "x")

@@ -16,9 +16,7 @@ from scratchnet.demos.explore.experiment import (
     answer,
     arm_name,
     arms,
-    claims,
     experiment,
-    tables,
 )
 from scratchnet.demos.explore.figures import finding
 from scratchnet.demos.running import Result, Row
@@ -77,7 +75,7 @@ def made_up(*rows: Row, **changed: Any) -> Result:
 
 
 def verdicts_of(result: Result) -> dict[str, str]:
-    return {each.claim.sentence: each.name for each in judge(claims(result))}
+    return {each.claim.sentence: each.name for each in judge(experiment.claims(result))}
 
 
 def test_easy_data_need_no_depth_and_spirals_do_where_that_was_measured() -> None:
@@ -108,7 +106,7 @@ def test_a_diverged_network_is_named_and_keeps_a_comparison_from_a_verdict() -> 
     result = made_up(*rows, datasets=("digits",))
     assert verdicts_of(result)["On digits, 4 layers reach a higher accuracy than 1"] == "not tested"
     assert "plain, digits, 4 layers: 1 of 5 diverged" in experiment.notes(result)
-    assert tables(result)[0].rows[1][5:7] == ("95.0%", "95.0%")
+    assert experiment.tables(result)[0].rows[1][5:7] == ("95.0%", "95.0%")
     assert finding(result).endswith("digits 4")
 
 

@@ -7,7 +7,7 @@ blame: this is the degradation that He et al. (2016) found and cured with residu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -173,36 +173,41 @@ LESSONS = {
 DEGRADATION = ("002-053", "002-060", "000-040", "001-021")
 
 
-def claims(result: Result) -> list[Claim]:
+def claims(result: Result) -> Iterator[Claim]:
     """Degradation of the plain networks, each remedy beside them, and the first gradients."""
-    s, found = result.settings, []
+    s = result.settings
     low, *deeper = sorted(s.layers)
 
-    def compare(sentence: str, source: str, a: str, b: str, *ledger: str) -> None:
-        if a in result and b in result:
-            contrast, untested = ratio(result[a]["loss"], result[b]["loss"]), result.untested(a, b)
-            found.append(Claim(sentence, source, contrast, untested=untested, ledger=ledger))
+    def lower(sentence: str, source: str, *arms: str, ledger: tuple[str, ...]) -> list[Claim]:
+        return result.claim(sentence, source, ratio, *arms, measure="loss", ledger=ledger)
 
     for layers in deeper:
         plain, last = arm_name("plain", layers), layers == deeper[-1]
-        compare(
+        yield from lower(
             f"Plain networks of {layers} layers end with a higher training loss than of {low}",
             "He et al. 2016: degradation" if last else "textbook chapter: a drop at 16 layers",
             *(arm_name("plain", low), plain),
-            *(DEGRADATION if last else ("002-049",) if layers == 16 else ()),
+            ledger=DEGRADATION if last else ("002-049",) if layers == 16 else (),
         )
         for kind in s.kinds:
             if kind != "plain":
                 source, ledger = LESSONS[kind]
                 sentence = f"At {layers} layers, {label(kind)} reaches a lower training loss"
-                compare(sentence, source, arm_name(kind, layers), plain, *ledger)
+                yield from lower(sentence, source, arm_name(kind, layers), plain, ledger=ledger)
     deep, switch = max(s.layers), switch_of(s)
     for kind in s.kinds if switch else ():
         sentence = f"At {deep} layers, {switch} lowers the training loss of {label(kind)} networks"
         source = "rule of thumb: warm-up and clipping help where training does not converge"
         ledger = ("000-042",) if kind == "plain" and s.warmup else ()
-        compare(sentence, source, arm_name(kind, deep, switch), arm_name(kind, deep), *ledger)
-    return [*found, *gradient_claims(result, low, deep)]
+        pair = arm_name(kind, deep, switch), arm_name(kind, deep)
+        yield from lower(sentence, source, *pair, ledger=ledger)
+    norms = first_gradients(result)
+    for kind, (word, source, ledger) in GRADIENTS.items():
+        pair = arm_name(kind, deep), arm_name(kind, low)
+        if low < deep and set(pair) <= norms.keys():
+            contrast = ratio(*(norms[each] for each in (pair if word == "shrink" else pair[::-1])))
+            sentence = f"First gradients ({label(kind)}) {word} from {low} to {deep} layers"
+            yield Claim(sentence, source, contrast, ledger=ledger)
 
 
 GRADIENTS = {
@@ -211,17 +216,6 @@ GRADIENTS = {
     "residual": ("grow", "Hayou et al. 2021, Stable ResNet", ()),
 }
 """What the first gradients of a kind do with depth, and whose claim it is."""
-
-
-def gradient_claims(result: Result, low: int, deep: int) -> list[Claim]:
-    norms, found = first_gradients(result), []
-    for kind, (word, source, ledger) in GRADIENTS.items():
-        names = [arm_name(kind, each) for each in (deep, low)]
-        if low < deep and set(names) <= norms.keys():
-            pair = [norms[each] for each in (names if word == "shrink" else names[::-1])]
-            sentence = f"First gradients ({label(kind)}) {word} from {low} to {deep} layers"
-            found.append(Claim(sentence, source, ratio(*pair), ledger=ledger))
-    return found
 
 
 def answer(result: Result, verdicts: Any) -> str:

@@ -6,7 +6,7 @@ with shortcuts that are scaled or not, and with both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -19,11 +19,11 @@ from scratchnet.demos.architectures import build as build_network
 from scratchnet.demos.data import DESCRIPTIONS, HERE, PLANE, data_of, inputs_and_outputs
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.explore.figures import drawings
-from scratchnet.demos.figures import grid_points, window
+from scratchnet.demos.figures import probabilities, window
 from scratchnet.demos.running import Result, Row
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import OPTIMIZERS, RATES, TUNING_SEEDS, Arm, Data, work_of
-from scratchnet.demos.verdicts import Claim, Contrast, difference, exact, success
+from scratchnet.demos.verdicts import Claim, difference, exact, success
 from scratchnet.model import Model
 
 ADAM_RATES = (*RATES["adam"], 0.04)
@@ -116,9 +116,8 @@ def boundary(dataset: str, model: Model, history: Any, data: Data) -> dict[str, 
     """P(class 1) of the first seed's network over the window around its data."""
     if dataset not in PLANE:
         return {}
-    logits = model.network(0).predict(grid_points(window(data.X[0]), GRID))[:, 0]
-    probabilities = np.exp(-np.logaddexp(0, -logits.astype(np.float64))).reshape(GRID, GRID)
-    return {"X": data.X[0], "y": data.y, "boundary": probabilities}
+    shown = probabilities(model.network(0), window(data.X[0]), GRID)
+    return {"X": data.X[0], "y": data.y, "boundary": shown}
 
 
 work = work_of(arms)
@@ -142,76 +141,55 @@ REGULARISERS = {
 }
 
 
-def claims(result: Result) -> list[Claim]:
+def claims(result: Result) -> Iterator[Claim]:
     """Easy data, spirals and digits by depth; then what the kinds of networks change."""
-    s, found = result.settings, []
-
-    def add(
-        sentence: str, source: str, contrast: Any, names: Any, ledger: Any, **more: Any
-    ) -> None:
-        if all(name in result for name in names) and len(set(names)) > 1:
-            untested = result.untested(*names)
-            shown: Contrast = contrast(*(result[name] for name in names))
-            found.append(
-                Claim(sentence, source, shown, None, untested=untested, ledger=ledger, **more)
-            )
-
-    def by_test(a: Row, b: Row) -> Contrast:
-        tests = TEST_DIGITS if a.facts["dataset"] == "digits" else TEST_POINTS
-        return difference(a["test_accuracy"], b["test_accuracy"], tests)
-
+    s, say = result.settings, result.claim
     low, some = min(s.depths), min((each for each in s.depths if each >= 4), default=max(s.depths))
+    deep, at = max(s.depths), f"At {s.kinds_depth} layers on spirals,"
+    spirals, plain = partial(arm_name, "spirals"), arm_name("spirals", s.kinds_depth)
+    by_points = partial(difference, test_points=TEST_POINTS)
+    by_digits = partial(difference, test_points=TEST_DIGITS)
     for name, (source, ledger) in EASY.items():
-        pair = (arm_name(name, some), arm_name(name, low))
         sentence = f"On {name}, depth {low} does as well as depth {some}"
-        add(sentence, source, by_test, pair, ledger, alike=True)
-    add(
+        pair = arm_name(name, some), arm_name(name, low)
+        yield from say(sentence, source, by_points, *pair, ledger=ledger, alike=True)
+    yield from say(
         f"On spirals, more networks of {some} layers than of {low} solve them",
         "textbook chapter, lab: accuracy rises with depth on spirals",
-        lambda a, b: success(a["test_accuracy"], b["test_accuracy"], SOLVED),
-        (arm_name("spirals", some), arm_name("spirals", low)),
-        ("002-137",),
+        *(partial(success, level=SOLVED), spirals(some), spirals(low)),
+        ledger=("002-137",),
     )
-    deep = max(s.depths)
-    add(
+    yield from say(
         f"On spirals, {deep} plain layers reach a lower accuracy than {some}",
         "textbook chapter: accuracy drops at 16 layers, by vanishing gradients",
-        by_test,
-        (arm_name("spirals", some), arm_name("spirals", deep)),
-        ("002-049",),
+        *(by_points, spirals(some), spirals(deep)),
+        ledger=("002-049",),
     )
-    add(
+    yield from say(
         f"On digits, {some} layers reach a higher accuracy than {low}",
         "textbook chapter: depth is not optional for real problems",
-        by_test,
-        (arm_name("digits", some), arm_name("digits", low)),
-        ("002-124",),
+        *(by_digits, arm_name("digits", some), arm_name("digits", low)),
+        ledger=("002-124",),
     )
-    plain = arm_name("spirals", s.kinds_depth)
     for kind, (source, ledger) in REGULARISERS.items():
-        add(
-            f"At {s.kinds_depth} layers on spirals, {ARCHITECTURES[kind].label} makes the gap "
-            "between training and test accuracy smaller",
-            source,
-            lambda a, b: difference(gap(a), gap(b), TEST_POINTS),
-            (plain, arm_name("spirals", s.kinds_depth, kind)),
-            ledger,
-        )
-    add(
-        f"At {s.kinds_depth} layers on spirals, residual + BN reaches a higher test accuracy",
+        name = ARCHITECTURES[kind].label
+        sentence = f"{at} {name} makes the gap between training and test accuracy smaller"
+        pair = plain, spirals(s.kinds_depth, kind)
+        yield from say(sentence, source, by_points, *pair, measure=gap, ledger=ledger)
+    yield from say(
+        f"{at} residual + BN reaches a higher test accuracy",
         "an interview page: with normalisation and skips more layers regularise",
-        by_test,
-        (arm_name("spirals", s.kinds_depth, "resnet"), plain),
-        ("000-007",),
+        *(by_points, spirals(s.kinds_depth, "resnet"), plain),
+        ledger=("000-007",),
     )
-    add(
+    yield from say(
         f"Training {deep} layers takes longer than {low}",
         "an interview page: too deep leads to longer training times",
         lambda a, b: exact(times(a, b) > 1.1, f"{times(a, b):.1f} times as long on spirals"),
-        (arm_name("spirals", deep), arm_name("spirals", low)),
-        ("000-026",),
+        *(spirals(deep), spirals(low)),
+        measure=lambda row: row,
+        ledger=("000-026",),
     )
-    return found
 
 
 def gap(row: Row) -> Any:
@@ -239,39 +217,29 @@ def median(row: Row, measure: str = "test_accuracy", of: Any = np.median) -> str
     return f"{of(finite):.1%}" if len(finite) else "NaN"
 
 
-def tables(result: Result) -> list[Table]:
+def tables(result: Result) -> Iterator[Table]:
     """A table for each dataset: depths, then the other kinds of networks."""
     headings = ("network", "layers", "para-\nmeters", "rate", "train", "test", "worst", "time")
-    found = []
     for dataset in result.settings.datasets:
         rows = [row for row in result.verdict_rows() if row.facts["dataset"] == dataset]
         cells = [
             (
-                ARCHITECTURES[row.facts["kind"]].label,
-                str(row.facts["layers"]),
-                f"{row.facts['parameters']:,}",
-                f"{row.facts['learning_rate']:g}",
-                median(row, "train_accuracy"),
-                median(row),
-                median(row, of=np.min),
+                *(ARCHITECTURES[row.facts["kind"]].label, str(row.facts["layers"])),
+                *(f"{row.facts['parameters']:,}", f"{row.facts['learning_rate']:g}"),
+                *(median(row, "train_accuracy"), median(row), median(row, of=np.min)),
                 f"{times(row, rows[0]):.1f}",
             )
             for row in rows
         ]
-        found += [Table(headings, cells, f"{dataset}: {DESCRIPTIONS[dataset]}")] if rows else []
-    return found
+        if rows:
+            yield Table(headings, cells, f"{dataset}: {DESCRIPTIONS[dataset]}")
 
 
-def notes(result: Result) -> list[str]:
-    diverged = [
-        f"{row.arm}: {int(np.isnan(row['test_accuracy']).sum())} of {len(row.seeds)} diverged"
-        for row in result.verdict_rows()
-        if np.isnan(row["test_accuracy"]).any()
-    ]
-    meaning = (
-        "Train and test: median accuracies. Time: of the training, relative to the first line."
-    )
-    return [meaning, *diverged]
+def notes(result: Result) -> Iterator[str]:
+    yield "Train and test: median accuracies. Time: of the training, relative to the first line."
+    for row in result.verdict_rows():
+        if diverged := int(np.isnan(row["test_accuracy"]).sum()):
+            yield f"{row.arm}: {diverged} of {len(row.seeds)} diverged"
 
 
 experiment = Experiment.of(

@@ -10,7 +10,7 @@ import numpy as np
 
 from scratchnet.demos.architectures import ARCHITECTURES
 from scratchnet.demos.data import PLANE
-from scratchnet.demos.drawing import learning_rate_figure, percent_axis, seeds_at
+from scratchnet.demos.drawing import percent_axis, rate_figures, seeds_at
 from scratchnet.demos.figures import LINE_COLORS, decision_panel, new_figure, styled, window
 from scratchnet.demos.running import Result, Row
 
@@ -26,24 +26,19 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     found: dict[str, Callable[[], Figure]] = {"accuracy": partial(accuracies, result)}
     if any(row.facts["dataset"] in PLANE for row in result.verdict_rows()):
         found["boundaries"] = partial(boundaries, result)
-    if any(each.scores is not None for each in result.tuned.values()):
-        found["learning-rates"] = partial(rates, result)
-    return found
+    panels = {name: [row.arm for row in rows] for name, rows in groups(result).items()}
+    return found | rate_figures(result, "Deeper networks need smaller rates (ring: chosen)", panels)
 
 
 def groups(result: Result) -> dict[str, list[Row]]:
     """The rows of each panel: depths on each dataset, and kinds of networks on the spirals."""
+    s, rows = result.settings, list(result.verdict_rows())
     found: dict[str, list[Row]] = {}
-    s = result.settings
-    for row in result.verdict_rows():
-        is_plain = row.facts["kind"] == "plain"
-        if is_plain and row.facts["depth"] in s.depths:
+    for row in rows:
+        if row.facts["kind"] == "plain" and row.facts["depth"] in s.depths:
             found.setdefault(row.facts["dataset"], []).append(row)
-    kinds = [
-        row
-        for row in result.verdict_rows()
-        if row.facts["dataset"] == "spirals" and row.facts["depth"] == s.kinds_depth
-    ]
+    place = ("spirals", s.kinds_depth)
+    kinds = [row for row in rows if (row.facts["dataset"], row.facts["depth"]) == place]
     # The plain network of this depth may have been trained among the depths, before the others.
     if len(kinds) > 1:
         kinds.sort(key=lambda row: list(ARCHITECTURES).index(row.facts["kind"]))
@@ -56,15 +51,8 @@ def accuracies(result: Result) -> Figure:
     """Training and test accuracy, a panel for each dataset, and one for the kinds of networks."""
     panels = groups(result)
     widths = [max(3, len(rows)) for rows in panels.values()]
-    figure, axes = new_figure(
-        1,
-        len(panels),
-        width=0.5 * sum(widths) + 1.4,
-        height=3.9,
-        squeeze=False,
-        sharey=True,
-        width_ratios=widths,
-    )
+    width, how = max(7.0, 0.5 * sum(widths) + 1.4), {"sharey": True, "width_ratios": widths}
+    figure, axes = new_figure(1, len(panels), width, 3.9, squeeze=False, **how)
     for axis, (name, rows) in zip(axes[0], panels.items(), strict=True):
         draw(axis, rows)
         is_kinds = "layers" in name
@@ -114,9 +102,8 @@ def boundaries(result: Result) -> Figure:
         if rows[0].facts["dataset"] in PLANE
     }
     columns = max(map(len, lines.values()))
-    figure, axes = new_figure(
-        len(lines), columns, width=2.0 * columns + 0.4, height=2.25 * len(lines), squeeze=False
-    )
+    size = 2.0 * columns + 0.4, 2.25 * len(lines)
+    figure, axes = new_figure(len(lines), columns, *size, squeeze=False)
     figure.set_layout_engine("compressed")
     for line, (name, rows) in zip(axes, lines.items(), strict=True):
         for panel in line[len(rows) :]:
@@ -130,9 +117,3 @@ def boundaries(result: Result) -> Figure:
             panel.set_xlabel(f"{row['test_accuracy'][0]:.1%} correct", fontsize=9)
         line[0].set_ylabel(name, fontsize=11)
     return figure
-
-
-def rates(result: Result) -> Figure:
-    """Accuracy against learning rate, a panel for each dataset and one for the kinds."""
-    panels = {name: [row.arm for row in rows] for name, rows in groups(result).items()}
-    return learning_rate_figure(result, "Deeper networks need smaller rates (ring: chosen)", panels)
