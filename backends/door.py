@@ -131,6 +131,7 @@ class Door:
                 raise
 
     def is_guarding(self) -> bool:
+        """Whether a block of `guarding` is open in this context."""
         return bool(self.watchers) and self in _GUARDING.values()
 
     def guarded(self, array: Array) -> Array:

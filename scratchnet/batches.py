@@ -54,7 +54,7 @@ def checked_data(model: Model, X: Any, y: Any, loss: Loss) -> tuple[Tensor, Arra
             refuse_onehot(targets)
         if loss is hinge or loss is binary_cross_entropy:
             refuse_other_labels(targets, shape[-1])
-        check_targets(loss, targets, shape[-1])
+        check_targets(loss, targets)
         return x, column(k, result(k.empty(shape, model.dtype), k), targets)
     # A loss of the user's own: whole numbers stay whole.
     if targets.shape[0] != samples and targets.shape[:2] != (model.ensemble, samples):
@@ -139,6 +139,7 @@ class Batches:
 
     @property
     def per_epoch(self) -> int:
+        """The number of batches in an epoch."""
         return 1 if self.batch_size is None else -(-self.samples // self.batch_size)
 
     @property

@@ -100,7 +100,7 @@ def load_model(path: str | Path, backend: str | Backend = "auto") -> Model:
             raise InputError(
                 f"{path}: its description of the model cannot be used: {one_line(error)}"
             ) from None
-        _fill(path, model, file)
+        _fill(model, file)
     return model.eval()
 
 
@@ -115,7 +115,7 @@ def load_weights(path: str | Path, model: Model) -> None:
         if model.ensemble is not None:
             raise InputError(f"{path} holds one network, and the model is an ensemble")
         _check_fits(path, file, _arrays_of(model))
-        _fill(path, model, file)
+        _fill(model, file)
 
 
 def load_task(path: str | Path) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class UnfitError(InputError):
 UNUSABLE = (KeyError, TypeError, AttributeError, ValueError, MemoryError, RecursionError)
 
 
-def _fill(path: str | Path, model: Model, file: File) -> None:
+def _fill(model: Model, file: File) -> None:
     """Copy the arrays of a file that fits into the model."""
     turned = _transposed(model)
     state = model.state_dict()
@@ -426,6 +426,7 @@ class File:
             self.arrays[name] = tuple(stored.get_shape()), READABLE[stored.get_dtype()]
 
     def read(self, name: str) -> Any:
+        """The array of that name, in NumPy."""
         return self._file.get_tensor(name)
 
 

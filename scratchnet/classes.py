@@ -135,6 +135,7 @@ def one_per_sample(y: NDArray[Any], outputs: tuple[int, ...]) -> NDArray[Any]:
 
 
 def refuse_onehot(y: NDArray[Any]) -> None:
+    """Raise `InputError` for targets (..., k) of which each row holds one 1 and else 0."""
     if y.ndim < 2 or y.shape[-1] < 2 or not y.size:
         return
     if ((y == 0) | (y == 1)).all() and (y.sum(axis=-1) == 1).all():

@@ -141,6 +141,7 @@ class Slope:
 
     @property
     def error(self) -> float:
+        """By how much the slope may be wrong: the three errors together."""
         return self.rounding + self.truncation + self.kink
 
     @property

@@ -36,10 +36,12 @@ Loss = Callable[..., Tensor]
 
 
 def squared_errors(y: Tensor, t: Tensor) -> Tensor:
+    """(y - t)^2"""
     return (y - t) ** 2
 
 
 def absolute_errors(y: Tensor, t: Tensor) -> Tensor:
+    """|y - t|"""
     return abs(y - t)
 
 
@@ -51,10 +53,12 @@ def huber_errors(y: Tensor, t: Tensor, delta: float = 1.0) -> Tensor:
 
 
 def binary_cross_entropies(z: Tensor, t: Tensor) -> Tensor:
+    """ln(1 + e^z) - t z = -t ln p - (1 - t) ln(1 - p) with p = sigmoid z"""
     return ops.softplus(z) - t * z
 
 
 def hinges(z: Tensor, t: Tensor) -> Tensor:
+    """max(0, 1 - s z) with s = 2 t - 1"""
     return ops.relu(1.0 - (2.0 * t - 1.0) * z)
 
 
@@ -201,23 +205,15 @@ def loss_of(loss: Loss, outputs: Tensor, targets: Any, weights: Any = None) -> T
     return value
 
 
-def check_targets(loss: Loss, targets: Any, outputs: int) -> None:
-    """Raise `InputError` where a loss of the table above cannot take these values.
+def check_targets(loss: Loss, targets: Any) -> None:
+    """Raise `InputError` where a loss for two classes cannot take these values, a NumPy array.
 
-    `targets` is a NumPy array and `outputs` the number of the model's outputs. This is done once
-    for a data set: in a training step it would have to wait for the device.
+    This is done once for a data set: in a training step it would have to wait for the device.
     """
     if loss is binary_cross_entropy and len(wrong := targets[~((targets >= 0) & (targets <= 1))]):
         raise InputError(f"y holds the target {wrong[0]}: must be from 0 to 1")
     if loss is hinge and len(wrong := targets[(targets != 0) & (targets != 1)]):
         raise InputError(f"y holds the label {wrong[0]}: must be 0 or 1")
-    if loss is softmax_cross_entropy:
-        classes = [value for value in np.unique(targets) if value not in range(outputs)]
-        if classes:
-            raise InputError(
-                f"y holds the label {classes[0]}: must be a whole number from 0 to "
-                f"{outputs - 1}, since the model has {outputs} outputs"
-            )
 
 
 def column(k: Backend, outputs: Tensor, targets: Any) -> Array:

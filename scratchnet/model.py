@@ -86,6 +86,7 @@ class Model:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
+        """The layers, first to last."""
         return self.root.layers
 
     def _allocate(self) -> None:
@@ -212,6 +213,7 @@ class Model:
 
     @property
     def training(self) -> bool:
+        """Whether it is in training mode; in a block of `in_mode`, what holds there."""
         return self.root.training
 
     def train(self, mode: bool = True) -> Model:

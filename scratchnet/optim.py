@@ -289,6 +289,7 @@ class Adam(Optimizer):
 
     @property
     def betas(self) -> tuple[Value, Value]:
+        """(b1, b2); setting them holds from the next step on."""
         return self.beta1, self.beta2
 
     @betas.setter

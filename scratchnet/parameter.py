@@ -48,10 +48,12 @@ class Parameter(Tensor):
                 setattr(self, name, value)
 
     def bind(self, data: Array, grad: Array) -> None:
+        """Take these views of the model's buffers as numbers and gradient."""
         self._data, self._grad = data, grad
 
     @property
     def data(self) -> Array:
+        """The numbers, as a view of the model's buffer; assigned ones are copied in."""
         # Asked for often, and guarded seldom.
         if self.backend.watchers:
             return self.backend.guarded(self._data)
@@ -71,6 +73,7 @@ class Parameter(Tensor):
 
     @property
     def grad(self) -> Array:
+        """The gradient, as a view of the model's buffer; None sets it to 0."""
         return self.backend.guarded(self._grad) if self.backend.watchers else self._grad
 
     @grad.setter

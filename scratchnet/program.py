@@ -74,6 +74,7 @@ def eager() -> Iterator[None]:
 
 
 def is_eager() -> bool:
+    """Whether a block of `eager` is open in this context."""
     return bool(_EAGER.values())
 
 
@@ -169,6 +170,7 @@ class Recording:
 
     @cached_property
     def calls(self) -> list[Call]:
+        """The calls that a replay makes: without copies that can be spared, on reused buffers."""
         without_copies = elide_copies(self.raw, self.outcome, self._backend)
         return reuse_buffers(without_copies, self.outcome, self._backend)
 

@@ -197,11 +197,13 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
         shape: tuple[int, ...] = self.data.shape
         return shape
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return int(self.data.ndim)
 
     @property
@@ -211,6 +213,7 @@ class Tensor:
 
     @property
     def dtype(self) -> str:
+        """The name of the array's dtype: float32, float64, or bool for a comparison."""
         return str(self.data.dtype)
 
     def numpy(self) -> Any:
@@ -317,33 +320,43 @@ class Tensor:
         return ops.take(self, index)
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """As `ops.sum`."""
         return ops.sum(self, axis, keepdims)
 
     def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """As `ops.mean`."""
         return ops.mean(self, axis, keepdims)
 
     def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """As `ops.max`."""
         return ops.max(self, axis, keepdims)
 
     def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """As `ops.min`."""
         return ops.min(self, axis, keepdims)
 
     def var(self, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Tensor:
+        """As `ops.var`."""
         return ops.var(self, axis, keepdims, ddof)
 
     def std(self, axis: Axis = None, keepdims: bool = False, ddof: float = 0) -> Tensor:
+        """As `ops.std`."""
         return ops.std(self, axis, keepdims, ddof)
 
     def exp(self) -> Tensor:
+        """As `ops.exp`."""
         return ops.exp(self)
 
     def log(self) -> Tensor:
+        """As `ops.log`."""
         return ops.log(self)
 
     def sqrt(self) -> Tensor:
+        """As `ops.sqrt`."""
         return ops.sqrt(self)
 
     def abs(self) -> Tensor:
+        """As `ops.absolute`."""
         return ops.absolute(self)
 
     def argmax(self, axis: int | None = None) -> Any:
@@ -372,6 +385,7 @@ class Tensor:
         return ops.reshape(self, (-1,))
 
     def squeeze(self, axis: Axis = None) -> Tensor:
+        """As `ops.squeeze`."""
         return ops.squeeze(self, axis)
 
     @property

@@ -182,7 +182,7 @@ def fit(
                 if step.compiled is None:
                     new = [_train_epoch(model, batches, step, watch.diverged, done)]
                 else:
-                    most = min(epochs - done, watch.next_look(done))
+                    most = watch.until_next_look(done, epochs)
                     new = epochs_ahead(
                         step.compiled, batches, step.parameters_before, watch.diverged,
                         watch.losses, done, most,
@@ -221,11 +221,11 @@ class Watch:
         ]
         self._stop_early()  # the checkpoint that it goes on from may be of a training that is over
 
-    def next_look(self, done: int) -> float:
-        """After how many epochs something looks at the model, once so many are done."""
-        if self.measures or self.held_out is not None:
-            return 1
-        return min([math.inf, *(each - done % each for each in self.periods)])
+    def until_next_look(self, done: int, epochs: int) -> int:
+        """After how many of the epochs something looks at the model, once so many are done."""
+        measures = self.measures or self.held_out is not None
+        periods = [*self.periods, 1] if measures else self.periods
+        return min([epochs - done, *(each - done % each for each in periods)])
 
     def look(self, done: int, losses: list[Any]) -> None:
         """Measure and call back, once so many epochs are done, the last with these losses."""
@@ -258,14 +258,17 @@ class Watch:
             self.stopped = "early stopping"
 
     def history(self, best_epoch: Any, seconds: float) -> History:
-        curves = (
-            self.losses,
-            self.validation_losses,
-            [each[0] for each in self.accuracies if each],
-            [each[1] for each in self.accuracies if each[1:]],
+        """What was measured, as arrays."""
+        return History(
+            np.array(self.losses),
+            np.array(self.validation_losses),
+            np.array([each[0] for each in self.accuracies if each]),
+            np.array([each[1] for each in self.accuracies if each[1:]]),
+            seconds,
+            self.stopped or "epochs",
+            best_epoch,
+            self.diverged,
         )
-        stopped = self.stopped or "epochs"
-        return History(*map(np.array, curves), seconds, stopped, best_epoch, self.diverged)
 
 
 def _check_settings(model: Model, optimizer: Any, epochs: int, first: int, callbacks: Any) -> None:

@@ -129,6 +129,7 @@ class Fractal:
 
     @property
     def dimensions(self) -> int:
+        """The number of coordinates of a point."""
         return int(self.corners.shape[1])
 
     @property

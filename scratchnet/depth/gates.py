@@ -106,6 +106,7 @@ class Wiring:
 
     @property
     def outputs(self) -> tuple[str, ...]:
+        """The names of the output signals."""
         return tuple(each.name for each in self.levels[-1])
 
     @property

@@ -24,6 +24,7 @@ class Rows:
 
     @property
     def all(self) -> np.ndarray:
+        """The rows so far: a view."""
         return self._storage[: self._count]
 
     def extend(self, count: int) -> np.ndarray:
@@ -56,6 +57,7 @@ class Polygons(Pieces):
 
     @property
     def values(self) -> np.ndarray:
+        """(rows, columns): what each row number of `polygons` stands for."""
         return self.value_rows.all
 
     @values.setter
@@ -64,6 +66,7 @@ class Polygons(Pieces):
 
     @property
     def polygons(self) -> np.ndarray:
+        """(pieces, corners): the numbers of the rows of `values` at the corners."""
         return self.polygon_rows.all
 
     def mosaic(self) -> tuple[np.ndarray, np.ndarray]:

@@ -85,6 +85,7 @@ class Allocation:
 
     @property
     def samples_per_parameter(self) -> float:
+        """D / N."""
         return self.samples / self.parameters
 
 

@@ -90,6 +90,7 @@ class RadialShells:
 
     @property
     def inner(self) -> float:
+        """sqrt(d), the radius from which the shells lie."""
         return math.sqrt(self.dimensions)
 
     @property
@@ -181,6 +182,7 @@ class SparseFeatures:
 
     @property
     def probability(self) -> Floats:
+        """min(1/2, scale / j) of feature j = 1, 2, ...: how often it is 1."""
         found: Floats = np.minimum(0.5, self.scale / np.arange(1, self.features + 1))
         return found
 

@@ -64,6 +64,7 @@ class Residual(Layer):
 
     @property
     def layers(self) -> tuple[Layer, ...]:
+        """The layers of f."""
         return self.body.layers
 
     @classmethod
