@@ -57,6 +57,20 @@ def test_every_file_of_the_reading_path_and_every_picture_exists():
             assert (ROOT / place).exists(), place
 
 
+def test_the_lines_of_the_reading_path_are_about_as_many_as_it_says():
+    folder, counts = "", []
+    for row, said in re.findall(r"^\| (`[^|]+) \|.*\| ([\d,]+) \|$", README, flags=re.MULTILINE):
+        counts.append(0)
+        for name in re.findall(r"`([\w/]+(?:\.py|/))`", row):
+            folder = name.rsplit("/", 1)[0] if "/" in name else folder
+            place = ROOT / (name if "/" in name else f"{folder}/{name}")
+            for file in place.rglob("*.py") if place.is_dir() else [place]:
+                counts[-1] += sum(bool(line.strip()) for line in file.read_text().splitlines())
+        assert counts[-1] == pytest.approx(int(said.replace(",", "")), rel=0.25), row
+    assert sum(counts[:3]) == pytest.approx(1700, rel=0.1)
+    assert sum(counts[:11]) == pytest.approx(4800, rel=0.1)
+
+
 def test_every_command_of_the_readme_is_a_demo():
     from scratchnet.demos.registry import entries
 
