@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.backends.cuda_sums import NORMALIZATION, PRODUCTS, SUMS
+
 REALS = {"float32": "float", "float64": "double"}
 
 COMMON = """
@@ -25,14 +27,17 @@ typedef long long whole;
 """
 
 ACTIVATIONS = """
-// y <- max(0, y + b), y being (E, N, d). A network's bias begins `bias_step` entries after the
-// one before.
-extern "C" __global__ void bias_relu(
-    real* y, const real* bias, whole bias_step, whole entries_of_network, whole d, whole n)
+// y = x g + b or, with `relu`, max(0, x g + b), both being (E, N, d); without a gain g is 1. A
+// network's rows g and b begin `gain_step` and `bias_step` entries after those of the one before.
+extern "C" __global__ void scale_shift(
+    const real* x, const real* gain, const real* bias, int has_gain, int relu, real* y,
+    whole gain_step, whole bias_step, whole entries_of_network, whole d, whole n)
 {
     for_each(i, n) {
-        real sum = y[i] + bias[i / entries_of_network * bias_step + i % d];
-        y[i] = sum <= 0 ? real(0) : sum;    // a NaN stays one
+        whole net = i / entries_of_network, j = i % d;
+        real scaled = has_gain ? times(x[i], gain[net * gain_step + j]) : x[i];
+        real sum = scaled + bias[net * bias_step + j];
+        y[i] = relu && sum <= 0 ? real(0) : sum;    // a NaN stays one
     }
 }
 
@@ -41,25 +46,51 @@ extern "C" __global__ void relu_backward(const real* dy, const real* y, real* dx
     for_each(i, n) dx[i] = y[i] > 0 ? dy[i] : real(0);
 }
 
+// dy * slope, and 0 where dy is 0; (E, N, d), and the slopes as many, or a row for each network.
+extern "C" __global__ void times_slope(
+    const real* dy, const real* slope, real* dx, int is_row, whole slope_step,
+    whole entries_of_network, whole d, whole n)
+{
+    for_each(i, n) {
+        whole at = is_row ? i / entries_of_network * slope_step + i % d : i;
+        dx[i] = dy[i] == 0 ? dy[i] : dy[i] * slope[at];
+    }
+}
+
+// slopes * (dy * part), where a network has one dy.
+extern "C" __global__ void times_share(
+    const real* slopes, const real* dy, double part, real* dx, whole entries_of_network, whole n)
+{
+    for_each(i, n) dx[i] = slopes[i] * times(dy[i / entries_of_network], real(part));
+}
+
 #ifndef lanes
 #define lanes 32    // threads of a warp
 #endif
 
+// The sum of e^(z - max z) over a row of d numbers, for all threads of the warp that has the row.
+__device__ real total_of_row(const real* z, whole d, real* max)
+{
+    const unsigned everyone = 0xffffffffu;
+    whole lane = threadIdx.x % lanes;
+    real largest = z[0], total = 0;
+    for (whole j = lane; j < d; j += lanes) largest = fmax(largest, z[j]);
+    for (int far = lanes / 2; far; far /= 2)
+        largest = fmax(largest, __shfl_xor_sync(everyone, largest, far));
+    for (whole j = lane; j < d; j += lanes) total += exp(z[j] - largest);
+    for (int far = lanes / 2; far; far /= 2) total += __shfl_xor_sync(everyone, total, far);
+    *max = largest;
+    return total;
+}
+
 // One warp for each row of x (rows, d).
 extern "C" __global__ void softmax(const real* x, real* y, int take_log, whole rows, whole d)
 {
-    const unsigned everyone = 0xffffffffu;
     whole lane = threadIdx.x % lanes, warps = (whole)gridDim.x * blockDim.x / lanes;
     whole warp = (blockIdx.x * (whole)blockDim.x + threadIdx.x) / lanes;
     for (whole row = warp; row < rows; row += warps) {
         const real* z = x + row * d;
-        real largest = z[0], total = 0;
-        for (whole j = lane; j < d; j += lanes) largest = fmax(largest, z[j]);
-        for (int far = lanes / 2; far; far /= 2)
-            largest = fmax(largest, __shfl_xor_sync(everyone, largest, far));
-        for (whole j = lane; j < d; j += lanes) total += exp(z[j] - largest);
-        for (int far = lanes / 2; far; far /= 2) total += __shfl_xor_sync(everyone, total, far);
-        real log_total = log(total);
+        real largest, total = total_of_row(z, d, &largest), log_total = log(total);
         for (whole j = lane; j < d; j += lanes) {
             real shifted = z[j] - largest;
             y[row * d + j] = take_log ? shifted - log_total : exp(shifted) / total;
@@ -79,6 +110,43 @@ extern "C" __global__ void binary_cross_entropy(
         real small = exp(-fabs(z));
         both[i] = fmax(z, real(0)) + log1p(small) - t * z;
         both[n + i] = exp(fmin(z, real(0))) / (1 + small) - t;
+    }
+}
+
+// One warp for each row of the logits (rows, d); the labels repeat after `labels_entries`.
+extern "C" __global__ void softmax_cross_entropy(
+    const real* logits, const whole* labels, whole labels_entries, double smoothing, real* both,
+    whole rows, whole d)
+{
+    whole lane = threadIdx.x % lanes, warps = (whole)gridDim.x * blockDim.x / lanes, n = rows * d;
+    whole warp = (blockIdx.x * (whole)blockDim.x + threadIdx.x) / lanes;
+    for (whole row = warp; row < rows; row += warps) {
+        const real* z = logits + row * d;
+        real largest, log_total = log(total_of_row(z, d, &largest));
+        for (whole j = lane; j < d; j += lanes) {
+            real log_p = z[j] - largest - log_total;
+            real is_label = labels[row % labels_entries] == j;
+            real q = is_label * real(1 - smoothing) + real(smoothing / d);
+            both[row * d + j] = -(log_p * q);
+            both[n + row * d + j] = exp(log_p) - q;
+        }
+    }
+}
+"""
+
+SELECTION = """
+// Rows of x (rows, ...), or of each network's own (networks, rows, ...), chosen by an index; a row
+// is so many words of 4 bytes. A place outside counts on from the other end, as in CuPy.
+extern "C" __global__ void take_rows(
+    const unsigned* x, const whole* index, unsigned* y, whole words_of_row, whole rows,
+    whole indices_of_network, int of_each, whole n)
+{
+    for_each(i, n) {
+        whole place = i / words_of_row, row = index[place];
+        whole net = of_each ? place / indices_of_network : 0;
+        row %= rows;
+        row = row < 0 ? row + rows : row;
+        y[i] = x[(net * rows + row) * words_of_row + i % words_of_row];
     }
 }
 """
@@ -186,12 +254,14 @@ extern "C" __global__ void to_16_bits(
 
 def sources() -> dict[str, str]:
     """A complete source for each dtype; what is compiled is what runs."""
-    body = COMMON + ACTIVATIONS + LOSSES + OPTIMIZERS + RANDOM + CONVERSIONS
+    body = COMMON + SUMS + ACTIVATIONS + LOSSES + NORMALIZATION + PRODUCTS
+    body += SELECTION + OPTIMIZERS + RANDOM + CONVERSIONS
     return {dtype: f"#define real {real}\n{body}" for dtype, real in REALS.items()}
 
 
 COMPILER_OPTIONS = ("-std=c++17",)
 THREADS = 256
+THREADS_OF_A_SUM = 512
 MOST_BLOCKS = 2**16
 
 TYPES = {"int": np.int32, "whole": np.int64, "word": np.uint64, "double": np.float64}
@@ -226,5 +296,13 @@ class Kernels:
         """Start a kernel on that many threads, or fewer that then do more each."""
         if threads == 0:
             return
-        blocks = min(-(-threads // THREADS), MOST_BLOCKS)
-        self._functions[name]((blocks,), (THREADS,), typed(self._types[name], arguments))
+        self._start(name, -(-threads // THREADS), THREADS, arguments)
+
+    def launch_sums(self, name: str, tasks: int, *arguments: Any) -> None:
+        """Start a kernel that gives each task to a block, or fewer blocks that then do more."""
+        if tasks:
+            self._start(name, tasks, THREADS_OF_A_SUM, arguments)
+
+    def _start(self, name: str, blocks: int, threads: int, arguments: Sequence[Any]) -> None:
+        grid = (min(blocks, MOST_BLOCKS),)
+        self._functions[name](grid, (threads,), typed(self._types[name], arguments))

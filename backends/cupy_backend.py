@@ -6,6 +6,7 @@ Every call below only puts work on CuPy's current stream and returns; the host w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any
@@ -23,12 +24,18 @@ from scratchnet.backends.cublas import (
     matrix_layout,
     product_shape,
 )
+from scratchnet.backends.cuda_fusing import Fusing
 from scratchnet.backends.cuda_graph import as_graph
 from scratchnet.backends.cuda_kernels import REALS, Kernels
+from scratchnet.backends.cuda_sums import ROWS_AT_ONCE
+from scratchnet.backends.cupy_arrays import elementwise
 from scratchnet.backends.cupy_fused import FusedSteps
 from scratchnet.backends.errors import DeviceMemoryError
 from scratchnet.backends.interface import Array, Axis, Call, Kernel, Out, Timer
 from scratchnet.backends.rounding import check_operands, check_precise_dtype
+
+SMALL_PRODUCT, SMALL_SUM = 2**16, 128
+"""Numbers of the result, and terms of a sum, of a product that one of our kernels makes."""
 
 
 def refuse_outside(shape: tuple[int, ...], index: Any, device_array: Any) -> None:
@@ -47,6 +54,11 @@ def refuse_outside(shape: tuple[int, ...], index: Any, device_array: Any) -> Non
     np.empty(shape, np.dtype([]))[tuple(on_host)]
 
 
+def as_words(x: Array) -> Array:
+    """A contiguous array as whole numbers of 32 bits."""
+    return x.reshape(-1).view(np.uint32)
+
+
 class CupyBackend(FusedSteps):
     """CuPy arrays on the current device."""
 
@@ -61,6 +73,8 @@ class CupyBackend(FusedSteps):
         self.precision = precision
         self._cublas = Cublas(cupy)
         self._kernels = {dtype: Kernels(cupy, dtype) for dtype in REALS}
+        self._ones = {}
+        self._choose = cupy.ElementwiseKernel("bool c, T a, T b", "T y", "y = c ? a : b", "where")
 
     def run(self, kernel: Kernel, *inputs: Any, out: Out = ...) -> Array:
         """As in the interface. CuPy's own functions ask for a new array by leaving `out` away."""
@@ -80,11 +94,15 @@ class CupyBackend(FusedSteps):
 
     def repeater(self, calls: Sequence[Call]) -> Callable[[], None]:
         """Launches one CUDA graph, or repeats kernel by kernel where the calls make none."""
-        calls = self.with_bias_relu(calls)
+        calls = self.fused(calls)
         try:
             return as_graph(self.xp, calls, super().repeater(calls))
         except MemoryError as error:
             raise self._out_of_memory(error) from None
+
+    def fused(self, calls: Sequence[Call]) -> list[Call]:
+        """The same calls, of which some are one kernel together."""
+        return Fusing(self)(calls)
 
     # Movement between the host and the device.
 
@@ -188,6 +206,56 @@ class CupyBackend(FusedSteps):
         refuse_outside(x.shape, index, self.xp.ndarray)
         return super().take(x, self._on_device(index), out=out)
 
+    def _take(self, x: Array, index: Any, out: Out) -> Array:
+        """Rows by a kernel; CuPy's indexing makes an array of its own, which is then copied."""
+        if not self._has_rows_of_words(x, index):
+            return super()._take(x, index, out)
+        return self._take_rows(x, index, False, (*index.shape, *x.shape[1:]), out)
+
+    def take_of_each(self, x: Array, index: Array) -> Array:
+        if not self._has_rows_of_words(x, index) or x.ndim < 2 or index.shape[:1] != x.shape[:1]:
+            return super().take_of_each(x, index)
+        return self.run(self._take_of_each, x, index, out=...)
+
+    def _take_of_each(self, x: Array, index: Array, out: Out) -> Array:
+        return self._take_rows(x, index, True, (*index.shape, *x.shape[2:]), out)
+
+    def _has_rows_of_words(self, x: Array, index: Any) -> bool:
+        return bool(
+            isinstance(index, self.xp.ndarray)
+            and index.dtype == np.int64
+            and index.ndim > 0 < x.ndim
+            and x.size
+            and x.itemsize % 4 == 0
+            and x.flags.c_contiguous
+        )
+
+    def _take_rows(
+        self, x: Array, index: Array, of_each: bool, shape: tuple[int, ...], out: Out
+    ) -> Array:
+        target = self._target(out, shape, x.dtype)
+        words = math.prod(shape[index.ndim :]) * x.itemsize // 4
+        of_network = index.size // max(1, len(index)) if of_each else 1
+        self._kernels["float32"].launch(
+            "take_rows",
+            index.size * words,
+            *(as_words(x), self._dense(index), as_words(target), words, x.shape[of_each]),
+            *(of_network, of_each, index.size * words),
+        )
+        return self._delivered(target, out)
+
+    @elementwise
+    def _where(self, condition: Array, a: Array, b: Array, out: Out) -> Array:
+        """By one kernel: CuPy's `where` makes an array of its own, which is then copied."""
+        dtypes = {each.dtype for each in (a, b) if isinstance(each, self.xp.ndarray)}
+        if (
+            condition.dtype != bool
+            or len(dtypes) != 1
+            or (out is not ... and {out.dtype} != dtypes)
+        ):
+            return super()._where(condition, a, b, out)
+        return self._choose(condition, a, b, *(() if out is ... else (out,)))
+
     def scatter_add(
         self, values: Array, index: Any, shape: tuple[int, ...], out: Out = ...
     ) -> Array:
@@ -230,7 +298,45 @@ class CupyBackend(FusedSteps):
         elif out.size:
             if out.dtype != a.dtype or not is_writable(layout_of(out), shape[:-2]):
                 return self._written(self._matmul(a, b, ...), out)
+            if self.is_small_product(a, b, out):
+                return self.affine_kernel(a, b, None, False, out)
             self._multiply(a, b, out)
+        return out
+
+    def is_small_product(self, a: Array, b: Array, out: Array) -> bool:
+        """Whether the product takes a GPU less time than it takes to start a second kernel.
+
+        One that is started anyway can add the bias and take the ReLU.
+        """
+        return (
+            self.precision == "fp32"
+            and out.ndim in (2, 3)
+            and out.size <= SMALL_PRODUCT
+            and a.shape[-1] <= SMALL_SUM
+            and a.dtype == b.dtype == out.dtype
+            and out.flags.c_contiguous
+            and b.strides[-1] == b.itemsize
+            and min(*a.strides, *b.strides) >= 0
+        )
+
+    def affine_kernel(
+        self, a: Array, b: Array, bias: Array | None, relu: bool, out: Array
+    ) -> Array:
+        """out = a b, or a b + bias, or max(0, a b + bias), of a small product."""
+        left, right = layout_of(a).strides, layout_of(b).strides
+        rows, columns = out.shape[-2:]
+        networks, groups = math.prod(out.shape[:-2]), -(-rows // ROWS_AT_ONCE)
+        bias_step = 0 if bias is None else self._row_step(bias, out.shape)
+        threads = networks * groups * columns
+        self._kernels[str(out.dtype)].launch(
+            "small_product",
+            threads,
+            *(a, b, b if bias is None else bias, bias is not None, relu, out),
+            *(rows, a.shape[-1], columns),
+            *(left[0] if a.ndim == 3 and len(a) > 1 else 0, *left[-2:]),
+            *(right[0] if b.ndim == 3 and len(b) > 1 else 0, right[-2]),
+            *(bias_step, threads),
+        )
         return out
 
     def _multiply(self, a: Array, b: Array, out: Array) -> None:

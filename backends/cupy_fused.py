@@ -5,26 +5,16 @@ Operands that broadcast in a way that a kernel does not know take the interface'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-from scratchnet.backends.cublas import Layout, layout_of
-from scratchnet.backends.cuda_kernels import REALS, Kernels
-from scratchnet.backends.interface import Array, Backend, Call, Kernel, Out
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+from scratchnet.backends.cupy_arrays import elementwise
+from scratchnet.backends.cupy_sums import Sums
+from scratchnet.backends.interface import Array, Kernel, Out
 
 
-def elementwise(kernel: Function) -> Function:
-    """Mark a kernel each of whose outputs depends only on the inputs at its place."""
-    kernel.is_elementwise = True  # type: ignore[attr-defined]
-    return kernel
-
-
-class FusedSteps(Backend):
+class FusedSteps(Sums):
     """The part of the CUDA backend that runs our own kernels, of which it has some per dtype."""
-
-    _kernels: dict[str, Kernels]
 
     def is_elementwise(self, kernel: Kernel) -> bool:
         return hasattr(kernel, "is_elementwise") or super().is_elementwise(kernel)
@@ -75,6 +65,29 @@ class FusedSteps(Backend):
             "binary_cross_entropy",
             logits.size,
             *(self._dense(logits), self._dense(targets), targets.size, target, logits.size),
+        )
+        return self._delivered(target, out)
+
+    def softmax_cross_entropy(
+        self, logits: Array, labels: Array, smoothing: float
+    ) -> tuple[Array, Array]:
+        """As the interface's, both by one kernel."""
+        if labels.dtype != "int64" or not self._has_kernel(logits):
+            return super().softmax_cross_entropy(logits, labels, smoothing)
+        both = self.run(self._softmax_cross_entropy, logits, labels, smoothing, out=...)
+        return both[0], both[1]
+
+    def _softmax_cross_entropy(
+        self, logits: Array, labels: Array, smoothing: float, out: Out
+    ) -> Array:
+        """The terms and their derivatives in one array (2, ...)."""
+        target = self._target(out, (2, *logits.shape), logits.dtype)
+        rows = logits.size // max(1, logits.shape[-1])
+        self._kernels[str(logits.dtype)].launch(
+            "softmax_cross_entropy",
+            32 * rows * bool(logits.size),
+            *(self._dense(logits), self._dense(labels), labels.size, smoothing, target),
+            *(rows, logits.shape[-1]),
         )
         return self._delivered(target, out)
 
@@ -146,11 +159,6 @@ class FusedSteps(Backend):
         self._kernels[str(parameters.dtype)].launch(name, size, parameters, *arguments, size)
         return out
 
-    def _also_written(self, *arrays: Array) -> None:
-        """Let a recorder know that the next kernel writes these too, besides its `out`."""
-        for array in arrays:
-            self.run(unchanged, out=array)
-
     def random_bits(self, counters: Array, keys: Array) -> Array:
         if not follows_networks(counters, keys):
             return super().random_bits(counters, keys)
@@ -185,79 +193,22 @@ class FusedSteps(Backend):
         )
         return self._delivered(target, out)
 
-    # A layer's bias and ReLU are two steps of the interface, and one kernel of a recording.
-
-    def with_bias_relu(self, calls: Sequence[Call]) -> list[Call]:
-        """Each addition of a bias, with the ReLU that is written onto its sum, as one kernel."""
-        fused: list[Call] = []
-        for call in calls:
-            if fused and self._makes_bias_relu(fused[-1], call):
-                fused[-1] = fused[-1]._replace(kernel=self._bias_relu)
-            else:
-                fused.append(call)
-        return fused
-
-    def _makes_bias_relu(self, first: Call, second: Call) -> bool:
-        if first.kernel is not self.xp.add or second.kernel is not self.xp.maximum:
-            return False
-        (y, bias), (sums, zero) = first.inputs, second.inputs
-        return (
-            all(
-                isinstance(each, self.xp.ndarray) and each.dtype == first.out.dtype
-                for each in (y, bias, sums)
-            )
-            and isinstance(zero, float)
-            and zero == 0
-            and self._has_kernel(y)
-            and y.flags.c_contiguous
-            and all(
-                self.address(each) == self.address(y) and each.shape == y.shape
-                for each in (first.out, sums, second.out)
-            )
-            and bias_step(layout_of(bias), y.shape) is not None
-        )
+    # What `cuda_fusing.py` puts together.
 
     @elementwise
-    def _bias_relu(self, y: Array, bias: Array, out: Array) -> Array:
-        """max(0, y + b), written onto y."""
-        *_, rows, d = y.shape
-        step = bias_step(layout_of(bias), y.shape)
-        self._kernels[str(y.dtype)].launch("bias_relu", y.size, y, bias, step, rows * d, d, y.size)
+    def scale_shift(
+        self, x: Array, gain: Array | None, bias: Array, relu: bool, out: Array
+    ) -> Array:
+        """out = x g + b, or max(0, x g + b); without a gain g is 1."""
+        *_, rows, d = out.shape
+        steps = [0 if row is None else self._row_step(row, out.shape) for row in (gain, bias)]
+        rows_of = (bias if gain is None else gain, bias)
+        self._kernels[str(out.dtype)].launch(
+            "scale_shift",
+            out.size,
+            *(x, *rows_of, gain is not None, relu, out, *steps, rows * d, d, out.size),
+        )
         return out
-
-    # What the kernels need: operands of one float dtype, without gaps.
-
-    def _has_kernel(self, *arrays: Array) -> bool:
-        return str(arrays[0].dtype) in REALS and all(x.dtype == arrays[0].dtype for x in arrays)
-
-    def _dense(self, x: Array) -> Array:
-        return self.xp.ascontiguousarray(x) if x.ndim else x
-
-    def _target(self, out: Out, shape: tuple[int, ...], dtype: Any) -> Array:
-        """`out` where a kernel can write to it, else a new array."""
-        fits = out is not ... and out.flags.c_contiguous and out.dtype == dtype
-        return out if fits else self.empty(shape, dtype)
-
-    def _delivered(self, target: Array, out: Out) -> Array:
-        """`target`, or its numbers in an `out` that the kernel could not write to."""
-        return target if target is out else self._written(target, out)
-
-
-def bias_step(bias: Layout, y: tuple[int, ...]) -> int | None:
-    """Entries from one network's bias to the next one's, 0 for a bias that all share.
-
-    y (N, d) or (E, N, d) and a bias (d,) or (E, 1, d); None for anything else.
-    """
-    if len(y) < 2 or not bias.shape or bias.shape[-1] != y[-1] or bias.strides[-1] != 1:
-        return None
-    if len(bias.shape) == 1:
-        return 0
-    return bias.strides[0] if len(y) == 3 and bias.shape == (y[0], 1, y[2]) else None
-
-
-def unchanged(out: Array) -> Array:
-    """The kernel that does nothing."""
-    return out
 
 
 def of_each_network(parameters: Array, numbers: Sequence[Array | None]) -> tuple[int, int]:

@@ -14,6 +14,8 @@ without `run`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from scratchnet.backends.door import Array, Call, Kernel, Out
 from scratchnet.backends.primitives import Axis, Primitives, Timer
 
@@ -76,6 +78,81 @@ class Backend(Primitives):
         slopes = self.exp(self.minimum(logits, 0.0))
         slopes = self.divide(slopes, self.add(small, 1.0, out=small), out=slopes)
         return losses, self.subtract(slopes, targets, out=slopes)
+
+    def softmax_cross_entropy(
+        self, logits: Array, labels: Array, smoothing: float
+    ) -> tuple[Array, Array]:
+        """The terms -q ln p of each class, p = softmax z, and the derivatives p - q of their sum.
+
+        Logits z (..., N, classes), labels (N,) or (..., N); q = (1 - s) onehot(label) + s / classes
+        with s = `smoothing`.
+        """
+        classes = self.xp.arange(logits.shape[-1], dtype=labels.dtype)
+        q = self.equal(self.reshape(labels, (*labels.shape, 1)), classes)
+        if smoothing:
+            onehot = self.multiply(q, self.asarray(1 - smoothing, logits.dtype))
+            q = self.add(onehot, smoothing / logits.shape[-1], out=onehot)
+        log_p = self.log_softmax(logits, -1)
+        losses = self.negative(self.multiply(log_p, q))
+        slopes = self.exp(log_p)
+        return losses, self.subtract(slopes, q, out=slopes)
+
+    def scaled_sum(self, x: Array, part: Any) -> Array:
+        """part * (sum over the last axis of x); `part` is a number, or an array like the sum."""
+        return self.multiply(self.sum(x, axis=-1), part)
+
+    def times_share(self, slopes: Array, dy: Array, part: Any) -> Array:
+        """slopes * (dy * part), with dy of shape () or (E,), one for each network's slopes."""
+        share = self.multiply(dy, part)
+        lead = (*share.shape, *[1] * (slopes.ndim - share.ndim)) if share.ndim else ()
+        return self.multiply(slopes, share.reshape(lead))
+
+    def standardize(self, x: Array, epsilon: Any) -> tuple[Array, Array, Array, Array]:
+        """y = (x - m) / s, and m, v and s:  m the mean of the rows, v that of (x - m)^2,
+        s = sqrt(v + epsilon).
+
+        x (..., N, d) -> y (..., N, d), and m, v, s (..., 1, d); `epsilon` is a number or an array.
+        """
+        mean = self._mean_row(x)
+        centred = self.subtract(x, mean)
+        variance = self._mean_row(self.square(centred))
+        scale = self.sqrt(self.add(variance, epsilon))
+        y = self.divide(centred, scale, out=centred if scale.ndim == centred.ndim else ...)
+        return y, mean, variance, scale
+
+    def standardize_backward(self, dy: Array, y: Array, scale: Array) -> Array:
+        """(dy - mean(dy) - y mean(y dy)) / s, the means being those of the rows."""
+        along_y = self.multiply(y, self._mean_row(self.multiply(dy, y)))
+        centred = self.subtract(self.subtract(dy, self._mean_row(dy)), along_y)
+        return self.divide(centred, scale)
+
+    def _mean_row(self, values: Array) -> Array:
+        """(..., N, d) -> (..., 1, d)"""
+        rows = self.sum_rows(values)
+        row = self.reshape(rows, (*rows.shape[:-1], 1, rows.shape[-1]))
+        return self.multiply(row, 1.0 / values.shape[-2])
+
+    def update_averages(
+        self,
+        running: tuple[Array, Array],
+        batch: tuple[Array, Array],
+        correction: float,
+        momentum: Array,
+        rest: Array,
+    ) -> None:
+        """running <- rest running + momentum batch, of mean and, times `correction`, variance
+
+        `running` are (d,) or (E, 1, d), `batch` (1, d) or (E, 1, d), the others of shape (), or
+        (E, 1, 1) with one for each network.
+        """
+        mean, variance = batch
+        for average, new in zip(running, (mean, variance), strict=True):
+            if new is variance:
+                new = self.multiply(variance, correction)
+            self.multiply(average, rest, out=average)
+            share = self.multiply(new, momentum)
+            share = share.reshape(share.shape[-1:]) if average.ndim == 1 else share
+            self.add(average, share, out=average)
 
     def sgd_step(
         self,

@@ -279,6 +279,10 @@ class Primitives(Door):
     def _take(self, x: Array, index: Any, out: Out) -> Array:
         return self._written(self.xp.array(x[index]), out)
 
+    def take_of_each(self, x: Array, index: Array) -> Array:
+        """x (E, N, ...) and index (E, B) -> (E, B, ...): the chosen rows of each network."""
+        return self.take(x, (self.xp.arange(len(x)).reshape(-1, 1), index))
+
     def scatter_add(
         self, values: Array, index: Any, shape: tuple[int, ...], out: Out = ...
     ) -> Array:

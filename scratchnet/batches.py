@@ -193,4 +193,4 @@ class Batches:
         shared = networks == self.samples and values.ndim == 2 and values.dtype.kind not in "iu"
         if shared or values.shape[:2] != (networks, self.samples):
             return k.take(values, index)
-        return k.take(values, (k.xp.arange(networks).reshape(-1, 1), index))
+        return k.take_of_each(values, index)

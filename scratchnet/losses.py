@@ -142,15 +142,7 @@ def softmax_cross_entropy(
     k, z = logits.backend, logits.data
     smoothing = fraction("label_smoothing", label_smoothing)
     labels = class_labels(k, logits, labels)
-    classes = k.xp.arange(z.shape[-1], dtype=labels.dtype)
-    q = k.equal(k.reshape(labels, (*labels.shape, 1)), classes)
-    if smoothing:
-        onehot = k.multiply(q, k.asarray(1 - smoothing, z.dtype))
-        q = k.add(onehot, smoothing / z.shape[-1], out=onehot)
-    log_p = k.log_softmax(z, -1)
-    losses = k.negative(k.multiply(log_p, q))
-    slopes = k.exp(log_p)
-    k.subtract(slopes, q, out=slopes)
+    losses, slopes = k.softmax_cross_entropy(z, labels, smoothing)
     return _mean(logits, losses, slopes, weights, of_samples=True)
 
 
@@ -276,13 +268,8 @@ def _mean(
         total_weight = k.sum(k.reshape(w, (*w.shape[:-2], -1)), axis=-1)
         tiny = float(np.finfo(w.dtype).tiny)
         part = k.divide(1.0 / terms, k.maximum(total_weight, tiny))
-    total = k.sum(k.reshape(losses, (*lead, -1)), axis=-1)
-
-    def pullback(dy: Array) -> Array:
-        share = k.multiply(dy, part)
-        return k.multiply(slopes, share.reshape(*lead, 1, 1) if lead else share)
-
-    return result(k.multiply(total, part), k, (outputs, pullback))
+    value = k.scaled_sum(k.reshape(losses, (*lead, -1)), part)
+    return result(value, k, (outputs, lambda dy: k.times_share(slopes, dy, part)))
 
 
 def _weight_column(k: Backend, outputs: Tensor, weights: Any) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet import ops
-from scratchnet.backends import Array, InputError
+from scratchnet.backends import InputError
 from scratchnet.backends.errors import positive_whole
 from scratchnet.hyperparameters import POSITIVE, PROPORTION, Hyperparameter, Value
 from scratchnet.layers.layer import Layer, check_input
@@ -67,8 +67,10 @@ class BatchNorm(Layer):
                 )
             standard, mean, variance = ops.standardize(x, self.arrays["epsilon"])
             samples = x.data.shape[-2]
-            self._average("running_mean", mean)
-            self._average("running_var", k.multiply(variance, samples / (samples - 1)))
+            running = self.buffers["running_mean"], self.buffers["running_var"]
+            momentum, rest = self.arrays["momentum"], self.arrays["rest"]
+            unbiased = samples / (samples - 1)
+            k.update_averages(running, (mean, variance), unbiased, momentum, rest)
         else:
             scale = k.sqrt(k.add(self.buffers["running_var"], self.arrays["epsilon"]))
             standard = (x - self.buffers["running_mean"]) / scale
@@ -77,13 +79,6 @@ class BatchNorm(Layer):
     def is_frozen(self) -> bool:
         """Whether neither parameter is trained: then the running averages hold, as in eval."""
         return not any(each.requires_grad for each in self.parameters.values())
-
-    def _average(self, name: str, batch: Array) -> None:
-        running = self.buffers[name]
-        k = self.parameters["weight"].backend
-        k.multiply(running, self.arrays["rest"], out=running)
-        share = k.multiply(batch, self.arrays["momentum"])
-        k.add(running, share.reshape(share.shape[-1:]) if running.ndim == 1 else share, out=running)
 
     def __repr__(self) -> str:
         return f"BatchNorm({self.features})"

@@ -20,22 +20,10 @@ def standardize(x: Tensor, epsilon: float | Array = 1e-5) -> tuple[Tensor, Array
     k, data = x.backend, x.data
     if data.ndim < 2 or data.shape[-2] < 2:
         raise InputError(f"standardize over shape {x.shape}: needs (..., N, d) with N >= 2 samples")
-    samples = data.shape[-2]
-
-    def mean_row(values: Array) -> Array:
-        rows = k.sum_rows(values)
-        return k.multiply(k.reshape(rows, (*rows.shape[:-1], 1, rows.shape[-1])), 1.0 / samples)
-
-    mean = mean_row(data)
-    centred = k.subtract(data, mean)
-    variance = mean_row(k.square(centred))
     epsilon = epsilon if isinstance(epsilon, k.xp.ndarray) else float(epsilon)
-    scale = k.sqrt(k.add(variance, epsilon))
-    y = k.divide(centred, scale, out=centred if scale.ndim == centred.ndim else ...)
+    y, mean, variance, scale = k.standardize(data, epsilon)
 
     def pullback(dy: Array) -> Array:
-        along_y = k.multiply(y, mean_row(k.multiply(dy, y)))
-        dx = k.divide(k.subtract(k.subtract(dy, mean_row(dy)), along_y), scale)
-        return unbroadcast(k, dx, data.shape)
+        return unbroadcast(k, k.standardize_backward(dy, y, scale), data.shape)
 
     return result(y, k, (x, pullback)), mean, variance

@@ -30,6 +30,9 @@ ONE_THREAD = """
 using namespace std;
 #define __global__
 #define __device__ static
+#define __shared__ static
+#define BLOCK 1
+static void __syncthreads() {}
 #define lanes 1
 static const struct { int x; } blockIdx = {0}, threadIdx = {0}, blockDim = {1}, gridDim = {1};
 template <class T> T __shfl_xor_sync(unsigned, T value, int) { return value; }
@@ -65,10 +68,13 @@ class HostKernels:
             values = typed(self._types[name], arguments)
             getattr(self._library, name)(*map(self._as_c, self._types[name], values))
 
+    launch_sums = launch
+
     def _as_c(self, declared: str, value: Any) -> Any:
         if not declared.endswith("*"):
             return np.ctypeslib.as_ctypes(np.asarray(value))
         dtypes = {"real": self._real, "float": "f4", "word": "u8", "unsigned short": "u2"}
+        dtypes |= {"whole": "i8", "unsigned": np.uint32}
         assert (
             isinstance(value, np.ndarray)
             and value.dtype == dtypes[declared.removeprefix("const ")[:-1]]
@@ -106,8 +112,10 @@ class HostCupyBackend(CupyBackend):
         self.precision = precision
         self._cublas: Any = ReferenceBlas()
         self._kernels: Any = {dtype: HostKernels(folder, dtype) for dtype in sources()}
+        self._ones = {}
 
     run = Backend.run
+    _where = Backend._where
     timer = Backend.timer
     _max, _min = NumpyBackend._max, NumpyBackend._min
 
@@ -130,4 +138,4 @@ class HostCupyBackend(CupyBackend):
         return {"backend": self.name}
 
     def repeater(self, calls: Any) -> Any:
-        return Backend.repeater(self, self.with_bias_relu(calls))
+        return Backend.repeater(self, self.fused(calls))

@@ -112,14 +112,67 @@ def test_the_bias_and_the_relu_of_a_layer_are_one_kernel(backend: Backend) -> No
         start = backend.to_numpy(y).copy()
         with backend.recording() as calls:
             backend.maximum(backend.add_bias(y, bias), 0.0, out=y)
-        assert len(calls) == 2 and len(backend.with_bias_relu(calls)) == 1
+        assert len(calls) == 2 and len(backend.fused(calls)) == 1
         expected = backend.to_numpy(y).copy()
         backend.copy(backend.asarray(start), out=y)
         repeated(backend, calls)()
         assert np.array_equal(backend.to_numpy(y), expected) and (expected == 0).any()
         with backend.recording() as calls:
             backend.relu(backend.add_bias(y, bias))  # the sum stays: it may be read again
-        assert len(backend.with_bias_relu(calls)) == 2
+        assert len(backend.fused(calls)) == 2
+
+
+def filled(backend: Backend, shape: Any, seed: int) -> Any:
+    return backend.asarray(positive(seed, shape) - 0.6, "float32")
+
+
+@pytest.mark.parametrize("lead", [(), (2,)], ids=str)
+def test_what_is_fused_keeps_its_bits(backend: Backend, lead: Any) -> None:
+    """A layer; a gain, a shift and a ReLU; and the sums of what a gradient has just become."""
+    if backend.name != "cupy":
+        pytest.skip("on NumPy nothing is fused")
+    k, row = backend, (*lead, 1, 3) if lead else (3,)
+    x, w = filled(k, (*lead, 5, 4), 0), filled(k, (*lead, 4, 3), 1)
+    gain, bias, dy = filled(k, row, 2), filled(k, row, 3), filled(k, (*lead, 5, 3), 4)
+    wide = k.zeros((*lead, 9), "float32")
+    sums = [wide[..., :3], wide[..., 4:7]]
+
+    def step() -> list[Any]:
+        y = k.add_bias(k.matmul(x, w), bias)
+        y = k.maximum(y, 0.0, out=y)
+        z = k.multiply(y, gain)
+        z = k.maximum(k.add(z, bias, out=z), 0.0, out=z)
+        dz = k.relu_backward(dy, z)
+        k.sum_rows(dz, out=sums[0])
+        dg = k.times_slope(dz, y)
+        k.sum_rows(dg, out=sums[1])
+        return [y, z, dz, dg]
+
+    with k.recording() as calls:
+        made = step()
+    assert len(calls) == 10 and len(k.fused(calls)) == 4
+    repeat = repeated(k, calls)
+    for each in (x, gain, dy):
+        each[...] = k.asarray(k.to_numpy(each)[..., ::-1].copy())
+    repeat()
+    replayed = [k.to_numpy(each).tobytes() for each in (*made, wide)]
+    again = step()
+    assert replayed == [k.to_numpy(each).tobytes() for each in (*again, wide)]
+
+
+def test_a_sum_is_not_taken_ahead_of_who_reads_its_place(backend: Backend) -> None:
+    if backend.name != "cupy":
+        pytest.skip("on NumPy nothing is fused")
+    k = backend
+    dy, y, sums = filled(k, (4, 3), 0), filled(k, (4, 3), 1), filled(k, (3,), 2)
+    with k.recording() as calls:
+        dx = k.relu_backward(dy, y)
+        old = k.copy(sums)
+        k.sum_rows(dx, out=sums)
+    assert len(k.fused(calls)) == 3
+    before = k.to_numpy(sums).copy()
+    repeated(k, calls)()
+    assert np.array_equal(k.to_numpy(old), before)
 
 
 def test_a_step_that_is_not_all_recorded_is_refused(backend: Backend) -> None:

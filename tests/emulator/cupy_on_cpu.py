@@ -114,26 +114,46 @@ def for_host(source: str) -> str:
     # The shared memory whose size is given at the launch.
     dynamic = r"extern\s+__shared__\s+(?:__align__\(\d+\)\s*)?([\w ]+?)\s+(\w+)\[\];"
     source = re.sub(dynamic, r"\1* \2 = (\1*)emu_shared;", source)
-    bounds = r"(?:__launch_bounds__\([^)]*\)\s*)?"
-    kernels = re.findall(rf"__global__\s+void\s+{bounds}(\w+)\s*\(", source)
-    has_barriers = int(any(each in source for each in BARRIERS))
-    lines = [source, f'extern "C" {{ int emu_has_barriers = {has_barriers}; }}']
-    for name in kernels:
+    lines = [source]
+    for name, has_barriers in kernels_of(source).items():
         lines.append(
-            f'extern "C" std::function<void()>* {name}_bind(void** arguments) '
-            f"{{ return emu_bound(&{name}, arguments); }}"
+            f'extern "C" {{ int {name}_has_barriers = {int(has_barriers)}; '
+            f"std::function<void()>* {name}_bind(void** arguments) "
+            f"{{ return emu_bound(&{name}, arguments); }} }}"
         )
     return "\n".join(lines) + "\n"
+
+
+def kernels_of(source: str) -> dict[str, bool]:
+    """The kernels, and whether the threads of a block wait for each other in them.
+
+    They do where a barrier is named between a kernel and the next one, or a function that names
+    one, and everywhere where a macro does.
+    """
+    bounds = r"(?:__launch_bounds__\([^)]*\)\s*)?"
+    texts = re.split(rf"__global__\s+void\s+{bounds}(\w+)\s*\(", source)
+    words = list(BARRIERS)
+    functions = re.split(r"__device__[^;{]*?(\w+)\s*\([^;{)]*\)\s*{", source)
+    for name, body in zip(functions[1::2], functions[2::2], strict=True):
+        if any(word in body.split("__global__")[0] for word in BARRIERS):
+            words.append(name)
+    macros = re.findall(r"#define(?:.*\\\n)*.*", source)
+    in_macro = any(word in macro for macro in macros for word in BARRIERS)
+    return {
+        name: in_macro or any(word in body for word in words)
+        for name, body in zip(texts[1::2], texts[2::2], strict=True)
+    }
 
 
 def compile_for_host(source: str, options: Sequence[str] = (), **_: Any) -> Any:
     """A module of CuPy, as its own compiler returns; compiled once and kept."""
     prelude = (HERE / "kernel.h").read_text()
+    source = for_host(source)
     key = hashlib.sha1((source + repr(options) + prelude).encode()).hexdigest()
     library = CACHE / f"{key}.so"
     if not library.exists():
         own = CACHE / f"{key}.{os.getpid()}"
-        own.with_suffix(".cpp").write_text(for_host(source))
+        own.with_suffix(".cpp").write_text(source)
         folders = [BUILT / "include", HERE / "include", PACKAGES / "cupy/_core/include"]
         command = [
             *("g++", *FLAGS, "-shared", "-include", "kernel.h"),

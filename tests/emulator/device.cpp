@@ -48,7 +48,7 @@ EXPORT int cuModuleUnload(Module*) { return SUCCESS; }
 EXPORT int cuModuleGetFunction(Kernel** kernel, Module* module, const char* name) {
   void* bind = dlsym(module->library, (std::string(name) + "_bind").c_str());
   if (!bind) return NOT_FOUND;
-  int* has_barriers = (int*)dlsym(module->library, "emu_has_barriers");
+  int* has_barriers = (int*)dlsym(module->library, (std::string(name) + "_has_barriers").c_str());
   *kernel = new Kernel{name, (Work * (*)(void**)) bind, *has_barriers != 0};
   return SUCCESS;
 }

@@ -24,8 +24,6 @@
 // ---- Threads, barriers and shuffles: see blocks.h.
 
 struct emu_Index { unsigned x, y, z; };
-struct dim3 { unsigned x, y, z; };
-struct alignas(16) float4 { float x, y, z, w; };
 extern "C" {
 extern char emu_shared[];
 extern emu_Index emu_threadIdx, emu_blockIdx, emu_blockDim, emu_gridDim;

@@ -1,0 +1,74 @@
+"""How many nodes the graph of a training step has: on a GPU the start of each takes time."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+if "cupy_on_cpu" not in sys.modules:
+    pytest.skip("runs on the emulated device: tests/emulator/run", allow_module_level=True)
+
+import cupy_on_cpu
+
+from scratchnet import Adam, Model, mlp
+from scratchnet.batches import Batches, checked_data
+from scratchnet.losses import get_loss
+from scratchnet.training import TrainingStep
+
+
+def nodes(model: Model, loss: str = "binary_cross_entropy", batch_size: int | None = None) -> int:
+    """Of a replayed step of `fit` with Adam, on 64 points."""
+    X = np.random.default_rng(0).uniform(-1, 1, (64, 2))
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    compute_loss = get_loss(loss)
+    batches = Batches(model, *checked_data(model, X, y, compute_loss), batch_size)
+    step = TrainingStep(batches, compute_loss, Adam(model), None, record=True)
+    model.train()
+    before = len(cupy_on_cpu.hazards)
+    for _ in range(3):
+        with cupy_on_cpu.log() as log:
+            rows, _ = next(iter(batches))
+            step(*rows)
+    assert not cupy_on_cpu.hazards[before:]
+    (launch,) = [line for line in log.lines if line.startswith("GRAPH of ")]
+    return int(launch.split()[2])
+
+
+def network(*widths: int, **settings: Any) -> Model:
+    return mlp(list(widths), backend="cupy", **settings)
+
+
+def test_a_step_of_eight_layers() -> None:
+    """Of each hidden layer: the layer; ReLU's gradient with the bias's; two products."""
+    assert nodes(network(2, *[32] * 8, 1)) <= 40
+
+
+def test_a_step_of_an_ensemble() -> None:
+    assert nodes(network(2, *[32] * 8, 1, ensemble=2)) <= 40
+
+
+def test_a_layer_more_with_batch_normalisation() -> None:
+    few, more = (nodes(network(2, *[32] * n, 1, batch_norm=True)) for n in (1, 2))
+    assert more - few <= 11
+
+
+@pytest.mark.parametrize("ensemble", [None, 2])
+def test_a_mini_batch_takes_two_nodes_to_select(ensemble: int | None) -> None:
+    whole, part = (nodes(network(2, 8, 1, ensemble=ensemble), batch_size=n) for n in (None, 16))
+    assert part - whole <= 2
+
+
+@pytest.mark.parametrize(
+    "loss, most",
+    {
+        "binary_cross_entropy": 12,
+        "softmax_cross_entropy": 12,
+        "mean_squared_error": 14,
+        "mean_absolute_error": 14,
+        "huber": 17,
+        "hinge": 18,
+    }.items(),
+)
+def test_the_losses(loss: str, most: int) -> None:
+    assert nodes(network(2, 8, 2 if loss == "softmax_cross_entropy" else 1), loss) <= most
