@@ -117,7 +117,7 @@ class Sums(KernelArrays):
     @elementwise
     def _times_slope(self, dy: Array, slope: Array, out: Out) -> Array:
         target = self._target(out, dy.shape, dy.dtype)
-        *_, rows, d = (1, 1, *dy.shape)
+        rows, d = (1, 1, *dy.shape)[-2:]
         is_row = slope.shape != dy.shape
         step = self._row_step(slope, dy.shape) if is_row else 0
         arguments = (self._dense(dy), slope, target, is_row, step, rows * d, d, dy.size)
