@@ -396,16 +396,14 @@ def _tile(points: int, bytes_per_point: int, bytes_of_matrices: int) -> int:
     last tile is nearly full. Matrices beyond the second-level cache are fetched for each tile anew,
     which should then be a long one.
     """
-    if points <= _SMALLEST_TILE:
-        return _SMALLEST_TILE
     are_large = bytes_of_matrices > _LEVEL_TWO_CACHE
     largest = _LARGEST_TILE_OF_LARGE_MATRICES if are_large else _LARGEST_TILE
     per_tile = 24 if are_large else 6
     best, least = _SMALLEST_TILE, float("inf")
     for tile in range(_SMALLEST_TILE, largest + 1, 8):
-        wasted = -(-points // tile) * tile / points
+        computed = -(-points // tile) * tile
         spilled = math.log2(max(1.0, tile * bytes_per_point / _LEVEL_ONE_CACHE))
-        cost = wasted * (1 + per_tile / tile) * (1 + 0.1 * spilled)
+        cost = computed * (1 + per_tile / tile) * (1 + 0.1 * spilled)
         if cost < least:
             best, least = tile, cost
     return best

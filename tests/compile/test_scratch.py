@@ -12,8 +12,9 @@ from compiled import WIDE, call, step_of, written
 from scratchnet import SGD, mlp
 from scratchnet.backends.compile import Program, write_program
 from scratchnet.backends.compile.elementwise import vector_type
-from scratchnet.backends.compile.loops import Writer
-from scratchnet.backends.compile.memory import ALIGNMENT, Memory, Target, rounded_up
+from scratchnet.backends.compile.loops import Function, Writer
+from scratchnet.backends.compile.memory import ALIGNMENT, Memory, Pointer, Target, rounded_up
+from scratchnet.backends.compile.source import _tile
 
 RNG = np.random.default_rng(0)
 NARROW = Target(16, 16)
@@ -100,6 +101,21 @@ def test_a_tile_is_worth_a_loop_and_fits_the_cache(samples: int, width: int) -> 
 
 def test_wide_layers_have_small_tiles() -> None:
     assert [program_of([2, width, 1], 960).tile for width in (4, 64, 256)] == [96, 80, 40]
+
+
+@pytest.mark.parametrize(
+    ("points", "bytes_per_point", "tile"),
+    [(0, 512, 8), (1, 0, 8), (96, 0, 96), (300, 1500, 40), (1024, 512, 80), (4096, 600, 64)],
+)
+def test_a_tile_is_the_cheapest(points: int, bytes_per_point: int, tile: int) -> None:
+    """Of the multiples of 8 up to 96; 6 points' time is spent on each, and a tenth more of all for
+    each doubling beyond 40 KiB."""
+
+    def cost(tile: int) -> float:
+        doublings = np.log2(max(1, tile * bytes_per_point / 40960))
+        return float(np.ceil(points / tile) * (tile + 6) * (1 + doublings / 10))
+
+    assert _tile(points, bytes_per_point) == tile == min(range(8, 97, 8), key=cost)
 
 
 def test_a_step_that_keeps_nothing_of_its_points_has_a_tile() -> None:
@@ -285,6 +301,18 @@ def test_what_needs_no_rows_told_apart_is_one_loop_over_all_entries() -> None:
     assert counts(outside, outside) == [("i", "768", "16")]
     assert counts(outside, row.astype(np.float32)) == [("j", "8", "8")]
     assert counts(outside, outside[:, :1]) == [("j", "8", "8")]
+
+
+def test_arguments_have_letters_that_no_counter_has() -> None:
+    """i and j count in the loops."""
+    f = Function()
+    names = [f.name(Pointer(f"m{number}", "float"), writes=number == 8) for number in range(10)]
+    assert names == [*"abcdefgh", "p8", "p9"]
+    assert f.name(Pointer("m3", "float")) == "d" and f.arguments == "m0, m1, m2, m3, m4, " + (
+        "m5, m6, m7, m8, m9"
+    )
+    assert f.parameters.startswith("const float* __restrict__ a, const float* __restrict__ b, ")
+    assert f.parameters.endswith(", float* __restrict__ p8, const float* __restrict__ p9")
 
 
 def test_a_function_may_write_only_what_it_says() -> None:
