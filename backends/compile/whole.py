@@ -214,7 +214,5 @@ class WholeLoops:
         f.lines = self._nest(f, out.shape, [f"{self._place(f, out, zeros, True)} = 0;"])
         names, depth = self._counters(view.shape), len(rows.shape)
         row = self._row_number(f, rows, names[:depth], out.shape[0])
-        line = (
-            f"{self._place(f, out, [row, *names[depth:]], True)} += {self._place(f, view, names)};"
-        )
+        line = f"{self._place(f, out, [row, *names[depth:]])} += {self._place(f, view, names)};"
         f.lines += self._nest(f, view.shape, [line])
