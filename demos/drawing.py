@@ -59,7 +59,7 @@ def percent_axis(axes: Axes, chance: float | None = None, name: str = "test accu
 def named_places(axes: Axes, names: Sequence[str], label: str = "") -> None:
     """The horizontal axis of arms that stand at 0, 1, 2, ..., with what each of them is."""
     axes.set_xticks(range(len(names)), names)
-    axes.set(xlim=(-0.5, len(names) - 0.5), xlabel=label)
+    axes.set(xlim=(-0.5, max(len(names), 1) - 0.5), xlabel=label)
     axes.grid(axis="x", visible=False)
 
 

@@ -122,7 +122,7 @@ class Result:
             return []
         read = measure if callable(measure) else itemgetter(measure)
         found = contrast(*(read(self[arm]) for arm in arms))
-        return [Claim(sentence, source, found, untested=self.untested(*arms), **more)]
+        return [Claim(sentence, source, found, **{"untested": self.untested(*arms), **more})]
 
 
 @dataclass(eq=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -22,18 +22,18 @@ from scratchnet import pruning
 from scratchnet.backends import InputError, get_backend
 from scratchnet.checkpoint import load_model, load_task
 from scratchnet.compacting import compact
-from scratchnet.datasets import spirals
 from scratchnet.demos import tuning
+from scratchnet.demos.data import data_of
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.spiral import task as spiral
-from scratchnet.demos.tuning import Arm, Data, points, stream, tuned
+from scratchnet.demos.tuning import Arm, Data, stream, tuned
 from scratchnet.demos.verdicts import Claim, difference, ratio
 from scratchnet.evaluation import accuracy
 from scratchnet.layers import from_description
 from scratchnet.layers.registry import described
-from scratchnet.model import Model, mlp
+from scratchnet.model import Model
 from scratchnet.optim import Adam
 
 DENSE, UNPRUNED, SCRATCH = "dense", "unpruned", "from scratch"
@@ -74,6 +74,7 @@ class Settings(Common):
 
 
 def check(s: Settings) -> None:
+    """Raise `InputError` for a file that cannot be used."""
     networks_of(s)
 
 
@@ -98,16 +99,13 @@ class Networks:
 
 
 def build(s: Settings, seeds: Sequence[int]) -> Model:
-    backend = get_backend(s.backend, s.precision)
-    widths = [2, *[s.width] * s.depth, 1]
-    return mlp(widths, seed=list(seeds), ensemble=len(seeds), backend=backend)
+    return tuning.networks(s, [2, *[s.width] * s.depth, 1], seeds)
 
 
 def networks_of(s: Settings) -> Networks:
     """Before anything is trained. Raises `InputError` for a file that cannot be used."""
     if s.file is None:
-        data = points(lambda n, generator: spirals(n, seed=generator), 400, spiral.TEST_POINTS)
-        return Networks(s, build(s, [0]).network(0), data)
+        return Networks(s, build(s, [0]).network(0), data_of("spirals", 400, spiral.TEST_POINTS))
     model, found = load_model(s.file, get_backend(s.backend, s.precision)), load_task(s.file)
     if not isinstance(found.get(spiral.TASK), dict):
         raise InputError(
@@ -241,83 +239,89 @@ def dense_of_tuning(run: Run, arm: Arm) -> Row:
 
 
 def claims(result: Result) -> Iterator[Claim]:
-    """Of every sparsity whose arms are finished."""
+    """Of every sparsity whose arms are finished; of one saved network nothing is tested."""
     saved = "one saved network; without FILE each seed trains its own" * bool(result.settings.file)
-
-    def say(sentence: str, source: str, contrast: Any, *arms: str, **more: Any) -> Claim:
-        return Claim(sentence, source, contrast, untested=saved or result.untested(*arms), **more)
-
-    def against(first: str, second: str, measure: str = "test_accuracy") -> Any:
-        return difference(result[first][measure], result[second][measure], spiral.TEST_POINTS)
-
     for sparsity in sorted(result.settings.sparsities):
-        share = f"{100 * sparsity:g} %"
-        weights, neurons, scratch = (
-            f"{method}, {share}" for method in ("magnitude", "neurons", SCRATCH)
+        for claim in claims_at(result, sparsity):
+            yield replace(claim, untested=saved or claim.untested)
+
+
+def claims_at(result: Result, sparsity: float) -> Iterator[Claim]:
+    """Of one sparsity."""
+    share, by_test = f"{100 * sparsity:g} %", partial(difference, test_points=spiral.TEST_POINTS)
+    weights, neurons, scratch = (f"{each}, {share}" for each in ("magnitude", "neurons", SCRATCH))
+    without = f"Without {share} of its weights"
+    if 0.8 <= sparsity <= 0.9:
+        yield from result.claim(
+            f"{without}, and trained further, a network is as accurate",
+            f"{TEXTBOOK}: 80 to 90 % can be pruned",
+            by_test,
+            *(weights, UNPRUNED),
+            alike=True,
+            ledger=("002-070", "002-155"),
         )
-        without = f"Without {share} of its weights"
-        if weights in result and 0.8 <= sparsity <= 0.9:
-            yield say(
-                f"{without}, and trained further, a network is as accurate",
-                f"{TEXTBOOK}: 80 to 90 % can be pruned",
-                against(weights, UNPRUNED),
-                *(weights, UNPRUNED),
-                alike=True,
-                ledger=("002-070", "002-155"),
-            )
-            yield say(
-                f"{without}, and not trained further, a network is less accurate",
-                "interview page: pruning may degrade accuracy",
-                against(UNPRUNED, weights, "as_pruned"),
-                ledger=("000-030",),
-            )
-            row = result[weights]
-            yield say(
-                f"{without}, a network's matrices are half as large",
-                f"{TEXTBOOK}: inference cost falls dramatically",
-                ratio(row["compacted_parameters"], row.facts["dense_parameters"]),
-                margin=1.0,
-                ledger=("002-071",),
-            )
-        if neurons in result and scratch in result:
-            yield say(
-                f"At {share}, the small network trained from scratch is as accurate as the one "
-                "that is left without neurons",
-                "Liu et al. 2019, Rethinking the value of network pruning",
-                against(scratch, neurons),
-                *(scratch, neurons),
-                alike=True,
-            )
-        if weights in result and neurons in result:
-            yield say(
-                f"At {share}, with equally many weights left, a network is more accurate without "
-                "weights than without neurons",
-                "Mao et al. 2017, Exploring the regularity of sparse structure",
-                against(weights, neurons),
-                *(weights, neurons),
-            )
+        # No learning rate has a part in the next two.
+        yield from result.claim(
+            f"{without}, and not trained further, a network is less accurate",
+            "interview page: pruning may degrade accuracy",
+            by_test,
+            *(UNPRUNED, weights),
+            measure="as_pruned",
+            untested="",
+            ledger=("000-030",),
+        )
+        yield from result.claim(
+            f"{without}, a network's matrices are half as large",
+            f"{TEXTBOOK}: inference cost falls dramatically",
+            ratio,
+            weights,
+            measure=lambda row: row["compacted_parameters"] / row.facts["dense_parameters"],
+            untested="",
+            margin=1.0,
+            ledger=("002-071",),
+        )
+    yield from result.claim(
+        f"At {share}, the small network trained from scratch is as accurate as the one that is "
+        "left without neurons",
+        "Liu et al. 2019, Rethinking the value of network pruning",
+        by_test,
+        *(scratch, neurons),
+        alike=True,
+    )
+    yield from result.claim(
+        f"At {share}, with equally many weights left, a network is more accurate without weights "
+        "than without neurons",
+        "Mao et al. 2017, Exploring the regularity of sparse structure",
+        by_test,
+        *(weights, neurons),
+    )
 
 
-def answer(result: Result, verdicts: Any) -> str:
+def answer(result: Result, verdicts: Any = ()) -> str:
     """Every method at the sparsity nearest to 90 %."""
-    rows = [row for row in result.verdict_rows() if row.facts["sparsity"]]
-    chosen = min((row.facts["sparsity"] for row in rows), key=lambda x: abs(x - 0.9), default=0)
-    rows = [row for row in result.verdict_rows() if row.facts["sparsity"] in (0, chosen)]
-    medians = (f"{row.arm} {np.nanmedian(row['test_accuracy']):.1%}" for row in rows)
-    return f"after training, {', '.join(medians)} of test points correct (medians)."
+    shares = {row.facts["sparsity"] for row in result.verdict_rows()} - {0.0}
+    chosen = min(shares, key=lambda x: abs(x - 0.9), default=0.0)
+    rows = [row for row in result.verdict_rows() if row.facts["sparsity"] in (0.0, chosen)]
+    medians = (f"{row.facts['method']} {np.nanmedian(row['test_accuracy']):.0%}" for row in rows)
+    return f"With {100 * chosen:g} % taken out: {', '.join(medians)} correct (medians)."
 
 
 def tables(result: Result) -> list[Table]:
+    """Accuracy as pruned and after further training, and what is left in parameters."""
     headings = ("arm", "weights", "as\npruned", "trained", "worst", "size", "rate")
     rows = []
     for row in result.verdict_rows():
-        test, early, size = row["test_accuracy"], "", ""
-        if "as_pruned" in row.measures:
-            early = f"{np.median(row['as_pruned']):.1%}"
-            size = f"{np.median(row['compacted_parameters']):,.0f}"
-        middle = (early, f"{np.nanmedian(test):.1%}", f"{np.nanmin(test):.1%}", size)
-        rate = f"{row.facts['learning_rate']:g}"
-        rows.append((row.arm, f"{row.facts['weights']:,}", *middle, rate))
+        test, was_pruned = row["test_accuracy"], "as_pruned" in row.measures
+        rows.append(
+            (
+                row.arm,
+                f"{row.facts['weights']:,}",
+                f"{np.median(row['as_pruned']):.1%}" if was_pruned else "",
+                *(f"{value:.1%}" for value in (np.nanmedian(test), np.nanmin(test))),
+                f"{np.median(row['compacted_parameters']):,.0f}" if was_pruned else "",
+                f"{row.facts['learning_rate']:g}",
+            )
+        )
     return [Table(headings, rows, "Medians over seeds; size: parameters without dead neurons")]
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.drawing import learning_rate_figure, percent_axis, seeds_at
+from scratchnet.demos.drawing import named_places, percent_axis, rate_figures, seeds_at
 from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
-from scratchnet.demos.prune.experiment import METHODS, SCRATCH, UNPRUNED
+from scratchnet.demos.prune.experiment import METHODS, SCRATCH, UNPRUNED, answer
 from scratchnet.demos.running import Result, Row
 
 if TYPE_CHECKING:
@@ -19,12 +19,9 @@ if TYPE_CHECKING:
 
 def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     """Every figure by name."""
-    found: dict[str, Callable[[], Figure]] = {"pruning": partial(plot, result)}
-    if any(each.scores is not None for each in result.tuned.values()):
-        groups = {name: [row.arm for row in rows] for name, rows in by_method(result).items()}
-        title = "Which learning rate suits what is left (ring: chosen)"
-        found["learning-rates"] = partial(learning_rate_figure, result, title, groups)
-    return found
+    groups = {name: [row.arm for row in rows] for name, rows in by_method(result).items()}
+    title = "Which learning rate suits what is left (ring: chosen)"
+    return {"pruning": partial(plot, result), **rate_figures(result, title, groups)}
 
 
 def by_method(result: Result) -> Mapping[str, list[Row]]:
@@ -59,13 +56,10 @@ def plot(result: Result) -> Figure:
         if UNPRUNED in result:
             whole = np.nanmedian(result[UNPRUNED]["test_accuracy"])
             axes.axhline(whole, color="#666666", linestyle="--", linewidth=1, label="unpruned")
-        axes.set(title=name, xlabel="share of weights taken out (weights left)")
-        axes.set_xticks(range(len(shares)), [f"{100 * x:g} %\n({left[x]:,})" for x in shares])
-        axes.grid(axis="x", visible=False)
+        axes.set_title(name)
+        labels = [f"{100 * x:g} %\n({left[x]:,})" for x in shares]
+        named_places(axes, labels, "share of weights taken out (weights left)")
     late.set_ylabel("")
-    last = [rows[-1] for rows in methods.values() if rows[-1].facts["sparsity"] == shares[-1]]
-    found = (f"{row.facts['method']} {np.nanmedian(row['test_accuracy']):.0%}" for row in last)
-    if shares:
-        figure.suptitle(f"With {100 * shares[-1]:g} % taken out: {', '.join(found)} (medians)")
+    figure.suptitle(answer(result), fontsize=11)
     figure.legend(*late.get_legend_handles_labels(), loc="outside lower center", ncols=6)
     return figure
