@@ -1,14 +1,17 @@
 """`scratchnet train`: a network for a table, beside a linear model and a guess.
 
-Each seed splits the rows anew: 60 % to train on, 20 % to choose the learning rate and when to stop,
-20 % for the test. Means and deviations are those of the training rows.
+Each seed splits the rows anew: 60 % for training, 20 % for validation, 20 % for the test. On five
+tuning splits the learning rate and the number of epochs are chosen, by their mean validation loss,
+which is less noisy than each split's own. The networks of the verdict are then trained for so many
+epochs on training and validation rows together. Means and deviations are those of the rows that a
+network is trained on.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
@@ -53,8 +56,10 @@ class Settings(Common):
     )
     dropout: float = option(0.0, "Share of neurons that are dropped.", low=0, high=0.95)
     weight_decay: float = option(0.01, "Of AdamW.", low=0, high=1000)
-    epochs: int = option(300, "At most; see patience.", quick=60, low=1, high=1_000_000)
-    patience: int = option(40, "Epochs without a better validation loss.", low=1)
+    epochs: int = option(300, "At most; the tuning splits choose.", quick=60, low=1, high=1_000_000)
+    patience: int = option(
+        100, "Tuning ends after so many epochs without a better validation loss.", low=1
+    )
     batch: int | None = option(
         None, "Rows of a mini-batch; up to 1,000 rows are one batch, else 128.", low=1
     )
@@ -111,15 +116,16 @@ def split(prepared: Prepared, seed: int) -> tuple[Any, Any, Any]:
     return train, validation, test
 
 
-def data(s: Settings, seeds: Sequence[int]) -> Data:
-    """The rows of each seed's split, standardised by its training rows."""
+def data(s: Settings, seeds: Sequence[int], whole: bool = False) -> Data:
+    """The rows of each seed's split; with `whole` its validation rows are trained on as well."""
     prepared = load(s)
     is_class = prepared.encoding.task == "classification"
     parts: list[list[Any]] = [[] for _ in range(6)]
     for seed in seeds:
-        places = split(prepared, seed)
-        encoding = fitted(prepared.encoding, prepared.raw[places[0]], prepared.y[places[0]])
-        for number, rows in enumerate(places):
+        train, validation, test = split(prepared, seed)
+        train = np.concatenate([train, validation]) if whole else train
+        encoding = fitted(prepared.encoding, prepared.raw[train], prepared.y[train])
+        for number, rows in enumerate((train, validation, test)):
             y = prepared.y[rows]
             if not is_class:
                 y = ((y - encoding.target_mean) / encoding.target_deviation)[:, None]
@@ -142,7 +148,7 @@ def outputs(prepared: Prepared) -> int:
     return classes if classes > 2 else 1
 
 
-def arms(s: Settings) -> Iterator[Arm]:
+def arms(s: Settings, result: Result | None = None) -> Iterator[Arm]:
     prepared = load(s)
     inputs = prepared.raw.shape[1]
     rows = len(split(prepared, 0)[0])
@@ -167,7 +173,7 @@ def arms(s: Settings) -> Iterator[Arm]:
             patience=s.patience,
             keep=keep,
             callbacks=watched(s) if s.watch and name == NETWORK else None,
-            train=partial(trained, prepared),
+            train=partial(trained, result),
         )
 
 
@@ -183,19 +189,55 @@ def build(s: Settings, sizes: Sequence[int], seeds: Sequence[int]) -> Model:
 
 
 def trained(
-    prepared: Prepared,
+    result: Result,
     arm: Arm,
     seeds: tuple[int, ...],
     rates: tuple[float, ...],
-    s: Any,
+    s: Settings,
     advance: Advance,
     tuning: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """As `train_networks`, with R^2 = 1 - loss / variance on the test rows of a regression."""
-    measures, kept = train_networks(arm, seeds, rates, s, advance, tuning)
+    """Tuning splits give the best epochs and their score, others what is measured after those."""
+    if tuning:
+        return best_epochs(arm, seeds, rates, s, advance), {}
+    epochs = chosen_epochs(result, arm, rates[0])
+    final = replace(arm, epochs=epochs, patience=None, data=partial(data, s, whole=True))
+    measures, kept = train_networks(final, seeds, rates, s, advance)
+    advance(arm.work * len(seeds) * (arm.epochs - epochs))
     if "test_loss" in measures:
-        measures |= regression_measures(arm.data(seeds), measures["test_loss"])
-    return measures, kept
+        measures |= regression_measures(final.data(seeds), measures["test_loss"])
+    return measures | {"best_epochs": np.full(len(seeds), epochs)}, kept
+
+
+def best_epochs(
+    arm: Arm, seeds: tuple[int, ...], rates: tuple[float, ...], s: Settings, advance: Advance
+) -> dict[str, Any]:
+    """For each rate the epochs with the least mean validation loss, and minus each loss then."""
+    model = arm.build(seeds)
+    history = tuning.fitted(
+        replace(arm, callbacks=None),
+        model,
+        tuning.data_of_networks(arm, seeds),
+        rates,
+        s,
+        advance,
+    )
+    losses = np.where(np.isfinite(history.validation_loss), history.validation_loss, np.inf)
+    scores, epochs = np.empty(len(seeds)), np.empty(len(seeds))
+    for rate in dict.fromkeys(rates):
+        own = np.array(rates) == rate
+        best = int(losses[:, own].mean(axis=1).argmin())
+        scores[own], epochs[own] = -losses[best, own], best + 1
+    scores[~np.isfinite(scores)] = np.nan
+    return {"validation_score": scores, "best_epochs": epochs}
+
+
+def chosen_epochs(result: Result, arm: Arm, rate: float) -> int:
+    """What the tuning splits found best for the rate; all epochs where nothing was tuned."""
+    for row in result.rows:
+        if (row.arm, row.part) == (arm.name, "tuning") and row.facts["learning_rate"] == rate:
+            return int(row["best_epochs"][0])
+    return arm.epochs
 
 
 def keep(model: Model, history: Any, data: Data) -> dict[str, Any]:
@@ -216,13 +258,13 @@ def run(run: Run) -> None:
     run.row(guess_name(s), {"table": digest(s)}, seeds, lambda advance: (guessed(s, seeds), {}), 0)
     if guess_name(s) == "mean":
         run.row(LINEAR, {"table": digest(s)}, seeds, lambda advance: (least_squares(s, seeds), {}))
-    for arm in arms(s):
+    for arm in arms(s, run.result):
         tuning.tuned(run, arm)
 
 
 def least_squares(s: Settings, seeds: Sequence[int]) -> dict[str, Any]:
     """The measures of the linear model with the least squared error on the training rows."""
-    split_data = data(s, seeds)
+    split_data = data(s, seeds, whole=True)
 
     def with_one(X: Any) -> Any:
         return np.concatenate([X, np.ones((len(X), 1))], axis=1).astype(np.float64)
@@ -246,7 +288,7 @@ def guess_name(s: Settings) -> str:
 
 def guessed(s: Settings, seeds: Sequence[int]) -> dict[str, Any]:
     """The measures of one answer for all rows: the training rows' commonest class, or mean."""
-    split_data = data(s, seeds)
+    split_data = data(s, seeds, whole=True)
     if guess_name(s) == "mean":
         return regression_measures(split_data, (split_data.y_test**2).mean(axis=(1, 2)))
     commonest = np.bincount(split_data.y).argmax()
@@ -348,7 +390,7 @@ def save(result: Result, path: Path) -> None:
     """The first split's network, with what `scratchnet predict` needs of the columns."""
     s, row = result.settings, result[NETWORK]
     prepared = load(s)
-    places = split(prepared, s.seed)[0]
+    places = np.concatenate(split(prepared, s.seed)[:2])
     encoding = fitted(prepared.encoding, prepared.raw[places], prepared.y[places])
     sizes = [int(size) for size in row.facts["layers"].split(" x ")]
     network = build(s, sizes, [s.seed]).network(0)

@@ -49,7 +49,7 @@ def values(axes: Any, result: Result) -> None:
     """Predicted against true numbers, in the target's unit."""
     arrays = result[train.NETWORK].arrays
     prepared, seed = train.load(result.settings), result.settings.seed
-    training = prepared.y[train.split(prepared, seed)[0]]
+    training = prepared.y[np.concatenate(train.split(prepared, seed)[:2])]
     truth, predicted = (
         arrays[name] * training.std() + training.mean() for name in ("truth", "predicted")
     )

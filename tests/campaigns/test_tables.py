@@ -33,13 +33,18 @@ def write_table(name: str, file: Path) -> None:
 
 
 def theirs(prepared, rate: float, seed: int, part: int) -> float:
-    """Of scikit-learn's network on the validation rows (1) or test rows (2) of a split."""
+    """Of scikit-learn's network on the validation rows (1) or test rows (2) of a split.
+
+    Before the test it is trained on training and validation rows together, as ours is.
+    """
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
     is_class = prepared.encoding.task == "classification"
     make = MLPClassifier if is_class else MLPRegressor
     network = make(WIDTHS, learning_rate_init=rate, max_iter=EPOCHS, random_state=seed % 2**31)
-    places = split(prepared, seed)
+    places = list(split(prepared, seed))
+    if part == 2:
+        places[0] = np.concatenate(places[:2])
     encoding = fitted(prepared.encoding, prepared.raw[places[0]], prepared.y[places[0]])
     X = [encoding.standardised(prepared.raw[rows]) for rows in places]
     y = [prepared.y[rows] for rows in places]
