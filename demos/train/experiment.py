@@ -407,22 +407,15 @@ def memory(s: Settings) -> float:
     return 8.0 * rows * (4 * inputs + networks * (inputs + 6 * sum(s.widths)))
 
 
-experiment = Experiment(
-    "train",
+def work(s: Settings) -> float:
+    return 1 + tuning.work_of(arms)(s)
+
+
+experiment = Experiment.of(
+    __name__,
     question="How well can a network predict a column of this table?",
     source=SOURCE,
     look_for="whether the network does better than the linear model; if not, prefer that one.",
-    settings=Settings,
-    check=check,
-    run=run,
-    claims=lambda result: list(claims(result)),
-    tables=tables,
-    figures=figures,
-    files=files,
-    answer=answer,
-    notes=notes,
-    work=lambda s: 1 + tuning.work_of(arms)(s),
-    memory=memory,
     seconds=lambda s: 2 + tuning.work_of(arms)(s) * 1e-5,
     next=("scratchnet predict runs/train/model.safetensors DATA.csv",),
 )
