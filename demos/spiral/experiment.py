@@ -30,6 +30,7 @@ from scratchnet.demos.settings import Common, option, options_of
 from scratchnet.demos.spiral.task import CHAPTER_SEED, TASK, TEST_POINTS, Task, described
 from scratchnet.demos.tuning import OPTIMIZER_NAMES, OPTIMIZERS, RATES, Arm, Data, points
 from scratchnet.demos.verdicts import Claim, difference, exact, success, successes
+from scratchnet.demos.watching import check_watch, watching
 from scratchnet.depth.budget import parameter_count, width_for_budget
 from scratchnet.model import Model, mlp
 
@@ -106,10 +107,12 @@ class Settings(Common):
         None, "Save the first seed's deepest network, for scratchnet prune.", chooses_arms=True
     )
     animate: bool = option(False, "Also write a GIF of the boundaries during training.")
+    watch: bool = option(False, "Draw loss and classes in the terminal while it trains.")
 
 
 def check(s: Settings) -> None:
     """Raise `InputError` for settings that do not fit together."""
+    check_watch(s.watch)
     if s.protocol == "chapter":
         fixed = ("points", "noise", "turns", "seed", "seeds", "optimizer", "equal_parameters")
         for name in (*fixed, "learning_rate"):
@@ -158,17 +161,18 @@ def arm(s: Settings, depth: int, optimizer: str, normed: bool) -> Arm:
     facts = {"depth": depth, "width": width, "batch_norm": normed, "optimizer": optimizer}
     parameters = parameter_count(depth, width, 2, 1, normed) if depth else 3
     film: list[tuple[int, Any]] = []
+    data = chapter_set if chapter else points(partial(arms_of_spirals, s), s.points, TEST_POINTS)
     return Arm(
         arm_name(depth, optimizer, chapter and normed),
         partial(build_chapter if chapter else build, s, facts),
-        chapter_set if chapter else points(partial(arms_of_spirals, s), s.points, TEST_POINTS),
+        data,
         OPTIMIZERS[optimizer],
         (CHAPTER_RATE,) if chapter else (s.learning_rate or rates),
         epochs,
         facts | {"parameters": parameters},
         work=depth * width * (2.5 if normed else 1.0) + 10,
         keep=partial(keep, film),
-        callbacks=partial(filming, film, epochs) if s.animate else None,
+        callbacks=partial(looking, s, film, epochs, data) if s.animate or s.watch else None,
     )
 
 
@@ -218,6 +222,16 @@ def keep(film: list[tuple[int, Any]], model: Model, history: Any, data: Data) ->
             frames.append(probabilities(single, window(X), FRAME_GRID).astype(np.float32))
         kept |= {"frame_epochs": np.array([epoch for epoch, _ in film]), "frames": np.stack(frames)}
     return kept | {f"state {name}": each for name, each in model.state_dict(network=0).items()}
+
+
+def looking(
+    s: Settings, film: list[tuple[int, Any]], epochs: int, data: Any, model: Model
+) -> list[Callable[..., None]]:
+    """Callbacks that film the first network, or draw it in the terminal."""
+    found = filming(film, epochs, model) if s.animate else []
+    if s.watch:
+        found += watching(np.reshape(data([s.seed]).X, (-1, 2)), epochs)(model)
+    return found
 
 
 def filming(film: list[tuple[int, Any]], epochs: int, model: Model) -> list[Callable[..., None]]:
