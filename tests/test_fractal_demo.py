@@ -137,12 +137,12 @@ def test_the_binomial_error_of_a_network_is_that_of_its_test_points() -> None:
 
 def test_figures_and_tables_are_made_of_what_is_there(result: Result) -> None:
     drawn = experiment.figures(result)
-    assert list(drawn) == ["accuracy", "fractal", "networks", "boundaries"]
+    assert list(drawn) == ["accuracy", "fractal", "boundaries"]
     for draw in drawn.values():
         draw()
     assert experiment.answer and "err on 0 of 80,000" in experiment.answer(result, [])
     half = Result(result.settings, result.rows[:3], result.extra, interrupted=True)
-    assert list(experiment.figures(half)) == ["fractal", "networks"]
+    assert list(experiment.figures(half)) == ["fractal"]
     assert experiment.answer(half, []) and len(tables(half)) == 1
     partly = Result(result.settings, [row for row in result.rows if row.arm.endswith("h 1")])
     for draw in experiment.figures(partly).values():

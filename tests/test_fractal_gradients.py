@@ -121,15 +121,13 @@ def test_levels_that_no_bound_is_about_get_no_verdict() -> None:
     assert list(verdicts_of(shallow).values())[:4] == ["not tested"] * 4
     assert np.isnan(shallow[PYTORCH]["above bound"]).all()
     assert "j is 22" in notes(shallow)[0]
-    assert experiment.tables(shallow) and experiment.answer
-    assert "- (PyTorch's)" in experiment.answer(shallow, [])
+    assert experiment.tables(shallow)[1].rows[2][3:] == ("-", "0.0%", "0.0%")
     experiment.figures(shallow)["gradients"]()
 
 
 def test_an_interrupted_run_is_reported(result: Result) -> None:
     first = Result(result.settings, result.rows[:1], interrupted=True)
     assert len(experiment.claims(first)) == 1 and len(experiment.tables(first)) == 2
-    assert experiment.answer and "the paper's" in experiment.answer(first, [])
     experiment.figures(first)["gradients"]()
 
 

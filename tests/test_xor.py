@@ -169,7 +169,7 @@ def test_one_width_and_missing_arms_make_no_claim() -> None:
 
 def test_the_figures_can_be_drawn(result: Result) -> None:
     found = drawings(result)
-    assert set(found) == {"gates", "solved", "folding"}
+    assert set(found) == {"gates", "folding"}
     for draw in found.values():
         draw()
 

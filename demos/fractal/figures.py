@@ -10,14 +10,13 @@ import numpy as np
 
 from scratchnet.demos.drawing import color_of, named_places, rate_figures, seeds_at
 from scratchnet.demos.figures import (
-    REGION_COLORS,
     bare,
     decision_panel,
     new_figure,
     scatter_classes,
     styled,
 )
-from scratchnet.demos.fractal.exact import box, built, exact_rows, regions
+from scratchnet.demos.fractal.exact import box
 from scratchnet.demos.fractal.experiment import (
     arm_name,
     binomial,
@@ -34,15 +33,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHOWN_POINTS, PICTURE, MOST_DRAWN = 1200, 405, 3000
+SHOWN_POINTS, PICTURE = 1200, 405
 
 
 def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     """Every figure by name, of what was finished."""
     s = result.settings
     found: dict[str, Callable[[], Figure]] = {"fractal": partial(fractal_figure, s)}
-    if exact_rows(result) and s.geometry.dimensions == 2:
-        found["networks"] = partial(network_figure, result)
     if trained_rows(result):
         found = {"accuracy": partial(accuracy_figure, result), **found}
         found["boundaries"] = partial(boundary_figure, result)
@@ -81,18 +78,16 @@ def accuracy_figure(result: Result) -> Figure:
 
 
 def draw_curve(axes: Axes, curve: list[float]) -> None:
-    """Dotted lines at P(0), P(1), ...; those that nearly fall together share a label."""
-    labels: list[tuple[float, list[int]]] = []
+    """Dotted lines at P(0), P(1), ...; a label for those that nearly fall together."""
+    shown: dict[float, list[str]] = {}
     for level, value in enumerate(curve):
         axes.axhline(value, color="#777777", linewidth=0.8, linestyle=":")
-        if labels and value - labels[-1][0] < 0.022:
-            labels[-1][1].append(level)
-        else:
-            labels.append((value, [level]))
-    for value, levels in labels:
-        text = f"P({', '.join(map(str, levels))})"
+        near = next((each for each in shown if value - each < 0.022), value)
+        shown.setdefault(near, []).append(str(level))
+    text: dict[str, Any] = {"fontsize": 8, "va": "center", "color": "#555555"}
+    for value, levels in shown.items():
         place = axes.get_yaxis_transform()
-        axes.text(1.01, value, text, transform=place, fontsize=8, va="center", color="#555555")
+        axes.text(1.01, value, f"P({', '.join(levels)})", transform=place, **text)
 
 
 @styled
@@ -123,33 +118,6 @@ def frame(axes: Axes, s: Settings, title: str = "") -> None:
     left, right, bottom, top = box(s)
     axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     bare(axes, title)
-
-
-@styled
-def network_figure(result: Result) -> Figure:
-    """The regions of the exact networks, coloured by class."""
-    from matplotlib.collections import PolyCollection
-
-    rows = exact_rows(result, "fold")[:3] + exact_rows(result, "general")[:2]
-    rows = [row for row in rows if row["linear regions"][0] < MOST_DRAWN][:4]
-    columns = max(1, len(rows))
-    figure, panels = new_figure(1, columns, width=3.2 * columns, height=3.9, squeeze=False)
-    figure.set_layout_engine("compressed")
-    for axes, row in zip(panels[0], rows, strict=False):
-        net = built(result.settings, row.facts["construction"], row.facts["level"])
-        found = regions(result.settings, net)
-        polygons = found.vertices[found.polygons]
-        colors = [REGION_COLORS[label] for label in net.classify(found.centres())]
-        style: dict[str, Any] = {"linewidths": min(0.5, 60 / len(polygons))}
-        axes.add_collection(
-            PolyCollection(list(polygons), facecolors=colors, edgecolors="#555555", **style)
-        )
-        frame(axes, result.settings)
-        size = f"{row.facts['depth']} layers of {row.facts['width']}"
-        count = f"{row['linear regions'][0]:,.0f} linear regions"
-        axes.set_title(f"{row.arm}\n{size}: {count}", fontsize=9)
-    figure.suptitle("Networks with hand-set weights are the levels of the fractal", fontsize=11)
-    return figure
 
 
 @styled

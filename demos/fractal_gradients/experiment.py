@@ -217,17 +217,6 @@ def claims(result: Result) -> Iterator[Claim]:
         )
 
 
-def answer(result: Result, verdicts: Any) -> str:
-    """Medians at the deepest level of one initialiser, and how often each breaks the bound."""
-    row = result[PYTORCH] if PYTORCH in result else result.rows[0]
-    entries = ", ".join(f"{small(value)} on {name}" for name, value in deepest(result, row))
-    above = "; ".join(f"{share(row['above bound'])} ({row.arm})" for row in result.rows)
-    return (
-        f"at level {result.settings.level[-1]}, initial weights {row.arm}, the largest entry has "
-        f"the median {entries}. Networks above the theorem's bound: {above}."
-    )
-
-
 def deepest(result: Result, row: Row) -> list[tuple[str, float]]:
     """For each curve the median over networks at the deepest level."""
     return [(name, np.median(row[f"largest entry, {name}"])) for name in result.settings.curve]

@@ -178,18 +178,6 @@ def rises(probe: Any) -> tuple[int, int]:
     return int((steps > 0).all(axis=0).sum()), int((steps >= 0).all(axis=0).sum())
 
 
-def answer(result: Result, verdicts: Any) -> str:
-    """What a probe reads after some layers, and from the controls at best."""
-    if TRAINED not in result:
-        return "the network was not trained to its end."
-    means = {name: np.nanmean(probe_of(result, name), axis=1) for name in (TRAINED, *CONTROLS)}
-    layers = layers_to_show(len(means[TRAINED]))
-    shown = ", ".join(f"{means[TRAINED][layer - 1]:.1%}" for layer in layers)
-    where = f"layers {', '.join(map(str, layers))} of the trained network"
-    best = ", ".join(f"{name} {means[name].max():.1%}" for name in CONTROLS)
-    return f"a linear probe gets {shown} right after {where}; controls, best layer: {best}."
-
-
 def tables(result: Result) -> list[Table]:
     """A line for each layer: probes of each network, then what the trained one's units do."""
     nets = [result[name] for name in (TRAINED, UNTRAINED, RANDOM) if name in result]

@@ -20,7 +20,7 @@ from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import Arm, Data, each_tuned, networks, work_of
-from scratchnet.demos.verdicts import Claim, fact, success, successes
+from scratchnet.demos.verdicts import Claim, fact, success, successes, wilson_interval
 from scratchnet.layers import Layer, Linear, Threshold
 from scratchnet.model import Model
 from scratchnet.optim import Adam
@@ -218,16 +218,15 @@ def tables(result: Result) -> list[Table]:
     signals = [map(str, map(int, values)) for values in result.extra["gates"].values()]
     gates = list(zip(CORNER_NAMES, *signals, map(str, XOR), strict=True))
     circuit = ("a b", "OR: a + b >= 0.5", "NAND: -a - b >= -1.5", "AND: OR + NAND >= 1.5", "XOR")
-    rows = [
-        (
-            row.arm,
-            f"{row.facts['learning_rate']:g}",
-            *(str(ended(row).count(name)) for name in (SOLVED, *PLATEAUS, ELSEWHERE)),
-        )
-        for row in result.verdict_rows()
-    ]
+    rows = []
+    for row in result.verdict_rows():
+        ends, n = ended(row), len(row.seeds)
+        low, high = (n * each for each in wilson_interval(ends.count(SOLVED), n))
+        solved = f"{ends.count(SOLVED)} ({low:.0f} to {high:.0f})"
+        others = (str(ends.count(name)) for name in (*PLATEAUS, ELSEWHERE))
+        rows.append((row.arm, f"{row.facts['learning_rate']:g}", solved, *others))
     losses = (f"loss\n{loss:.3f}" for loss in PLATEAU_LOSSES.values())
-    title = f"Of {result.settings.seeds} trained networks: solved, or where the loss ended"
+    title = f"Of {result.settings.seeds} networks: solved (95 % interval), or where the loss ended"
     return [
         Table(heading * 2, labeled, "The 16 ways to label the points, and a neuron", range(6)),
         Table(circuit, gates, "Three threshold neurons"),

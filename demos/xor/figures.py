@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scratchnet.demos.drawing import named_places, rate_figures
+from scratchnet.demos.drawing import rate_figures
 from scratchnet.demos.figures import (
     POINT_COLORS,
     decision_panel,
@@ -19,7 +19,6 @@ from scratchnet.demos.figures import (
     window,
 )
 from scratchnet.demos.running import Result, Row
-from scratchnet.demos.verdicts import successes, wilson_interval
 from scratchnet.demos.xor.experiment import (
     CORNER_NAMES,
     CORNERS,
@@ -42,21 +41,13 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     """Every figure by name."""
     trained = [row for row in result.verdict_rows() if row.facts["hidden"]]
     found: dict[str, Callable[[], Figure]] = {"gates": gates}
-    if trained:
-        found["solved"] = partial(solved, trained)
-        if trained[0].facts["hidden"] == 2:
-            found["folding"] = partial(folding, result, trained[0])
-    groups = {name: [row.arm for row in rows] for name, rows in by_activation(trained).items()}
+    if trained and trained[0].facts["hidden"] == 2:
+        found["folding"] = partial(folding, result, trained[0])
+    groups: dict[str, list[str]] = {}
+    for row in trained:
+        groups.setdefault(row.arm.rpartition(", ")[0], []).append(row.arm)
     title = "The share of points that are right, on five tuning seeds (ring: chosen)"
     return found | rate_figures(result, title, groups, score="points right")
-
-
-def by_activation(rows: list[Row]) -> dict[str, list[Row]]:
-    """The rows of each kind of neuron, by hidden width."""
-    groups: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=lambda row: int(row.facts["hidden"])):
-        groups.setdefault(row.arm.rpartition(", ")[0], []).append(row)
-    return groups
 
 
 @styled
@@ -94,33 +85,6 @@ def plane(axes: Axes, extent: Any, shown: Any, corners: Any, x: str, y: str) -> 
     offset: dict[str, Any] = {"xytext": (7, 5), "textcoords": "offset points", "fontsize": 9}
     for place, here in names.items():
         axes.annotate(", ".join(here), place, **offset)
-
-
-@styled
-def solved(rows: list[Row]) -> Figure:
-    """The share of networks that solve XOR against the hidden width, with 95 % intervals."""
-    figure, axes = new_figure(width=6.4, height=4.2)
-    groups = by_activation(rows)
-    widths = sorted({row.facts["hidden"] for row in rows})
-    for number, (name, group) in enumerate(groups.items()):
-        counts = [(successes(row["train_accuracy"], 1.0), len(row.seeds)) for row in group]
-        share = np.array([k / n for k, n in counts])
-        low, high = np.array([wilson_interval(k, n) for k, n in counts]).T
-        shift = 0.07 * (number - (len(groups) - 1) / 2)
-        places = [widths.index(row.facts["hidden"]) + shift for row in group]
-        ends, marker = [share - low, high - share], "osD^vPX"[number % 7]
-        axes.errorbar(places, share, yerr=ends, label=name, marker=marker, capsize=3)
-    named_places(axes, [str(each) for each in widths], "hidden neurons")
-    axes.set(ylabel="networks that solve XOR", ylim=(-0.03, 1.03))
-    axes.yaxis.set_major_formatter("{x:.0%}")
-    name, group = next(iter(groups.items()))
-    found = [
-        f"{successes(row['train_accuracy'], 1.0)} of {len(row.seeds)} with {row.facts['hidden']}"
-        for row in (group[0], group[-1])
-    ]
-    axes.set_title(f"{name} finds XOR in {found[0]}, {found[1]} hidden neurons")
-    axes.legend()
-    return figure
 
 
 @styled

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -80,19 +79,11 @@ def run(run: Run) -> None:
     result.extra["verification"] = verify(circuit, advance=run.advance)
 
 
-def proof(result: Result) -> str:
-    """On how many inputs the tree is right, as far as that was computed."""
-    verified = result.extra.get("verification")
-    if verified is None:
-        return "an unknown number of"
-    return f"{verified.rows - verified.errors:,} of {verified.rows:,}"
-
-
 def claims(result: Result) -> list[Claim]:
     """Exact ones: the proof by all inputs, and two formulas from n = 2 on."""
     n, extra, found = inputs_of(result.settings), result.extra, []
     if verified := extra.get("verification"):
-        right = f"right on {proof(result)} inputs"
+        right = f"right on {verified.rows - verified.errors:,} of {verified.rows:,} inputs"
         computes = "A tree of XOR gates computes parity"
         found.append(fact(computes, SOURCE, not verified.errors, right))
     if n > 1:
@@ -104,15 +95,6 @@ def claims(result: Result) -> list[Claim]:
         sentence = "Its depth, 2 ⌈log2 n⌉, grows with the logarithm"
         found.append(fact(sentence, SOURCE, low, f"{extra['depth']} levels for {n} inputs"))
     return found
-
-
-def answer(result: Result, _: Any) -> str:
-    bits, extra = bits_of(result.settings), result.extra
-    return (
-        f"a tree of {extra['neurons']} threshold neurons in {extra['depth']} levels is right on "
-        f"{proof(result)} inputs. For {bits}, with {bits.count('1')} ones, it says "
-        f"{extra['output']}."
-    )
 
 
 def tables(result: Result) -> list[Table]:
