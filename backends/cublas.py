@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import math
 import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -157,6 +158,7 @@ _MATRIX = (_pointer, _int, _int)
 _MATRICES = (*_MATRIX, _long)
 SIGNATURES: dict[str, tuple[Any, ...]] = {
     "cublasCreate_v2": (ctypes.POINTER(_pointer),),
+    "cublasDestroy_v2": (_pointer,),
     "cublasSetStream_v2": (_pointer, _pointer),
     "cublasSetWorkspace_v2": (_pointer, _pointer, ctypes.c_size_t),
     "cublasGemmEx": (
@@ -185,38 +187,57 @@ def load_library() -> ctypes.CDLL:
     return library
 
 
-class Cublas:
-    """A cuBLAS handle on the current device. All its work is put on CuPy's current stream.
+class Handle:
+    """A handle of cuBLAS for one stream, with the memory that its products may use on the way."""
 
-    The handle has one stream at a time, so a thread that asks for a product waits while another
-    sets the stream and asks: else a product could get onto the stream that the other captures.
-    """
-
-    def __init__(self, xp: Any) -> None:
-        self._xp = xp
-        self._library = load_library()
-        self._handle = ctypes.c_void_p()
-        self._call("cublasCreate_v2", ctypes.byref(self._handle))
+    def __init__(self, xp: Any, library: Any, stream: Any) -> None:
+        self._library, self.pointer = library, ctypes.c_void_p()
+        self.call("cublasCreate_v2", ctypes.byref(self.pointer), has_handle=False)
+        self.call("cublasSetStream_v2", stream.ptr)
         # cuBLAS would otherwise allocate when it first runs on a stream, which a capture forbids.
+        # Setting the stream goes back to that memory, so it comes first.
         self._workspace = xp.empty(WORKSPACE_BYTES, np.uint8)
-        self._stream: Any = None
-        self._one_at_a_time = threading.Lock()
+        memory = self._workspace.data.ptr, self._workspace.nbytes
+        self.call("cublasSetWorkspace_v2", *memory)
 
-    def _call(self, function: str, *arguments: Any) -> None:
+    def call(self, function: str, *arguments: Any, has_handle: bool = True) -> None:
+        arguments = (self.pointer, *arguments) if has_handle else arguments
         status = getattr(self._library, function)(*arguments)
         if status:
             text = self._library.cublasGetStatusString(status).decode()
             raise RuntimeError(f"{function} of cuBLAS failed with status {status}: {text}")
 
-    def _follow_current_stream(self) -> None:
+    def __del__(self) -> None:
+        if self.pointer:
+            self._library.cublasDestroy_v2(self.pointer)
+
+
+class Cublas:
+    """cuBLAS on the current device. All its work is put on CuPy's current stream.
+
+    Each thread has a handle of its own for each stream that it uses. Two products that run at the
+    same time, from two threads or in two graphs, share no memory on the way, and a thread that
+    captures one stream gets no product of another thread onto it. What was captured goes on using
+    the memory of its handle: it must come from a pool that lives as long as the graph.
+    """
+
+    def __init__(self, xp: Any) -> None:
+        self._xp = xp
+        self._library = load_library()
+        self._of_thread = threading.local()
+
+    def _handle(self) -> Handle:
+        """The one of this thread and the current stream, which ends with its stream."""
         stream = self._xp.cuda.get_current_stream()
-        if self._stream is None or stream.ptr != self._stream.ptr:
-            self._call("cublasSetStream_v2", self._handle, stream.ptr)
-            # Setting the stream goes back to cuBLAS's own workspace.
-            workspace = self._workspace
-            self._call("cublasSetWorkspace_v2", self._handle, workspace.data.ptr, workspace.nbytes)
-            # Kept alive: a new stream could have the address of one that is gone.
-            self._stream = stream
+        handles = self._of_thread.__dict__.setdefault("handles", {})
+        # By address, which a later stream may have: so the stream itself is compared too.
+        known, handle = handles.get(stream.ptr, (None, None))
+        if known is None or known() is not stream:
+            for address in [each for each, (old, _) in handles.items() if old() is None]:
+                del handles[address]
+            handle = Handle(self._xp, self._library, stream)
+            handles[stream.ptr] = weakref.ref(stream), handle
+        return handle
 
     def multiply(self, gemm: Gemm, a: Array, b: Array, out: Array, operands: Operands) -> None:
         """out = a b, of arrays whose layouts are those that `gemm` was made for."""
@@ -239,6 +260,4 @@ class Cublas:
                 *(*shape, scales[0], *first, gemm.step_b, *second, gemm.step_a, scales[1]),
                 *(*target, gemm.step_out, gemm.batch, *how),
             )
-        with self._one_at_a_time:
-            self._follow_current_stream()
-            self._call(function, self._handle, *arguments)
+        self._handle().call(function, *arguments)

@@ -85,6 +85,10 @@ class CupyBackend(FusedSteps):
         except MemoryError as error:
             raise self._out_of_memory(error) from None
 
+    def adds_in_any_order(self, kernel: Kernel) -> bool:
+        """Values that share a place are added as the threads come to it."""
+        return bool(kernel == self._scatter_add)
+
     def ufunc(self, name: str) -> Kernel | None:
         """As the interface's, but products are ours: CuPy's cannot be captured."""
         kernel = super().ufunc(name)

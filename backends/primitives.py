@@ -54,6 +54,10 @@ class Primitives(Door):
         """Whether each number of the output depends only on the inputs' numbers at its place."""
         return isinstance(kernel, self.xp.ufunc) and getattr(kernel, "signature", None) is None
 
+    def adds_in_any_order(self, kernel: Kernel) -> bool:
+        """Whether the last bits of what it computes may differ from one call to the next."""
+        return False
+
     def ufunc(self, name: str) -> Kernel | None:
         """What `run` computes NumPy's ufunc of that name with; None where nothing does."""
         kernel: Kernel | None = getattr(self.xp, name, None)

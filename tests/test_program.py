@@ -26,6 +26,7 @@ from scratchnet import (
     mlp,
     ops,
 )
+from scratchnet.backends import NumpyBackend
 from scratchnet.buffer_reuse import arrays_in, elide_copies, owner, reuse_buffers
 from scratchnet.losses import mean_squared_error
 from scratchnet.program import RecordedStep, eager, recorded
@@ -416,3 +417,45 @@ def test_a_number_that_changes_every_epoch_is_recorded_once(setting: str) -> Non
     )
     # One to look at the data, and two before the step is replayed.
     assert len(passes) == 1 + 2
+
+
+class AnyOrder(NumpyBackend):
+    """Adds values of one place in another order each time, as atomic additions do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.random = np.random.default_rng(0)
+
+    def adds_in_any_order(self, kernel: Any) -> bool:
+        return bool(kernel == self._scatter_add)
+
+    def _scatter_add(self, values: Any, index: Any, shape: Any, out: Any) -> Any:
+        out = np.empty(shape, values.dtype) if out is ... else out
+        out[...] = 0
+        for place in self.random.permutation(len(index)):
+            out[index[place]] += values[place]
+        return out
+
+
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_a_sum_in_any_order_passes_the_check_and_what_is_stale_does_not(is_stale: bool) -> None:
+    backend = AnyOrder()
+    model = mlp([2, 8, 1], backend=backend)
+    index = np.arange(50) % 3
+    rng = np.random.default_rng(0)
+    X = Tensor(rng.uniform(-1, 1, (3, 2)), "float32", backend, requires_grad=False)
+    weights = Tensor(rng.uniform(-1, 1, (50, 1)), "float32", backend, requires_grad=False)
+    factors = iter([1.0, 1.01] if is_stale else [1.0, 1.0])
+
+    def step() -> Tensor:
+        loss = (model(X)[index] * weights * next(factors)).sum()
+        loss.backward()
+        return loss
+
+    run = recorded(step, model)
+    run()
+    if is_stale:
+        with pytest.raises(InputError, match="differs from an eager run"):
+            run()
+    else:
+        run()

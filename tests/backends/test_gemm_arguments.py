@@ -1,7 +1,8 @@
 """What cuBLAS is asked for, carried out by its definition: columns first, with given gaps."""
 
-import ctypes
 import threading
+from functools import partial
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -145,6 +146,7 @@ def test_shapes_that_do_not_fit(a: Any, b: Any) -> None:
 
 HEADER_ARGUMENTS = {
     "cublasCreate_v2": 1,
+    "cublasDestroy_v2": 1,
     "cublasSetStream_v2": 2,
     "cublasSetWorkspace_v2": 3,
     "cublasGemmEx": 19,
@@ -157,20 +159,78 @@ def test_the_bindings_have_as_many_arguments_as_nvidias_header() -> None:
     assert {name: len(types) for name, types in SIGNATURES.items()} == HEADER_ARGUMENTS
 
 
-def test_a_handle_follows_the_stream_and_keeps_it_alive() -> None:
-    """While it lives no other stream can have its address, by which a change is noticed."""
-    streams = [SimpleNamespace(ptr=ptr) for ptr in (0, 16, 16, 0)]
-    current = iter(streams)
-    cublas = Cublas.__new__(Cublas)
-    calls: list[str] = []
-    cublas._call = lambda name, *_: calls.append(name)  # type: ignore[method-assign]
-    cublas._handle, cublas._stream = ctypes.c_void_p(1), None
-    cublas._workspace = SimpleNamespace(data=SimpleNamespace(ptr=256), nbytes=1)
-    cublas._xp = SimpleNamespace(cuda=SimpleNamespace(get_current_stream=lambda: next(current)))
-    for changes, kept in ((1, 0), (2, 1), (2, 1), (3, 3)):
-        cublas._follow_current_stream()
-        assert calls == ["cublasSetStream_v2", "cublasSetWorkspace_v2"] * changes
-        assert cublas._stream is streams[kept]
+class Library:
+    """Stands for cuBLAS, and notes its calls with the number of their handle."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.handles = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(self._call, name)
+
+    def _call(self, name: str, handle: Any, *arguments: Any) -> int:
+        if name == "cublasCreate_v2":
+            self.handles += 1
+            handle._obj.value = self.handles
+            handle = handle._obj
+        self.calls.append((name, handle.value, *arguments))
+        return 0
+
+
+class Stream:
+    def __init__(self, ptr: int) -> None:
+        self.ptr = ptr
+
+
+def library_for(monkeypatch: pytest.MonkeyPatch, current: Any) -> tuple[Cublas, Library]:
+    """Cublas on streams that `current` gives; each workspace has an address of its own."""
+    library = Library()
+    addresses = count(256, 256)
+    monkeypatch.setattr("scratchnet.backends.cublas.load_library", lambda: library)
+    cuda = SimpleNamespace(get_current_stream=current)
+
+    def empty(size: int, _: Any) -> Any:
+        return SimpleNamespace(data=SimpleNamespace(ptr=next(addresses)), nbytes=size)
+
+    return Cublas(SimpleNamespace(cuda=cuda, empty=empty)), library
+
+
+def product(cublas: Cublas) -> None:
+    x = SimpleNamespace(data=SimpleNamespace(ptr=0))
+    layout = layout_of(np.ones((2, 2)))
+    cublas.multiply(gemm_arguments(layout, layout, layout), x, x, x, OPERANDS["float64"])
+
+
+def test_each_stream_has_a_handle_and_memory_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that has the address of a stream that is gone; a handle ends with its stream."""
+    streams = [Stream(0), Stream(16)]
+    now = streams[0]
+    cublas, library = library_for(monkeypatch, lambda: now)
+    for stream in (streams[0], streams[1], streams[0], streams[1]):
+        now = stream
+        product(cublas)
+    made = [call for call in library.calls if call[0] == "cublasSetWorkspace_v2"]
+    assert [(handle, address) for _, handle, address, _ in made] == [(1, 256), (2, 512)]
+    products = [call[1] for call in library.calls if call[0] == "cublasGemmEx"]
+    assert products == [1, 2, 1, 2]
+    now = streams[1] = Stream(16)
+    product(cublas)
+    assert library.handles == 3 and ("cublasDestroy_v2", 2) in library.calls
+    order = [name for name, handle, *_ in library.calls if handle == 3]
+    assert order[:3] == ["cublasCreate_v2", "cublasSetStream_v2", "cublasSetWorkspace_v2"]
+
+
+def test_two_threads_share_no_handle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One would set the stream, or use the memory, while the other's product is on its way."""
+    stream = Stream(0)
+    cublas, library = library_for(monkeypatch, lambda: stream)
+    product(cublas)
+    other = threading.Thread(target=product, args=[cublas])
+    other.start()
+    other.join()
+    products = [call[1] for call in library.calls if call[0] == "cublasGemmEx"]
+    assert products == [1, 2]
 
 
 @pytest.mark.parametrize("batch", [(), (3,)])
@@ -181,13 +241,12 @@ def test_the_call_of_cublas(batch: Any, dtype: str) -> None:
     out = np.ones((*batch, 2, 4), dtype)
     calls: list[Any] = []
     cublas = Cublas.__new__(Cublas)
-    cublas._call = lambda *arguments: calls.append(arguments)  # type: ignore[method-assign]
-    cublas._follow_current_stream = lambda: None  # type: ignore[method-assign]
-    cublas._handle, cublas._one_at_a_time = ctypes.c_void_p(1), threading.Lock()
+    handle = SimpleNamespace(call=lambda *arguments: calls.append(arguments))
+    cublas._handle = lambda: handle  # type: ignore
     operands = OPERANDS["float64" if dtype == "float64" else "tf32"]
     placed = [SimpleNamespace(data=SimpleNamespace(ptr=100 * i)) for i in (1, 2, 3)]
     cublas.multiply(gemm_arguments(*map(layout_of, (a, b, out))), *placed, operands)
-    ((name, _, *given),) = calls
+    ((name, *given),) = calls
     for value, kind in zip(given, SIGNATURES[name][1:], strict=True):
         kind.from_param(value)
     numbers = [each for each in given if isinstance(each, int)]
@@ -202,39 +261,3 @@ def test_the_call_of_cublas(batch: Any, dtype: str) -> None:
         *((3,) if batch else ()),
         *(kind_of[1], -1),
     ]
-
-
-def test_no_thread_sets_the_stream_while_another_asks_for_its_product() -> None:
-    """The second thread is given every chance to; each product gets onto its own stream."""
-    cublas = Cublas.__new__(Cublas)
-    here, asked = threading.local(), threading.Event()
-    on_handle: list[str] = []
-    products: list[tuple[str, str]] = []
-
-    def call(name: str, _: Any, *arguments: Any) -> None:
-        if name == "cublasSetStream_v2":
-            on_handle.append(arguments[0])
-            asked.set()
-        elif name == "cublasGemmEx":
-            if here.name == "first":
-                asked.clear()
-                second.start()
-                asked.wait(0.1)
-            products.append((here.name, on_handle[-1]))
-
-    def multiply(name: str) -> None:
-        here.name = name
-        x = SimpleNamespace(data=SimpleNamespace(ptr=0))
-        layout = layout_of(np.ones((2, 2)))
-        cublas.multiply(gemm_arguments(layout, layout, layout), x, x, x, OPERANDS["float64"])
-
-    cublas._call = call  # type: ignore[method-assign]
-    cublas._handle, cublas._one_at_a_time = ctypes.c_void_p(1), threading.Lock()
-    cublas._stream, cublas._workspace = None, SimpleNamespace(data=SimpleNamespace(ptr=0), nbytes=1)
-    cublas._xp = SimpleNamespace(
-        cuda=SimpleNamespace(get_current_stream=lambda: SimpleNamespace(ptr=here.name))
-    )
-    second = threading.Thread(target=multiply, args=["second"])
-    multiply("first")
-    second.join()
-    assert products == [("first", "first"), ("second", "second")]
