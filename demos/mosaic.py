@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scratchnet.demos.figures import bare
-from scratchnet.depth.regions import Plane, PlaneRegions, plane_regions
+from scratchnet.depth.regions import Plane, plane_regions
 from scratchnet.layers import LeakyReLU, Sequential
 from scratchnet.model import Model
 
@@ -49,29 +49,25 @@ class Mosaic:
     """(B, 2, 2): segments."""
 
 
-def mosaic(
-    model: Model, plane: Plane, network: int | None = None, regions: PlaneRegions | None = None
-) -> Mosaic:
+def mosaic(model: Model, plane: Plane, network: int | None = None) -> Mosaic:
     """What to draw of a network with one output, or of one of an ensemble.
 
     A leaky ReLU behind the output cuts the regions where the output passes 0. The logit's gradient
-    is that of the leaky output, made larger where the slope was. `regions` are those of the network
-    in the plane, where they are known already.
+    is that of the leaky output, made larger where the slope was.
     """
-    slope = 0.5
-    regions = regions or plane_regions(model, plane, network)
+    slope, regions = 0.5, plane_regions(model, plane, network)
     parts = plane_regions(Sequential(*model.layers, LeakyReLU(slope)), plane, network)
     classes = parts.patterns[:, -1].astype(int)
     return Mosaic(
-        plane,
-        regions.count,
-        regions.linear_count,
-        parts.vertices,
-        parts.polygons,
-        classes,
-        parts.gradients[:, 0] / np.where(classes == 1, 1, slope)[:, None],
-        parts.areas(),
-        regions.boundary,
+        plane=plane,
+        count=regions.count,
+        linear_count=regions.linear_count,
+        vertices=parts.vertices,
+        polygons=parts.polygons,
+        classes=classes,
+        gradients=parts.gradients[:, 0] / np.where(classes == 1, 1, slope)[:, None],
+        areas=parts.areas(),
+        boundary=regions.boundary,
     )
 
 
@@ -84,22 +80,16 @@ def facet_colors(mosaic: Mosaic) -> Any:
     """
     from matplotlib.colors import LinearSegmentedColormap
 
+    by_area: Any = {"weights": mosaic.areas, "method": "inverted_cdf"}
     steepness = np.linalg.norm(mosaic.gradients, axis=1)
-    usual = weighted_quantile(steepness, mosaic.areas, 0.5) or 1.0
+    usual = np.quantile(steepness, 0.5, **by_area) or 1.0
     normals = np.column_stack([-mosaic.gradients / usual, np.ones(len(steepness))])
     light = normals @ LIGHT / np.linalg.norm(normals, axis=1)
-    low, high = (weighted_quantile(light, mosaic.areas, q) for q in (0.01, 0.99))
+    low, high = np.quantile(light, [0.01, 0.99], **by_area)
     light = np.clip((light - low) / (high - low), 0, 1) if high > low else np.full(len(light), 0.5)
     maps = [LinearSegmentedColormap.from_list("facets", shades) for shades in SHADES]
     both = np.stack([colors(light)[:, :3] for colors in maps])
     return both[mosaic.classes, np.arange(len(light))]
-
-
-def weighted_quantile(values: Any, weights: Any, q: float) -> float:
-    """The value below which the share q of the weight lies."""
-    order = np.argsort(values)
-    reached = np.cumsum(weights[order])
-    return float(values[order[min(np.searchsorted(reached, q * reached[-1]), len(order) - 1)]])
 
 
 def draw_mosaic(axes: Axes, mosaic: Mosaic, title: str = "", edge_width: float = 0.2) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchnet.demos.mosaic import Mosaic, facet_colors, mosaic, weighted_quantile
+from scratchnet.demos.mosaic import Mosaic, facet_colors, mosaic
 from scratchnet.demos.random_networks import random_networks
 from scratchnet.depth.regions import Plane
 
@@ -48,10 +48,3 @@ def test_parts_are_coloured_by_class_and_slope() -> None:
     grey = colors @ [0.2126, 0.7152, 0.0722]
     assert grey[blue].max() < grey[~blue].min()
     assert np.isfinite(facet_colors(drawn(3, bias=0))).all()
-
-
-def test_weighted_quantiles() -> None:
-    values, weights = np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 98.0])
-    assert weighted_quantile(values, weights, 0.5) == 2
-    assert weighted_quantile(values, weights, 0.0) == 1
-    assert weighted_quantile(values, weights, 1.0) == 3
