@@ -38,7 +38,6 @@ class Settings(Common):
     target: int = option(1, "The sample's class.", low=0, high=1)
     activation: Literal["relu", "tanh", "sigmoid"] = option("relu", "Of the two hidden neurons.")
     learning_rate: float = option(0.1, "Of the step of gradient descent.", low=0, high=1000)
-    recorded: bool = option(False, "Also list the calls that a recorded training step repeats.")
     seed: int = option(0, "0 takes simple weights, any other draws them.", low=0, high=2**31 - 1)
 
 
@@ -97,8 +96,6 @@ def run(run: Run) -> None:
         "loss_after_step": loss_after(s.learning_rate),
         "slope": -sum(at(result, name) ** 2 for name in PARAMETERS),
     }
-    if s.recorded:
-        result.extra["recorded"] = network.recorded_calls(s)
 
 
 def described(tensor: Tensor, names: Mapping[Tensor, str], target: int) -> dict[str, str]:
@@ -152,22 +149,10 @@ def claims(result: Result) -> list[Claim]:
     stepped = f"{number(before)} to {number(after)} at a rate of {rate:g}"
     step = fact(lowers, "textbooks on gradient descent", after < before, stepped)
     return [
+        step if rate else replace(step, untested="the learning rate is 0"),
         fact(slope, "definition of the derivative", not wrong, shown),
         fact(chain, "textbooks: a product of Jacobians", summed, counted, "002-051"),
-        step if rate else replace(step, untested="the learning rate is 0"),
     ]
-
-
-def answer(result: Result, _: Any) -> str:
-    """The loss, and the probability of the right class, before the step and after it."""
-    s, losses = result.settings, (at(result, "L", "value"), result.extra["loss_after_step"])
-    before, after = map(number, losses)
-    p, p_after = (number(math.exp(-each)) for each in losses)
-    return (
-        f"one backward pass gives all {len(PARAMETERS)} derivatives. A step of {s.learning_rate:g} "
-        f"against them takes the loss from {before} to {after}, and P({s.target}), the probability "
-        f"of the right class, from {p} to {p_after}."
-    )
 
 
 def tables(result: Result) -> list[Table]:
@@ -186,15 +171,11 @@ def tables(result: Result) -> list[Table]:
     heading = ("y", "  dL/dy", "sends to x", "dy/dx =", "", "dL/dy * dy/dx")
     leaf = ("w", "  value", "  dL/dw", "  finite difference", "  new value")
     title = "Forward pass: every product and every sum is a node"
-    found = [
+    return [
         Table(("y", "is", "in numbers", "  value"), forward, title, range(4)),
         Table(heading, backward_rows(result), back, range(6)),
         Table(leaf, weights, f"One step of gradient descent: {step}", range(5)),
     ]
-    if calls := result.extra.get("recorded"):
-        title = "What a recorded training step repeats"
-        found.append(Table(("call",), [(call,) for call in calls], title))
-    return found
 
 
 def backward_rows(result: Result) -> list[tuple[str, ...]]:
@@ -258,6 +239,5 @@ experiment = Experiment.of(
         "scratchnet backprop --inputs 2,1          # neuron 2 is off: nothing flows through it",
         "scratchnet backprop --inputs 0.25,0       # on the kink of relu",
         "scratchnet backprop --seed 6 --inputs 2,1 --activation tanh --learning-rate 10",
-        "scratchnet backprop --recorded            # the same step, as training repeats it",
     ),
 )

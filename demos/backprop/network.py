@@ -16,9 +16,6 @@ import numpy as np
 from scratchnet import ops
 from scratchnet.graph import operation_name
 from scratchnet.losses import binary_cross_entropy
-from scratchnet.model import mlp
-from scratchnet.optim import SGD
-from scratchnet.program import RecordedStep
 from scratchnet.tensor import Tensor, no_grad
 
 # From input i to hidden neuron j leads w_ij, from hidden neuron j to the output v_j.
@@ -137,21 +134,3 @@ def edges_of(node: Tensor, names: Mapping[Tensor, str]) -> list[Edge]:
         numbers = (pullback(one), gradient, pullback(gradient))
         found.append(Edge(names[node], names[each], text, *(float(x.item()) for x in numbers)))
     return found
-
-
-def recorded_calls(s: Any) -> list[str]:
-    """The calls of one training step of the same network as a model, as a replay repeats them."""
-    model = mlp((2, 2, 1), s.activation, dtype="float64", backend=s.backend)
-    optimizer = SGD(model, s.learning_rate)
-
-    def step(inputs: Any, targets: Any) -> Tensor:
-        loss = binary_cross_entropy(model(inputs), targets)
-        loss.backward()
-        optimizer.update()
-        return loss
-
-    program = RecordedStep(step, model)
-    optimizer.prepare()
-    sample = [s.inputs], [[float(s.target)]]
-    program(*(model.backend.asarray(values, model.dtype) for values in sample))
-    return program.listing()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -125,13 +124,11 @@ def train(arm: Arm, seeds: Any, rates: Any, s: Any, advance: Advance, tuning: bo
     the rows that were held out, and 0 where the training rows were not learned: the question is
     what networks that fit their rows make of others.
     """
-    model, data, start = arm.build(seeds), data_of_networks(arm, seeds), time.perf_counter()
+    model, data = arm.build(seeds), data_of_networks(arm, seeds)
     checks = Checks(data, len(seeds))
     watched = replace(arm, callbacks=lambda model: [checks])
     history = fitted(watched, model, data, rates, s, advance)
     checks.look(history.epochs, model)
     score = np.where(checks.right == 1, checks.unseen, 0.0) if arm.facts["half"] else checks.right
-    seconds = np.full(len(seeds), (time.perf_counter() - start) / len(seeds))
     measures = {"steps": checks.steps, "train_accuracy": checks.right, "validation_score": score}
-    measures["seconds"] = seconds
     return measures if tuning else measures | {"test_accuracy": checks.unseen}, {}
