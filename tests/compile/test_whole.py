@@ -6,6 +6,7 @@ They are computed at once on the recorded arrays, and leave the numbers of a rep
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,3 +116,28 @@ def test_products_of_two_types_are_refused() -> None:
     calls = [call("matmul", x, W, out=y), call("matmul", other[0], other[1], out=other[2])]
     with pytest.raises(NotCompiled, match="products of .*float(32|64), .*float(32|64)"):
         write_program(calls, y, WIDE)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "term"),
+    [
+        ((4, 5), (5, 3), "a[i0 * 5 + k * 1] * b[k * 3 + i1 * 1]"),
+        ((5,), (5, 3), "a[k * 1] * b[k * 3 + i0 * 1]"),
+        ((4, 5), (5,), "a[i0 * 5 + k * 1] * b[k * 1]"),
+        ((2, 4, 5), (2, 5, 3), "a[i0 * 20 + i1 * 5 + k * 1] * b[i0 * 15 + k * 3 + i2 * 1]"),
+        ((5,), (2, 5, 3), "a[k * 1] * b[i0 * 15 + k * 3 + i1 * 1]"),
+        ((2, 4, 5), (5,), "a[i0 * 20 + i1 * 5 + k * 1] * b[k * 1]"),
+        ((2, 4, 5), (5, 3), "a[i0 * 20 + i1 * 5 + k * 1] * b[k * 3 + i2 * 1]"),
+        ("ones", (2, 5, 3), "1.0 * a[i0 * 15 + k * 3 + i1 * 1]"),
+    ],
+)
+def test_the_terms_of_a_product_of_whole_arrays(a: Any, b: tuple[int, ...], term: str) -> None:
+    x, W, y = (np.zeros(shape, np.float32) for shape in ((30, 2), (2, 7), (30, 7)))
+    left, right = np.ones(5 if a == "ones" else a, np.float32), np.zeros(b, np.float32)
+    left.flags.writeable = a != "ones"
+    out = np.matmul(left, right)
+    calls = [call("matmul", x, W, out=y), call("matmul", left, right, out=out)]
+    source = write_program(calls, out, WIDE).source
+    assert f"for (int64_t k = 0; k < 5; k++) sum += {term};" in source
+    entry = " + ".join(f"i{i} * {s // 4}" for i, s in enumerate(out.strides))
+    assert f"[{entry}] = sum;" in source
