@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import re
 import tomllib
 from collections.abc import Mapping
@@ -11,9 +9,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
-from pathlib import Path
 
 from scratchnet.backends.errors import InputError
+from scratchnet.demos.source_places import place
 
 
 @dataclass(frozen=True)
@@ -32,17 +30,8 @@ class Term:
         return (self.name, *self.also)
 
     def place(self) -> tuple[str, int]:
-        """The file in which the term is computed, from the package's folder on, and the line."""
-        module_name, _, path = self.where.partition(":")
-        module = importlib.import_module(module_name)
-        found = module
-        for name in path.split("."):
-            found = getattr(found, name)
-        _, line = inspect.getsourcelines(found)
-        folder, *inner = module_name.split(".")
-        # backends/ and demos/ stand beside scratchnet/ in the repository.
-        parts = inner[:-1] if inner[0] in ("backends", "demos") else [folder, *inner[:-1]]
-        return "/".join([*parts, Path(str(module.__file__)).name]), line
+        """The file in which the term is computed, and the line."""
+        return place(self.where)
 
 
 @cache

@@ -41,7 +41,12 @@ def theirs(prepared, rate: float, seed: int, part: int) -> float:
 
     is_class = prepared.encoding.task == "classification"
     make = MLPClassifier if is_class else MLPRegressor
-    network = make(WIDTHS, learning_rate_init=rate, max_iter=EPOCHS, random_state=seed % 2**31)
+    network = make(
+        hidden_layer_sizes=WIDTHS,
+        learning_rate_init=rate,
+        max_iter=EPOCHS,
+        random_state=seed % 2**31,
+    )
     places = list(split(prepared, seed))
     if part == 2:
         places[0] = np.concatenate(places[:2])
