@@ -325,7 +325,7 @@ def rate_notes(result: Result) -> list[str]:
 def show_figures(figures: Mapping[str, Callable[[], Figure]], screen: Screen) -> None:
     from scratchnet.demos.figures import show, styled
 
-    show([styled(draw)() for draw in figures.values()], screen.console)
+    show([styled(draw)() for draw in figures.values()], screen.text)
 
 
 def print_help(experiment: Experiment) -> None:

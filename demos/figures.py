@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
-    from rich.console import Console
 
 # Okabe and Ito (2008), "Color Universal Design": distinguishable under every common form of
 # colour blindness. Their yellow is left out, since a thin yellow line on white cannot be read.
@@ -231,7 +230,7 @@ def svg(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def show(figures: Sequence[Figure], console: Console) -> None:
+def show(figures: Sequence[Figure], say: Callable[[str], None]) -> None:
     """Open the figures in windows until they are closed; one line where there is no display."""
     import matplotlib
 
@@ -239,12 +238,12 @@ def show(figures: Sequence[Figure], console: Console) -> None:
         try:
             matplotlib.use(USERS_WINDOWS)
         except (ImportError, ValueError) as error:
-            console.print(f"--show: MPLBACKEND is {USERS_WINDOWS!r}: {error}", markup=False)
+            say(f"--show: MPLBACKEND is {USERS_WINDOWS!r}: {error}")
             return
     from matplotlib import pyplot
 
     if matplotlib.get_backend().lower() in {"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"}:
-        console.print("--show: no display here; open the files instead")
+        say("--show: no display here; open the files instead")
         return
     for figure in figures:
         manager: Any = pyplot.figure().canvas.manager
