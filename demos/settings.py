@@ -213,7 +213,8 @@ def joined(value: Any) -> str:
 
 def parse(kind: type[Common], arguments: Sequence[str]) -> dict[str, Any]:
     """The fields that the arguments name, as `--name value`, `--name=value` or `--[no-]name`, and
-    those that they give by their places.
+    those that they give by their places. A list may also be several words, where no field has a
+    place of its own.
 
     Raises `InputError` that names the option, the value and what it must be.
     """
@@ -238,6 +239,9 @@ def parse(kind: type[Common], arguments: Sequence[str]) -> dict[str, Any]:
             if not left or left[0] in known:
                 raise InputError(f"{word}: must be given {wanted(hints[name], options[name])}")
             text = left.pop(0)
+            if get_origin(without_none(hints[name])) is tuple and not places:
+                while left and not left[0].startswith("-"):
+                    text += f",{left.pop(0)}"
         given[name] = converted(word, text, hints[name], options[name])
     for name, place in places.items():
         several = get_origin(without_none(hints[name])) is tuple

@@ -98,6 +98,8 @@ def test_every_type_is_read() -> None:
         True,
     )
     assert given("--no-record").record is False
+    several = given("--depths", "4", "2", "--rules", "lecun", "he", "--csv")
+    assert (several.depths, several.rules, several.csv) == ((4, 2), ("lecun", "he"), True)
     assert given("--out=~/x").out == Path.home() / "x"
 
 
@@ -115,6 +117,8 @@ def test_every_type_is_read() -> None:
         ("--noise inf", ["--noise inf", "at most 2"]),
         ("--depths 1,65", ["--depths 65", "from 1 to 64"]),
         ("--depths 2,2", ["--depths 2,2", "repetitions"]),
+        ("--depths 2 x", ["--depths 'x'", "a whole number from 1 to 64"]),
+        ("--noise 1 2", ["'2'", "--help"]),
         ("--depths 1,,2", ["--depths ''", "a whole number from 1 to 64"]),
         ("--rules hee", ["'hee'", "did you mean 'he'"]),
         ("--optimizer adm", ["'adm'", "did you mean 'adam'"]),
