@@ -146,3 +146,43 @@ def test_vector_functions_beside_float64(tmp_path: Path, dtype: str) -> None:
         scale = np.maximum(np.abs(exact), np.finfo(dtype).tiny)
         error = float((np.abs(y - exact) / scale).max())
         assert error < (single if dtype == "float32" else double), (name, error)
+
+
+@pytest.mark.parametrize(
+    ("macros", "vector_bytes", "registers"),
+    [
+        (("__AVX512F__", "__AVX__", "__SSE2__"), 64, 32),
+        (("__AVX2__", "__AVX__", "__SSE2__"), 32, 16),
+        (("__SSE2__",), 16, 16),
+        (("__aarch64__", "__ARM_NEON"), 16, 32),
+    ],
+)
+def test_vectors_and_registers_by_what_a_compiler_defines(
+    macros: tuple[str, ...], vector_bytes: int, registers: int
+) -> None:
+    target = build._target("".join(f"#define {name} 1\n" for name in macros))
+    assert (target.vector_bytes, target.registers) == (vector_bytes, registers)
+
+
+def test_a_compiler_describes_itself() -> None:
+    compiler = find_compiler()
+    bits = 8 * compiler.target.vector_bytes
+    assert str(compiler).endswith(f"native, vectors of {bits} bits")
+    assert str(compiler).startswith(f"{compiler.version}, -std=c++17 -O3 ")
+
+
+def test_a_refused_source_names_the_compilers_first_complaint(builds: list[Path]) -> None:
+    with pytest.raises(build.NoCompiler, match="refuses the step: .*error.*undeclared_thing"):
+        build.built("int run = undeclared_thing;\nint other = another_thing;\n", find_compiler())
+    assert not any(path.exists() for path in builds)
+
+
+def test_the_compiler_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "")
+    default = find_compiler()
+    monkeypatch.setenv("CXX", default.path)
+    assert find_compiler() == default
+    monkeypatch.setenv("CXX", "/bin/false")
+    with pytest.raises(build.NoCompiler, match="/bin/false does not run .*: install"):
+        find_compiler()
+    assert (compiler_available() or "").startswith("the C++ compiler /bin/false")
