@@ -78,5 +78,5 @@ def draw_map(axes: Axes, points: Any, labels: Any) -> None:
         scatter_classes(axes, points, labels, 9, linewidths=0.2)
         return
     for label in np.unique(labels):
-        color = LINE_COLORS[label % len(LINE_COLORS)]
-        axes.scatter(*points[labels == label].T, s=16, c=color, marker=f"${label}$", linewidths=0.2)
+        (x, y), color = points[labels == label].T, LINE_COLORS[label % len(LINE_COLORS)]
+        axes.scatter(x, y, s=16, c=color, marker=f"${label}$", linewidths=0.2)

@@ -229,10 +229,10 @@ def tables(result: Result) -> Iterator[Table]:
     title = "Linear pieces on [0, 1], and as many units in one layer; random networks: means"
     yield Table(names.split(" | "), counts, title)
     names = "depth | units | one layer\nneeds | error\nof x² | one unit\nmore | error\nof xy"
-    cells = "{depth} | {units:.0f} | {one layer needs:,.0f} | {error:.2e} | "
-    cells += "{error of one unit more:.2e} | {error of xy:.2e}"
     if squares:
-        yield Table.of(squares, names, cells, "x² from sums of tents")
+        sizes = "{depth} | {units:.0f} | {one layer needs:,.0f} | {error:.2e} | "
+        errors = "{error of one unit more:.2e} | {error of xy:.2e}"
+        yield Table.of(squares, names, sizes + errors, "x² from sums of tents")
 
 
 def notes(result: Result) -> list[str]:
