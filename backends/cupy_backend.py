@@ -65,6 +65,7 @@ class CupyBackend(FusedSteps):
     name = "cupy"
     # CuPy shares a sum among threads by the strides of the output, cuBLAS chooses by its alignment.
     bits_depend_on_layout = True
+    reading_waits = True
 
     def __init__(self, precision: str = "fp32") -> None:
         import cupy

@@ -50,6 +50,9 @@ class Primitives(Door):
     bits_depend_on_layout = False
     """Whether a sum or a product adds in an order that depends on how its output lies in memory."""
 
+    reading_waits = False
+    """Whether to read numbers waits for a device that would else work on by itself."""
+
     def is_elementwise(self, kernel: Kernel) -> bool:
         """Whether each number of the output depends only on the inputs' numbers at its place."""
         return isinstance(kernel, self.xp.ufunc) and getattr(kernel, "signature", None) is None

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from scratchnet.divergence import Divergence, note_divergence
 from scratchnet.optim import Adam, Optimizer
 from scratchnet.program import MOST_RECORDINGS, RecordedStep, is_eager
 from scratchnet.tensor import Tensor
+
+if TYPE_CHECKING:
+    from scratchnet.steps_ahead import StepsAhead
 
 LONGEST_CALL = 0.1
 """Seconds after which a call gives Python its turn, so that Ctrl-C is heard."""
@@ -266,7 +269,7 @@ def ahead(optimizer: Optimizer, steps: int) -> Changing:
 
 
 def epochs_ahead(
-    compiled: CompiledTraining,
+    steps_ahead: CompiledTraining | StepsAhead,
     batches: Batches,
     before: Array,
     diverged: list[Divergence],
@@ -282,13 +285,13 @@ def epochs_ahead(
     `losses`.
     """
     per_epoch = batches.per_epoch
-    affordable = 1 if batches.has_smaller else compiled.affordable() // per_epoch
+    affordable = 1 if batches.has_smaller else steps_ahead.affordable() // per_epoch
     parts: list[Any] = []
     steps = 0
     try:
         for rows, shares in batches.ahead(min(max(1, affordable), most)):
             while len(shares):
-                values = compiled.many(len(shares), rows, {each.network for each in diverged})
+                values = steps_ahead.many(len(shares), rows, {each.network for each in diverged})
                 done = len(values)
                 of_each = shares[:done]
                 parts.append(values * (of_each[:, None] if of_each.ndim < values.ndim else of_each))

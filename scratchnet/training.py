@@ -30,6 +30,7 @@ from scratchnet.losses import Loss, get_loss, loss_of
 from scratchnet.model import Model
 from scratchnet.optim import Adam, Optimizer, clip_gradients
 from scratchnet.program import recorded
+from scratchnet.steps_ahead import StepsAhead
 from scratchnet.tensor import Tensor, enable_grad, note_write
 from scratchnet.weighting import ClassWeight, checked_weights
 
@@ -179,12 +180,12 @@ def fit(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"), enable_grad():
         try:
             while done < epochs and not watch.stopped:
-                if step.compiled is None:
+                if step.ahead is None:
                     new = [_train_epoch(model, batches, step, watch.diverged, done)]
                 else:
                     most = watch.until_next_look(done, epochs)
                     new = epochs_ahead(
-                        step.compiled, batches, step.parameters_before, watch.diverged,
+                        step.ahead, batches, step.parameters_before, watch.diverged,
                         watch.losses, done, most,
                     )  # fmt: skip
                 done += len(new)
@@ -380,11 +381,16 @@ class TrainingStep:
         # What was reached before, as in a group that was interrupted, is no part of a step.
         model.take_reached()
         self._prepare = optimizer.prepare
-        self.compiled = CompiledTraining(whole, optimizer) if compile else None
         steps = [whole] if accumulate == 1 else [gather, finish]
         if record:
             steps = [recorded(each, model, optimizer) for each in steps]
         self._run = steps[-1]
+        self.ahead: CompiledTraining | StepsAhead | None = None
+        """What does several steps before their losses are looked at; None: one by one."""
+        if compile:
+            self.ahead = CompiledTraining(whole, optimizer)
+        elif accumulate == 1:
+            self.ahead = StepsAhead.made_for(self._run, optimizer)
         self.accumulate = accumulate
         if accumulate > 1:
             self._gather = steps[0]
@@ -432,7 +438,8 @@ def _train_epoch(
     epoch_loss = np.zeros(() if model.ensemble is None else (model.ensemble,))
     for rows, share, loss in step.epoch(batches):
         value = loss.numpy()
-        epoch_loss += share * value
+        # As float64 from here on: so the mean is the same when many losses are read together.
+        epoch_loss += share * value.astype(np.float64)
         if not math.isfinite(value.sum()):
             inputs, before = batches.select(*rows)[0], step.parameters_before
             if note_divergence(diverged, model, before, epoch, value, inputs):

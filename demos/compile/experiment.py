@@ -21,6 +21,7 @@ from scratchnet.backends.compile import (
 )
 from scratchnet.backends.errors import InputError
 from scratchnet.batches import Batches, checked_data
+from scratchnet.compiled_step import CompiledTraining
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
@@ -91,8 +92,8 @@ def compiled(s: Settings) -> tuple[list[str], Program, dict[str, tuple[int, int]
     model, loss = optimizer.model, LOSSES["binary_cross_entropy"]
     batches = Batches(model, *checked_data(model, X, y, loss), s.batch_size)
     step = TrainingStep(batches, loss, optimizer, None, record=True, compile=True)
-    assert step.compiled is not None
-    recorded = step.compiled.recorded
+    assert isinstance(step.ahead, CompiledTraining)
+    recorded = step.ahead.recorded
     model.train()
     rows, _ = next(iter(batches))
     optimizer.prepare()

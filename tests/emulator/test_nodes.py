@@ -72,3 +72,17 @@ def test_a_mini_batch_takes_two_nodes_to_select(ensemble: int | None) -> None:
 )
 def test_the_losses(loss: str, most: int) -> None:
     assert nodes(network(2, 8, 2 if loss == "softmax_cross_entropy" else 1), loss) <= most
+
+
+def test_fit_waits_for_the_device_once_for_many_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    from scratchnet import fit
+    from scratchnet.steps_ahead import StepsAhead
+
+    monkeypatch.setattr(StepsAhead, "affordable", lambda self: 25)
+    X = np.random.default_rng(0).uniform(-1, 1, (16, 2))
+    waits = []
+    for epochs in (100, 200):
+        with cupy_on_cpu.log() as log:
+            fit(network(2, 4, 1), X, X[:, 0] > 0, epochs=epochs)
+        waits.append(sum(line.startswith("WAIT") or "D2H" in line for line in log.lines))
+    assert waits[1] - waits[0] <= 8  # four times, a copy each
