@@ -108,6 +108,7 @@ def described(tensor: Tensor, names: Mapping[Tensor, str], target: int) -> dict[
 
 
 def at(result: Result, node: str, measure: str = "gradient") -> float:
+    """A node's gradient, or another measure."""
     return float(result[node][measure][0])
 
 
@@ -120,6 +121,7 @@ def paths(result: Result, node: str) -> list[list[Edge]]:
 
 
 def product(path: Sequence[Edge]) -> float:
+    """Of the derivatives along a path."""
     return math.prod(edge.derivative for edge in path)
 
 

@@ -62,6 +62,7 @@ def place(node: str) -> Point:
 
 
 def shown(value: float) -> str:
+    """The number with a minus sign."""
     return number(value).replace("-", "−")
 
 
@@ -154,6 +155,7 @@ def draw_box(
 def label(
     axes: Axes, x: float, y: float, text: str, color: str = INK, clear: bool = False, **style: Any
 ) -> None:
+    """A text, with a white ground where it must be clear."""
     ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.8} if clear else None
     style = {"size": 9, "ha": style.pop("align", "center"), "va": "center"} | style
     axes.text(x, y, text, color=color, bbox=ground, zorder=3, **style)

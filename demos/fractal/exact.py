@@ -31,6 +31,7 @@ def box(s: Settings) -> tuple[float, float, float, float]:
 
 
 def checked_points(s: Settings, curve: Any, margin: float) -> tuple[Any, Any]:
+    """Points and classes to check, the same for every network."""
     return sample(s.geometry, curve, CHECKED_POINTS, margin, stream(s.seed, CHECKED))
 
 
@@ -72,6 +73,7 @@ def build_all(run: Run) -> None:
 
 
 def add_row(run: Run, construction: str, level: int, net: Model) -> None:
+    """A row of what the network is, and of what is checked."""
     linear = [layer for layer in net.layers if isinstance(layer, Linear)]
     facts = {
         "construction": construction,
@@ -103,6 +105,7 @@ def checked(s: Settings, net: Model, level: int) -> dict[str, Any]:
 
 
 def wrong(net: Model, X: Any, y: Any) -> int:
+    """How many points have another class."""
     return int(np.count_nonzero(classes(predict_in_blocks(net, X), net.threshold) != y))
 
 

@@ -102,6 +102,7 @@ def arm(s: Settings, curve: str, depth: int) -> Arm:
 
 
 def draw(s: Settings, curve: str, n: int, generator: np.random.Generator) -> tuple[Any, Any]:
+    """Points of the distribution and their classes."""
     within = s.training.within
     return sample(s.geometry, s.p(curve), n, s.margin, generator, within, dtype="float32")
 
@@ -118,6 +119,7 @@ def train_in_turn(arm: Arm, seeds: Any, rates: Any, s: Settings, *how: Any) -> t
 
 
 def stage_data(s: Settings, curve: str, last: Any, seeds: Sequence[int]) -> Data:
+    """The last curve's data, to train on points of this one."""
     training = points(partial(draw, s, curve), s.training.points, 1)(seeds)
     return replace(last(seeds), X=training.X, y=training.y)
 
@@ -136,12 +138,14 @@ def places(s: Settings, resolution: int) -> Any:
 
 
 def run(run: Run) -> None:
+    """Samples, networks with hand-set weights, and networks that learn."""
     run.result.extra["sampled"] = sampled_curves(run.settings)
     build_all(run)
     each_tuned(arms)(run)
 
 
 def trained_rows(result: Result) -> list[Row]:
+    """The rows of networks that learn."""
     return [row for row in result.verdict_rows() if "learning_rate" in row.facts]
 
 
@@ -217,6 +221,7 @@ def claims(result: Result) -> list[Claim]:
 
 
 def lower_bound(s: Settings, row: Row) -> float:
+    """The least error of such a network on a line."""
     return error_lower_bound(s.p(row.facts["curve"]), (s.width + 1) ** row.facts["depth"])
 
 
@@ -263,6 +268,7 @@ def tables(result: Result) -> list[Table]:
 
 
 def notes(result: Result) -> list[str]:
+    """What was not built, the width that is needed, and networks that diverged."""
     s = result.settings
     need = [width_lower_bound(s.geometry.maps, s.level, t, s.geometry.dimensions) for t in s.depths]
     shown = ", ".join(f"{each:.3g} at depth {t}" for each, t in zip(need, s.depths, strict=True))
@@ -285,6 +291,7 @@ def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
 
 
 def memory(s: Settings) -> float:
+    """Activations, gradients and data of the largest ensemble."""
     networks = max(s.seeds, TUNING_SEEDS * len(s.training.rates))
     cells = 30 * (s.training.batch_size + s.width) * s.width * max(s.depths)
     return 4.0 * networks * (cells + (3 * s.training.points + TEST_POINTS) * 4)

@@ -30,6 +30,7 @@ PROTOCOLS = {
 
 
 def by_protocol(standard: Any, paper: Any, help: str, **more: Any) -> Any:
+    """An option whose default depends on `--protocol`."""
     return option({"standard": standard, "paper": paper}, help, by="protocol", **more)
 
 
@@ -64,16 +65,19 @@ class Settings(Common):
 
     @cached_property
     def geometry(self) -> Fractal:
+        """The fractal itself."""
         return get_fractal(self.fractal, self.ratio)
 
     @property
     def training(self) -> Training:
+        """Batches, points and learning rates of the protocol."""
         found = PROTOCOLS[self.protocol]
         one = self.quick and self.protocol == "standard"
         return found._replace(rates=(0.01,)) if one else found
 
     @property
     def steps_per_epoch(self) -> int:
+        """How many batches the training points make."""
         return -(-self.training.points // self.training.batch_size)
 
     @property
@@ -83,6 +87,7 @@ class Settings(Common):
 
     @property
     def from_coarse_to_fine(self) -> tuple[str, ...]:
+        """The curves in the order of their P(1)."""
         return tuple(sorted(self.curve, key=lambda name: CURVES.get(name) or float(name)))
 
     def p(self, name: str) -> Points:

@@ -89,6 +89,7 @@ def check(s: Settings) -> None:
 
 
 def run(run: Run) -> None:
+    """A row for each way to draw initial weights."""
     s = run.settings
     for name in INITIALISERS:
         seeds, facts = range(s.seed, s.seed + s.seeds), {"depth": s.depth, "width": s.width}
@@ -119,6 +120,7 @@ def networks(s: Settings, initialiser: str) -> Model:
 
 
 def draw(generator: np.random.Generator, kind: str, size: float, shape: tuple[int, ...]) -> Any:
+    """Numbers of a kind (normal, uniform, constant), of that size."""
     if kind == "normal":
         return generator.normal(0, size, shape)
     return generator.uniform(-size, size, shape) if kind == "uniform" else np.full(shape, size)
@@ -230,6 +232,7 @@ def small(value: float) -> str:
 
 
 def share(values: Any) -> str:
+    """The share of networks, or `-` where there is none."""
     return "-" if np.isnan(values).all() else f"{np.nanmean(values):.1%}"
 
 
@@ -256,6 +259,7 @@ def tables(result: Result) -> list[Table]:
 
 
 def notes(result: Result) -> list[str]:
+    """The level of the theorem, and what its bound and the own bound mean."""
     s = result.settings
     return [
         f"For t = {s.depth} layers of k = {s.width} and δ = {s.delta:g}, j is {s.theorem_level}; "
@@ -300,6 +304,7 @@ def figure(result: Result) -> Figure:
 
 
 def work(s: Settings) -> float:
+    """One unit for each initialiser, level and curve."""
     return float(len(INITIALISERS) * (len(s.level) * len(s.curve) + 1))
 
 

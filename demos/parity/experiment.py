@@ -55,6 +55,7 @@ def why_not(circuit: str, inputs: int) -> str:
 
 
 def run(run: Run) -> None:
+    """Circuits on all of their rows, and networks that learn."""
     s = run.settings
     for name, n in circuits(s):
         circuit = parity_circuit(name, n, backend=get_backend(s.backend, s.precision))
@@ -83,6 +84,7 @@ def work(s: Settings, share: float = 1.0) -> float:
 
 
 def memory(s: Settings) -> float:
+    """Activations of the largest ensemble on the largest table."""
     networks = max(s.seeds, TUNING_SEEDS * len(RATES["adam"]))
     facts = [each.facts for each in arms(s)]
     cells = [2 ** f["inputs"] * (2 * f["inputs"] + 4 * f["depth"] * f["width"]) for f in facts]
@@ -134,6 +136,7 @@ def circuit_claims(result: Result) -> Iterator[Claim]:
 
 
 def wrong_rows(row: Row) -> str:
+    """Such as `0 of 256`."""
     return f"{row['errors'][0]:,} of {row['rows'][0]:,}"
 
 

@@ -48,4 +48,5 @@ FORMULAS: dict[str, dict[str, Formula]] = {
 
 
 def cost(circuit: str, quantity: str, inputs: int) -> int:
+    """A quantity of a circuit for so many inputs."""
     return FORMULAS[circuit][quantity][1](inputs)

@@ -110,6 +110,7 @@ class Checks:
         return bool(np.isfinite(self.steps).all())
 
     def look(self, step: int, model: Model) -> None:
+        """Note what each network that still learns has right."""
         learning = np.isnan(self.steps)
         right = accuracy(model, self.data.X, self.data.y)
         unseen = accuracy(model, self.data.X_validation, self.data.y_validation)

@@ -69,6 +69,7 @@ def arm(s: Settings) -> Arm:
 
 
 def build(s: Settings, seeds: Sequence[int], bias: str = "zeros") -> Model:
+    """Networks for the seeds, on the backend of the settings."""
     inputs, outputs = inputs_and_outputs(s.dataset)
     backend = get_backend(s.backend, s.precision)
     return build_network(s.kind, inputs, s.width, s.depth, outputs, seeds, backend, bias)
@@ -211,6 +212,7 @@ def notes(result: Result) -> Iterator[str]:
 
 
 def seconds(s: Settings) -> float:
+    """Of the probes and of training."""
     probes = 0.05 * s.seeds * s.depth * (8 if s.dataset == "digits" else 1)
     return 2 + probes + arm(s).total_work(s.seeds) * (s.width / 32) ** 1.2 * 150e-6
 

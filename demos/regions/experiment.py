@@ -193,6 +193,7 @@ COURSE = "course section on depth"
 
 
 def bounds(row: Row) -> dict[str, Any]:
+    """What theory says of the architecture of a row."""
     return architecture(row.facts["network"]).bounds()
 
 
@@ -306,6 +307,7 @@ def tables(result: Result) -> list[Table]:
 
 
 def compared_cells(row: Row) -> tuple[str, ...]:
+    """A row's line of the table of a comparison."""
     linear, patterns = row["linear"], f"{row['patterns'].mean():,.1f}"
     low, high = np.quantile(linear, [0.05, 0.95])
     most = f"{low:.0f} to {high:.0f}", f"{linear.max():,}"

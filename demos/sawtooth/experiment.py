@@ -60,6 +60,7 @@ class Settings(Common):
 
 
 def run(run: Run) -> None:
+    """At each depth the sawtooth, random networks, and x²."""
     s = run.settings
     seeds = range(s.seed, s.seed + s.seeds)
     for depth in range(1, s.depth + 1):
@@ -71,6 +72,8 @@ def run(run: Run) -> None:
 
 
 def add(run: Run, kind: str, depth: int, seeds: Any, compute: Callable[[], Any]) -> None:
+    """A row of what `compute` finds."""
+
     def computed(advance: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         found = {name: np.atleast_1d(np.array(each, float)) for name, each in compute().items()}
         advance(1)
@@ -144,10 +147,12 @@ def square(s: Settings, depth: int) -> dict[str, float]:
 
 
 def of_kind(result: Result, kind: str) -> list[Row]:
+    """The rows of a kind, by depth."""
     return [row for row in result.rows if row.facts["kind"] == kind]
 
 
 def column(rows: list[Row], measure: str) -> Any:
+    """A measure at each depth."""
     return np.array([row[measure][0] for row in rows])
 
 
@@ -236,6 +241,7 @@ def tables(result: Result) -> Iterator[Table]:
 
 
 def notes(result: Result) -> list[str]:
+    """How far networks are built and counted."""
     return [
         f"One hidden layer of n units has at most n + 1 pieces. It is built up to depth "
         f"{DEEPEST_SHALLOW}, and counted up to {DEEPEST_SHALLOW_COUNTED}; the sawtooth up to "
@@ -244,6 +250,7 @@ def notes(result: Result) -> list[str]:
 
 
 def figures(result: Result) -> dict[str, Callable[[], Any]]:
+    """Every figure by name."""
     folds, squares = of_kind(result, "sawtooth"), of_kind(result, "x²")
     random = of_kind(result, "random weights")
     found: dict[str, Callable[[], Any]] = {"sawtooth": partial(sawtooth_figure, len(folds))}

@@ -235,6 +235,7 @@ def tables(result: Result) -> list[Table]:
 
 
 def notes(result: Result) -> list[str]:
+    """Why no neuron gives XOR, where networks get stuck, and on what rates were chosen."""
     losses = [f"{loss:.3f}" for loss in PLATEAU_LOSSES.values()]
     return [
         WHY,
@@ -246,6 +247,7 @@ def notes(result: Result) -> list[str]:
 
 
 def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
+    """Every figure by name."""
     from scratchnet.demos.xor.figures import drawings
 
     return drawings(result)

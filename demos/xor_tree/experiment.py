@@ -40,6 +40,7 @@ class Settings(Common):
 
 
 def inputs_of(s: Settings) -> int:
+    """How many inputs the tree has."""
     return s.inputs or (len(s.bits) if s.bits is not None else DEFAULT_INPUTS)
 
 
@@ -115,6 +116,7 @@ def tables(result: Result) -> list[Table]:
 
 
 def notes(result: Result) -> list[str]:
+    """What z is, and what relays are."""
     zeros = f"{inputs_of(result.settings) - 1:b}".count("0")
     return [
         f"z = {zeros}: the zeros of n - 1 in binary, which is how often a level has an odd number "
