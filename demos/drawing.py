@@ -100,6 +100,9 @@ def learning_rate_figure(
     panels = list(axes.flat[: len(members)])
     for panel, (name, arms) in zip(panels, members.items(), strict=True):
         rates_panel(panel, name, arms, score)
+    crowded = any(len(panel.get_xticks()) > 5 for panel in panels)
+    for panel in panels:
+        panel.tick_params(axis="x", rotation=45 * crowded)
     if not losses:
         for panel in axes[:, 1:].flat:
             panel.set_ylabel("")
@@ -124,7 +127,7 @@ def rates_panel(panel: Axes, name: str, arms: Sequence[Tuned], score: str) -> No
         panel.plot([found.best], [best], "o", color=color, **ring)
     panel.set(xscale="log", xlabel="learning rate", title=name)
     tried = sorted({rate for each in arms for rate in each.rates})
-    panel.set_xticks(tried, [f"{rate:g}" for rate in tried], rotation=45 * (len(tried) > 5))
+    panel.set_xticks(tried, [f"{rate:g}" for rate in tried])
     panel.set_xticks([], minor=True)
     if are_losses(arms):
         panel.set(yscale="log", ylabel="validation loss")
@@ -146,7 +149,7 @@ def label_lines(figure: Figure, panels: Sequence[Axes]) -> None:
         return
     for panel, (_, names) in zip(panels, legends, strict=True):
         if names:
-            panel.legend(loc="best")
+            panel.legend(loc="best", frameon=True, framealpha=0.7, edgecolor="none")
 
 
 def short(arm: str, panel: str) -> str:

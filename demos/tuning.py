@@ -215,9 +215,12 @@ def choose_rate(run: Run, arm: Arm) -> Tuned:
     rates, scores = arm.rates, scores_of(run, arm, arm.rates)
     best = best_rate(scores)
     if not is_bracketed(scores):
-        edge, next_to_it = (rates[0], rates[1]) if best == 0 else (rates[-1], rates[-2])
-        step = edge / next_to_it
-        more = (edge * step, edge * step**2)
+        step = rates[1] / rates[0]
+        below, above = (
+            (rates[0] / step**2, rates[0] / step),
+            (rates[-1] * step, rates[-1] * step**2),
+        )
+        more = below if best == 0 else above
         order = np.argsort(rates + more)
         scores = np.concatenate([scores, scores_of(run, arm, more)])[order]
         rates = tuple(np.array(rates + more)[order].tolist())

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from networks import refused
 
+from scratchnet.demos import tuning
 from scratchnet.demos.command_line import main
 from scratchnet.demos.experiment import run_small
 from scratchnet.demos.running import Result, Row
 from scratchnet.demos.settings import resolve
-from scratchnet.demos.tuning import Tuned, train_networks
+from scratchnet.demos.tuning import Arm, Tuned, train_networks
 from scratchnet.demos.verdicts import judge
 from scratchnet.demos.width.experiment import (
     GRID,
@@ -185,3 +186,15 @@ def test_bad_input_is_one_line(options: str, named: str, capsys: Any, tmp_path: 
     assert named in error and "\n" not in error and not out.exists()
     with refused("two or more"):
         check(settings(depths=(4,)))
+
+
+def test_a_grid_is_extended_by_its_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Width's grid is uneven; what lies beyond its edges must not depend on which edge it is."""
+    for sign, beyond in ((1, (0.2, 0.5)), (-1, (0.00032, 0.0008))):
+        monkeypatch.setattr(
+            tuning, "scores_of", lambda run, arm, rates, s=sign: s * np.outer(rates, np.ones(5))
+        )
+        arm = Arm("any", None, None, None, RATES["adam"], 1)  # type: ignore[arg-type]
+        found = tuning.choose_rate(None, arm).rates  # type: ignore[arg-type]
+        assert len(found) == 7 and set(RATES["adam"]) < set(found)
+        assert sorted(set(found) - set(RATES["adam"])) == pytest.approx(beyond)

@@ -18,31 +18,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from scratchnet.backends import get_backend
 from scratchnet.backends.errors import InputError
+from scratchnet.demos import tuning
 from scratchnet.demos.experiment import QUICK_REASON, Experiment, Table
 from scratchnet.demos.running import Result, Row
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.tuning import (
-    OPTIMIZERS,
-    TEST,
-    TRAINING,
-    TUNING_SEEDS,
-    VALIDATION,
-    Arm,
-    Data,
-    mean_scores,
-    stream,
-    train_networks,
-    work_of,
-)
+from scratchnet.demos.tuning import OPTIMIZERS, TUNING_SEEDS, Arm, Data, mean_scores, stream
 from scratchnet.demos.verdicts import Claim, Verdict, difference, judge, ratio
 from scratchnet.demos.width.figures import drawings
 from scratchnet.depth.budget import width_for_budget
 from scratchnet.depth.regions import Line, line_regions
 from scratchnet.depth.targets import INTERVAL, Target, get_target, sparse
-from scratchnet.model import Model, mlp
-from scratchnet.schedules import cosine
+from scratchnet.model import Model
 
 RATES = {"adam": (0.002, 0.005, 0.0125, 0.03, 0.08), "sgd": (0.004, 0.016, 0.064, 0.256, 1.024)}
 """A wide layer takes only small steps of gradient descent on squared errors."""
@@ -120,10 +107,12 @@ def layers(depth: int) -> str:
 
 
 def target_of(s: Settings, name: str) -> Target:
+    """The function of that name; the number of inputs of `sparse` is a setting."""
     return sparse(s.features) if name == "sparse" else get_target(name)
 
 
 def parameters(sizes: Sequence[int]) -> int:
+    """Weights and biases of layers between these sizes."""
     return sum((a + 1) * b for a, b in pairwise(sizes))
 
 
@@ -162,6 +151,7 @@ def shapes(s: Settings, name: str) -> dict[str, tuple[tuple[int, ...], str]]:
 
 
 def arms(s: Settings) -> list[Arm]:
+    """Every shape on every target."""
     return [
         arm(s, name, label, *shape)
         for name in s.targets
@@ -170,26 +160,18 @@ def arms(s: Settings) -> list[Arm]:
 
 
 def arm(s: Settings, name: str, label: str, widths: tuple[int, ...], bias: str) -> Arm:
+    """One shape on one target."""
     target = target_of(s, name)
     sizes = (target.inputs, *widths, 1)
     size, train = parameters(sizes), SAMPLES[name][0]
     steps = SECTION_STEPS if "section" in label else s.steps // (10 if name == "sparse" else 1)
-    falling, rates = cosine(1.0, steps), RATES[s.optimizer]
-
-    def build(seeds: Sequence[int]) -> Model:
-        backend = get_backend(s.backend, s.precision)
-        return mlp(sizes, bias_init=bias, seed=list(seeds), ensemble=len(seeds), backend=backend)
-
-    def optimizer(model: Model, rates: Sequence[float]) -> Any:
-        return OPTIMIZERS[s.optimizer](model, lambda step: np.array(rates) * falling(step))
-
     facts = {"target": name, "shape": label, "widths": widths, "parameters": size}
     return Arm(
         f"{name}: {label}",
-        build,
+        partial(tuning.networks, s, sizes, bias_init=bias),
         partial(data, target),
-        optimizer,
-        rates[3:4] if s.quick else rates,
+        tuning.decaying(OPTIMIZERS[s.optimizer], steps),
+        RATES[s.optimizer][3:4] if s.quick else RATES[s.optimizer],
         steps,
         facts | {"bias_init": bias},
         work=train * (size / 20 + 3 * sum(widths) + target.inputs / 2) + 8000 * len(widths),
@@ -215,7 +197,12 @@ def data(target: Target, seeds: Sequence[int]) -> Data:
 
     train, test = SAMPLES[target.name]
     loss = "mean_squared_error" if is_curve else "binary_cross_entropy"
-    return Data(*split(train, TRAINING), *split(train, VALIDATION), *split(test, TEST), loss)
+    return Data(
+        *split(train, tuning.TRAINING),
+        *split(train, tuning.VALIDATION),
+        *split(test, tuning.TEST),
+        loss,
+    )
 
 
 def keep(model: Model, history: Any, data: Data) -> dict[str, Any]:
@@ -240,7 +227,7 @@ def train_in_fives(
     parts = []
     for start in range(0, len(seeds), TUNING_SEEDS):
         some = slice(start, start + TUNING_SEEDS)
-        measures, kept = train_networks(arm, seeds[some], rates[some], *how)
+        measures, kept = tuning.train_networks(arm, seeds[some], rates[some], *how)
         parts.append(measures | kept)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, {}
 
@@ -254,9 +241,6 @@ def check(s: Settings) -> None:
         raise InputError(f"--targets {s.targets}: must have one of those of --compare: {about}")
 
 
-work = work_of(arms)
-
-
 def memory(s: Settings) -> float:
     """Of five networks: samples, activations, and Adam's arrays."""
 
@@ -268,34 +252,26 @@ def memory(s: Settings) -> float:
     return 4.0 * TUNING_SEEDS * max(map(numbers, arms(s)))
 
 
-def seconds(s: Settings) -> float:
-    return 2 + work(s) * 2e-9
-
-
 def compared(
     result: Result,
     sentence: str,
     source: str,
-    first: str,
-    second: str,
-    ledger: tuple[str, ...] = (),
+    *arms: str,
     measure: str = "",
     floor: float = 0.0,
-    alike: bool = False,
+    **more: Any,
 ) -> list[Claim]:
     """The claim that the first arm is better: less of the measure, or a higher accuracy."""
-    if first not in result or second not in result:
-        return []
-    a, b = result[first], result[second]
-    measure = measure or ("test_loss" if "test_loss" in a.measures else "test_accuracy")
-    if measure == "test_accuracy":
-        name = a.facts["target"]
+    name = arms[0].partition(":")[0]
+    if not measure and name in ("radial", "parity", "sparse"):
         points = None if name == "parity" else SAMPLES[name][1]  # parity's table is whole
-        contrast = difference(a[measure], b[measure], points)
-    else:
-        contrast = ratio(np.maximum(a[measure], floor), np.maximum(b[measure], floor))
-    why = result.untested(first, second)
-    return [Claim(sentence, source, contrast, alike=alike, untested=why, ledger=ledger)]
+        by_test = partial(difference, test_points=points)
+        return result.claim(sentence, source, by_test, *arms, **more)
+
+    def fewer(a: Any, b: Any) -> Any:
+        return ratio(np.maximum(a, floor), np.maximum(b, floor))
+
+    return result.claim(sentence, source, fewer, *arms, measure=measure or "test_loss", **more)
 
 
 def rows_by_depth(result: Result, name: str) -> list[Row]:
@@ -319,8 +295,8 @@ def grid(result: Result) -> dict[str, Claim]:
             pair = [max(rows[1:], key=validated), rows[0]]
             a, b = pair if winner == "depth" else pair[::-1]
             sentence = f"{a.arm} better than {b.facts['shape']}"
-            claim = compared(result, sentence, source, a.arm, b.arm, ledger, floor=SOLVED)
-            found[name] = claim[0]
+            names = (a.arm, b.arm)
+            (found[name],) = compared(result, sentence, source, *names, floor=SOLVED, ledger=ledger)
     return found
 
 
@@ -337,7 +313,8 @@ def other_claims(result: Result) -> Iterator[Claim]:
 
     def say(sentence: str, source: str, name: str, a: str, b: str, *ledger: str, **how: Any) -> Any:
         sentence = f"{name}: {sentence}"
-        return compared(result, sentence, source, f"{name}: {a}", f"{name}: {b}", ledger, **how)
+        pair = (f"{name}: {a}", f"{name}: {b}")
+        return compared(result, sentence, source, *pair, ledger=ledger, **how)
 
     pieces = f"{COURSE}: more regions at equal size"
     more = "4 layers make more linear pieces than 1"
@@ -361,23 +338,14 @@ def other_claims(result: Result) -> Iterator[Claim]:
     yield from say(faster, own, nested, deep, shallow, "001-035", measure=measure)
     more = "28 x 4 makes more linear pieces"
     yield from say(more, own, nested, shallow, deep, "001-040", measure="pieces")
-    names = [f"{name}: {each}" for name in (nested, flat) for each in (deep, shallow)]
-    if all(each in result for each in names):
-        losses = [result[each]["test_loss"] for each in names]
-        contrast = ratio(losses[0] / losses[1], losses[2] / losses[3])
-        shrinks = f"The advantage of depth on {nested} shrinks on {flat}"
-        yield Claim(shrinks, own, contrast, untested=result.untested(*names), ledger=("001-038",))
-
-
-def winners(result: Result, verdicts: Sequence[Verdict]) -> dict[str, str]:
-    """By target: depth, width, or why neither."""
-    other = {"depth": "width", "width": "depth"}
-    found = {}
-    for name, verdict in zip(grid(result), verdicts, strict=False):
-        claimed = GRID[name][0]
-        sides = {"supported": claimed, "contradicted": other[claimed]}
-        found[name] = sides.get(verdict.name, verdict.name)
-    return found
+    yield from result.claim(
+        f"The advantage of depth on {nested} shrinks on {flat}",
+        own,
+        lambda a, b, c, d: ratio(a / b, c / d),
+        *(f"{name}: {each}" for name in (nested, flat) for each in (deep, shallow)),
+        measure="test_loss",
+        ledger=("001-038",),
+    )
 
 
 PHRASES = {
@@ -387,6 +355,15 @@ PHRASES = {
     "undecided": "undecided on",
     "not tested": "not tested on",
 }
+
+
+def winners(result: Result, verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """By target: depth, width, or why neither."""
+    found = {}
+    for name, verdict in zip(grid(result), verdicts, strict=False):
+        claimed, other = ("depth", "width") if GRID[name][0] == "depth" else ("width", "depth")
+        found[name] = {"supported": claimed, "contradicted": other}.get(verdict.name, verdict.name)
+    return found
 
 
 def answer(result: Result, verdicts: Sequence[Verdict]) -> str:
@@ -408,6 +385,7 @@ def score(row: Row) -> str:
 
 
 def tables(result: Result) -> Iterator[Table]:
+    """The grid of targets and depths; then all other arms."""
     depths = sorted(result.settings.depths)
     lines, shown = [], set()
     for name, winner in winners(result, verdicts_of(result)).items():
@@ -432,15 +410,13 @@ def tables(result: Result) -> Iterator[Table]:
         yield Table(("arm", "widths", "score", "pieces"), others)
 
 
-def notes(result: Result) -> list[str]:
+def notes(result: Result) -> Iterator[str]:
     """The widths that the budget gives, by the number of inputs."""
-    found = {}
-    for name in GRID:
-        widths = [str(row.facts["widths"][0]) for row in rows_by_depth(result, name)]
+    rows = {get_target(name).inputs: rows_by_depth(result, name) for name in GRID}
+    for n, found in rows.items():
+        widths = ", ".join(str(row.facts["widths"][0]) for row in found)
         if widths:
-            found[get_target(name).inputs] = ", ".join(widths)
-    words = [f"{widths} with {n} input{'s' * (n > 1)}" for n, widths in found.items()]
-    return [f"Widths, from shallow to deep: {'; '.join(words)}."] if words else []
+            yield f"Widths with {n} input{'s' * (n > 1)}, from shallow to deep: {widths}."
 
 
 experiment = Experiment.of(
@@ -452,6 +428,7 @@ experiment = Experiment.of(
     f"biases decide it. Errors below {SOLVED:g} of a target's variance count as {SOLVED:g}: "
     "solved.",
     figures=lambda result: drawings(result, verdicts_of(result)),
+    seconds=lambda s: 2 + tuning.work_of(arms)(s) * 2e-9,
     next=(
         "scratchnet width --compare section --targets nested_sine,sin_plus_cos",
         "scratchnet width --targets oscillating,cubic --optimizer sgd",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scratchnet.demos.drawing import learning_rate_figure
+from scratchnet.demos.drawing import rate_figures
 from scratchnet.demos.figures import new_figure, styled
 from scratchnet.demos.running import Result
 from scratchnet.demos.verdicts import Verdict
@@ -28,14 +28,12 @@ KINDS = {
 def drawings(result: Result, verdicts: Sequence[Verdict]) -> Mapping[str, Callable[[], Figure]]:
     """Every figure by name."""
     found = {"verdicts": partial(grid, verdicts)} if verdicts else {}
-    if any(each.scores is not None for each in result.tuned.values()):
-        targets = dict.fromkeys(row.facts["target"] for row in result.rows)
-        groups = {
-            name: [arm for arm in result.tuned if arm.startswith(f"{name}: ")] for name in targets
-        }
-        title = "Deep and wide networks take different learning rates (ring: chosen)"
-        found["learning-rates"] = partial(learning_rate_figure, result, title, groups)
-    return found
+    targets = dict.fromkeys(row.facts["target"] for row in result.rows)
+    groups = {
+        name: [arm for arm in result.tuned if arm.startswith(f"{name}: ")] for name in targets
+    }
+    title = "Deep and wide networks take different learning rates (ring: chosen)"
+    return found | rate_figures(result, title, groups)
 
 
 @styled
@@ -81,7 +79,8 @@ def intervals(panel: Axes, verdicts: Sequence[Verdict], is_ratio: bool) -> None:
     if is_ratio:
         panel.set_xscale("log")
         low, high = panel.get_xlim()
-        ticks = [step * 10.0**power for power in range(-4, 4) for step in (1, 2, 5)]
+        steps = (1, 2, 5) if high < 500 * low else (1,)
+        ticks = [step * 10.0**power for power in range(-6, 6) for step in steps]
         panel.set_xticks([tick for tick in ticks if low < tick < high])
         panel.set_xticks([], minor=True)
         panel.xaxis.set_major_formatter("{x:g}")
