@@ -12,7 +12,7 @@ import numpy as np
 from scratchnet.demos.bench.engine import COMPILED, EAGER, LOOP, PRODUCTS, RECORDED
 from scratchnet.demos.bench.report import ONE_THREAD, headline, percent, placements, present, ratios
 from scratchnet.demos.bench.timing import span
-from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, new_figure
 from scratchnet.demos.running import Result
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ def figures(result: Result) -> dict[str, Callable[[], Figure]]:
     return {"time": partial(time_figure, result), "roofline": partial(roofline_figure, result)}
 
 
-@styled
 def time_figure(result: Result) -> Figure:
     """A line for each case, with the median and the 10th to 90th percentile of all times."""
     rows, names = result.rows, present(result.rows)
@@ -67,12 +66,14 @@ def time_figure(result: Result) -> Figure:
     return figure
 
 
-@styled
 def roofline_figure(result: Result) -> Figure:
     """The engine's steps under the roof: the peak, and the fastest and the slowest addition."""
     rows = result.rows
     figure, axes = new_figure(width=6.8, height=4.8)
-    intensities = np.array([row.facts["operations"] / row.facts["bytes"] for row in rows])
+    operations, moved = (
+        np.array([row.facts[name] for row in rows]) for name in ("million_operations", "bytes")
+    )
+    intensities = 1e6 * operations / moved
     across = np.geomspace(intensities.min() / 2, intensities.max() * 4, 200)
     peak = max(row.facts["peak_operations_per_second"] for row in rows) / 1e9
     bandwidths = [row.facts["bytes_per_second"] / 1e9 for row in rows]

@@ -70,20 +70,17 @@ def percent(value: float) -> str:
 def limits_table(result: Result) -> Table:
     """What each step computes, how fast, and how near it is to either limit."""
     own = [name for name in (RECORDED, COMPILED) if name in placements(result.rows[0])]
-    lines = [
-        [
-            row.arm,
-            shown(row.facts["operations"] / 1e6),
-            shown(1e6 * row.facts["seconds"][RECORDED].median),
-            *(percent(placements(row)[name].of_peak) for name in own),
-            percent(placements(row)[RECORDED].of_bandwidth),
-        ]
-        for row in result.rows
-    ]
-    shares = [f"{name}\nof peak" for name in own]
-    return Table(
-        ["step", "MFLOP", "µs", *shares, "of\nmemory"],
-        lines,
+    columns = {
+        "step": "{arm}",
+        "MFLOP": "{million_operations:,.1f}",
+        "µs": "{microseconds:,.0f}",
+        **{f"{name}\nof peak": f"{{roofline[{name}].of_peak:.0%}}" for name in own},
+        "of\nmemory": "{roofline[recorded].of_bandwidth:.0%}",
+    }
+    return Table.of(
+        result.rows,
+        "|".join(columns),
+        "|".join(columns.values()),
         "The step beside the device's limits, of which the nearer one binds. µs are those of the "
         "recorded step of one of the networks",
     )
