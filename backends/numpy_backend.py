@@ -173,6 +173,9 @@ class NumpyBackend(Backend):
     def to_numpy(self, array: Array) -> Any:
         return np.asarray(array)
 
+    def have_same_bits(self, one: Array, other: Array) -> bool:
+        return bool(one.tobytes() == other.tobytes())
+
     def address(self, array: Array) -> int:
         return int(array.__array_interface__["data"][0])
 

@@ -26,8 +26,8 @@ class Parameter(Tensor):
     is_parameter = True
     _read_at: int
     """The `stamp` at which `data` was last read where a graph is built."""
-    _kept: tuple[int, bytes]
-    """The `stamp` when `data` was read again, and the numbers then."""
+    _kept: tuple[int, Array]
+    """The `stamp` when `data` was read again, and a copy of the numbers then."""
     kept_at: int
 
     def __init__(self, dtype: str, backend: Backend) -> None:
@@ -36,7 +36,7 @@ class Parameter(Tensor):
 
     def _forget(self) -> None:
         self._read_at = self.kept_at = -1
-        self._kept = -1, b""
+        self._kept = -1, None
 
     def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
         """A copy or an unpickled parameter: `data` and `grad` are the arrays of the two slots."""
@@ -90,18 +90,14 @@ class Parameter(Tensor):
         if stamp != self.stamp or self.backend.is_guarding():
             return
         # Another thread may make a step meanwhile, which sets it.
-        if kept != self._numbers() and stamp == self.stamp:
+        if not self.backend.have_same_bits(kept, self._data) and stamp == self.stamp:
             note_write([self])
 
     def _keep_numbers(self) -> None:
         self.look_for_writes()
         if self._kept[0] != self.stamp:
             self._read_at = self.kept_at = stamp = self.stamp
-            self._kept = stamp, self._numbers()
-
-    def _numbers(self) -> bytes:
-        numbers: bytes = self.backend.to_numpy(self._data).tobytes()
-        return numbers
+            self._kept = stamp, self.backend.xp.array(self._data)
 
     def _copy(self, name: str, values: Any, target: Array) -> None:
         given = self.backend.asarray(values, target.dtype)

@@ -728,9 +728,14 @@ def test_a_mistake_of_the_program_is_not_hidden_by_what_was_timed(
 
 
 class StandIn(NumpyBackend):
-    """NumPy under CUDA's name."""
+    """NumPy under CUDA's name, which counts what is copied to the host."""
 
     name = "cupy"
+    copied = 0
+
+    def to_numpy(self, array: Any) -> Any:
+        StandIn.copied += array.nbytes
+        return super().to_numpy(array)
 
 
 @pytest.fixture
@@ -749,6 +754,15 @@ def test_on_a_gpu_there_is_no_loop_and_the_peak_is_a_products(on_cuda: None) -> 
     assert row.arm == "2-[4]-1, 5 points, tf32"
     assert engine.LOOP not in report.ratios(row)
     assert "8 x 8" in run.result.extra["peak"]
+
+
+def test_only_losses_are_copied_to_the_host() -> None:
+    """The check of a recorded step compares parameters and gradients where they are."""
+    StandIn.copied = 0
+    drawn = new_problem(Case(2, 100, 5, networks=3, backend="cupy"))
+    steps = [engine.engine_step(each, drawn, StandIn()) for each in ("recorded", "eager")]
+    check_agreement(drawn, steps)
+    assert 0 < StandIn.copied <= len(steps) * problem.STEPS_COMPARED * 3 * 4
 
 
 def test_the_figures_of_a_gpu_hold_a_thousand_networks_and_large_matrices(on_cuda: None) -> None:

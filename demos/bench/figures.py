@@ -68,6 +68,8 @@ def time_figure(result: Result) -> Figure:
 
 def roofline_figure(result: Result) -> Figure:
     """The engine's steps under the roof: the peak, and the fastest and the slowest addition."""
+    from matplotlib.ticker import LogFormatter
+
     rows = result.rows
     figure, axes = new_figure(width=6.8, height=4.8)
     operations, moved = (
@@ -95,6 +97,9 @@ def roofline_figure(result: Result) -> Figure:
     place = {"textcoords": "offset points", "ha": "right", "color": GREY}
     axes.annotate(f"peak, {peak:,.0f} GFLOP/s", (across[-1], peak), (0, 4), **place)
     axes.set(xscale="log", yscale="log", ylabel="GFLOP/s")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(LogFormatter())
     axes.set_xlabel("operations per byte that the step must move")
     axes.legend(loc="lower right")
     reached = [

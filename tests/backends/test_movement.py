@@ -210,3 +210,14 @@ def test_cupys_take_asks_the_host_first(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(TypeError, match="super"):
         CupyBackend.take(stand_in, np.ones((2, 3)), [5])  # type: ignore[arg-type]
     assert calls == [((2, 3), [5], np.ndarray)]
+
+
+def test_bits_are_compared_where_the_arrays_are(backend: Backend) -> None:
+    """-0.0 equals 0.0 in other bits, and NaN has its own."""
+    one = backend.asarray([1.0, -0.0, float("nan")], "float32")
+    assert backend.have_same_bits(one, backend.xp.array(one))
+    assert not backend.have_same_bits(one, backend.asarray([1.0, 0.0, float("nan")], "float32"))
+    counts = backend.asarray([1, 2], "int64")
+    assert not backend.have_same_bits(counts, counts + 1)
+    assert Backend.have_same_bits(backend, counts, backend.xp.array(counts))
+    assert not Backend.have_same_bits(backend, one, -one)
