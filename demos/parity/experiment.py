@@ -182,21 +182,12 @@ def tables(result: Result) -> list[Table]:
         Table((*headings, "wrong rows"), counted, title),
         Table(headings, texts, "For n inputs; z is the number of zeros of n - 1 in binary"),
     ]
-    trained = [
-        (
-            row.arm,
-            f"{row.facts['parameters']:,}",
-            f"{row.facts['learning_rate']:g}",
-            f"{successes(row['train_accuracy'], 1.0)}/{len(row.seeds)}",
-            f"{np.median(np.nan_to_num(row['steps'], nan=np.inf)):,.0f}".replace("inf", "more"),
-        )
-        for row in result.verdict_rows()
-        if "kind" in row.facts
-    ]
+    trained = [row for row in result.verdict_rows() if "kind" in row.facts]
+    names = "network | parameters | rate | right | steps | tested,\nright"
+    cells = "{arm} | {parameters:,} | {learning_rate:g} | {train_accuracy:.1%} | {steps:,.0f} | "
+    title = "Means. Steps: until every training row is right. Tested: on the other half, or on all"
     if trained:
-        names = ("network", "parameters", "rate", "learned", "steps")
-        title = "Learned: every training row is right. Steps until then: medians"
-        found.append(Table(names, trained, title))
+        found.append(Table.of(trained, names, cells + "{test_accuracy:.1%}", title))
     return found
 
 

@@ -285,15 +285,13 @@ def claims(result: Result) -> list[Claim]:
 def tables(result: Result) -> list[Table]:
     """Regions of every row, and beside the most patterns what theory allows."""
     s, rows = result.settings, list(result.verdict_rows())
+    names, after = "network | rate | before | after | test\naccuracy", f"{{linear_{s.epochs}:,.0f}}"
+    cells = "{arm} | {learning_rate:g} | {linear_0:,.0f} | " + after + " | {test_accuracy:.1%}"
+    title = "Linear regions before and after training: means over seeds"
     if s.compare:
-        headings = ("networks", "mean", "5 to 95 %", "most", "patterns,\nmean")
-        counted = Table(headings, [compared_cells(row) for row in rows], "Linear regions")
-    else:
-        names = "network | rate | before | after | test\naccuracy"
-        after = f"{{linear_{s.epochs}:,.0f}}"
-        cells = "{arm} | {learning_rate:g} | {linear_0:,.0f} | " + after + " | {test_accuracy:.1%}"
-        title = "Linear regions before and after training: means over seeds"
-        counted = Table.of(rows, names, cells, title)
+        names, title = "networks | regions | patterns", "Linear regions: means over networks"
+        cells = "{arm} | {linear:,.1f} | {patterns:,.1f}"
+    counted = Table.of(rows, names, cells, title)
     theory = [
         (row.facts["network"], *map(magnitude, (largest(row), *bounds(row).values())))
         for row in rows
@@ -304,14 +302,6 @@ def tables(result: Result) -> list[Table]:
     )
     title = "The most patterns that were counted, and what bounds for the whole plane allow"
     return [counted, Table(f"{names}\nat most".split(" | "), theory, title)]
-
-
-def compared_cells(row: Row) -> tuple[str, ...]:
-    """A row's line of the table of a comparison."""
-    linear, patterns = row["linear"], f"{row['patterns'].mean():,.1f}"
-    low, high = np.quantile(linear, [0.05, 0.95])
-    most = f"{low:.0f} to {high:.0f}", f"{linear.max():,}"
-    return row.arm, f"{linear.mean():,.1f}", *most, patterns
 
 
 experiment = Experiment.of(

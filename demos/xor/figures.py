@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RESOLUTION, POINT_SIZE = 200, 90
-INK, GRID_COLOR = "#333333", "#888888"
+INK = "#333333"
 
 
 def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
@@ -107,15 +107,12 @@ def folding(result: Result, row: Row) -> Figure:
         draw_hidden(signals, model)
         inputs.set_title(f"{row.arm}: {end}")
         signals.set_title("after the hidden layer")
-    lines = (
-        (INK, "--", "weighted sum of neuron 1 is 0"),
-        (INK, ":", "weighted sum of neuron 2 is 0"),
-        (GRID_COLOR, "-", "square grid, and its image"),
-    )
+    labels = {"--": "weighted sum of neuron 1 is 0", ":": "weighted sum of neuron 2 is 0"}
     handles = [
-        inputs.plot([], [], color=c, linestyle=style, label=text)[0] for c, style, text in lines
+        inputs.plot([], [], color=INK, linestyle=line, label=text)[0]
+        for line, text in labels.items()
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     title = "Solved: the hidden layer folds the plane until one line is enough"
     figure.suptitle(title, fontsize=11)
     return figure
@@ -134,20 +131,14 @@ def draw_inputs(axes: Axes, model: Any) -> None:
 
 
 def draw_hidden(axes: Axes, model: Any) -> None:
-    """P(1) over the hidden signals, with the images of the corners and of a square grid."""
-    left, right, bottom, top = window(CORNERS, margin=0.9)
-    along, across = np.linspace(left, right, 200), np.linspace(bottom, top, 13)
-    lines = [np.column_stack([along, np.full(200, each)]) for each in across]
-    images = [model.activations(line)["1"] for each in lines for line in (each, each[:, ::-1])]
-    extent = window(np.concatenate(images), margin=0.25)
+    """P(1) over the hidden signals, with the images of the corners."""
+    corners = model.activations(CORNERS)["1"]
+    extent = window(corners, margin=0.9)
     logits = model.as_input(grid_points(extent, RESOLUTION))
     for layer in model.layers[2:]:
         logits = layer(logits)
     shown = np.exp(-np.logaddexp(0, -logits.numpy())).reshape(RESOLUTION, RESOLUTION)
-    corners = model.activations(CORNERS)["1"]
     plane(axes, extent, shown, corners, "hidden 1", "hidden 2")
     # Where points of both classes coincide, the circle shows inside the square.
     x, y = corners[XOR == 0].T
     axes.scatter(x, y, s=POINT_SIZE / 5, c=POINT_COLORS[0], zorder=3)
-    for image in images:
-        axes.plot(*image.T, color=GRID_COLOR, linewidth=0.5, zorder=1)
