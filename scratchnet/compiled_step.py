@@ -113,10 +113,25 @@ class CompiledTraining:
         self.recorded = RecordedStep(step, self._model, (optimizer,))
         self._compiled: dict[Any, Compiled] = {}
         self._seconds = LONGEST_CALL
+        self._before: tuple[int, Changing] = (0, [])
+        """The steps done before the last call, and the arrays that it changed as they were."""
 
     def affordable(self) -> int:
         """The number of steps that take about `LONGEST_CALL` seconds, judged by the last ones."""
         return max(1, int(LONGEST_CALL / self._seconds))
+
+    @property
+    def steps(self) -> int:
+        """Those that the optimizer has made."""
+        return self._optimizer.steps
+
+    def back_to(self, steps: int) -> None:
+        """Undo the last call, if that many steps were done before it: Ctrl-C took its losses."""
+        first, arrays = self._before
+        if first == steps:
+            self._optimizer.steps = first
+            for array, numbers in arrays:
+                array[...] = numbers
 
     def many(self, steps: int, rows: Sequence[Array], known: set[int]) -> Any:
         """At most that many steps, at least one; their losses, (steps,) or (steps, E).
@@ -126,6 +141,7 @@ class CompiledTraining:
         finite; its parameters are then as that step left them. After Ctrl-C none was done.
         """
         optimizer, first = self._optimizer, self._optimizer.steps
+        self._before = first, []
         try:
             optimizer.prepare()
             compiled = self._prepared([each[0] for each in rows])
@@ -144,12 +160,8 @@ class CompiledTraining:
 
     def _run(self, compiled: Compiled, steps: int, changing: Changing, known: set[int]) -> Any:
         """The steps up to the first that is strange; none of them where this is interrupted."""
-        before = [array.copy() for array in compiled.state]
-
-        def undo() -> None:
-            for array, numbers in zip(compiled.state, before, strict=True):
-                array[...] = numbers
-
+        first = self._before[0]
+        self._before = first, [(array, array.copy()) for array in compiled.state]
         try:
             start = time.perf_counter()
             losses = compiled.step.run(steps, changing, self._threads())
@@ -163,12 +175,12 @@ class CompiledTraining:
             if not len(found) or found[0] + 1 == steps:
                 return losses
             # The same steps again, which give the same bits, up to that one.
-            undo()
+            self.back_to(first)
             done = int(found[0]) + 1
             changing = [(array, values[:done]) for array, values in changing]
             return compiled.step.run(done, changing, self._threads())
         except BaseException:
-            undo()
+            self.back_to(first)
             raise
 
     def _threads(self) -> int:
@@ -276,18 +288,18 @@ def epochs_ahead(
     losses: list[Any],
     first: int,
     most: int,
-) -> list[Any]:
-    """Some epochs from `first` on, at least one, in few calls; the mean loss of each.
+) -> None:
+    """Some epochs from `first` on, at least one, in few calls; the mean loss of each to `losses`.
 
     After each call the losses are looked at, and where one has just stopped being finite, so far is
     where the call ended; `before` are the parameters that gave it. Where all networks have
-    diverged, that is the end of the epoch. Where Ctrl-C ends it, the finished epochs enter
-    `losses`.
+    diverged, that is the end of the epoch. Where Ctrl-C ends it, the finished epochs have entered
+    `losses`, and the parameters are those of the last finished call.
     """
     per_epoch = batches.per_epoch
     affordable = 1 if batches.has_smaller else steps_ahead.affordable() // per_epoch
     parts: list[Any] = []
-    steps = 0
+    known, start, steps = len(losses), steps_ahead.steps, 0
     try:
         for rows, shares in batches.ahead(min(max(1, affordable), most)):
             while len(shares):
@@ -301,12 +313,15 @@ def epochs_ahead(
                     epoch = first + (steps - 1) // per_epoch
                     model = batches.model
                     if note_divergence(diverged, model, before, epoch, values[-1], inputs):
-                        return _sums(parts, per_epoch)
+                        losses.extend(_sums(parts, per_epoch))
+                        return
                 rows, shares = tuple([each[done:] for each in rows]), shares[done:]
+        losses.extend(_sums(parts, per_epoch))
     except KeyboardInterrupt:
-        losses.extend(_sums(parts, per_epoch)[: steps // per_epoch])
+        steps_ahead.back_to(start + steps)
+        finished = _sums(parts, per_epoch)[: steps // per_epoch]
+        losses.extend(finished[len(losses) - known :])
         raise
-    return _sums(parts, per_epoch)
 
 
 def _sums(parts: list[Any], per_epoch: int) -> list[Any]:

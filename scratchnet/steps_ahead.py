@@ -27,6 +27,8 @@ class StepsAhead:
     def __init__(self, step: Step, optimizer: Optimizer) -> None:
         self._step, self._optimizer = step, optimizer
         self._is_first, self._seconds = True, LONGEST_CALL
+        self._before: tuple[int, list[Array]] | None = None
+        """The steps done before the last call of several, and the state then."""
 
     @classmethod
     def made_for(cls, step: Step, optimizer: Optimizer) -> StepsAhead | None:
@@ -39,6 +41,18 @@ class StepsAhead:
         """The number of steps that take about `LONGEST_CALL` seconds, judged by the last ones."""
         return max(1, int(LONGEST_CALL / self._seconds))
 
+    @property
+    def steps(self) -> int:
+        """Those that the optimizer has made."""
+        return self._optimizer.steps
+
+    def back_to(self, steps: int) -> None:
+        """Undo the last call, if that many steps were done before it: Ctrl-C took its losses."""
+        if self._before is not None and self._before[0] == steps:
+            self._optimizer.steps = steps
+            for array, numbers in zip(self._state(), self._before[1], strict=True):
+                self._optimizer.model.backend.xp.copyto(array, numbers)
+
     def many(self, steps: int, rows: Sequence[Array], known: set[int]) -> Any:
         """At most that many steps, at least one; their losses, (steps,) or (steps, E).
 
@@ -49,26 +63,22 @@ class StepsAhead:
         # The first is recorded, and the host waits for that anyhow.
         steps = 1 if self._is_first else min(steps, self.affordable())
         self._is_first = False
+        self._before = None
         if steps == 1:
             return self._done(1, rows)
-        count, state = self._optimizer.steps, self._state()
-        before = [self._optimizer.model.backend.xp.array(array) for array in state]
-
-        def take_back() -> None:
-            self._optimizer.steps = count
-            for array, numbers in zip(state, before, strict=True):
-                self._optimizer.model.backend.xp.copyto(array, numbers)
-
+        first = self._optimizer.steps
+        copies = [self._optimizer.model.backend.xp.array(array) for array in self._state()]
+        self._before = first, copies
         try:
             losses = self._done(steps, rows)
             strange = ~np.isfinite(losses.reshape(steps, -1))
             strange[:, sorted(known)] = False
             found = np.flatnonzero(strange.any(axis=1))
             if len(found) and found[0] + 1 < steps:
-                take_back()
+                self.back_to(first)
                 losses = self._done(int(found[0]) + 1, rows)
         except BaseException:
-            take_back()
+            self.back_to(first)
             raise
         return losses
 

@@ -180,16 +180,17 @@ def fit(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"), enable_grad():
         try:
             while done < epochs and not watch.stopped:
+                known = len(watch.new)
                 if step.ahead is None:
-                    new = [_train_epoch(model, batches, step, watch.diverged, done)]
+                    watch.new.append(_train_epoch(model, batches, step, watch.diverged, done))
                 else:
                     most = watch.until_next_look(done, epochs)
-                    new = epochs_ahead(
+                    epochs_ahead(
                         step.ahead, batches, step.parameters_before, watch.diverged,
-                        watch.losses, done, most,
+                        watch.new, done, most,
                     )  # fmt: skip
-                done += len(new)
-                watch.look(done, new)
+                done += len(watch.new) - known
+                watch.look(done)
         except KeyboardInterrupt:
             watch.stopped = "interrupted"
     best_epoch = None if stopping is None else stopping.restore()
@@ -220,25 +221,27 @@ class Watch:
             positive_whole("every of a callback", getattr(each, "every", 1))
             for each in self.callbacks
         ]
+        self.is_measured = bool(self.measures) or self.held_out is not None
+        # An epoch that is measured enters the curves with what was measured.
+        self.new: list[Any] = [] if self.is_measured else self.losses
         self._stop_early()  # the checkpoint that it goes on from may be of a training that is over
 
     def until_next_look(self, done: int, epochs: int) -> int:
         """After how many of the epochs something looks at the model, once so many are done."""
-        measures = self.measures or self.held_out is not None
-        periods = [*self.periods, 1] if measures else self.periods
+        periods = [*self.periods, 1] if self.is_measured else self.periods
         return min([epochs - done, *(each - done % each for each in periods)])
 
-    def look(self, done: int, losses: list[Any]) -> None:
-        """Measure and call back, once so many epochs are done, the last with these losses."""
+    def look(self, done: int) -> None:
+        """Measure and call back, once so many epochs are done."""
         measured = [measure() for measure in self.measures]
         if self.held_out is not None:
             validation_loss = mean_loss(self.model, *self.held_out, self.loss)
             if self.stopping is not None:
                 self.stopping.update(done - 1, validation_loss)
             self.validation_losses.append(validation_loss)
-        # Only now: an interruption before leaves all curves without this epoch.
-        self.losses.extend(losses)
-        self.accuracies.append(measured)
+        if self.is_measured:
+            self.losses.append(self.new.pop())
+            self.accuracies.append(measured)
         if self.callbacks:
             # A replay takes no note of its writes, and a callback may compute results.
             note_write(self.model.parameters())
@@ -290,7 +293,10 @@ def _check_steps(clip: float | None, accumulate: int, batch_size: Any, compile: 
     if accumulate > 1 and batch_size is None:
         raise InputError(f"accumulate is {accumulate} without a batch_size: must be 1")
     if accumulate > 1 and compile:
-        raise InputError(f"accumulate is {accumulate} with compile=True: must be 1")
+        raise InputError(
+            f"accumulate is {accumulate} with compile=True: must be 1, as each call of a compiled "
+            "step ends with the optimizer's"
+        )
 
 
 def _answer(answer: Any) -> bool:

@@ -6,9 +6,11 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,6 +73,27 @@ def test_two_builds_of_the_same_library_at_once(builds: list[Path]) -> None:
         each.start()
     for each in threads:
         each.join()
+    assert build._is_intact(library)
+
+
+def test_two_processes_that_build_the_same_library_at_once(tmp_path: Path) -> None:
+    program = (
+        "import sys; from scratchnet.backends.compile import build, find_compiler\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "build.built(sys.argv[1], find_compiler())"
+    )
+    command = [sys.executable, "-c", program, SOURCE]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    processes = [subprocess.Popen(command, env=environment, **pipes) for _ in range(2)]
+    for each in processes:
+        assert each.stdout.readline() == "ready\n"
+    for each in processes:
+        each.communicate("go\n")
+        assert each.returncode == 0
+    left = sorted(each.suffix for each in (tmp_path / "scratchnet" / "compiled").iterdir())
+    assert left == [".sha256", ".so"]
+    (library,) = (tmp_path / "scratchnet" / "compiled").glob("*.so")
     assert build._is_intact(library)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from typing import Any
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 
 from scratchnet import SGD, Adam, Model, Tensor, fit, mlp
 from scratchnet.backends.compile import compiler_available, step
+from scratchnet.compiled_step import CompiledTraining
 from scratchnet.optim import Optimizer
 from scratchnet.schedules import cosine
 
@@ -179,6 +183,63 @@ def test_an_optimizer_that_looks_at_what_a_step_leaves(optimizer: str) -> None:
         results.append(model.parameter_buffer.copy())
         assert moving.steps == 12
     np.testing.assert_allclose(results[1], results[0], rtol=1e-7, atol=1e-9)
+
+
+def test_a_signal_ends_a_training_between_two_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C itself: what was computed when it came is undone, and what was done before stays."""
+    begun = threading.Event()
+    run = step.CompiledStep.run
+
+    def noted(self: Any, steps: int, *arguments: Any) -> Any:
+        if steps > 1:
+            begun.set()
+        return run(self, steps, *arguments)
+
+    monkeypatch.setattr(step.CompiledStep, "run", noted)
+
+    def interrupt() -> None:
+        begun.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    # A shell that runs tests in the background lets them ignore the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        model = mlp([2, 5, 1], ensemble=2)
+        optimizer = Adam(model, 0.01)
+        history = fit(model, X, Y, optimizer=optimizer, epochs=10**9, compile=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        thread.join()
+    assert history.stopped == "interrupted" and optimizer.steps == history.epochs > 0
+    other = mlp([2, 5, 1], ensemble=2)
+    fit(other, X, Y, optimizer=Adam(other, 0.01), epochs=history.epochs, compile=True)
+    assert bits(model) == bits(other)
+
+
+def test_an_interruption_just_after_a_call_undoes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its losses are lost, so the parameters must not be those that they lead to."""
+    many, calls = CompiledTraining.many, 0
+
+    def interrupted(self: CompiledTraining, *arguments: Any) -> Any:
+        nonlocal calls
+        losses = many(self, *arguments)
+        calls += 1
+        if calls == 4:
+            raise KeyboardInterrupt
+        return losses
+
+    monkeypatch.setattr(CompiledTraining, "many", interrupted)
+    model = mlp([2, 5, 1])
+    optimizer = Adam(model, 0.01)
+    history = fit(model, X, Y, optimizer=optimizer, epochs=10**7, compile=True)
+    assert history.stopped == "interrupted" and optimizer.steps == history.epochs > 0
+    monkeypatch.undo()
+    other = mlp([2, 5, 1])
+    fit(other, X, Y, optimizer=Adam(other, 0.01), epochs=history.epochs, compile=True)
+    assert bits(model) == bits(other)
 
 
 def test_an_interrupted_call_leaves_the_model_as_its_losses_say(
