@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -131,8 +132,32 @@ class CompiledStep:
         if threads == 1:
             part(0)
             return
+        _together(part, threads)
+
+
+def _together(part: Callable[[int], None], threads: int) -> None:
+    """part(0), part(1), ..., each in a thread of its own.
+
+    Where Ctrl-C ends the wait, no part is at work any more: a pool waits for its threads, but not
+    for one that it was about to note when the signal came.
+    """
+    at_work = [threading.Lock() for _ in range(threads)]
+    is_over = False
+
+    def guarded(i: int) -> None:
+        with at_work[i]:
+            if not is_over:
+                part(i)
+
+    try:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(part, range(threads)))
+            list(pool.map(guarded, range(threads)))
+    except BaseException:
+        is_over = True
+        for lock in at_work:
+            with lock:
+                pass
+        raise
 
 
 def _aligned(size: int) -> Array:

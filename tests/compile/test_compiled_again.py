@@ -219,6 +219,37 @@ def test_a_signal_ends_a_training_between_two_calls(monkeypatch: pytest.MonkeyPa
     assert bits(model) == bits(other)
 
 
+def test_a_thread_that_a_signal_found_unbegun_does_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the threads change is undone then, and must stay so."""
+    late: list[threading.Thread] = []
+
+    class Interrupted:
+        def __init__(self, threads: int) -> None:
+            self.threads = threads
+
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *_: Any) -> None:
+            pass
+
+        def map(self, part: Any, numbers: Any) -> Any:
+            part(0)
+            late.extend(threading.Thread(target=part, args=(i,)) for i in range(1, self.threads))
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(step, "ThreadPoolExecutor", Interrupted)
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        step._together(done.append, 3)
+    for each in late:
+        each.start()
+        each.join()
+    assert len(late) == 2 and done == [0]
+
+
 def test_an_interruption_just_after_a_call_undoes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its losses are lost, so the parameters must not be those that they lead to."""
     many, calls = CompiledTraining.many, 0
