@@ -2,8 +2,8 @@
 
 An experiment is a folder here. Its `__init__.py` holds `SUMMARY` and `PLACE`, its `experiment.py`
 an `Experiment` by the name of `experiment`, whose parts are what has their names in the module;
-figures that take more than a few lines stand in `figures.py`. Outside its folder only the README
-names it. This is a whole one:
+figures that take more than a few lines are `drawings(result)` in `figures.py`. Outside its folder
+only the README names it. This is a whole one:
 
     from dataclasses import dataclass
     from functools import partial

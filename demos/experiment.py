@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,8 +80,9 @@ class Experiment:
         """The experiment of a module (`__name__`): its parts are what has their names there.
 
         These are `Settings`, `run`, `claims`, `tables`, `figures` and whatever else is a function.
-        Where `arms(settings)` stands instead of `run`, each arm is tuned. `claims`, `tables` and
-        `notes` may be generators. What is stated goes before what is found.
+        Where `arms(settings)` stands instead of `run`, each arm is tuned; `figures` may be the
+        function `drawings` of the module `figures` beside it. `claims`, `tables` and `notes` may be
+        generators. What is stated goes before what is found.
         """
         from scratchnet.demos.tuning import each_tuned, work_of
 
@@ -87,9 +90,12 @@ class Experiment:
             return lambda result: list(part(result))
 
         there = vars(sys.modules[module])
+        beside = f"{module.rpartition('.')[0]}.figures"
         parts: dict[str, Any] = {}
         if "arms" in there:
             parts = {"run": each_tuned(there["arms"]), "work": work_of(there["arms"])}
+        if module.endswith(".experiment") and find_spec(beside):
+            parts["figures"] = lambda result: import_module(beside).drawings(result)
         parts |= {name: each for name, each in there.items() if callable(each)}
         name = module.removesuffix(".experiment").rpartition(".")[2].replace("_", "-")
         parts |= {"name": name, "settings": there["Settings"], **stated}

@@ -22,7 +22,6 @@ from scratchnet.demos.scaling.experiment import (
     curves,
     data,
     experiment,
-    figures,
     fits,
     frontier,
     halves,
@@ -110,7 +109,7 @@ def test_a_small_run_measures_every_pair_and_repeats_itself() -> None:
         np.testing.assert_array_equal(row["test_loss"], row.arrays["test"][best, [0, 1]])
     again = run_small(experiment, **given, seeds=1)
     np.testing.assert_allclose(again.rows[5]["test_loss"], result.rows[5]["test_loss"][:1])
-    for draw in figures(result).values():
+    for draw in experiment.figures(result).values():
         draw()
     assert list(tables(result)) and list(claims(result)) and list(notes(result))
 
@@ -165,7 +164,7 @@ def test_networks_that_diverged_are_in_no_fit() -> None:
     for row in lost.rows:
         row["test_loss"][:] = np.nan
     assert "N" not in fits(lost)
-    figures(lost)["joint"]()
+    experiment.figures(lost)["joint"]()
 
 
 def test_an_interrupted_run_reports_what_it_has() -> None:

@@ -25,7 +25,6 @@ from scratchnet.demos.spiral.experiment import (
     check,
     claims,
     experiment,
-    figures,
     tables,
     width_of,
 )
@@ -210,11 +209,11 @@ def test_frames_are_close_together_at_first_and_end_with_the_last_epoch() -> Non
 def test_the_figures_draw_for_quick_full_and_partial_runs() -> None:
     quick = run_small(experiment, **TINY)
     swept = run_small(experiment, quick=False, seeds=5, optimizer=("sgd", "adam"), **TINY)
-    assert set(figures(quick)) == {"overview", "loss"}
-    assert set(figures(swept)) == {"overview", "learning-rates", "loss"}
+    assert set(experiment.figures(quick)) == {"overview", "loss"}
+    assert set(experiment.figures(swept)) == {"overview", "learning-rates", "loss"}
     swept.rows = [row for row in swept.rows if row.facts["optimizer"] == "sgd"]
     for result in (quick, swept):
-        for draw in figures(result).values():
+        for draw in experiment.figures(result).values():
             assert draw().axes
     assert mlp([2, 1]).parameter_count == 3
 

@@ -19,7 +19,6 @@ from scratchnet.batches import checked_data
 from scratchnet.datasets import spirals
 from scratchnet.demos.architectures import ARCHITECTURES, Kind
 from scratchnet.demos.architectures import build as build_network
-from scratchnet.demos.depth_limits.figures import drawings
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
@@ -270,7 +269,6 @@ experiment = Experiment.of(
     "ones do not; textbooks: normalisation and shortcuts cure it",
     look_for="which kinds of 64 layers learn their training data, and at which learning rates; "
     "whether shortcuts alone suffice, or need a scale or batch normalisation.",
-    figures=drawings,
     seconds=lambda s: 2 + work(s) * s.points / 200 * (s.width / 16) ** 1.2 * 29e-6,
     next=(
         "scratchnet depth-limits --epochs 1000 --kinds plain --layers 64",

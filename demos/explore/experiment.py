@@ -18,7 +18,6 @@ from scratchnet.demos.architectures import ARCHITECTURES, Kind
 from scratchnet.demos.architectures import build as build_network
 from scratchnet.demos.data import DESCRIPTIONS, HERE, PLANE, data_of, inputs_and_outputs
 from scratchnet.demos.experiment import Experiment, Table
-from scratchnet.demos.explore.figures import drawings
 from scratchnet.demos.figures import probabilities, window
 from scratchnet.demos.running import Result, Row
 from scratchnet.demos.settings import Common, option
@@ -249,7 +248,6 @@ experiment = Experiment.of(
     "shortcuts let deeper networks train (He et al. 2016)",
     look_for="from which depth on accuracy no longer rises on each dataset, and whether blocks "
     "that cure very deep networks change anything at a depth that trains without them.",
-    figures=drawings,
     seconds=lambda s: 3 + work(s) * (s.width / 32) ** 1.2 * 120e-6,
     next=(
         "scratchnet explore --datasets spirals --optimizer sgd",

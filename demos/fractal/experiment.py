@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -281,13 +281,6 @@ def notes(result: Result) -> list[str]:
             if (lost := np.count_nonzero(np.isnan(row["test_accuracy"])))
         ),
     ]
-
-
-def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
-    """Every figure by name."""
-    from scratchnet.demos.fractal.figures import drawings
-
-    return drawings(result)
 
 
 def memory(s: Settings) -> float:

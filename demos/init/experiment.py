@@ -19,7 +19,7 @@ import numpy as np
 from scratchnet.datasets import spirals
 from scratchnet.demos import tuning
 from scratchnet.demos.experiment import Experiment, Table
-from scratchnet.demos.init.figures import between, drawings, shaped
+from scratchnet.demos.init.figures import between, shaped
 from scratchnet.demos.init.measures import (
     BOUND_WIDTHS,
     DEEPEST,
@@ -323,7 +323,6 @@ experiment = Experiment.of(
     "NaN, its exercise on vanishing gradients; an interview page on underfitting and overfitting",
     look_for="which rules keep the size of signals and gradients, which of them train at the "
     "chapter's learning rate and which at their own, and where the exercise's bound fails.",
-    figures=drawings,
     memory=lambda s: 8.0 * 6 * max(6e6, 2e4 * s.seeds, 8 * s.pairs * 64**2 / DEEPEST),
     seconds=lambda s: 2 + work(s) * 6e-9,
     next=(

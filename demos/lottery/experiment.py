@@ -306,12 +306,6 @@ def notes(result: Result) -> list[str]:
     ]
 
 
-def figures(result: Result) -> Any:
-    from scratchnet.demos.lottery.figures import drawings
-
-    return drawings(result)
-
-
 def work(s: Settings) -> float:
     networks = s.seeds + (tuning.TUNING_SEEDS if not (s.quick or s.learning_rate) else 0)
     pruning = sum(pruning_work(s, late, networks) for late in {0, s.rewind_step})

@@ -16,7 +16,6 @@ import numpy as np
 
 from scratchnet.backends import get_backend
 from scratchnet.demos.experiment import Experiment, Table
-from scratchnet.demos.parity.figures import drawings
 from scratchnet.demos.parity.formulas import FORMULAS, QUANTITIES, cost
 from scratchnet.demos.parity.learning import DEEP, KINDS, ONE, WIDE, arm_name, arms
 from scratchnet.demos.running import Advance, Result, Row, Run
@@ -223,7 +222,6 @@ experiment = Experiment.of(
     look_for="which circuits grow exponentially with n, and whether networks that fit half of the "
     "table are right on the other half.",
     claims=lambda result: [*circuit_claims(result), *learning_claims(result)],
-    figures=drawings,
     seconds=lambda s: 1 + work(s, share=0.2),
     next=("scratchnet parity --inputs 24 --no-learn", "scratchnet parity --learn-inputs 12"),
 )

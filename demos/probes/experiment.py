@@ -19,7 +19,6 @@ from scratchnet.demos.architectures import ARCHITECTURES, Kind
 from scratchnet.demos.architectures import build as build_network
 from scratchnet.demos.data import DESCRIPTIONS, data_of, inputs_and_outputs
 from scratchnet.demos.experiment import Experiment, Table
-from scratchnet.demos.probes.figures import drawings
 from scratchnet.demos.running import Result, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import OPTIMIZERS, RATES, Arm, Data, tuned
@@ -224,7 +223,6 @@ experiment = Experiment.of(
     "says that accuracy rises with each",
     look_for="where a linear classifier reads most, and how much of it is there in the raw inputs "
     "and in random networks that learned nothing.",
-    figures=drawings,
     work=lambda s: arm(s).total_work(s.seeds),
     # About 12 arrays of a layer's outputs for each network.
     memory=lambda s: 50.0 * max(s.seeds, 25) * (s.points + 900) * s.width * (s.depth + 3),

@@ -325,12 +325,6 @@ def tables(result: Result) -> list[Table]:
     return [Table(headings, rows, "Medians over seeds; size: parameters without dead neurons")]
 
 
-def figures(result: Result) -> Any:
-    from scratchnet.demos.prune.figures import drawings
-
-    return drawings(result)
-
-
 def work(s: Settings) -> float:
     return sum(arm.total_work(s.seeds) for arm in arms(s, networks_of(s)))
 

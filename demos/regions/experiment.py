@@ -21,7 +21,7 @@ from scratchnet.demos.animation import frame_epochs
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.random_networks import BIAS_DEVIATION, random_networks
 from scratchnet.demos.regions.architectures import Architecture, architecture, plane, spread
-from scratchnet.demos.regions.figures import animate, drawings
+from scratchnet.demos.regions.figures import animate
 from scratchnet.demos.regions.reach import compare
 from scratchnet.demos.running import Advance, Result, Row, Run
 from scratchnet.demos.settings import Common, option
@@ -318,7 +318,6 @@ experiment = Experiment.of(
     "layers; Hanin and Rolnick 2019: at random weights they do not",
     look_for="whether more layers make more regions before and after training, and how far all of "
     "them stay below the bounds.",
-    figures=drawings,
     files=lambda result: (
         {"regions.gif": partial(animate, result)} if result.settings.animate else {}
     ),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -370,12 +370,6 @@ def notes(result: Result) -> Iterator[str]:
         "Against compute, moments within longer trainings stand for short ones: one for each "
         "budget may do better."
     )
-
-
-def figures(result: Result) -> Mapping[str, Any]:
-    from scratchnet.demos.scaling.figures import drawings
-
-    return drawings(result)
 
 
 @dataclass(frozen=True)

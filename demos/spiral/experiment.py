@@ -401,12 +401,6 @@ def save_deepest(result: Result, path: Path) -> None:
     save_model(path, network, task={TASK: described(s)})
 
 
-def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
-    from scratchnet.demos.spiral.figures import drawings
-
-    return drawings(result)
-
-
 experiment = Experiment.of(
     __name__,
     question="Do two interleaved spirals need depth?",

@@ -372,12 +372,6 @@ def shortened(names: Sequence[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + more
 
 
-def figures(result: Result) -> dict[str, Any]:
-    from scratchnet.demos.train.figures import drawings
-
-    return drawings(result)
-
-
 def files(result: Result) -> Mapping[str, Callable[[Path], None]]:
     if NETWORK not in result:
         return {}

@@ -7,7 +7,7 @@ its best learning rate, which either find XOR or get stuck.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -244,13 +244,6 @@ def notes(result: Result) -> list[str]:
         "These four points are all there is, so the learning rate was chosen on them too, with "
         "other initial weights.",
     ]
-
-
-def figures(result: Result) -> Mapping[str, Callable[[], Any]]:
-    """Every figure by name."""
-    from scratchnet.demos.xor.figures import drawings
-
-    return drawings(result)
 
 
 experiment = Experiment.of(
