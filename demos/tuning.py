@@ -216,11 +216,8 @@ def choose_rate(run: Run, arm: Arm) -> Tuned:
     best = best_rate(scores)
     if not is_bracketed(scores):
         step = rates[1] / rates[0]
-        below, above = (
-            (rates[0] / step**2, rates[0] / step),
-            (rates[-1] * step, rates[-1] * step**2),
-        )
-        more = below if best == 0 else above
+        below = (rates[0] / step**2, rates[0] / step)
+        more = below if best == 0 else (rates[-1] * step, rates[-1] * step**2)
         order = np.argsort(rates + more)
         scores = np.concatenate([scores, scores_of(run, arm, more)])[order]
         rates = tuple(np.array(rates + more)[order].tolist())
