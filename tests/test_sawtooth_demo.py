@@ -68,7 +68,7 @@ def test_a_wrong_sawtooth_is_seen_as_wrong(result: Result, monkeypatch: pytest.M
     weights[1] = (weights[1][0], weights[1][1] + np.array([0.0, 0.5]))
     wrong = model_from_weights(weights, "relu")
     assert demo.largest_difference(wrong, shallow_sawtooth(3), 3) > 0.1
-    monkeypatch.setattr(demo, "sawtooth", lambda *_, **__: wrong)
+    monkeypatch.setattr(demo.folding, "sawtooth", lambda *_, **__: wrong)
     found = demo.fold(quick_settings(experiment), 3)
     assert found["ends wrong"] > 0 and found["difference"] > 0.1
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.demos import tuning
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.figures import grid_points
 from scratchnet.demos.fractal.exact import (
@@ -27,17 +28,7 @@ from scratchnet.demos.fractal.exact import (
 )
 from scratchnet.demos.fractal.settings import Settings, check
 from scratchnet.demos.running import Result, Row, Run
-from scratchnet.demos.tuning import (
-    TUNING_SEEDS,
-    Arm,
-    Data,
-    decaying,
-    each_tuned,
-    networks,
-    points,
-    train_networks,
-    work_of,
-)
+from scratchnet.demos.tuning import Arm, Data
 from scratchnet.demos.verdicts import Claim, Contrast, difference, fact
 from scratchnet.depth.fractal_distributions import (
     CURVES,
@@ -89,9 +80,9 @@ def arm(s: Settings, curve: str, depth: int) -> Arm:
     step = (0.05 + 0.06 * depth) * s.width * (s.width + 30) / 2000 * s.training.batch_size / 200
     return Arm(
         arm_name(curve, depth),
-        partial(networks, s, [s.geometry.dimensions, *[s.width] * depth, 1]),
-        points(partial(draw, s, curve), s.training.points, TEST_POINTS),
-        decaying(Adam, s.epochs * s.steps_per_epoch),
+        partial(tuning.networks, s, [s.geometry.dimensions, *[s.width] * depth, 1]),
+        tuning.points(partial(draw, s, curve), s.training.points, TEST_POINTS),
+        tuning.decaying(Adam, s.epochs * s.steps_per_epoch),
         s.training.rates,
         s.epochs,
         {"curve": curve, "depth": depth, "width": s.width},
@@ -113,14 +104,14 @@ def train_in_turn(arm: Arm, seeds: Any, rates: Any, s: Settings, *how: Any) -> t
     stage = replace(arm, build=lambda _: model, work=arm.work / len(stages), train=None)
     for curve in stages:
         stage = replace(stage, data=partial(stage_data, s, curve, arm.data))
-        measures, _ = train_networks(stage, seeds, rates, s, *how)
+        measures, _ = tuning.train_networks(stage, seeds, rates, s, *how)
         seconds = seconds + measures["seconds"]
     return {**measures, "seconds": seconds}, {}
 
 
 def stage_data(s: Settings, curve: str, last: Any, seeds: Sequence[int]) -> Data:
     """The last curve's data, to train on points of this one."""
-    training = points(partial(draw, s, curve), s.training.points, 1)(seeds)
+    training = tuning.points(partial(draw, s, curve), s.training.points, 1)(seeds)
     return replace(last(seeds), X=training.X, y=training.y)
 
 
@@ -141,7 +132,7 @@ def run(run: Run) -> None:
     """Samples, networks with hand-set weights, and networks that learn."""
     run.result.extra["sampled"] = sampled_curves(run.settings)
     build_all(run)
-    each_tuned(arms)(run)
+    tuning.each_tuned(arms)(run)
 
 
 def trained_rows(result: Result) -> list[Row]:
@@ -285,9 +276,9 @@ def notes(result: Result) -> list[str]:
 
 def memory(s: Settings) -> float:
     """Activations, gradients and data of the largest ensemble."""
-    networks = max(s.seeds, TUNING_SEEDS * len(s.training.rates))
+    largest = max(s.seeds, tuning.TUNING_SEEDS * len(s.training.rates))
     cells = 30 * (s.training.batch_size + s.width) * s.width * max(s.depths)
-    return 4.0 * networks * (cells + (3 * s.training.points + TEST_POINTS) * 4)
+    return 4.0 * largest * (cells + (3 * s.training.points + TEST_POINTS) * 4)
 
 
 experiment = Experiment.of(
@@ -306,7 +297,7 @@ experiment = Experiment.of(
     "hand-set weights err nowhere.",
     settings=Settings,
     check=check,
-    seconds=lambda s: 8 + work_of(arms)(s),
+    seconds=lambda s: 8 + tuning.work_of(arms)(s),
     next=(
         "scratchnet fractal --curriculum --curve coarse,linear,extreme --depths 1,5",
         "scratchnet fractal --fractal sierpinski",

@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scratchnet.demos.drawing import color_of, named_places, rate_figures, seeds_at
-from scratchnet.demos.figures import (
-    bare,
-    decision_panel,
-    new_figure,
-    scatter_classes,
-    styled,
-)
+from scratchnet.demos.figures import bare, decision_panel, new_figure, scatter_classes, styled
 from scratchnet.demos.fractal.exact import box
 from scratchnet.demos.fractal.experiment import (
     arm_name,

@@ -22,29 +22,13 @@ from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.sawtooth.figures import pieces_figure, sawtooth_figure, square_figure
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.verdicts import Claim, fact, ratio
+from scratchnet.depth import sawtooth as folding
 from scratchnet.depth.hand_set import predict_in_blocks
 from scratchnet.depth.regions import Line, line_regions
-from scratchnet.depth.sawtooth import (
-    MOST_COUNTED_DEPTH,
-    MOST_SHALLOW_UNITS,
-    SIGNIFICANT_BITS,
-    count_pieces,
-    hidden_units,
-    product_error,
-    product_error_bound,
-    product_network,
-    sawtooth,
-    shallow_sawtooth,
-    shallow_square,
-    square_error,
-    square_error_bound,
-    square_network,
-    units_for_square,
-)
 from scratchnet.model import Model
 
-DEEPEST = SIGNIFICANT_BITS["float64"]
-DEEPEST_SHALLOW = MOST_SHALLOW_UNITS.bit_length() - 1
+DEEPEST = folding.SIGNIFICANT_BITS["float64"]
+DEEPEST_SHALLOW = folding.MOST_SHALLOW_UNITS.bit_length() - 1
 DEEPEST_SHALLOW_COUNTED = 12  # counting takes 2^(2L + 1) steps
 DEEPEST_SQUARE, DEEPEST_PRODUCT, DEEPEST_RANDOM = 25, 24, 16
 ENTRIES = 2**24  # of points times units, where two networks are compared
@@ -87,19 +71,19 @@ def fold(s: Settings, depth: int) -> dict[str, float]:
 
     At multiples of 2^-depth it is 0 and 1 in turn.
     """
-    deep, numbers = sawtooth(depth, backend=s.backend), some_of(2**depth + 1, MOST_POINTS)
+    deep, numbers = folding.sawtooth(depth, backend=s.backend), some_of(2**depth + 1, MOST_POINTS)
     values = predict_in_blocks(deep, numbers[:, None] / 2.0**depth)[:, 0]
     wrong = float(np.count_nonzero(values != numbers % 2))
-    found = {"ends wrong": wrong, "ends looked at": len(numbers), "units": hidden_units(deep)}
+    found = {"ends wrong": wrong, "ends looked at": len(numbers)}
+    found |= {"units": folding.hidden_units(deep), "parameters": deep.parameter_count}
     found |= dict.fromkeys(("pieces counted", "one layer counted", "difference"), np.nan)
-    found["parameters"] = deep.parameter_count
-    if depth <= MOST_COUNTED_DEPTH:
-        found["pieces counted"] = count_pieces(deep, depth)
+    if depth <= folding.MOST_COUNTED_DEPTH:
+        found["pieces counted"] = folding.count_pieces(deep, depth)
     if depth <= DEEPEST_SHALLOW:
-        shallow = shallow_sawtooth(depth, backend=s.backend)
+        shallow = folding.shallow_sawtooth(depth, backend=s.backend)
         found["difference"] = largest_difference(deep, shallow, depth)
         if depth <= DEEPEST_SHALLOW_COUNTED:
-            found["one layer counted"] = count_pieces(shallow, depth)
+            found["one layer counted"] = folding.count_pieces(shallow, depth)
     return found
 
 
@@ -131,18 +115,18 @@ def random_pieces(s: Settings, depth: int) -> dict[str, Any]:
 
 def square(s: Settings, depth: int) -> dict[str, float]:
     """x^2 by one depth of tents, xy by three of them, and one layer that is enough for x^2."""
-    deep = square_network(depth, backend=s.backend)
-    error = square_error(deep, 2**depth)
-    at_least, enough = units_for_square(error)
-    found = {"units": hidden_units(deep), "error": error, "one layer needs": at_least}
+    deep = folding.square_network(depth, backend=s.backend)
+    error = folding.square_error(deep, 2**depth)
+    at_least, enough = folding.units_for_square(error)
+    found = {"units": folding.hidden_units(deep), "error": error, "one layer needs": at_least}
     found |= {"error of one unit more": np.nan, "error of xy": np.nan}
-    if enough <= MOST_SHALLOW_UNITS:
-        shallow = shallow_square(enough, backend=s.backend)
+    if enough <= folding.MOST_SHALLOW_UNITS:
+        shallow = folding.shallow_square(enough, backend=s.backend)
         points = max(2, ENTRIES // (3 * enough))
-        found["error of one unit more"] = square_error(shallow, enough, points)
+        found["error of one unit more"] = folding.square_error(shallow, enough, points)
     if depth <= DEEPEST_PRODUCT:
-        product = product_network(depth, backend=s.backend)
-        found["error of xy"] = product_error(product, depth, 2**12)
+        product = folding.product_network(depth, backend=s.backend)
+        found["error of xy"] = folding.product_error(product, depth, 2**12)
     return found
 
 
@@ -192,8 +176,8 @@ def square_claims(squares: list[Row]) -> Iterator[Claim]:
     """Errors of x² and xy, and the units that one layer needs for them."""
     depths, error = range(1, len(squares) + 1), column(squares, "error")
     product, shallow = column(squares, "error of xy"), column(squares, "error of one unit more")
-    right = known(error, np.array([square_error_bound(m) for m in depths]))
-    right &= known(product, np.array([product_error_bound(m) for m in depths]))
+    right = known(error, np.array([folding.square_error_bound(m) for m in depths]))
+    right &= known(product, np.array([folding.product_error_bound(m) for m in depths]))
     shown = f"{error[-1]:.3g} at depth {len(depths)}, xy {np.nanmin(product):.3g}"
     sentence = "m layers of 3 units give x² within 2^(-2m-2), of 9 units xy within twice that"
     yield fact(sentence, "Yarotsky 2017", right, shown, "001-012")
@@ -211,7 +195,7 @@ def known(values: Any, right: Any) -> bool:
 def drawn(depth: int) -> str:
     """The network's output at 65 multiples of 1/64, where at most 32 pieces have their ends."""
     x = np.arange(COLUMNS + 1) / COLUMNS
-    height = predict_in_blocks(sawtooth(depth, backend="numpy"), x[:, None])[:, 0]
+    height = predict_in_blocks(folding.sawtooth(depth, backend="numpy"), x[:, None])[:, 0]
     marks = MARKS if (sys.stdout.encoding or "").lower().startswith("utf") else ASCII
     return "".join(marks[int(each)] for each in np.minimum(height * len(marks), len(marks) - 1))
 
@@ -245,7 +229,7 @@ def notes(result: Result) -> list[str]:
     return [
         f"One hidden layer of n units has at most n + 1 pieces. It is built up to depth "
         f"{DEEPEST_SHALLOW}, and counted up to {DEEPEST_SHALLOW_COUNTED}; the sawtooth up to "
-        f"{MOST_COUNTED_DEPTH}. Random networks: He's weights, biases N(0, 0.3²).",
+        f"{folding.MOST_COUNTED_DEPTH}. Random networks: He's weights, biases N(0, 0.3²).",
     ]
 
 
