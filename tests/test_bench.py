@@ -829,7 +829,7 @@ def test_the_report_fits_a_terminal_of_eighty_columns() -> None:
     result = joined([made_up(everybody, case=case) for case in (Case(8, 32, 400, 100), TINY)])
     out, screen = io.StringIO(), Screen(json=False)
     screen.console = Console(file=out, width=80, highlight=False)
-    for table in report.tables(result):
+    for table in experiment.tables(result):
         print_table(table, screen)
     text = out.getvalue()
     assert "…" not in text and max(map(len, text.splitlines())) <= 80

@@ -246,7 +246,7 @@ experiment = Experiment.of(
     ),
     work=lambda s: len(cases(s)),
     answer=lambda result, verdicts: report.headline(result),
-    tables=report.tables,
+    tables=lambda result: [report.limits_table(result), report.ratio_table(result)],
     notes=lambda result: list(report.notes(result)),
     figures=figures,
     next=(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scratchnet.demos.bench.engine import COMPILED, EAGER, LOOP, PRODUCTS, RECORDED
-from scratchnet.demos.bench.report import ONE_THREAD, headline, percent, placements, present, ratios
+from scratchnet.demos.bench.report import ONE_THREAD, headline, placements, present, ratios
 from scratchnet.demos.bench.timing import span
 from scratchnet.demos.figures import LINE_COLORS, new_figure
 from scratchnet.demos.running import Result
@@ -103,7 +103,7 @@ def roofline_figure(result: Result) -> Figure:
     axes.set_xlabel("operations per byte that the step must move")
     axes.legend(loc="lower right")
     reached = [
-        f"{name} {span((placements(row)[name].of_peak for row in rows), percent)}"
+        f"{name} {span((placements(row)[name].of_peak for row in rows), '{:.0%}'.format)}"
         for name in rates
         if name != EAGER
     ]

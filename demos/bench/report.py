@@ -11,7 +11,7 @@ from scratchnet.backends import get_backend
 from scratchnet.demos.bench.engine import COMPILED, EAGER, LOOP, PRODUCTS, RECORDED
 from scratchnet.demos.bench.problem import STEPS_COMPARED
 from scratchnet.demos.bench.roofline import Placement
-from scratchnet.demos.bench.timing import Spread, shown, span, spread
+from scratchnet.demos.bench.timing import Spread, span, spread
 from scratchnet.demos.running import Result, Row
 from scratchnet.demos.screen import Table
 
@@ -46,25 +46,15 @@ def present(rows: Sequence[Row]) -> list[str]:
     return [name for name in ORDER if any(name in ratios(row) for row in rows)]
 
 
-def medians(rows: Sequence[Row], name: str) -> list[float]:
-    return [ratios(row)[name].median for row in rows if name in ratios(row)]
-
-
 def headline(result: Result) -> str:
     """The range of everybody's times."""
     rows = result.rows
     spans = [
-        f"{name} {span(medians(rows, name))}" for name in present(rows) if name not in NOT_COMPARED
+        f"{name} {span(ratios(row)[name].median for row in rows if name in ratios(row))}"
+        for name in present(rows)
+        if name not in NOT_COMPARED
     ]
     return f"Where the recorded step takes 1: {', '.join(spans)}."
-
-
-def tables(result: Result) -> list[Table]:
-    return [limits_table(result), ratio_table(result)]
-
-
-def percent(value: float) -> str:
-    return f"{value:.0%}"
 
 
 def limits_table(result: Result) -> Table:
@@ -89,9 +79,12 @@ def limits_table(result: Result) -> Table:
 def ratio_table(result: Result) -> Table:
     """A line for each case, and in how many of them the rounds are on one side of 1."""
     rows, names = result.rows, present(result.rows)
-    cell: Callable[[Spread], str] = str if len(rows) <= CASES_WITH_SPREADS else median
+    form = "{}" if len(rows) <= CASES_WITH_SPREADS else "{0.median:.2f}"
     lines = [
-        [row.arm, *(cell(ratios(row)[name]) if name in ratios(row) else "" for name in names)]
+        [
+            row.arm,
+            *(form.format(ratios(row)[name]) if name in ratios(row) else "" for name in names),
+        ]
         for row in rows
     ]
     sides: dict[str, Callable[[Spread], bool]] = {
@@ -108,10 +101,6 @@ def ratio_table(result: Result) -> Table:
         f"Time of a step, where the recorded step's is 1: median [10th to 90th percentile] of "
         f"{result.settings.rounds} rounds",
     )
-
-
-def median(each: Spread) -> str:
-    return shown(each.median)
 
 
 def notes(result: Result) -> Iterator[str]:

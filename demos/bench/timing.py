@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from scratchnet.backends import InputError
 from scratchnet.backends.interface import Timer
+from scratchnet.extras import is_installed
 
 SECONDS_PER_TURN = 0.02
 MAXIMUM_CALLS = 2000
@@ -155,9 +156,7 @@ def check_threads(threads: int) -> None:
     """Raise `InputError` where there are not as many cores, or nothing can limit the threads."""
     if cores() and threads > len(cores()):
         raise InputError(f"--threads {threads}: must be at most {len(cores())}, the cores here")
-    try:
-        import threadpoolctl  # noqa: F401
-    except ImportError:
+    if not is_installed("threadpoolctl"):
         raise InputError(
             "bench needs threadpoolctl, to give BLAS its threads: pip install threadpoolctl"
-        ) from None
+        )

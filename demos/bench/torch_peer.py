@@ -36,11 +36,10 @@ def torch_steps(problem: Problem) -> Iterator[Implementation | str]:
         yield f"{COMPILED} does not take part: {reason}"
 
 
-Maker = Callable[[Any, Any, list[Any]], Callable[[], Any]]
-"""From torch, the loss as a function of nothing, and the parameters to the training step."""
-
-
-def implementation(name: str, problem: Problem, make: Maker) -> Implementation:
+def implementation(
+    name: str, problem: Problem, make: Callable[..., Callable[[], Any]]
+) -> Implementation:
+    """`make` gets torch, the loss as a function of nothing, and the parameters."""
     torch, on_cuda = import_torch(), problem.case.on_cuda
     compute_loss, parameters = loss_and_parameters(torch, problem, "cuda" if on_cuda else "cpu")
     return Implementation(
