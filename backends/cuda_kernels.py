@@ -152,43 +152,49 @@ extern "C" __global__ void take_rows(
 """
 
 OPTIMIZERS = """
+// Each array is (networks, parameters), and a network's numbers begin `..._step` entries after
+// those of the one before.
+
 // The number of network `net`, where bit `place` of `several` says that there is one for each.
 #define number(array, place) array[several >> place & 1 ? net : 0]
 
 extern "C" __global__ void sgd_step(
     real* p, const real* g, real* v, const real* rates, const real* momenta, const real* decays,
-    int has_momentum, int nesterov, int has_decay, int several, whole parameters, whole n)
+    int has_momentum, int nesterov, int has_decay, int several, whole parameters, whole p_step,
+    whole g_step, whole v_step, whole n)
 {
     for_each(i, n) {
-        whole net = i / parameters;
-        real mu = has_momentum ? number(momenta, 1) : real(0), direction = g[i];
-        real decay = has_decay ? number(decays, 2) : real(0);
-        if (decay != 0) direction += decay * p[i];
+        whole net = i / parameters, j = i % parameters, at = net * p_step + j;
+        real mu = has_momentum ? number(momenta, 1) : real(0), direction = g[net * g_step + j];
+        real decay = has_decay ? number(decays, 2) : real(0), *own = v + net * v_step + j;
+        if (decay != 0) direction += decay * p[at];
         if (has_momentum) {
-            real velocity = v[i] = mu != 0 ? mu * v[i] + direction : real(0);
+            real velocity = *own = mu != 0 ? mu * *own + direction : real(0);
             if (mu != 0) direction = nesterov ? direction + mu * velocity : velocity;
         }
-        p[i] -= number(rates, 0) * direction;
+        p[at] -= number(rates, 0) * direction;
     }
 }
 
 extern "C" __global__ void adam_step(
     real* p, const real* g, real* m, real* v, const real* rates, const real* c1, const real* c2,
     const real* b1, const real* rest1, const real* b2, const real* rest2, const real* epsilons,
-    const real* decays, int has_decay, int decoupled, int several, whole parameters, whole n)
+    const real* decays, int has_decay, int decoupled, int several, whole parameters, whole p_step,
+    whole g_step, whole m_step, whole v_step, whole n)
 {
     for_each(i, n) {
-        whole net = i / parameters;
-        real parameter = p[i], gradient = g[i], step = number(rates, 0);
+        whole net = i / parameters, j = i % parameters, at = net * p_step + j;
+        real parameter = p[at], gradient = g[net * g_step + j], step = number(rates, 0);
+        real *mean = m + net * m_step + j, *square = v + net * v_step + j;
         real decay = has_decay ? number(decays, 8) : real(0);
         if (decay != 0) {
             if (decoupled) parameter -= step * (decay * parameter);
             else gradient += decay * parameter;
         }
-        real first = m[i] = number(b1, 3) * m[i] + number(rest1, 4) * gradient;
-        real second = v[i] = number(b2, 5) * v[i] + number(rest2, 6) * (gradient * gradient);
+        real first = *mean = number(b1, 3) * *mean + number(rest1, 4) * gradient;
+        real second = *square = number(b2, 5) * *square + number(rest2, 6) * (gradient * gradient);
         real root = sqrt(second / number(c2, 2)) + number(epsilons, 7);
-        p[i] = parameter - step * (first / root / number(c1, 1));
+        p[at] = parameter - step * (first / root / number(c1, 1));
     }
 }
 """

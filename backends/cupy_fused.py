@@ -104,16 +104,17 @@ class FusedSteps(Sums):
     ) -> None:
         """As the interface's, by one kernel; its numbers are read on the device."""
         numbers = (learning_rate, momentum, weight_decay)
-        if not parameters.flags.c_contiguous:
+        buffers = parameters, gradients, velocity
+        if not all(map(has_dense_rows, buffers)):
             args = (parameters, gradients, velocity, scratch, learning_rate, momentum, nesterov)
             return super().sgd_step(*args, weight_decay)
         self._also_written(velocity)
         self.run(
             self._sgd_step,
-            *(parameters, gradients, velocity),
+            *buffers,
             *(learning_rate if each is None else each for each in numbers),
             *(momentum is not None, nesterov, weight_decay is not None),
-            *of_each_network(parameters, numbers),
+            *of_each_network(numbers, buffers),
             out=parameters,
         )
 
@@ -136,17 +137,19 @@ class FusedSteps(Sums):
     ) -> None:
         """As the interface's, by one kernel; its numbers are read on the device."""
         numbers = (learning_rate, *bias_corrections, *betas[0], *betas[1], epsilon, weight_decay)
-        if not parameters.flags.c_contiguous or bias_corrections[0].shape[-1:] not in ((), (1,)):
-            moments = (first_moment, second_moment)
+        moments = (first_moment, second_moment)
+        buffers = (parameters, gradients, *moments)
+        of_networks = bias_corrections[0].shape[-1:] in ((), (1,))
+        if not of_networks or not all(map(has_dense_rows, buffers)):
             args = (parameters, gradients, *moments, scratch, learning_rate, bias_corrections)
             return super().adam_step(*args, betas, epsilon, weight_decay, decoupled)
         self._also_written(first_moment, second_moment)
         self.run(
             self._adam_step,
-            *(parameters, gradients, first_moment, second_moment),
+            *buffers,
             *(learning_rate if each is None else each for each in numbers),
             *(weight_decay is not None, decoupled),
-            *of_each_network(parameters, numbers),
+            *of_each_network(numbers, buffers),
             out=parameters,
         )
 
@@ -154,7 +157,7 @@ class FusedSteps(Sums):
         return self._update("adam_step", parameters, arguments, out)
 
     def _update(self, name: str, parameters: Array, arguments: Sequence[Any], out: Array) -> Array:
-        """A step that writes onto its arrays, all of them contiguous buffers of one size."""
+        """A step that writes onto its arrays, all of them of one shape."""
         size = parameters.size
         self._kernels[str(parameters.dtype)].launch(name, size, parameters, *arguments, size)
         return out
@@ -211,10 +214,19 @@ class FusedSteps(Sums):
         return out
 
 
-def of_each_network(parameters: Array, numbers: Sequence[Array | None]) -> tuple[int, int]:
-    """Which of the numbers there is one of for each network, as bits, and its parameters."""
+def has_dense_rows(buffer: Array) -> bool:
+    """Whether the entries (P,), or those of each network (E, P), follow on one another."""
+    is_dense = buffer.ndim in (1, 2) and buffer.strides[-1] == buffer.itemsize
+    return bool(is_dense and (buffer.ndim == 1 or buffer.strides[0] >= 0))
+
+
+def of_each_network(numbers: Sequence[Array | None], buffers: Sequence[Array]) -> tuple[int, ...]:
+    """Which of the numbers there is one of for each network, as bits, a network's parameters, and
+    of each buffer the entries from one network to the next."""
     several = [each is not None and each.ndim > 0 for each in numbers]
-    return sum(bit << place for place, bit in enumerate(several)), parameters.shape[-1]
+    bits = sum(bit << place for place, bit in enumerate(several))
+    steps = [each.strides[0] // each.itemsize if each.ndim == 2 else 0 for each in buffers]
+    return bits, buffers[0].shape[-1], *steps
 
 
 def follows_networks(counters: Array, keys: Array) -> bool:

@@ -50,6 +50,8 @@ class Primitives(Door):
     bits_depend_on_layout = False
     """Whether a sum or a product adds in an order that depends on how its output lies in memory."""
 
+    row_alignment = 1
+    """The networks of an ensemble begin at multiples of so many numbers in its buffers."""
     reading_waits = False
     """Whether to read numbers waits for a device that would else work on by itself."""
 
@@ -129,6 +131,14 @@ class Primitives(Door):
 
     def ones(self, shape: tuple[int, ...], dtype: Any) -> Array:
         return self.xp.ones(shape, dtype)
+
+    def buffer_of_networks(self, networks: int | None, size: int, dtype: Any) -> Array:
+        """Zeros (size,), or (networks, size) with a gap between them where `row_alignment` asks."""
+        if networks is None:
+            return self.zeros((size,), dtype)
+        gap = -size % self.row_alignment
+        buffer = self.zeros((networks, size + gap), dtype)
+        return buffer[:, :size] if gap else buffer
 
     def copy(self, x: Array, out: Out = ...) -> Array:
         """The numbers of x in memory of their own."""

@@ -109,10 +109,10 @@ class Model:
                 layer.parameters[name] = parameter
                 self._parameters[f"{layer_name}.{name}"] = parameter
                 self._single_shapes[f"{layer_name}.{name}"] = shape
-        lead = () if self.ensemble is None else (self.ensemble,)
         size = sum(map(math.prod, self._single_shapes.values()))
-        self.parameter_buffer = self.backend.zeros((*lead, size), self.dtype)
-        self.gradient_buffer = self.backend.zeros((*lead, size), self.dtype)
+        shape = self.ensemble, size, self.dtype
+        self.parameter_buffer = self.backend.buffer_of_networks(*shape)
+        self.gradient_buffer = self.backend.buffer_of_networks(*shape)
         self.mask_buffer: Array | None = None
         """1 for each parameter that is kept and 0 for each that is pruned, or None: see `set_mask`.
         """
