@@ -203,7 +203,6 @@ def test_the_calculator_predicts_and_allocates_and_trains_nothing(
         ("--allocate inf", "--allocate"),
         ("--predict 1e8 --seeds 3", "--seeds with --predict or --allocate"),
         ("--tokens 1e9", "must stand with --predict"),
-        ("--predict 1e8 1e9", "'1e9'"),
         ("--parameters 30,31,32,3000", "at least 4 different widths"),
         ("--samples 64,128", "at least 4 different widths, or 4 training sets"),
         ("--parameters 5,30,300,3000", "a budget of 5 parameters is too small"),
