@@ -110,12 +110,11 @@ class Model:
                 self._parameters[f"{layer_name}.{name}"] = parameter
                 self._single_shapes[f"{layer_name}.{name}"] = shape
         size = sum(map(math.prod, self._single_shapes.values()))
-        shape = self.ensemble, size, self.dtype
-        self.parameter_buffer = self.backend.buffer_of_networks(*shape)
-        self.gradient_buffer = self.backend.buffer_of_networks(*shape)
+        self.parameter_buffer, self.gradient_buffer = (
+            self.backend.buffer_of_networks(self.ensemble, size, self.dtype) for _ in range(2)
+        )
         self.mask_buffer: Array | None = None
-        """1 for each parameter that is kept and 0 for each that is pruned, or None: see `set_mask`.
-        """
+        """1 for each parameter that is kept, 0 for each that is pruned, or None: see `set_mask`."""
         self._view_buffers()
 
     def _view_buffers(self) -> None:
