@@ -314,6 +314,8 @@ def rate_notes(result: Result) -> list[str]:
     """What must be said of learning rates."""
     if not result.tuned:
         return []
+    from scratchnet.demos.tuning import is_flat
+
     if all(each.scores is None for each in result.tuned.values()):
         rates = sorted({each.best for each in result.tuned.values()})
         shown = ", ".join(f"{rate:g}" for rate in rates)
@@ -325,6 +327,10 @@ def rate_notes(result: Result) -> list[str]:
             f"Not bracketed, so without a verdict (the best rate lies at an edge of those tried): "
             f"{', '.join(open_ended)}."
         )
+    swept = {name: each for name, each in result.tuned.items() if each.scores is not None}
+    flat = [name for name, each in swept.items() if each.bracketed and is_flat(each.scores)]
+    if flat:
+        notes.append(f"Within a point at every rate that was tried: {', '.join(flat)}.")
     return notes
 
 

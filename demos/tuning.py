@@ -228,14 +228,20 @@ def choose_rate(run: Run, arm: Arm) -> Tuned:
 def is_bracketed(scores: Any) -> bool:
     """Whether a rate inside the grid scores as high as any: beyond the edges it gets no better.
 
-    Accuracies that all lie within a point, as at chance, have no best rate that could be missed.
-    Where every network diverged, smaller rates may not.
+    A flat curve counts as well: its best rate lies at an edge, but by less than counts as a
+    difference, so that the choice decides nothing. What it cannot tell is an arm that learns only
+    beyond the grid; so reports name flat arms. Where all networks diverged, smaller rates may not.
     """
     if not np.isfinite(scores).any():
         return False
     means = mean_scores(scores)
-    alike = means.min() >= 0 and np.ptp(means) <= MARGINS["difference"]
-    return bool(alike or means[1:-1].max() == means.max())
+    return is_flat(scores) or bool(means[1:-1].max() == means.max())
+
+
+def is_flat(scores: Any) -> bool:
+    """Whether accuracies lie within a point of each other at all rates. Losses have no points."""
+    means = mean_scores(scores)
+    return bool(means.min() >= 0 and np.ptp(means) <= MARGINS["difference"])
 
 
 def best_rate(scores: Any) -> int:

@@ -25,15 +25,16 @@ from scratchnet.demos import experiment as mechanism
 from scratchnet.demos import registry, running
 from scratchnet.demos.command_line import main
 from scratchnet.demos.drawing import learning_rate_figure
-from scratchnet.demos.experiment import Experiment, execute, run_small
+from scratchnet.demos.experiment import Experiment, execute, rate_notes, run_small
 from scratchnet.demos.progress import Estimate, progress
-from scratchnet.demos.running import Run
+from scratchnet.demos.running import Result, Run
 from scratchnet.demos.settings import Common, help_rows, option, parse, resolve, usage
 from scratchnet.demos.tuning import (
     RATES,
     TUNING_SEEDS,
     Arm,
     Data,
+    Tuned,
     best_rate,
     digit_images,
     is_bracketed,
@@ -268,6 +269,14 @@ def test_of_equal_rates_the_smallest_is_taken_and_divergence_is_worst() -> None:
     assert is_bracketed(0.5 + 0.009 * rising) and not is_bracketed(0.5 + 0.011 * rising)
     assert not is_bracketed(np.full((5, 2), np.nan))  # smaller rates may not diverge
     assert not is_bracketed(-0.009 + 0.008 * rising)  # losses, of which a point is no measure
+
+
+def test_arms_whose_accuracy_is_the_same_at_every_rate_are_named() -> None:
+    result = Result(None)
+    peaked = np.array([[0.5], [0.6], [0.7], [0.6], [0.5]])
+    for name, scores in (("flat", np.full((5, 1), 0.5)), ("peaked", peaked), ("one rate", None)):
+        result.tuned[name] = Tuned(None, (1, 2, 3, 4, 5), scores, 3, True)  # type: ignore[arg-type]
+    assert rate_notes(result)[1:] == ["Within a point at every rate that was tried: flat."]
 
 
 # A run, from the command line to its files

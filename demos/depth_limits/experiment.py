@@ -220,13 +220,10 @@ GRADIENTS = {
 def answer(result: Result, verdicts: Any) -> str:
     """How many networks of each kind learn at the deepest."""
     deep = max(result.settings.layers)
-    counts = [
-        f"{label(row.facts['kind'], row.facts['switch'])} {learned(row)}"
-        for row in result.verdict_rows()
-        if row.facts["asked_layers"] == deep
-    ]
+    rows = [row for row in result.verdict_rows() if row.facts["asked_layers"] == deep]
+    counts = [f"{label(row.facts['kind'], row.facts['switch'])} {learned(row)}" for row in rows]
     found = ", ".join(counts) or "none finished"
-    return f"of {result.settings.seeds} networks of {deep} layers, these learn: {found}."
+    return f"Of {result.settings.seeds} networks of {deep} layers, these learn: {found}."
 
 
 def learned(row: Row) -> int:

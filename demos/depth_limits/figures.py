@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,6 +61,5 @@ def overview(result: Result) -> Figure:
     percent_axis(panels[0], chance=0.5, name="training accuracy")
     panels[1].set(yscale="log", ylabel="|dL/dW_1| before training")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
-    text = answer(result, ())
-    figure.suptitle(text[0].upper() + text[1:-1], fontsize=10)
+    figure.suptitle("\n".join(wrap(answer(result, ()), 110)), fontsize=10)
     return figure
