@@ -317,7 +317,8 @@ class CupyBackend(FusedSteps):
         """
         return (
             self.precision == "fp32"
-            and out.ndim in (2, 3)
+            and a.ndim in (2, 3)
+            and b.ndim in (2, 3)
             and out.size <= SMALL_PRODUCT
             and a.shape[-1] <= SMALL_SUM
             and a.dtype == b.dtype == out.dtype

@@ -12,6 +12,9 @@ from scratchnet.backends.interface import Array, Out
 MOST_ROWS = 8192
 """Beyond it one block for 32 columns would keep too little of the GPU busy."""
 
+MOST_NUMBERS = 2**16
+"""As `MOST_ROWS`, of the sum of all numbers of a network."""
+
 WIDTH = 32
 
 
@@ -82,7 +85,8 @@ class Sums(KernelArrays):
         return out
 
     def scaled_sum(self, x: Array, part: Any) -> Array:
-        if not isinstance(part, float) or x.ndim not in (1, 2) or not self._has_kernel(x):
+        is_small = x.ndim in (1, 2) and x.shape[-1] <= MOST_NUMBERS and self._has_kernel(x)
+        if not isinstance(part, float) or not is_small:
             return super().scaled_sum(x, part)
         return self.run(self._scaled_sum, x, part, out=...)
 

@@ -160,6 +160,21 @@ def test_what_is_fused_keeps_its_bits(backend: Backend, lead: Any) -> None:
     assert replayed == [k.to_numpy(each).tobytes() for each in (*again, wide)]
 
 
+def test_a_row_times_several_matrices_is_no_layer(backend: Backend) -> None:
+    """The result (E, m) and its bias look like those of a batch."""
+    if backend.name != "cupy":
+        pytest.skip("on NumPy nothing is fused")
+    k = backend
+    x, w, bias = filled(k, (4,), 0), filled(k, (2, 4, 3), 1), filled(k, (3,), 2)
+    with k.recording() as calls:
+        y = k.add_bias(k.matmul(x, w), bias)
+    expected = k.to_numpy(y).copy()
+    y[...] = 0
+    for call in k.fused(calls):
+        call.kernel(*call.inputs, out=call.out)
+    assert np.array_equal(k.to_numpy(y), expected)
+
+
 def test_a_sum_is_not_taken_ahead_of_who_reads_its_place(backend: Backend) -> None:
     if backend.name != "cupy":
         pytest.skip("on NumPy nothing is fused")

@@ -47,6 +47,11 @@ def test_the_mean_of_a_loss_and_its_share(backend: Backend, dtype: str, shape: A
             same(backend, found, backend.to_numpy(bare(backend, name, *arguments)), dtype)
 
 
+def test_the_mean_of_more_numbers_than_one_block_adds(backend: Backend) -> None:
+    x = backend.ones((2, 2**16 + 1), "float32")
+    assert backend.to_numpy(backend.scaled_sum(x, 0.5)).tolist() == [(2**16 + 1) / 2] * 2
+
+
 @either_dtype
 @pytest.mark.parametrize("row", [False, True])
 @pytest.mark.parametrize("shape", [(6, 3), (2, 5, 3), (2, 5, 1)], ids=str)
