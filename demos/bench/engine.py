@@ -68,8 +68,8 @@ def new_model(problem: Problem, backend: Backend) -> Model:
     """The case's network, or ensemble, with the problem's initial weights."""
     model = mlp(problem.case.widths, ensemble=problem.case.ensemble, backend=backend)
     numbers = [each for pair in zip(problem.weights, problem.biases, strict=True) for each in pair]
-    named = zip(model.named_parameters(), numbers, strict=True)
-    model.load_state_dict({name: each.reshape(old.shape) for (name, old), each in named})
+    for parameter, values in zip(model.parameters(), numbers, strict=True):
+        parameter.data = values.reshape(parameter.shape)
     return model
 
 

@@ -221,10 +221,10 @@ def number_of_implementations(s: Settings) -> int:
 
 
 def seconds(s: Settings) -> float:
-    """Two calls a turn at a tenth of a usual core's peak; compiling takes up to ten more."""
-    slowest = sum(2 * count_step(case).operations / 1e10 + 0.04 for case in cases(s))
+    """Two calls a turn, at a fifth of a usual core's peak; compiling takes up to ten for a case."""
+    turn = sum(2 * count_step(case).operations / 2e10 + 0.03 for case in cases(s))
     compiling = len(cases(s)) * (2 * s.compiled + 10 * ("torch" in (s.peers or ())))
-    return s.rounds * number_of_implementations(s) * slowest + compiling
+    return s.rounds * number_of_implementations(s) * turn + compiling
 
 
 def memory(s: Settings) -> float:
