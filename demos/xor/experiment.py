@@ -222,15 +222,15 @@ def tables(result: Result) -> list[Table]:
     for row in result.verdict_rows():
         ends, n = ended(row), len(row.seeds)
         low, high = (n * each for each in wilson_interval(ends.count(SOLVED), n))
-        solved = f"{ends.count(SOLVED)} ({low:.0f} to {high:.0f})"
-        others = (str(ends.count(name)) for name in (*PLATEAUS, ELSEWHERE))
+        solved = f"{ends.count(SOLVED)} ({low:.0f}–{high:.0f})"
+        others = (str(ends.count(name)) for name in PLATEAUS)
         rows.append((row.arm, f"{row.facts['learning_rate']:g}", solved, *others))
     losses = (f"loss\n{loss:.3f}" for loss in PLATEAU_LOSSES.values())
-    title = f"Of {result.settings.seeds} networks: solved (95 % interval), or where the loss ended"
+    title = f"Of {result.settings.seeds} networks: solved (95 % interval), or stuck at a loss"
     return [
         Table(heading * 2, labeled, "The 16 ways to label the points, and a neuron", range(6)),
         Table(circuit, gates, "Three threshold neurons"),
-        Table(("arm", "rate", "solved", *losses, "else"), rows, title),
+        Table(("arm", "rate", "solved", *losses), rows, title),
     ]
 
 
