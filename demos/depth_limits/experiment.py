@@ -74,10 +74,12 @@ def switch_of(s: Settings) -> str:
 
 
 def label(kind: str, switch: str = "") -> str:
+    """A kind's name, with clipping or warm-up in brackets."""
     return ARCHITECTURES[kind].label + (f" ({switch})" if switch else "")
 
 
 def arm_name(kind: str, layers: int, switch: str = "") -> str:
+    """Such as `plain, 64 layers`."""
     return f"{label(kind, switch)}, {layers} layer{'s' * (layers > 1)}"
 
 
@@ -89,6 +91,7 @@ def arms(s: Settings) -> list[Arm]:
 
 
 def arm(s: Settings, kind: str, layers: int, switch: str) -> Arm:
+    """A kind of network at one depth."""
     layout = ARCHITECTURES[kind]
     facts = {
         "kind": kind,
@@ -112,6 +115,7 @@ def arm(s: Settings, kind: str, layers: int, switch: str) -> Arm:
 
 
 def build(s: Settings, kind: str, layers: int, seeds: Sequence[int]) -> Model:
+    """An ensemble with a network for each seed."""
     return build_network(kind, 2, s.width, layers, 1, seeds, get_backend(s.backend, s.precision))
 
 
@@ -131,6 +135,7 @@ def run(run: Run) -> None:
 
 
 def before(arm: Arm, seeds: Sequence[int], _: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The first gradients of an arm's untrained networks."""
     return {"first_gradient": first_gradient(arm.build(seeds), arm.data(seeds))}, {}
 
 
@@ -227,6 +232,7 @@ def answer(result: Result, verdicts: Any) -> str:
 
 
 def learned(row: Row) -> int:
+    """How many of the row's networks learned their training data."""
     return successes(row["train_accuracy"], LEARNED)
 
 
@@ -251,6 +257,7 @@ def tables(result: Result) -> list[Table]:
 
 
 def notes(result: Result) -> list[str]:
+    """What the columns say, and what each kind computes."""
     kinds = [ARCHITECTURES[kind] for kind in result.settings.kinds]
     return [
         f"Learned: at least {LEARNED:.0%} of the training points correct. Gradient: median "

@@ -68,6 +68,7 @@ class Settings(Common):
 
 
 def arm_name(dataset: str, depth: int, kind: str = "plain") -> str:
+    """Such as `plain, spirals, 4 layers`."""
     return f"{ARCHITECTURES[kind].label}, {dataset}, {depth} layer{'s' * (depth > 1)}"
 
 
@@ -80,6 +81,7 @@ def arms(s: Settings) -> list[Arm]:
 
 
 def arm(s: Settings, dataset: str, depth: int, kind: str) -> Arm:
+    """A kind of network of one depth on one dataset."""
     optimizer = "adam" if dataset == "digits" else s.optimizer
     shape, layout = inputs_and_outputs(dataset), ARCHITECTURES[kind]
     builder = partial(build, s, dataset, depth, kind)
@@ -106,6 +108,7 @@ def arm(s: Settings, dataset: str, depth: int, kind: str) -> Arm:
 
 
 def build(s: Settings, dataset: str, depth: int, kind: str, seeds: Sequence[int]) -> Model:
+    """An ensemble with a network for each seed."""
     inputs, outputs = inputs_and_outputs(dataset)
     backend = get_backend(s.backend, s.precision)
     return build_network(kind, inputs, s.width, depth, outputs, seeds, backend)
@@ -192,10 +195,12 @@ def claims(result: Result) -> Iterator[Claim]:
 
 
 def gap(row: Row) -> Any:
+    """Training minus test accuracy of each network."""
     return row["train_accuracy"] - row["test_accuracy"]
 
 
 def times(row: Row, reference: Row) -> float:
+    """How many times as long as the reference a row's training took."""
     return float(row["seconds"].mean() / reference["seconds"].mean())
 
 
@@ -235,6 +240,7 @@ def tables(result: Result) -> Iterator[Table]:
 
 
 def notes(result: Result) -> Iterator[str]:
+    """What the columns say, and which networks diverged."""
     yield "Train and test: median accuracies. Time: of the training, relative to the first line."
     for row in result.verdict_rows():
         if diverged := int(np.isnan(row["test_accuracy"]).sum()):

@@ -86,10 +86,12 @@ def widths_of(s: Settings, shape: str) -> tuple[int, ...]:
 
 
 def networks_of(s: Settings, shape: str) -> int:
+    """How many random networks of a shape are measured."""
     return s.networks if shape == "constant" else s.networks // 8
 
 
 def trained_name(rule: str, activation: str, best: bool = True) -> str:
+    """Such as `relu: he`, or `relu: he, rate 0.05` at the chapter's rate."""
     return f"{activation}: {rule}" + f", rate {CHAPTER_RATE}" * (not best)
 
 
@@ -166,6 +168,7 @@ def patterns(result: Result, shape: str, activation: str) -> dict[str, str]:
 
 
 def claims(result: Result) -> list[Claim]:
+    """Of what is trained, of the formulas, and of the bounds."""
     return [*training_claims(result), *formula_claims(result), *bound_claims(result)]
 
 

@@ -78,6 +78,7 @@ def mean_squares(result: Result, rows: list[Row]) -> Figure:
 
 
 def between(widths: tuple[int, ...]) -> str:
+    """Such as `2048 to 8`, or one number for equal widths."""
     return " to ".join(map(str, dict.fromkeys((widths[0], widths[-1]))))
 
 

@@ -35,10 +35,12 @@ class Rule(NamedTuple):
 
     @classmethod
     def of(cls, name: str, formula: str) -> Rule:
+        """An initialiser of the library, by its name."""
         return cls(INITIALIZERS[name], WEIGHT_VARIANCES[name], formula)
 
     @classmethod
     def normal(cls, variance: Variance, formula: str) -> Rule:
+        """Normal weights of that variance."""
         return cls(normal(variance), variance, formula)
 
 
@@ -94,6 +96,7 @@ FORMULAS = {"forward": forward_mean_squares, "backward": backward_mean_squares}
 
 
 def ensemble(s: Any, layers: Sequence[Layer], seeds: Sequence[int]) -> Model:
+    """A float64 network of these layers for each seed."""
     seed, backend = list(seeds), get_backend(s.backend)
     return Model(*layers, seed=seed, ensemble=len(seed), dtype="float64", backend=backend)
 
@@ -159,6 +162,7 @@ def first_gradients(
 
 
 def norm(arrays: Any) -> Any:
+    """Of each matrix."""
     return np.linalg.norm(arrays, axis=(-2, -1))
 
 

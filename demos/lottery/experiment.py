@@ -96,6 +96,7 @@ def widths(s: Settings) -> list[int]:
 
 
 def total_weights(s: Settings) -> int:
+    """Of a dense network."""
     return int(np.dot(widths(s)[:-1], widths(s)[1:]))
 
 
@@ -186,6 +187,7 @@ def find_tickets(run: Run, masks: Masks, dense: Arm, late: int) -> None:
 
 
 def pruning_work(s: Settings, late: int, seeds: int) -> float:
+    """Of finding the tickets of so many seeds."""
     steps = late + (s.steps - late) * max(s.rounds)
     return seeds * steps * (s.depth * s.width + 10.0)
 
@@ -299,6 +301,7 @@ def tables(result: Result) -> Iterator[Table]:
 
 
 def notes(result: Result) -> list[str]:
+    """What the columns of the tables say."""
     return [
         "Learned: at least 95 % of test points correct. Steps to 95 % of validation points: median "
         "of those that reach it. No path: the share of random masks without one from input to "
@@ -307,6 +310,7 @@ def notes(result: Result) -> list[str]:
 
 
 def work(s: Settings) -> float:
+    """Of all arms, and of finding the tickets."""
     networks = s.seeds + (tuning.TUNING_SEEDS if not (s.quick or s.learning_rate) else 0)
     pruning = sum(pruning_work(s, late, networks) for late in {0, s.rewind_step})
     return sum(arm.total_work(s.seeds) for arm in arms(s, masks_of(s))) + pruning

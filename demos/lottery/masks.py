@@ -105,6 +105,7 @@ class Masks:
         return alive_parameters(model), first
 
     def scores(self, variant: str, model: Model, data: Data) -> Any:
+        """The importance of each weight by a method that prunes before training."""
         if variant == "synflow":
             return synaptic_flow(model)
         score = gradient_flow if variant == "grasp" else connection_sensitivity

@@ -30,6 +30,7 @@ PLAIN = "plain"
 
 
 def target(x: Any) -> Any:
+    """The true curve."""
     return np.sin(2 * np.pi * x)
 
 
@@ -54,6 +55,8 @@ class Settings(Common):
 
 
 def data(s: Settings, seeds: Sequence[int]) -> Data:
+    """Noisy points to train and validate on, test points without noise."""
+
     def drawn(n: int, use: int, noise: float) -> tuple[Any, Any]:
         generators = [stream(seed, use) for seed in seeds]
         X = np.stack([each.uniform(-1, 1, (n, 1)) for each in generators])
@@ -67,6 +70,7 @@ def data(s: Settings, seeds: Sequence[int]) -> Data:
 
 
 def name(depth: int, width: int, remedy: str = PLAIN) -> str:
+    """Such as `4 x 64` or `4 x 64, dropout`."""
     return f"{depth} x {width}" if remedy == PLAIN else f"{depth} x {width}, {remedy}"
 
 
@@ -94,6 +98,7 @@ def arms(s: Settings) -> Iterator[Arm]:
 
 
 def build(s: Settings, facts: dict[str, Any], seeds: Sequence[int]) -> Model:
+    """An ensemble with a network for each seed."""
     dropout = s.dropout if facts["remedy"] == "dropout" else 0.0
     return tuning.networks(s, [1, *[facts["width"]] * facts["depth"], 1], seeds, dropout=dropout)
 
@@ -104,6 +109,7 @@ def curve(model: Model, history: Any, data: Data) -> dict[str, Any]:
 
 
 def claims(result: Result) -> Iterator[Claim]:
+    """The largest network against smaller ones and against itself with each remedy."""
     s = result.settings
     deepest, widest = max(s.depths), max(s.widths)
     large, narrow = name(deepest, widest), name(deepest, min(s.widths))
@@ -132,6 +138,7 @@ def claims(result: Result) -> Iterator[Claim]:
 
 
 def tables(result: Result) -> list[Table]:
+    """Losses and parameters per point."""
     rows = [
         (
             row.arm,
@@ -152,6 +159,7 @@ def tables(result: Result) -> list[Table]:
 
 
 def figures(result: Result) -> dict[str, Any]:
+    """The curves with the test losses, and the learning rates."""
     plain = [row.arm for row in result.verdict_rows() if row.facts["remedy"] == PLAIN]
     groups = {"shapes": plain, "remedies": [each for each in result.tuned if each not in plain]}
     title = "Validation loss against learning rate (ring: chosen)"
@@ -183,6 +191,7 @@ def plot(result: Result) -> Any:
 
 
 def answer(result: Result, verdicts: Any = ()) -> str:
+    """Which arm has the lowest test loss, and which the highest."""
     medians = {row.arm: float(np.nanmedian(row["test_loss"])) for row in result.verdict_rows()}
     (best, lowest), *_, (worst, highest) = sorted(medians.items(), key=lambda each: each[1])
     return f"lowest median test loss: {best} ({lowest:.2g}); highest: {worst} ({highest:.2g})"

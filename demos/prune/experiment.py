@@ -99,6 +99,7 @@ class Networks:
 
 
 def build(s: Settings, seeds: Sequence[int]) -> Model:
+    """Untrained dense networks of these seeds."""
     return tuning.networks(s, [2, *[s.width] * s.depth, 1], seeds)
 
 
@@ -202,6 +203,7 @@ def arms(s: Settings, networks: Networks) -> Iterator[Arm]:
 
 
 def learned(model: Model, history: Any, data: Data) -> dict[str, Any]:
+    """The trained parameters, which all other arms start from."""
     return {"parameters": np.array(model.backend.to_numpy(model.parameter_buffer))}
 
 
@@ -326,6 +328,7 @@ def tables(result: Result) -> list[Table]:
 
 
 def work(s: Settings) -> float:
+    """Of all arms."""
     return sum(arm.total_work(s.seeds) for arm in arms(s, networks_of(s)))
 
 

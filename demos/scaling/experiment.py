@@ -127,6 +127,7 @@ def data(samples: int, seeds: Sequence[int]) -> Data:
 
 
 def arm_name(parameters: int, samples: int) -> str:
+    """Such as `N 973, D 4,096`."""
     return f"N {parameters:,}, D {samples:,}"
 
 
@@ -377,6 +378,7 @@ class WithCalculator(Experiment):
     """The experiment, or with `--predict` or `--allocate` the calculator."""
 
     def main(self, arguments: Sequence[str]) -> int:
+        """The calculator where it is asked for, else the experiment."""
         if not {"-h", "--help"} & set(arguments):
             given = parse(self.settings, arguments)
             if "predict" in given or "allocate" in given:

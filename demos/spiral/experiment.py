@@ -141,6 +141,7 @@ def width_of(s: Settings, depth: int) -> int:
 
 
 def arm_name(depth: int, optimizer: str, normed: bool = False) -> str:
+    """Such as `4 layers, gradient descent`."""
     layers = "no hidden layer" if not depth else "1 layer" if depth == 1 else f"{depth} layers"
     return f"{layers}{', batch norm' if normed else ''}, {OPTIMIZER_NAMES[optimizer]}"
 
@@ -257,6 +258,7 @@ def memory(s: Settings) -> float:
 
 
 def claims(result: Result) -> list[Claim]:
+    """About depths, or the chapter's about its own experiment."""
     chapter = result.settings.protocol == "chapter"
     return list(chapter_claims(result) if chapter else depth_claims(result))
 

@@ -75,6 +75,7 @@ def overview(result: Result) -> Figure:
 
 
 def boundary(axes: Axes, row: Row, probabilities: Any, method: str, size: float = 3.5) -> None:
+    """A panel with what a network makes of the plane."""
     X, y = row.arrays["X"], row.arrays["y"]
     decision_panel(axes, window(X), probabilities, X, y, short(row.arm, method), size)
 

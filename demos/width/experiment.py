@@ -103,6 +103,7 @@ class Settings(Common):
 
 
 def layers(depth: int) -> str:
+    """Such as `1 layer` or `4 layers`."""
     return f"{depth} layer{'s' * (depth > 1)}"
 
 
@@ -301,10 +302,12 @@ def grid(result: Result) -> dict[str, Claim]:
 
 
 def claims(result: Result) -> list[Claim]:
+    """Of the grid first, in the order of its targets."""
     return [*grid(result).values(), *other_claims(result)]
 
 
 def verdicts_of(result: Result) -> list[Verdict]:
+    """The verdicts of all claims."""
     return judge(claims(result), QUICK_REASON if result.settings.quick else "")
 
 
