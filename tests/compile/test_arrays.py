@@ -198,6 +198,7 @@ def test_two_parts_overlap_where_they_span_a_common_entry() -> None:
     assert a.overlaps(view(buffer[3::-1])) and not a.overlaps(view(buffer[:3:-1]))
     assert not a.overlaps(view(empty(10)))
     assert view(buffer[3::-1]).extent == (0, 4) and b.extent == (4, 10)
+    assert view(buffer[1::-1]).extent == view(buffer[:2]).extent == (0, 2)
     # Of another type or distance of networks, places are counted otherwise.
     assert a.overlaps(view(buffer[4:].view(np.int32)))
 

@@ -173,6 +173,26 @@ def test_rows_by_an_index_without_points_are_taken_at_once(empty: Shapes) -> Non
     assert layer.last(half).kind == "whole"
 
 
+def test_a_mini_batch_takes_rows_of_what_has_no_points() -> None:
+    """Rows of outputs by a number of each point, or of a matrix by numbers of none, are others."""
+    layer = Layer(lambda *shape: np.empty(shape, np.float32))
+    index, out = np.zeros(N, int), np.empty((N, D), np.float32)
+    beside = call("add", out, layer.y, out=out, is_new=False)
+    nodes = layer.nodes(call("take", layer.y, index, out=out), beside)
+    assert nodes[1].kind == "whole"
+    few = np.empty((3, D), np.float32)
+    assert layer.last(call("take", layer.W, np.array([0, 1, 0]), out=few)).kind == "whole"
+    # A label by the number of a point, and rows that do not lie one behind the other.
+    labels, wide = np.zeros(50, int), np.empty((50, 2 * D), np.float32)
+    one = np.zeros(N, int)
+    equal = call("equal", one.reshape(N, 1), layer.y, out=np.empty((N, D), bool))
+    assert layer.nodes(call("take", labels, index, out=one), equal)[1].kind == "take"
+    for source, kind in ((wide[:, :D], "whole"), (wide[:, :D].copy(), "take")):
+        assert layer.nodes(call("take", source, index, out=out), beside)[1].kind == kind
+    floats = call("take", wide[:, :D].copy(), index.astype(float), out=out)
+    assert layer.nodes(floats, beside)[1].kind == "whole"
+
+
 def test_what_is_read_at_once_is_stored_where_the_recording_had_it(empty: Shapes) -> None:
     layer, joined = Layer(empty), empty(N, 2 * D)
     product, rectified, node = layer.nodes(

@@ -134,6 +134,22 @@ def test_a_step_that_keeps_nothing_of_its_points_has_a_tile() -> None:
     assert write_program(calls, square, WIDE).tile == 96
 
 
+def test_the_last_tile_may_be_shorter_than_the_others() -> None:
+    def counts(samples: int) -> list[str]:
+        return [
+            line for line in step_of(program_of([2, 4, 1], samples).source) if " rows = " in line
+        ]
+
+    assert counts(96) == ["{ const int64_t first = 0; const int rows = 96;"]
+    assert counts(192) == ["const int rows = 96;"]
+    for samples in (100, 97 * 8, 481):
+        tile = program_of([2, 4, 1], samples).tile
+        assert samples % tile
+        assert counts(samples) == [
+            f"const int rows = int(first + {tile} <= {samples} ? {tile} : {samples} - first);"
+        ]
+
+
 # Memory that is used again.
 
 
