@@ -110,7 +110,8 @@ class Guarded:
         for part in parts:
             if not (part is None or part is ... or type(part) in (int, slice)):
                 refuse("an index that is an array")
-        return self._view(self.bare[index])
+        # With `...` a single entry is a view too, where NumPy would give a copy of its number.
+        return self._view(self.bare[parts if ... in parts else (*parts, ...)])
 
     def __iter__(self) -> Iterator[Guarded]:
         return (self[i] for i in range(len(self)))

@@ -7,7 +7,7 @@ set last, and network i of an ensemble has the bits of the network alone with nu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple, overload
@@ -107,9 +107,29 @@ class Configured:
         array: Array = None if name in own["absent"] else own["arrays"][name]
         return array
 
+    def number(self, name: str) -> Value | Array:
+        """A hyperparameter for an op: the array of its name, or the value where there is none.
+
+        Outside of a recorded step it is a copy: a number that is set between a forward pass and its
+        `backward()` must not reach into that.
+        """
+        if self.place is None:
+            return self.__dict__[name]
+        array, backend = self.arrays[name], self.place.backend
+        return array if backend.watchers and backend.is_recording else backend.copy(array)
+
+    def within(self) -> Iterator[Configured]:
+        """This one, and those that it holds in attributes, such as the body of a block."""
+        yield self
+        for value in vars(self).values():
+            if isinstance(value, Configured):
+                yield from value.within()
+
     def structure(self) -> Hashable:
-        """What a recording holds fast: all attributes but the values of hyperparameters."""
-        left_out = {*hyperparameters(type(self)), *self.counters, *INTERNAL}
+        """What a recording holds fast: all attributes but the hyperparameters that have arrays."""
+        left_out = {*self.counters, *INTERNAL}
+        if self.place is not None:
+            left_out |= hyperparameters(type(self)).keys()
         return (
             tuple([(name, Same(each)) for name, each in self.arrays.items()]),
             frozenset(self.__dict__.get("absent", ())),

@@ -44,7 +44,7 @@ from scratchnet.layers.layer import MODES
 from scratchnet.parameter import Parameter
 from scratchnet.seeds import DROPOUT, INITIALIZATION, network_seeds
 from scratchnet.state import check_state
-from scratchnet.tensor import Tensor, float_type, no_grad, note_write, result
+from scratchnet.tensor import Tensor, builds_graph, float_type, no_grad, note_write, result
 
 
 class Model:
@@ -176,7 +176,9 @@ class Model:
         is_own = isinstance(X, k.xp.ndarray) and not isinstance(X, np.ma.MaskedArray)
         if is_own and (k.is_recording or k.xp is not np):
             return result(k.asarray(X, self.dtype), k)
-        return self._checked(X)
+        x = self._checked(X)
+        # `backward()` reads the inputs once more: what is written into X until then is not seen.
+        return result(k.copy(x.data), k) if builds_graph() else x
 
     def _checked(self, X: Any) -> Tensor:
         """As `as_input`, but every value is looked at and converted, also a tensor's."""

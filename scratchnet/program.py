@@ -88,7 +88,8 @@ class RecordedStep:
     def __init__(self, step: Step, model: Model, others: Sequence[Configured] = ()) -> None:
         self._step, self._model = step, model
         self._layers = [layer for _, layer in model.root.walk()]
-        self._configured = [*self._layers, *others]
+        configured = [inner for each in (*self._layers, *others) for inner in each.within()]
+        self._configured = list(dict.fromkeys(configured))
         self._parameters = model.parameters()
         self._recordings: dict[Any, Recording] = {}
         self._structures: dict[Any, int] = {}

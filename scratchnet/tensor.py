@@ -51,6 +51,10 @@ class Tensor:
     A tensor made from values is a *leaf*: it has no inputs, and `backward()` leaves the gradient
     of the differentiated result in its `grad`. A plain array or number in an op is a constant, and
     so is a leaf while `requires_grad` is False.
+
+    `backward()` reads the arrays that the ops have read. To change a leaf in between, assign a new
+    array to `data`; one that is written in place gives a wrong gradient. For the parameters of a
+    model that is seen, and refused: see `Parameter`.
     """
 
     __slots__ = (

@@ -28,6 +28,7 @@ from scratchnet import (
 )
 from scratchnet.backends import NumpyBackend
 from scratchnet.buffer_reuse import arrays_in, elide_copies, owner, reuse_buffers
+from scratchnet.layers import Bottleneck, Residual, Sigmoid, Tanh
 from scratchnet.losses import mean_squared_error
 from scratchnet.program import RecordedStep, eager, recorded
 from scratchnet.tensor import result
@@ -459,3 +460,32 @@ def test_a_sum_in_any_order_passes_the_check_and_what_is_stale_does_not(is_stale
             run()
     else:
         run()
+
+
+INSIDE_A_BLOCK: dict[str, Callable[[Any], Any]] = {
+    "a layer of a residual": lambda residual: setattr(
+        residual.body, "layers", (residual.layers[0], Sigmoid())
+    ),
+    "the body of a residual": lambda residual: setattr(residual, "body", Sigmoid()),
+    "the scale of a bottleneck": lambda bottleneck: setattr(bottleneck.body, "scale", 0.1),
+    "a layer of a bottleneck": lambda bottleneck: setattr(
+        bottleneck.body.body, "layers", (*bottleneck.body.layers, Sigmoid())
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INSIDE_A_BLOCK)
+def test_what_a_callback_changes_inside_a_block_has_the_same_effect_recorded(name: str) -> None:
+    X = np.random.default_rng(0).standard_normal((8, 2))
+    ends = []
+    for record in (False, True):
+        block: Any = Bottleneck(4, 2) if "bottleneck" in name else Residual(Linear(4, 4), Tanh())
+        model = Model(Linear(2, 4), block, Linear(4, 1), seed=3)
+
+        def callback(epoch: int, *_: Any) -> None:
+            if epoch == 3:
+                INSIDE_A_BLOCK[name](block)  # noqa: B023
+
+        history = fit(model, X, X[:, 0] > 0, epochs=6, callbacks=[callback], record=record)
+        ends.append(bits(history.loss, *model.state_dict().values()))
+    assert ends[0] == ends[1]

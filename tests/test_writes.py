@@ -15,6 +15,7 @@ from scratchnet import SGD, Adam, Model, Tensor, fit, mlp, no_grad
 from scratchnet.backends import InputError
 from scratchnet.checkpoint import load_checkpoint, save_checkpoint
 from scratchnet.early_stopping import EarlyStopping
+from scratchnet.layers import LeakyReLU, Linear, Residual
 from scratchnet.losses import mean_squared_error
 
 X = np.random.default_rng(0).uniform(-1, 1, (8, 2)).astype("float32")
@@ -81,6 +82,25 @@ def test_an_array_assigned_to_a_parameter_is_copied_into_the_buffer() -> None:
     SGD(model, 1.0).step()
     with no_grad():
         assert np.shares_memory(weight.data, model.parameter_buffer)
+
+
+SETTINGS: dict[str, Callable[[Model, Any], Any]] = {
+    "slope": lambda model, X: setattr(model.layers[1], "slope", 0.9),
+    "scale": lambda model, X: setattr(model.layers[2], "scale", 0.9),
+    "the array of inputs": lambda model, X: X.fill(0.0),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_what_is_set_after_the_forward_pass_does_not_reach_into_backward(name: str) -> None:
+    residual = Residual(Linear(4, 4), scale=0.5)
+    model = Model(Linear(2, 4), LeakyReLU(0.1), residual, Linear(4, 1), seed=1)
+    model(X).mean().backward()
+    expected, inputs = model.gradient_buffer.copy(), X.copy()
+    loss = model(inputs).mean()
+    SETTINGS[name](model, inputs)
+    loss.backward()
+    assert model.gradient_buffer.tobytes() == expected.tobytes()
 
 
 def test_an_array_that_was_taken_before_the_forward_pass_is_seen_to_be_written() -> None:

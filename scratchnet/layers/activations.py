@@ -38,7 +38,7 @@ class LeakyReLU(Activation):
         return cls(0.2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return ops.leaky_relu(x, self.arrays.get("slope", self.slope))
+        return ops.leaky_relu(x, self.number("slope"))
 
 
 @register

@@ -84,7 +84,7 @@ class Residual(Layer):
             raise InputError(f"{self} turns {x.shape} into {change.shape}: the widths must agree")
         if self.is_absent("scale"):
             return x + change
-        return x + change * self.arrays.get("scale", self.scale)
+        return x + change * self.number("scale")
 
     def __repr__(self) -> str:
         scale = [] if self.is_absent("scale") else [f"scale={shown(self.scale)}"]
