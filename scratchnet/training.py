@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -284,11 +285,13 @@ def _check_settings(model: Model, optimizer: Any, epochs: int, first: int, callb
     whole_number("first_epoch", first, 0, epochs, "the epochs")
     if callable(callbacks):
         raise InputError("callbacks is a single function: must be a list of functions")
+    if not isinstance(callbacks, (list, tuple)) or not all(map(callable, callbacks)):
+        raise InputError(f"callbacks is {callbacks!r}: must be a list of functions")
 
 
 def _check_steps(clip: float | None, accumulate: int, batch_size: Any, compile: bool) -> None:
-    if clip is not None and not clip > 0:
-        raise InputError(f"clip_norm is {clip}: must be a number above 0")
+    if clip is not None and not (isinstance(clip, Real) and clip > 0):
+        raise InputError(f"clip_norm is {clip!r}: must be a number above 0")
     positive_whole("accumulate", accumulate)
     if accumulate > 1 and batch_size is None:
         raise InputError(f"accumulate is {accumulate} without a batch_size: must be 1")

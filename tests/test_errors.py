@@ -202,6 +202,10 @@ SETTINGS: dict[str, Case] = {
     "fractional epochs": (lambda: fitted(epochs=1.5), ("epochs is 1.5",)),
     "batch_size 0": (lambda: fitted(batch_size=0), ("batch_size is 0", "from 1")),
     "batch_size -4": (lambda: fitted(batch_size=-4), ("batch_size is -4",)),
+    "clip_norm in words": (lambda: fitted(clip_norm="1"), ("clip_norm is '1'", "above 0")),
+    "a callback that is none": (lambda: fitted(callbacks=[3]), ("callbacks is [3]", "functions")),
+    "callbacks in words": (lambda: fitted(callbacks="ab"), ("callbacks is 'ab'", "functions")),
+    "callbacks None": (lambda: fitted(callbacks=None), ("callbacks is None", "functions")),
     "clip_norm 0": (lambda: fitted(clip_norm=0), ("clip_norm is 0", "above 0")),
     "patience 0": (lambda: fitted(patience=0, validation=(X, y)), ("patience is 0", "from 1")),
     "patience with nothing to watch": (
