@@ -17,8 +17,8 @@ class Parameter(Tensor):
     out of date, and `backward()` of it is refused. To see such a write takes a copy of the numbers.
     A training step reads them once, for which none is made; each further read before the next step
     or assignment makes or compares one. Not seen is a write into an array that was taken from
-    `data` before that step or assignment, nor one into `Model.parameter_buffer`, after which
-    `Model.apply_mask` is to be called.
+    `data` before that step or assignment, or under `no_grad` before the forward pass; nor one into
+    `Model.parameter_buffer`, after which `Model.apply_mask` is to be called.
     """
 
     __slots__ = ("_data", "_grad", "_read_at", "_kept", "kept_at")
