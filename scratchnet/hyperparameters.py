@@ -7,7 +7,7 @@ set last, and network i of an ensemble has the bits of the network alone with nu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple, overload
@@ -118,12 +118,13 @@ class Configured:
         array, backend = self.arrays[name], self.place.backend
         return array if backend.watchers and backend.is_recording else backend.copy(array)
 
-    def within(self) -> Iterator[Configured]:
+    def within(self) -> list[Configured]:
         """This one, and those that it holds in attributes, such as the body of a block."""
-        yield self
-        for value in vars(self).values():
-            if isinstance(value, Configured):
-                yield from value.within()
+        found = [self]
+        for each in found:
+            held = [value for value in vars(each).values() if isinstance(value, Configured)]
+            found += [value for value in held if value not in found]
+        return found
 
     def structure(self) -> Hashable:
         """What a recording holds fast: all attributes but the hyperparameters that have arrays."""

@@ -489,3 +489,11 @@ def test_what_a_callback_changes_inside_a_block_has_the_same_effect_recorded(nam
         history = fit(model, X, X[:, 0] > 0, epochs=6, callbacks=[callback], record=record)
         ends.append(bits(history.loss, *model.state_dict().values()))
     assert ends[0] == ends[1]
+
+
+def test_a_layer_that_knows_what_holds_it_can_be_recorded() -> None:
+    inner, outer = Times(), Times()
+    inner.holder, outer.held = outer, inner  # type: ignore[attr-defined]
+    model = Model(Linear(2, 1), inner, outer)
+    X = np.random.default_rng(0).standard_normal((8, 2))
+    assert fit(model, X, X[:, 0] > 0, epochs=4).epochs == 4
