@@ -117,7 +117,7 @@ def test_an_interrupted_compiler_is_ended_with_its_children(tmp_path: Path) -> N
         signal.signal(signal.SIGINT, before)
         thread.join()
     number = int(child.read_text())
-    for _ in range(500):  # a killed process may take a moment to end; the child would take minutes
+    for _ in range(6000):  # a killed process may take a while to end; the child would take longer
         if not is_running(number):
             break
         time.sleep(0.01)
