@@ -214,3 +214,12 @@ def test_the_line_of_chance_lies_within_the_picture_where_all_networks_learn() -
     figure = experiment.figures(made_up({("plain", 4): [1e-3] * 5}))["overview"]()
     low, high = figure.axes[0].get_ylim()
     assert low <= 0.5 < 1.0 < high
+
+
+def test_all_panels_of_the_losses_lie_within_the_shared_axis() -> None:
+    given: dict[str, Any] = {"kinds": ("plain",), "layers": (1, 2), "epochs": 3, "seeds": 2}
+    result = run_small(experiment, **given)
+    for number, row in enumerate(result.verdict_rows()):
+        row.arrays["loss_curve"] = np.full((3, 2), [1.0, 1e-4][number])  # type: ignore[index]
+    low, high = experiment.figures(result)["loss"]().axes[0].get_ylim()
+    assert low < 1e-4 and high > 1

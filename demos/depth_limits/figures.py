@@ -29,7 +29,8 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     title = "The best rate depends on depth and kind of network (ring: chosen)"
     rates = rate_figures(result, title, groups)
     title = "Training loss at each network's best rate"
-    losses = {"loss": partial(loss_figure, result, title, groups)}
+    plain = {depth: [arm for arm in arms if "(" not in arm] for depth, arms in groups.items()}
+    losses = {"loss": partial(loss_figure, result, title, plain)}
     return {"overview": partial(overview, result), **rates, **losses}
 
 
