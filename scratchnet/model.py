@@ -113,6 +113,7 @@ class Model:
         self.parameter_buffer, self.gradient_buffer = (
             self.backend.buffer_of_networks(self.ensemble, size, self.dtype) for _ in range(2)
         )
+        self._was_reached = False
         self.mask_buffer: Array | None = None
         """1 for each parameter that is kept, 0 for each that is pruned, or None: see `set_mask`."""
         self._view_buffers()
@@ -267,17 +268,19 @@ class Model:
     def take_reached(self) -> list[bool]:
         """Which parameters a `backward()` has reached since the last call.
 
-        Where it reached none, the gradients were written by hand: those that require a gradient.
+        Before the first `backward()`, gradients were written by hand: of those that require one.
         """
         reached = self._reached()
         for each in self._parameters.values():
+            self._was_reached |= each.reached
             each.reached = False
         return reached
 
     def _reached(self) -> list[bool]:
         parameters = self._parameters.values()
         reached = [each.reached for each in parameters]
-        return reached if True in reached else [each.requires_grad for each in parameters]
+        by_hand = not self._was_reached and True not in reached
+        return [each.requires_grad for each in parameters] if by_hand else reached
 
     def unreached_gradients(self) -> list[Array]:
         """The gradients that are left from an earlier `backward()`."""

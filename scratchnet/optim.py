@@ -150,8 +150,9 @@ class Optimizer(Configured):
     def update(self) -> None:
         """The part of a step that is computed on the device: it only reads and writes buffers.
 
-        A parameter that the last `backward()` did not reach, as it is frozen or no part of the
-        loss, stays, and so does its state. Where the model has a mask, what is pruned has no
+        A parameter that no `backward()` has reached since the last step, as it is frozen or no part
+        of the loss, stays, and so does its state. Until the first `backward()` a step goes along
+        gradients that were written by hand. Where the model has a mask, what is pruned has no
         gradient, and neither momentum nor weight decay nor what the state held before brings it
         back.
         """

@@ -415,3 +415,20 @@ def test_a_learning_rate_is_read_as_it_was_given() -> None:
     assert optimizer.learning_rate == 0.25
     optimizer.learning_rate = 0.125
     assert optimizer.learning_rate == 0.125
+
+
+@pytest.mark.parametrize("optimizer", [SGD, Adam, AdamW])
+def test_a_model_that_no_loss_has_reached_since_its_last_step_stays(optimizer: Any) -> None:
+    """Two heads in turns, with an optimizer each, and all of them make their step each time."""
+    X = np.random.default_rng(0).standard_normal((8, 2)).astype("float32")
+    trunk, *heads = models = [mlp([2, 4]), mlp([4, 1], seed=1), mlp([4, 1], seed=2)]
+    optimizers = [optimizer(each, 0.1, weight_decay=0.5) for each in models]
+    for turn in range(6):
+        before = [each.parameter_buffer.copy() for each in models]
+        heads[turn % 2](trunk(X)).mean().backward()
+        for each in optimizers:
+            each.step()
+        moved = [(b != each.parameter_buffer).any() for b, each in zip(before, models, strict=True)]
+        # The first step of a model that was never reached goes along gradients that are 0.
+        if turn:
+            assert moved == [True, turn % 2 == 0, turn % 2 == 1]
