@@ -18,6 +18,7 @@ import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -147,9 +148,8 @@ class Model:
             drawn = [layer.initial_parameters(rng) for rng in generators]
             for name, parameter in layer.parameters.items():
                 parameter.data[...] = self._stacked([each[name] for each in drawn], self.dtype)
-            sequences = [
-                np.random.SeedSequence(seed, spawn_key=(DROPOUT, number)) for seed in self.seeds
-            ]
+            use = (DROPOUT, number)
+            sequences = [np.random.SeedSequence(seed, spawn_key=use) for seed in self.seeds]
             kept = [layer.initial_buffers(sequence) for sequence in sequences]
             for name, first in kept[0].items():
                 dtype = self.dtype if first.dtype.kind == "f" else first.dtype
@@ -260,16 +260,13 @@ class Model:
             if not parameters:
                 known = ", ".join(self._parameters)
                 raise InputError(f"{name!r} has no parameters: must be a layer or one of {known}")
-        for parameters in chosen.values():
-            for parameter in parameters:
-                parameter.requires_grad = not frozen
+        for parameter in chain(*chosen.values()):
+            parameter.requires_grad = not frozen
         return self
 
     def take_reached(self) -> list[bool]:
-        """Which parameters a `backward()` has reached since the last call.
-
-        Before the first `backward()`, gradients were written by hand: of those that require one.
-        """
+        """Which parameters a `backward()` has reached since the last call; before the first one all
+        that require a gradient, as theirs were written by hand."""
         reached = self._reached()
         for each in self._parameters.values():
             self._was_reached |= each.reached
@@ -360,10 +357,8 @@ class Model:
         self.mask_buffer = None
 
     def apply_mask(self) -> None:
-        """To be called after `parameter_buffer` was written: sets to 0 what the mask prunes.
-
-        `backward()` of what was computed before is refused from then on.
-        """
+        """After `parameter_buffer` was written: set to 0 what the mask prunes, and let `backward()`
+        refuse what was computed before."""
         if self.mask_buffer is not None:
             # A product would leave -0.0 of a negative parameter, and NaN of NaN.
             self.parameter_buffer[self.mask_buffer == 0] = 0
@@ -418,11 +413,10 @@ class Model:
         networks = "" if self.ensemble is None else f", {self.ensemble} networks"
         lines = [f"Model({self.parameter_count:,} parameters{networks}, {self.dtype})"]
         for name, layer in self.root.children().items():
-            count = sum(
-                math.prod(shape)
-                for _, inner in layer.walk()
-                for shape in inner.parameter_shapes().values()
-            )
+            shapes = [
+                each for _, inner in layer.walk() for each in inner.parameter_shapes().values()
+            ]
+            count = sum(map(math.prod, shapes))
             lines.append(f"  {name}: {layer}" + (f"  {count:,} parameters" if count else ""))
         return "\n".join(lines)
 
@@ -479,9 +473,7 @@ def mlp(
         raise InputError(f"widths {widths!r}: at least the inputs and the outputs are needed")
     widths = [positive_whole("a width of mlp", width) for width in widths]
     if bottleneck is not None and (residual or dropout or layer_norm):
-        raise InputError(
-            "bottleneck blocks with residual, dropout or layer_norm: must be one of them"
-        )
+        raise InputError("bottleneck with residual, dropout or layer_norm: must be one of them")
     if batch_norm and layer_norm:
         raise InputError("batch_norm and layer_norm are both asked for: must be one of them")
     if residual_scale is not None and not residual:
@@ -495,14 +487,13 @@ def mlp(
             layers.append(Bottleneck(fan_in, bottleneck, activation, init, batch_norm))
             continue
         block: list[Layer] = [Linear(fan_in, fan_out, init, bias_init, bias)]
-        if batch_norm:
-            block.append(BatchNorm(fan_out))
-        if layer_norm:
-            block.append(LayerNorm(fan_out))
+        if batch_norm or layer_norm:
+            block.append(BatchNorm(fan_out) if batch_norm else LayerNorm(fan_out))
         block.append(get_activation(activation))
         if dropout:
             block.append(Dropout(dropout))
-        is_residual = residual and fan_in == fan_out
-        layers += [Residual(*block, scale=residual_scale)] if is_residual else block
+        if residual and fan_in == fan_out:
+            block = [Residual(*block, scale=residual_scale)]
+        layers += block
     layers.append(Linear(widths[-2], widths[-1], init, bias_init, bias))
     return Model(*layers, seed=seed, ensemble=ensemble, dtype=dtype, backend=backend)
