@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -29,11 +30,17 @@ class Screen:
     source: str
 
 
+def gradient(x: Tensor) -> np.ndarray:
+    """What `backward()` left; every tensor here has one."""
+    assert x.grad is not None
+    return np.asarray(x.grad)
+
+
 def product() -> tuple[str, int]:
     x = Tensor(3.0, requires_grad=True)
     y = x * x
     y.backward()
-    slope = float(x.grad)
+    slope = float(gradient(x))
     return f"x = 3, y = x * x = {y.item():g}, dy/dx = {slope:g}", (3.0, 6.0, 9.0).index(slope)
 
 
@@ -41,7 +48,7 @@ def two_uses() -> tuple[str, int]:
     x = Tensor(3.0, requires_grad=True)
     y = x + x * x
     y.backward()
-    slope = float(x.grad)
+    slope = float(gradient(x))
     found = f"dy/dx = {slope:g}: 1 through the sum, and 6 through the product, added"
     return found, (1.0, 6.0, 7.0).index(slope)
 
@@ -50,7 +57,7 @@ def bias() -> tuple[str, int]:
     x = Tensor(np.arange(10.0).reshape(5, 2))
     b = Tensor(np.zeros(2), requires_grad=True)
     (x + b).sum().backward()
-    slope = float(b.grad[0])
+    slope = float(gradient(b)[0])
     return f"the gradient of each bias is {slope:g}: a 1 from each row", (1.0, 2.0, 5.0).index(
         slope
     )
@@ -59,9 +66,13 @@ def bias() -> tuple[str, int]:
 def dead() -> tuple[str, int]:
     x = Tensor(np.array([-2.0, 0.0, 2.0]), requires_grad=True)
     ops.relu(x).sum().backward()
-    slopes = x.grad.tolist()
+    slopes = gradient(x).tolist()
     known = ([1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [0.0, 0.0, 1.0])
     return f"the derivatives at -2, 0 and 2 are {slopes}", known.index(slopes)
+
+
+def over_inputs(factor: float, fan_in: int, fan_out: int) -> float:
+    return factor / fan_in
 
 
 def variance() -> tuple[str, int]:
@@ -69,7 +80,7 @@ def variance() -> tuple[str, int]:
     sizes = [64] * 21
     found = {}
     for name, factor in (("1 / n", 1.0), ("2 / n", 2.0)):
-        model = mlp(sizes, init=init.normal(lambda fan_in, _, factor=factor: factor / fan_in))
+        model = mlp(sizes, init=init.normal(partial(over_inputs, factor)))
         signal = model.activations(X)
         last = list(signal.values())[-2]
         found[name] = float(np.mean(np.square(last)))

@@ -189,7 +189,7 @@ def build(s: Settings, sizes: Sequence[int], seeds: Sequence[int]) -> Model:
 
 
 def trained(
-    result: Result,
+    result: Result | None,
     arm: Arm,
     seeds: tuple[int, ...],
     rates: tuple[float, ...],
@@ -232,9 +232,9 @@ def best_epochs(
     return {"validation_score": scores, "best_epochs": epochs}
 
 
-def chosen_epochs(result: Result, arm: Arm, rate: float) -> int:
+def chosen_epochs(result: Result | None, arm: Arm, rate: float) -> int:
     """What the tuning splits found best for the rate; all epochs where nothing was tuned."""
-    for row in result.rows:
+    for row in result.rows if result else ():
         if (row.arm, row.part) == (arm.name, "tuning") and row.facts["learning_rate"] == rate:
             return int(row["best_epochs"][0])
     return arm.epochs
