@@ -100,7 +100,10 @@ class Fusing:
         kernels = {k._relu_backward: k.relu_backward_sums, k._times_slope: k.times_slope_sums}
         for number in reversed(range(len(before))):
             call = before[number]
-            if k.shares_memory(call.out, x):
+            # What was fused before writes the array that it sums, its last input, too.
+            is_fused = call.kernel in kernels.values()
+            written = (call.out, *call.inputs[-1:]) if is_fused else (call.out,)
+            if any(k.shares_memory(each, x) for each in written):
                 break
             if any(k.shares_memory(sums, each) for each in (*arrays_in(call.inputs), call.out)):
                 return False

@@ -139,7 +139,11 @@ class FusedSteps(Sums):
         numbers = (learning_rate, *bias_corrections, *betas[0], *betas[1], epsilon, weight_decay)
         moments = (first_moment, second_moment)
         buffers = (parameters, gradients, *moments)
-        of_networks = bias_corrections[0].shape[-1:] in ((), (1,))
+        # Once counts differ the corrections are views of long arrays, with a number for each entry.
+        of_networks = all(
+            correction.shape == beta.shape and correction.flags.c_contiguous
+            for correction, (beta, _) in zip(bias_corrections, betas, strict=True)
+        )
         if not of_networks or not all(map(has_dense_rows, buffers)):
             args = (parameters, gradients, *moments, scratch, learning_rate, bias_corrections)
             return super().adam_step(*args, betas, epsilon, weight_decay, decoupled)

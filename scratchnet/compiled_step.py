@@ -145,6 +145,7 @@ class CompiledTraining:
         try:
             optimizer.prepare()
             compiled = self._prepared([each[0] for each in rows])
+            self._before = first, [(array, array.copy()) for array in compiled.state]
             if compiled.step is None:
                 return self.recorded(*[each[0] for each in rows]).numpy()[None]
             changing = ahead(optimizer, steps) if steps > 1 else []
@@ -154,7 +155,7 @@ class CompiledTraining:
             losses = self._run(compiled, steps, changing, known)
             optimizer.steps = first + len(losses)
         except BaseException:
-            optimizer.steps = first
+            self.back_to(first)
             raise
         return losses
 
@@ -294,7 +295,8 @@ def epochs_ahead(
     After each call the losses are looked at, and where one has just stopped being finite, so far is
     where the call ended; `before` are the parameters that gave it. Where all networks have
     diverged, that is the end of the epoch. Where Ctrl-C ends it, the finished epochs have entered
-    `losses`, and the parameters are those of the last finished call.
+    `losses`, and the parameters are those of the last finished call; a replayed call of a single
+    step may have been finished as well.
     """
     per_epoch = batches.per_epoch
     affordable = 1 if batches.has_smaller else steps_ahead.affordable() // per_epoch

@@ -80,6 +80,7 @@ class Parameter(Tensor):
     def grad(self, values: Any) -> None:
         if hasattr(self, "_grad"):
             self._copy("grad", 0.0 if values is None else values, self._grad)
+            self.reached = values is not None
         else:
             self._grad = values
 

@@ -39,11 +39,11 @@ from scratchnet.backends import Array, Backend, InputError
 from scratchnet.backends.contexts import Blocks
 from scratchnet.backends.guarded import bare
 from scratchnet.backends.interface import Call
-from scratchnet.buffer_reuse import arrays_in, elide_copies, reuse_buffers
+from scratchnet.buffer_reuse import arrays_in, elide_copies, owner, reuse_buffers
 from scratchnet.hyperparameters import Configured
 from scratchnet.layers.layer import MODES
 from scratchnet.model import Model
-from scratchnet.tensor import Tensor, result
+from scratchnet.tensor import Tensor, note_write, result
 
 Step = Callable[..., Tensor]
 """A function of arrays that returns the tensor to look at, in a training step the loss."""
@@ -101,7 +101,11 @@ class RecordedStep:
         with self._one_at_a_time:
             key = self._key(arguments)
             recording = self._recordings.get(key)
-            return self._first(key, arguments) if recording is None else recording(arguments)
+            if recording is None:
+                return self._first(key, arguments)
+            if recording.writes_parameters:
+                note_write(self._parameters)
+            return recording(arguments)
 
     def _first(self, key: Any, arguments: Sequence[Array]) -> Tensor:
         recording = self.record(arguments)
@@ -169,6 +173,8 @@ class Recording:
         self.raw, self.outcome = self._record()
         self.first_outcome = self._copy(self.outcome)
         self._is_checked = False
+        parameters = owner(buffers[0])
+        self.writes_parameters = any(owner(call.out) is parameters for call in self.raw)
 
     @cached_property
     def calls(self) -> list[Call]:

@@ -197,7 +197,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same array as a constant: no gradient flows through it."""
-        return result(self.data, self.backend)
+        return view(self.data, self)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -482,12 +482,22 @@ def result(data: Array, backend: Backend, *inputs: Edge) -> Tensor:
             for edge in inputs:
                 if edge[0].requires_grad:
                     wanted.append(edge)
-                elif edge[0].is_parameter:
-                    node.frozen += (edge[0],)
+                else:
+                    node.frozen += (edge[0],) if edge[0].is_parameter else edge[0].frozen
             inputs = tuple(wanted)
             break
     node.inputs = inputs if not graph_blocks() or builds_graph() else ()
     node.requires_grad = node.inputs != ()
+    if not node.requires_grad:
+        node.frozen = ()  # its numbers are its own, whatever is written
+    return node
+
+
+def view(data: Array, x: Tensor, pullback: Pullback | None = None) -> Tensor:
+    """As `result`, of an array that lies in x's memory: what is written there shows in it."""
+    node = result(data, x.backend, *([] if pullback is None else [(x, pullback)]))
+    if not node.requires_grad:
+        node.frozen = (x,) if x.is_parameter else x.frozen
     return node
 
 

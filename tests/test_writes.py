@@ -17,6 +17,8 @@ from scratchnet.checkpoint import load_checkpoint, save_checkpoint
 from scratchnet.early_stopping import EarlyStopping
 from scratchnet.layers import LeakyReLU, Linear, Residual
 from scratchnet.losses import mean_squared_error
+from scratchnet.ops import broadcast_to
+from scratchnet.program import recorded
 
 X = np.random.default_rng(0).uniform(-1, 1, (8, 2)).astype("float32")
 
@@ -256,3 +258,57 @@ def test_a_copy_of_a_model_begins_without_what_was_kept_of_it() -> None:
     other.parameters()[0].data[0] = 2
     with pytest.raises(InputError, match="written since it was computed"):
         loss.backward()
+
+
+VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
+    "detach": lambda weight: weight.detach(),
+    "T": lambda weight: weight.T,
+    "reshape": lambda weight: weight.reshape(2, 2),
+    "broadcast_to": lambda weight: broadcast_to(weight, (1, 2, 2)),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_a_view_of_a_frozen_parameter_is_as_old_as_that(view: Any) -> None:
+    x = Tensor(X, requires_grad=True)
+    model = mlp([2, 2, 1], seed=0)
+    model.freeze("0")
+    weight = model.parameters()[0]
+    loss = (x @ view(weight)).sum()
+    weight.data = weight.data + 1
+    with pytest.raises(InputError, match="written since it was computed"):
+        loss.backward()
+
+
+def test_a_replayed_step_makes_earlier_results_old() -> None:
+    model = mlp([2, 4, 1], seed=0)
+    optimizer = SGD(model, 0.5)
+
+    def step(inputs: Any) -> Tensor:
+        loss = (model(inputs) ** 2.0).mean()
+        loss.backward()
+        optimizer.update()
+        return loss
+
+    replayed = recorded(step, model, optimizer)
+    for _ in range(3):
+        optimizer.prepare()
+        replayed(X)
+    loss = model(X).mean()
+    optimizer.prepare()
+    replayed(X)
+    with pytest.raises(InputError, match="written since it was computed"):
+        loss.backward()
+
+
+def test_an_assigned_gradient_is_stepped_along() -> None:
+    model = mlp([2, 1], seed=0)
+    optimizer = SGD(model, 1.0)
+    model(X).mean().backward()
+    optimizer.step()
+    weight, bias = model.parameters()
+    before = np.array(weight.data), np.array(bias.data)
+    weight.grad = np.ones((2, 1))
+    optimizer.step()
+    np.testing.assert_allclose(weight.data, before[0] - 1, rtol=1e-6)
+    np.testing.assert_array_equal(bias.data, before[1])

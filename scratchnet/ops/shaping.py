@@ -9,7 +9,7 @@ from typing import Any
 
 from scratchnet.backends import InputError
 from scratchnet.ops.broadcasting import unbroadcast
-from scratchnet.tensor import Axis, Tensor, result
+from scratchnet.tensor import Axis, Tensor, result, view
 
 
 def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
@@ -24,7 +24,7 @@ def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
         raise InputError(
             f"reshape from {old} to {shape}: needs sizes in whole numbers with the same product"
         ) from None
-    return result(y, k, (x, lambda dy: k.reshape(dy, old)))
+    return view(y, x, lambda dy: k.reshape(dy, old))
 
 
 def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
@@ -32,7 +32,6 @@ def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
 
     Without `axes` the last two are swapped, which transposes a matrix, or each of a stack.
     """
-    k = x.backend
     if axes is None:
         if x.ndim < 2:
             raise InputError(f"transpose of shape {x.shape}: a matrix needs at least two axes")
@@ -42,7 +41,7 @@ def transpose(x: Tensor, axes: Sequence[int] | None = None) -> Tensor:
     inverse = [0] * x.ndim
     for new, old in enumerate(axes):
         inverse[old] = new
-    return result(x.data.transpose(axes), k, (x, lambda dy: dy.transpose(inverse)))
+    return view(x.data.transpose(axes), x, lambda dy: dy.transpose(inverse))
 
 
 def squeeze(x: Tensor, axis: Axis = None) -> Tensor:
@@ -69,7 +68,7 @@ def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
             f"broadcast_to from {old} to {shape}: must be {old} with any axes put in front, and "
             "any size in place of 1"
         ) from None
-    return result(y, k, (x, lambda dy: unbroadcast(k, dy, old)))
+    return view(y, x, lambda dy: unbroadcast(k, dy, old))
 
 
 def concatenate(parts: Sequence[Tensor], axis: int = 0) -> Tensor:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from strategies import positive, seeds, shapes, spread
 
+from scratchnet import Adam, mlp
 from scratchnet.backends import Backend
 
 FUSED: dict[str, tuple[int, tuple[int, ...], Callable[..., Any]]] = {
@@ -300,3 +301,18 @@ def test_each_network_draws_with_its_own_key(
     assert np.array_equal(backend.to_numpy(fused), backend.to_numpy(default))
     bits = backend.to_numpy(backend.random_bits(*arrays)).reshape(networks or 1, -1)
     assert len(np.unique(bits)) == bits.size
+
+
+def test_adam_of_an_ensemble_beside_a_frozen_layer(backend: Backend) -> None:
+    """A run of a single entry has corrections of its own, which are views of long arrays."""
+    X = np.random.default_rng(0).standard_normal((8, 2)).astype(np.float32)
+    found = []
+    for where in ("numpy", backend):
+        model = mlp([2, 3, 1], seed=0, ensemble=3, backend=where)
+        optimizer = Adam(model, 0.1)
+        model.freeze("2.weight")
+        for _ in range(4):
+            (model(X) ** 2.0).mean(axis=(1, 2)).backward()
+            optimizer.step()
+        found.append(model.backend.to_numpy(model.parameter_buffer))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4, atol=1e-5)
