@@ -1,17 +1,12 @@
 """Moving pictures: a figure drawn again and again, as a GIF."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.figures import styled
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from scratchnet.demos.figures import Figure, styled
 
 PIXELS_PER_INCH = 90
 COLORS = 96

@@ -1,7 +1,5 @@
 """Deep networks of several kinds: plain, normalised, and with shortcuts that are scaled or not."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal

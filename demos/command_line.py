@@ -4,8 +4,6 @@ The registry finds the demos. Their modules are imported only when one runs, so 
 `scratchnet --help` answers at once.
 """
 
-from __future__ import annotations
-
 import io
 import sys
 import warnings

@@ -1,7 +1,5 @@
 """What experiments train on: points in the plane, and images of digits, drawn anew per seed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,23 +1,16 @@
 """What figures of experiments share, besides the style in `figures`: seeds as dots, and accuracy
 against learning rate."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.figures import LINE_COLORS, mean_interval, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, mean_interval, new_figure, styled
 from scratchnet.demos.running import Result
+from scratchnet.demos.tuning import Tuned
 from scratchnet.demos.verdicts import FEWEST_SEEDS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from scratchnet.demos.tuning import Tuned
 
 SPREAD = 0.08
 """How far the dots of an arm are spread to both sides."""

@@ -13,10 +13,11 @@ from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scratchnet.backends import get_backend
 from scratchnet.demos.compiling import Mode, decide, keep
+from scratchnet.demos.figures import Figure, png, show, styled, svg
 from scratchnet.demos.results import RECORD_NAME, check_writable, environment, print_json, to_json
 from scratchnet.demos.running import Result, Run, check_memory
 from scratchnet.demos.screen import Screen, Table, print_table
@@ -32,9 +33,6 @@ from scratchnet.demos.settings import (
 from scratchnet.demos.verdicts import Claim, Verdict, judge
 from scratchnet.files import write_atomically
 from scratchnet.interruption import INTERRUPTED
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 QUICK_REASON = "a quick run gives no verdicts"
 
@@ -141,7 +139,7 @@ def execute(experiment: Experiment, settings: Any) -> int:
     if settings.json:
         print_json(record)
     if settings.show and not result.interrupted:
-        show_figures(experiment.figures(result), screen)
+        show([styled(draw)() for draw in experiment.figures(result).values()], screen.text)
     return INTERRUPTED if result.interrupted else 0
 
 
@@ -258,8 +256,6 @@ def save_figures(
     figures: Mapping[str, Callable[[], Figure]], folder: Path, vector: bool = False
 ) -> list[Path]:
     """Draw each figure, and write it as PNG and, if asked for, as SVG; their paths."""
-    from scratchnet.demos.figures import png, styled, svg
-
     paths = []
     for name, draw in figures.items():
         figure = styled(draw)()
@@ -286,7 +282,9 @@ def report(
     screen.items([*experiment.notes(result), *rate_notes(result)])
     if verdicts:
         screen.text("\nClaims", "bold")
-        screen.items([f"{each.name}: {claim_line(each)}" for each in verdicts])
+        found = [f"; {each.reason}" if each.reason else f": {each.measured}" for each in verdicts]
+        said = [f"{each.name}: {each.claim.sentence} [{each.claim.source}]" for each in verdicts]
+        screen.items([one + other for one, other in zip(said, found, strict=True)])
     screen.text("\nWritten", "bold")
     for path in written:
         screen.whole(f"  {path}")
@@ -302,12 +300,6 @@ def headline(verdicts: Sequence[Verdict]) -> str:
     if not verdicts:
         return "no arm was compared."
     return " ".join(each.sentence for each in (decided[:2] or verdicts[:1]))
-
-
-def claim_line(verdict: Verdict) -> str:
-    """The claim, whose it is, and what was measured or why nothing was."""
-    reason = f"; {verdict.reason}" if verdict.reason else f": {verdict.measured}"
-    return f"{verdict.claim.sentence} [{verdict.claim.source}]{reason}"
 
 
 def rate_notes(result: Result) -> list[str]:
@@ -332,12 +324,6 @@ def rate_notes(result: Result) -> list[str]:
     if flat:
         notes.append(f"Within a point at every rate that was tried: {', '.join(flat)}.")
     return notes
-
-
-def show_figures(figures: Mapping[str, Callable[[], Figure]], screen: Screen) -> None:
-    from scratchnet.demos.figures import show, styled
-
-    show([styled(draw)() for draw in figures.values()], screen.text)
 
 
 def print_help(experiment: Experiment) -> None:

@@ -4,8 +4,6 @@ Figures are `matplotlib.figure.Figure` objects with their own canvas; pyplot, wh
 display, is imported only to show them in a window. A `plot` function is decorated with `styled`.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import os
@@ -20,6 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
+else:
+    # Matplotlib is imported where something is drawn.
+    Axes = Colormap = Figure = Any
 
 # Okabe and Ito (2008), "Color Universal Design": distinguishable under every common form of
 # colour blindness. Their yellow is left out, since a thin yellow line on white cannot be read.

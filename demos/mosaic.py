@@ -1,19 +1,14 @@
 """The regions of a network in the plane as a picture: facets of a landscape, and the boundary."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.figures import bare
+from scratchnet.demos.figures import Axes, bare
 from scratchnet.depth.regions import Plane, plane_regions
 from scratchnet.layers import LeakyReLU, Sequential
 from scratchnet.model import Model
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 INK, PAPER, EDGES = "#222222", "#FDFDFD", "#22222266"
 

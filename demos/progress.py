@@ -4,8 +4,6 @@ The time left is shown once it can be estimated: after two seconds and one part 
 from the speed of the last seconds, smoothed.
 """
 
-from __future__ import annotations
-
 import math
 import sys
 import time

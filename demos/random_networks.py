@@ -1,7 +1,5 @@
 """ReLU networks as they are before training, with random biases too."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -5,8 +5,6 @@ the list is sorted; its `experiment.py` holds `experiment`. Nothing else need be
 A command that is no experiment has a `command.py` with `main(arguments)` instead.
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from collections.abc import Sequence

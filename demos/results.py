@@ -1,7 +1,5 @@
 """What a run leaves behind: a folder with its figures and `result.json`, or JSON on stdout."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math
@@ -65,6 +63,13 @@ def check_writable(folder: Path, option: str = "--out") -> None:
     except OSError as error:
         reason = f"cannot write in {existing} ({error.strerror})"
         raise InputError(f"{option} {folder}: {reason}; must be writable") from None
+
+
+def check_writable_file(path: Path, option: str) -> None:
+    """Raise `InputError` where no file can be written at `path`."""
+    if path.is_dir():
+        raise InputError(f"{option} {path}: is a folder; must be a file")
+    check_writable(path.expanduser().absolute().parent, option)
 
 
 def to_plain(value: Any) -> Any:

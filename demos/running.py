@@ -4,8 +4,6 @@ A `Row` holds an arm's numbers over its seeds. `Run.row` computes one, or takes 
 where `--resume` finds it finished. When a run is interrupted, the rows that it has are a `Result`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

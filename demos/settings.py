@@ -16,8 +16,6 @@ Types are bool, int, float, str, Path, Literal of words, tuples of int, float, s
 any of these or None.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import re
@@ -249,7 +247,7 @@ def parse(kind: type[Common], arguments: Sequence[str]) -> dict[str, Any]:
         if taken:
             given[name] = converted(place, ",".join(taken), hints[name], options[name])
     if words:
-        raise InputError(f"{words[0]!r}: must be an option, such as --seeds 5; see --help")
+        raise InputError(f"{words[0]!r}: must be an option; see --help")
     check_all(kind, given)
     return given
 
@@ -295,7 +293,8 @@ def help_rows(kind: type[Common], name: str) -> list[tuple[str, str]]:
         else:
             place = {int: "N", float: "X", Path: "PATH"}.get(hint, "TEXT")
             left += " " + (details.metavar or ("LIST" if get_origin(hint) is tuple else place))
-        default = f"runs/{name}" if field_name == "out" else shown_default(details)
+        goes_to_runs = field_name == "out" and details.default is not None
+        default = f"runs/{name}" if goes_to_runs else shown_default(details)
         sentence = details.help
         if get_origin(hint) is tuple and get_origin(get_args(hint)[0]) is Literal:
             sentence += f" Some of {', '.join(map(str, get_args(get_args(hint)[0])))}."

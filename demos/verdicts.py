@@ -28,8 +28,6 @@ always the best one, and the small differences that this makes are real in the v
 (intervals beyond 0 stated a difference in up to 18 % of simulated experiments).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field

@@ -51,8 +51,8 @@ def test_words_numbers_and_missing_cells_become_inputs(flowers):
         ("colour", ("red", "white", "yellow")),
     ]
     assert prepared.notes == (
-        "column 'size': 1 missing values",
-        "column 'colour': 1 missing values",
+        "column 'size': 1 missing value",
+        "column 'colour': 1 missing value",
     )
     encoding = fitted(prepared.encoding, prepared.raw, prepared.y)
     X = encoding.standardised(prepared.raw)
@@ -149,6 +149,9 @@ def test_each_seed_splits_anew_and_standardises_by_its_training_rows(flowers):
         ("a,b\n" + "1,1\n1,2\n" * 20, "no column besides 'b'"),
         ("a,b\n" + "".join(f"n{i},{i % 2}\n" for i in range(99)), "no column besides 'b'"),
         ("a,b\n1,2\n2,1\n3,2\n", "has 3 rows: must have at least 20"),
+        ("a,b\n" + "1,\n2,\n" * 20, "'b' has no value at all"),
+        ("a,b\n" + "".join(f"{i},w{i // 2}\n" for i in range(40)), "must have a class of 5 rows"),
+        ("a,b\n" + "".join(f"{i},{i + 0.5}\n" for i in range(39)) + "1,1e300\n", "too large"),
     ],
 )
 def test_what_is_no_table_gets_one_line(tmp_path, text, message):
@@ -166,6 +169,29 @@ def test_broken_files_get_one_line(tmp_path, content, name):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError):
         prepare(read_table(tmp_path / name), "a")
+
+
+def test_classes_of_many_digits_stay_apart():
+    goal = np.array([1000001.0, 1000002.0] * 20)
+    assert prepare({"x": np.arange(40.0), "y": goal}, "y", "classification").encoding.classes == (
+        "1000001",
+        "1000002",
+    )
+
+
+def test_a_target_called_probability_keeps_its_column(tmp_path, capsys):
+    x = np.arange(40.0)
+    file = write(tmp_path / "p.csv", {"x": x, "probability": np.where(x < 20, "low", "high")})
+    experiment.main([str(file), "--quick", "--out", str(tmp_path / "out")])
+    capsys.readouterr()
+    predict([str(tmp_path / "out" / "model.safetensors"), str(file)])
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {row["probability"] for row in rows} <= {"low", "high"}
+
+
+def test_a_folder_for_a_file_is_refused_before_training(flowers, tmp_path):
+    with pytest.raises(InputError, match="--save .*: is a folder; must be a file"):
+        experiment.main([str(flowers), "--save", str(tmp_path), "--out", str(tmp_path / "out")])
 
 
 def test_an_unknown_target_and_a_wrong_task_name_the_column(flowers):

@@ -1,7 +1,5 @@
 """One forward and one backward pass through a tiny network, with every number on the table."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

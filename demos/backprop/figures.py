@@ -1,20 +1,12 @@
 """The figures of `scratchnet backprop`: the graph with what flows through it, and the step."""
 
-from __future__ import annotations
-
 from math import hypot
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scratchnet.demos.backprop.experiment import at, number
-from scratchnet.demos.backprop.network import INPUTS, PARAMETERS
-from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from scratchnet.demos.backprop.network import Edge
-    from scratchnet.demos.running import Result
+from scratchnet.demos.backprop.network import INPUTS, PARAMETERS, Edge
+from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, new_figure, styled
+from scratchnet.demos.running import Result
 
 Point = tuple[float, float]
 

@@ -5,8 +5,6 @@ all that is said here is read from the engine's graph: values and gradients are 
 local derivative is what a pullback makes of 1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

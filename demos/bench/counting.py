@@ -25,8 +25,6 @@ A network small enough for a cache moves fewer bytes through memory than that, w
 bandwidth is measured at the size of the step's working set (see `roofline`).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """The engine's step as Python runs it, recorded and compiled, and the two floors under it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ A row is a case, a network on a batch of points; in it the rounds stand where ot
 seeds, and the implementations where they have measures.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack

@@ -1,22 +1,17 @@
 """The figures of `scratchnet bench`."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scratchnet.demos.bench.engine import COMPILED, EAGER, LOOP, PRODUCTS, RECORDED
 from scratchnet.demos.bench.report import ONE_THREAD, headline, placements, present, ratios
 from scratchnet.demos.bench.timing import span
-from scratchnet.demos.figures import LINE_COLORS, new_figure
+from scratchnet.demos.figures import LINE_COLORS, Figure, new_figure
 from scratchnet.demos.running import Result
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 GREY = "#666666"
 BLUE, ORANGE, GREEN, PINK, *_ = LINE_COLORS

@@ -1,7 +1,5 @@
 """Two floors under the engine: the step written out by hand, and its matrix products alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any

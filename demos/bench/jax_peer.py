@@ -1,7 +1,5 @@
 """The same step in JAX: compiled whole by XLA, mapped over an ensemble, several steps at a time."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable, Iterator

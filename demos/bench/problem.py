@@ -1,7 +1,5 @@
 """What all implementations share: the data, the initial weights, and the losses to reach."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise

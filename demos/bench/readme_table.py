@@ -4,8 +4,6 @@
 markers by the tables of each `demos/results/bench*.json`, so that no number is copied by hand.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import sys

@@ -3,8 +3,6 @@
 Times are given as multiples of the recorded step's in the same round.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from scratchnet.backends import get_backend

@@ -5,8 +5,6 @@ takes at least max(F / peak, B / bandwidth). Where the first is larger, compute 
 memory does; the intensity F / B at which both are equal is the ridge.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import Any

@@ -5,8 +5,6 @@ a round is one turn of each, in an order that rotates. What is compared are rati
 by their median and their 10th and 90th percentile.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -4,8 +4,6 @@ What the NumPy backend asks of glibc's allocator, to keep freed memory for the n
 the whole process, so PyTorch has it too.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Iterator
 from typing import Any

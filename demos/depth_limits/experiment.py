@@ -5,8 +5,6 @@ so where its training accuracy is lower, training failed, and neither capacity n
 blame: this is the degradation that He et al. (2016) found and cured with residual blocks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -1,21 +1,15 @@
 """The figures of `scratchnet depth-limits`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scratchnet.demos.architectures import ARCHITECTURES
 from scratchnet.demos.drawing import color_of, loss_figure, named_places, percent_axis, rate_figures
-from scratchnet.demos.figures import new_figure, styled
+from scratchnet.demos.figures import Figure, new_figure, styled
 from scratchnet.demos.running import Result
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 MARKERS = "os^vDP*"
 

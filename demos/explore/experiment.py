@@ -4,8 +4,6 @@ On the spirals, networks of one depth are trained as blocks of several kinds as 
 with shortcuts that are scaled or not, and with both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -1,22 +1,23 @@
 """The figures of `scratchnet explore`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scratchnet.demos.architectures import ARCHITECTURES
 from scratchnet.demos.data import PLANE
 from scratchnet.demos.drawing import percent_axis, rate_figures, seeds_at
-from scratchnet.demos.figures import LINE_COLORS, decision_panel, new_figure, styled, window
+from scratchnet.demos.figures import (
+    LINE_COLORS,
+    Axes,
+    Figure,
+    decision_panel,
+    new_figure,
+    styled,
+    window,
+)
 from scratchnet.demos.running import Result, Row
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MOST_COLUMNS = 6
 

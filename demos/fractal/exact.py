@@ -1,7 +1,5 @@
 """Networks with hand-set weights that are a fractal's levels: checked on samples, and counted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

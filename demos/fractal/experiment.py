@@ -6,8 +6,6 @@
 4. With a curriculum: the curves one after another, beside as many steps on the last one alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial

@@ -1,15 +1,21 @@
 """The figures of `scratchnet fractal`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scratchnet.demos.drawing import color_of, named_places, rate_figures, seeds_at
-from scratchnet.demos.figures import bare, decision_panel, new_figure, scatter_classes, styled
+from scratchnet.demos.figures import (
+    Axes,
+    Figure,
+    bare,
+    decision_panel,
+    new_figure,
+    scatter_classes,
+    styled,
+)
 from scratchnet.demos.fractal.exact import box
 from scratchnet.demos.fractal.experiment import (
     arm_name,
@@ -22,10 +28,6 @@ from scratchnet.demos.fractal.experiment import (
 from scratchnet.demos.fractal.settings import Settings
 from scratchnet.demos.running import Result
 from scratchnet.demos.tuning import TRAINING, stream
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 SHOWN_POINTS, PICTURE = 1200, 405
 

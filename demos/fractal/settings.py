@@ -1,7 +1,5 @@
 """What a run of `scratchnet fractal` is asked for."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple

@@ -5,20 +5,18 @@ its gradient over the distribution itself, exactly (`scratchnet.depth.cantor_gra
 networks serve all levels and curves.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scratchnet.backends.errors import InputError
 from scratchnet.demos.drawing import color_of
 from scratchnet.demos.experiment import Experiment, Table
-from scratchnet.demos.figures import new_figure, styled
+from scratchnet.demos.figures import Figure, new_figure, styled
 from scratchnet.demos.running import Advance, Result, Row, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import stream
@@ -33,9 +31,6 @@ from scratchnet.depth.cantor_gradient import (
 )
 from scratchnet.depth.fractal_distributions import CURVES, named_curve
 from scratchnet.model import Model, mlp
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 PAPER = "Malach and Shalev-Shwartz 2019"
 WEIGHTS = 7  # the stream of a seed that weights and biases are drawn from

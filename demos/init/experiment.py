@@ -6,8 +6,6 @@ chapter, which says what becomes NaN, and at the best rate of each rule. Last th
 sigmoid networks, beside a theorem and beside an exercise's form of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial

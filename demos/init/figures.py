@@ -1,20 +1,14 @@
 """The figures of `scratchnet init`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scratchnet.demos.drawing import rate_figures
-from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, Figure, new_figure, styled
 from scratchnet.demos.init.measures import BOUND_WIDTHS, RULES, passed
 from scratchnet.demos.running import Result, Row
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 COLORS = dict(zip(RULES, (*LINE_COLORS, "#888888"), strict=True))
 MARKERS = dict(zip(RULES, "os^vDXP*", strict=True))

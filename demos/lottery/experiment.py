@@ -5,8 +5,6 @@ from its own start at its best learning rate, ticket and controls alike. The tra
 ticket use the dense network's best rate, as Frankle and Carbin do.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

@@ -1,22 +1,17 @@
 """The figures of `scratchnet lottery`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scratchnet.demos.drawing import named_places, percent_axis, rate_figures, seeds_at
-from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, Figure, new_figure, styled
 from scratchnet.demos.lottery.experiment import DENSE, SOLVED, answer, masks_of
 from scratchnet.demos.lottery.masks import BEFORE, TICKETS, VARIANTS
 from scratchnet.demos.running import Result, Row
 from scratchnet.lottery import CONTROLS
 from scratchnet.pruning import layer_masks
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 PANELS = {
     "a ticket and its controls": ("ticket", *CONTROLS),

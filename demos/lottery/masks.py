@@ -4,8 +4,6 @@ Tickets come from iterative pruning, whose trainings are done once for all arms;
 thing about a ticket; and four methods prune before any training. All leave as many weights.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any

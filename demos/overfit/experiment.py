@@ -4,8 +4,6 @@ Test points have no noise, so the test loss is the squared distance from the tru
 loss below the variance of the noise says that noise was learned.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial

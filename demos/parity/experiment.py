@@ -4,8 +4,6 @@ Each circuit is built and run on all 2^n rows. Then networks with one hidden lay
 layers, and with one wide layer are trained on whole truth tables, and on halves of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial

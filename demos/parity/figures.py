@@ -1,25 +1,19 @@
 """The figures of `scratchnet parity`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scratchnet.demos.drawing import named_places, percent_axis, rate_figures, seeds_at
-from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, new_figure, styled
 from scratchnet.demos.parity.formulas import FORMULAS
 from scratchnet.demos.parity.learning import KINDS
 from scratchnet.demos.running import Result, Row
 from scratchnet.demos.verdicts import successes
 from scratchnet.depth.circuits import MOST_INPUTS
 from scratchnet.depth.parity import PARITY
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 LOOKS = dict(zip(PARITY, [(1, "o"), (0, "^"), (2, "s"), (4, "x"), (3, "D")], strict=True))
 """The color and the mark of each circuit."""

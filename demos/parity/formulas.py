@@ -1,7 +1,5 @@
 """What each circuit for parity costs, as formulas in the number of inputs n, from 2 on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from scratchnet.depth.parity import PARITY

@@ -1,7 +1,5 @@
 """Which networks learn parity from its truth table, whole or half: the second part of the demo."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial

@@ -14,9 +14,19 @@ import numpy as np
 
 from scratchnet.backends.errors import InputError, choose
 from scratchnet.checkpoint import load_model, load_task
+from scratchnet.demos.results import check_writable_file, write
 from scratchnet.demos.screen import Screen
 from scratchnet.demos.settings import ALL_BUT_JSON, Common, option, parse, resolve
-from scratchnet.demos.train.columns import Encoding, encoding_of, is_words, raw_inputs, shown
+from scratchnet.demos.train.columns import (
+    LARGEST_NUMBER,
+    LIMIT_OF_NUMBERS,
+    Encoding,
+    counted,
+    encoding_of,
+    is_words,
+    raw_inputs,
+    shown,
+)
 from scratchnet.demos.train.data_files import read_table
 from scratchnet.demos.train.experiment import TASK
 from scratchnet.files import write_atomically
@@ -40,9 +50,11 @@ def main(arguments: Sequence[str]) -> int:
     settings = resolve(Settings, parse(Settings, arguments))
     if settings.model is None or settings.data is None:
         raise InputError("predict needs two files: must be MODEL DATA")
+    if settings.out is not None:
+        check_writable_file(settings.out, "--out")
     described = load_task(settings.model).get(TASK)
     if not isinstance(described, dict):
-        raise InputError(f"{settings.model} was not saved by `scratchnet train`: must be such")
+        raise InputError(f"{settings.model}: must be a file that `scratchnet train` saved")
     encoding = encoding_of(described)
     table = read_table(settings.data)
     screen = Screen(json=True)
@@ -55,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     text = as_csv(columns)
     if settings.out is None:
-        sys.stdout.write(text)
+        write(sys.stdout, text)
     else:
         write_atomically(settings.out.expanduser(), text.encode())
         screen.whole(f"{len(columns[encoding.target])} predictions in {settings.out}")
@@ -74,11 +86,14 @@ def predicted(
         if bool(column.words) != is_words(values) and not all_missing(values):
             kind = "words" if column.words else "numbers"
             raise InputError(f"column {column.name!r} must hold {kind}, as in training")
+        too_large = values.dtype != object and (np.abs(values) > LARGEST_NUMBER).any()
+        if too_large:
+            raise InputError(f"column {column.name!r}: {LIMIT_OF_NUMBERS}")
         if column.words and (new := sorted(set(values) - {None, *column.words})):
             screen.text(f"Column {column.name!r} has words that training had not: {new[:5]}")
     raw, missing = raw_inputs(encoding.columns, as_trained(encoding, table))
     for name, count in missing.items():
-        screen.text(f"Column {name!r}: {count} missing values")
+        screen.text(f"Column {name!r}: {counted(count, 'missing value')}")
     outputs = model.predict(encoding.standardised(raw)).astype(np.float64)
     if encoding.task == "regression":
         return {encoding.target: outputs[:, 0] * encoding.target_deviation + encoding.target_mean}
@@ -87,7 +102,8 @@ def predicted(
     likelihoods = np.exp(outputs - np.logaddexp.reduce(outputs, axis=1, keepdims=True))
     best = likelihoods.argmax(axis=1)
     names = np.array(encoding.classes, object)
-    return {encoding.target: names[best], "probability": likelihoods.max(axis=1)}
+    other = "probability" if encoding.target != "probability" else "its probability"
+    return {encoding.target: names[best], other: likelihoods.max(axis=1)}
 
 
 def all_missing(values: Any) -> bool:

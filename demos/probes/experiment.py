@@ -5,8 +5,6 @@ network with random biases, is not what training put in. Biases matter: without 
 network is homogeneous, f(c x) = c f(x) for c > 0, and cannot tell radii apart.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

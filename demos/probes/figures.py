@@ -1,20 +1,14 @@
 """The figures of `scratchnet probes`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scratchnet.demos.drawing import rate_figures, seeds_at
-from scratchnet.demos.figures import LINE_COLORS, new_figure, scatter_classes, styled
+from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, new_figure, scatter_classes, styled
 from scratchnet.demos.running import Result, Row
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 COLORS = {"trained": LINE_COLORS[0], "untrained": LINE_COLORS[1], "random biases": LINE_COLORS[2]}
 STYLES = {"trained": "-", "untrained": "--", "random biases": "-."}

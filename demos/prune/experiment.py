@@ -7,8 +7,6 @@ draws data and weights anew; of a saved network (FILE) there is only one, and se
 masks and new weights.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace

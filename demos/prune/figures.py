@@ -1,20 +1,15 @@
 """The figures of `scratchnet prune`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scratchnet.demos.drawing import named_places, percent_axis, rate_figures, seeds_at
-from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, Figure, new_figure, styled
 from scratchnet.demos.prune.experiment import METHODS, SCRATCH, UNPRUNED, answer
 from scratchnet.demos.running import Result, Row
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:

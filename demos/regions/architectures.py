@@ -1,7 +1,5 @@
 """Networks over the plane: how their hidden layers are written, and what theory says of them."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Any

@@ -5,8 +5,6 @@ after they learn two spirals, beside the bounds of theory. `--compare 8 2x4` ask
 architectures can reach: random networks, and the best that a search finds.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

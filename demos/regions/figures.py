@@ -1,26 +1,20 @@
 """The figures of `scratchnet regions`: mosaics, and how counts change."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scratchnet.demos.animation import gif
 from scratchnet.demos.drawing import color_of, rate_figures
-from scratchnet.demos.figures import new_figure, scatter_classes, styled
+from scratchnet.demos.figures import Axes, Figure, new_figure, scatter_classes, styled
 from scratchnet.demos.mosaic import Mosaic, draw_mosaic, mosaic
 from scratchnet.demos.regions.architectures import architecture, plane
 from scratchnet.demos.running import Result, Row
 from scratchnet.files import write_atomically
 from scratchnet.model import mlp
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MARKERS = "osD^vPX"
 

@@ -1,7 +1,5 @@
 """What networks of an architecture reach: random ones, and the best that a search finds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -6,8 +6,6 @@
 3. x^2 by summed tents: the error against depth, and the width one hidden layer needs for the same.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

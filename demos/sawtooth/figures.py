@@ -1,19 +1,14 @@
 """The figures of `scratchnet sawtooth`."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scratchnet.demos.drawing import color_of
-from scratchnet.demos.figures import mean_with_band, new_figure, styled
+from scratchnet.demos.figures import Figure, mean_with_band, new_figure, styled
 from scratchnet.demos.running import Row
 from scratchnet.depth.hand_set import predict_in_blocks
 from scratchnet.depth.sawtooth import sawtooth, square_network
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 CLOSE_UP = 8  # so many pieces are drawn of more than 128
 

@@ -1,7 +1,5 @@
 """The published laws as a calculator: `--predict` and `--allocate`, which train nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -8,8 +8,6 @@ smallest validation loss. To all losses together a joint law L(N, D) is fitted, 
 those of the largest training set, of the largest networks, and of the best use of compute.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterator, Sequence

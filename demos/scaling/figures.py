@@ -1,21 +1,15 @@
 """The figures of `scratchnet scaling`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scratchnet.demos.drawing import rate_figures
-from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, new_figure, styled
 from scratchnet.demos.running import Result
 from scratchnet.demos.scaling import experiment as laws
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 AXES = {"N": "parameters N", "D": "training samples D", "C": "compute C, operations"}
 GREY = "#777777"

@@ -6,8 +6,6 @@ pair at the learning rate that suits it best. `--protocol chapter` repeats the e
 textbook chapter, number for number.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +22,7 @@ from scratchnet.demos import tuning
 from scratchnet.demos.animation import frame_epochs
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.figures import probabilities, window
-from scratchnet.demos.results import check_writable
+from scratchnet.demos.results import check_writable_file
 from scratchnet.demos.running import Result, Row
 from scratchnet.demos.settings import Common, option, options_of
 from scratchnet.demos.spiral.task import CHAPTER_SEED, TASK, TEST_POINTS, Task, described
@@ -127,9 +125,7 @@ def check(s: Settings) -> None:
     if list(rates) != sorted(rates):
         raise InputError("--learning-rate: must be in increasing order")
     if s.save is not None:
-        if s.save.is_dir():
-            raise InputError(f"--save {s.save}: is a folder; must be a file")
-        check_writable(s.save.absolute().parent, "--save")
+        check_writable_file(s.save, "--save")
 
 
 def width_of(s: Settings, depth: int) -> int:

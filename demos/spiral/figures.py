@@ -1,11 +1,9 @@
 """The figures of `scratchnet spiral`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +16,10 @@ from scratchnet.demos.drawing import (
     seeds_at,
     short,
 )
-from scratchnet.demos.figures import decision_panel, new_figure, styled, window
+from scratchnet.demos.figures import Axes, Figure, decision_panel, new_figure, styled, window
 from scratchnet.demos.running import Result, Row
 from scratchnet.demos.spiral.experiment import by_method, finding
 from scratchnet.files import write_atomically
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MOST_PANELS = 5
 

@@ -1,7 +1,5 @@
 """What a network of `scratchnet spiral` was trained on, as a saved model describes it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -79,9 +79,9 @@ def prediction(choices: int) -> int | None:
     """The choice of whoever sits there; None for Enter, which predicts nothing."""
     while True:
         answer = asked(f"Your prediction ({LETTERS[0]} to {LETTERS[choices - 1]}): ")
-        if answer == "":
+        if answer in ("", "q"):
             return None
-        if answer in LETTERS[:choices]:
+        if answer in tuple(LETTERS[:choices]):
             return LETTERS.index(answer)
 
 

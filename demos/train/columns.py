@@ -23,6 +23,9 @@ MOST_CLASSES = 1000
 MOST_NUMBERED_CLASSES = 20
 """Whole numbers with no more different values than this are classes."""
 MOST_INPUTS = 20_000
+LARGEST_NUMBER = 1e18
+LIMIT_OF_NUMBERS = f"a number is too large or infinite: must be below {LARGEST_NUMBER:.0e}"
+"""Squares of larger ones, as in a deviation, do not fit in float32."""
 
 Task = Literal["classification", "regression"]
 
@@ -103,10 +106,11 @@ def prepare(table: Mapping[str, Any], target: str, task: str = "auto") -> Prepar
     known = np.array([value is not None and value == value for value in goal.tolist()])
     notes = []
     if not known.all():
-        notes.append(f"{(~known).sum()} rows have no {target}: they are left out")
+        notes.append(f"{counted((~known).sum(), 'row')} without {target!r}: left out")
     goal = goal[known]
-    if len(set(goal.tolist())) < 2:
-        raise InputError(f"column {target!r} has one value only: must have two or more to learn")
+    if (different := len(set(goal.tolist()))) < 2:
+        found = "one value only" if different else "no value at all"
+        raise InputError(f"column {target!r} has {found}: must have two or more to learn")
     kind = task_of(goal, target) if task == "auto" else checked_task(goal, target, task)
     classes: tuple[str, ...] = ()
     y = goal
@@ -122,12 +126,13 @@ def prepare(table: Mapping[str, Any], target: str, task: str = "auto") -> Prepar
             else:
                 columns.append(Column(name, words_of(values[known])))
     if not columns:
-        raise InputError(f"no column besides {target!r} can be used: must have one at least")
+        reasons = "".join(f"; {note}" for note in notes)
+        raise InputError(f"no column besides {target!r} can be used: must be one at least{reasons}")
     inputs = sum(column.inputs for column in columns)
     if inputs > MOST_INPUTS:
         raise InputError(f"the columns make {inputs} inputs: must be at most {MOST_INPUTS}")
     raw, missing = raw_inputs(columns, {name: values[known] for name, values in table.items()})
-    notes += [f"column {name!r}: {count} missing values" for name, count in missing.items()]
+    notes += [f"column {name!r}: {counted(n, 'missing value')}" for name, n in missing.items()]
     return Prepared(Encoding(target, kind, tuple(columns), classes), raw, y, tuple(notes))
 
 
@@ -136,7 +141,8 @@ def task_of(goal: Any, target: str) -> Task:
     if is_words(goal):
         return checked_task(goal, target, "classification")
     few = len(np.unique(goal)) <= MOST_NUMBERED_CLASSES
-    return "classification" if few and (goal % 1 == 0).all() else "regression"
+    kind: Task = "classification" if few and (goal % 1 == 0).all() else "regression"
+    return checked_task(goal, target, kind)
 
 
 def checked_task(goal: Any, target: str, task: str) -> Task:
@@ -144,8 +150,8 @@ def checked_task(goal: Any, target: str, task: str) -> Task:
     if task == "regression":
         if is_words(goal):
             raise InputError(f"--task regression: column {target!r} holds words; must hold numbers")
-        if not np.isfinite(goal).all():
-            raise InputError(f"column {target!r} holds infinity: must hold finite numbers")
+        if not (np.abs(goal) < LARGEST_NUMBER).all():
+            raise InputError(f"column {target!r}: {LIMIT_OF_NUMBERS}")
         return "regression"
     values, counts = np.unique(goal.astype(str), return_counts=True)
     if len(values) > MOST_CLASSES:
@@ -162,7 +168,7 @@ def is_words(values: Any) -> bool:
 
 def shown(value: Any) -> str:
     """A class as people write it: 3 for 3.0."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(float(value)).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def unusable(values: Any) -> str:
@@ -175,9 +181,12 @@ def unusable(values: Any) -> str:
         return "it has one value only"
     if is_words(values):
         return f"it holds {different} different words" if different > MOST_WORDS else ""
-    if not np.isfinite(present).all():
-        return "it holds infinity"
-    return ""
+    return "" if (np.abs(present) < LARGEST_NUMBER).all() else LIMIT_OF_NUMBERS
+
+
+def counted(number: Any, thing: str) -> str:
+    """Such as `1 row`, or `2 rows`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def words_of(values: Any) -> tuple[str, ...]:

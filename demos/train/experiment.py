@@ -22,9 +22,10 @@ from scratchnet.backends.errors import InputError
 from scratchnet.checkpoint import save_model
 from scratchnet.demos import tuning
 from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.results import check_writable_file
 from scratchnet.demos.running import Advance, Result, Run
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.train.columns import Prepared, fitted, prepare
+from scratchnet.demos.train.columns import Prepared, counted, fitted, prepare
 from scratchnet.demos.train.data_files import read_table
 from scratchnet.demos.tuning import Arm, Data, stream, train_networks
 from scratchnet.demos.verdicts import Claim, Verdict, difference, ratio
@@ -36,7 +37,8 @@ TASK = "table"
 """The key of the encoding in a model's file."""
 PARTS = (0.6, 0.8)
 """Where the training rows end, and the validation rows."""
-FEWEST_ROWS = 20
+FEWEST_ROWS, FEWEST_OF_A_CLASS = 20, 5
+"""Of a smaller class no row is left for the test."""
 FULL_BATCH_ROWS = 1000
 NETWORK, LINEAR = "network", "linear model"
 SOURCE = "practice: a model must beat the simple ones"
@@ -72,9 +74,18 @@ def check(s: Settings) -> None:
     if s.file is None:
         raise InputError("DATA is missing: must be a CSV, Parquet or npz file")
     check_watch(s.watch)
-    rows = len(load(s).y)
+    if s.save is not None:
+        check_writable_file(s.save, "--save")
+    prepared = load(s)
+    rows = len(prepared.y)
     if rows < FEWEST_ROWS:
         raise InputError(f"{s.file} has {rows} rows: must have at least {FEWEST_ROWS} to be split")
+    if not all(map(len, split(prepared, s.seed))):
+        classes = len(prepared.encoding.classes)
+        raise InputError(
+            f"column {prepared.encoding.target!r} has {classes} classes in {rows} rows: must have "
+            f"a class of {FEWEST_OF_A_CLASS} rows or more"
+        )
 
 
 def load(s: Settings) -> Prepared:
@@ -109,7 +120,6 @@ def split(prepared: Prepared, seed: int) -> tuple[Any, Any, Any]:
     cut = []
     for group in groups:
         shuffled = generator.permutation(group)
-        # A class of one or two rows is for training.
         places = [int(np.ceil(part * len(group))) for part in PARTS]
         cut.append(np.split(shuffled, places))
     train, validation, test = (np.concatenate(part) for part in zip(*cut, strict=True))
@@ -358,12 +368,16 @@ def notes(result: Result) -> list[str]:
         if encoding.classes
         else "a regression"
     )
-    found = [f"{rows} rows, {len(encoding.columns)} columns as {inputs} inputs; {what}."]
+    columns, numbers = counted(len(encoding.columns), "column"), counted(inputs, "input")
+    found = [f"{counted(rows, 'row')}, {columns} as {numbers}; {what}."]
     found += [f"{note[0].upper()}{note[1:]}." for note in prepared.notes]
     if NETWORK in result:
         measure, factor, unit = score_of(result.settings)
         score = result[NETWORK][measure][0] * factor
-        found.append(f"Saved is the network of the first split: {number(score, unit)}.")
+        found.append(f"Saved is the network of the first split, with {number(score, unit)}.")
+        sizes = np.bincount(prepared.y.astype(int)) if encoding.classes else np.array([])
+        if rare := [encoding.classes[i] for i in np.flatnonzero(sizes < FEWEST_OF_A_CLASS)]:
+            found.append(f"Too rare for the test, so in no number above: {shortened(rare)}.")
     return found
 
 
@@ -411,5 +425,5 @@ experiment = Experiment.of(
     source=SOURCE,
     look_for="whether the network does better than the linear model; if not, prefer that one.",
     seconds=lambda s: 2 + tuning.work_of(arms)(s) * 1e-5,
-    next=("scratchnet predict runs/train/model.safetensors DATA.csv",),
+    next=("scratchnet predict MODEL DATA.csv",),
 )

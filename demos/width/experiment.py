@@ -7,8 +7,6 @@ layer to layer, and, on sparse inputs, where weights from the inputs are nearly 
 width itself. `--compare section` repeats a course section's own comparison of two networks.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

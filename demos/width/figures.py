@@ -1,21 +1,14 @@
 """The figures of `scratchnet width`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scratchnet.demos.drawing import rate_figures
-from scratchnet.demos.figures import new_figure, styled
+from scratchnet.demos.figures import Axes, Figure, new_figure, styled
 from scratchnet.demos.running import Result
 from scratchnet.demos.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 COLORS = {"supported": "#009E73", "contradicted": "#D55E00", "equivalent": "#0072B2"}
 OTHERS, GREY = "undecided or not tested", "#666666"

@@ -5,8 +5,6 @@ AND(OR, NAND), a model with weights set by hand, and then networks with one hidd
 its best learning rate, which either find XOR or get stuck.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -1,16 +1,16 @@
 """The figures of `scratchnet xor`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scratchnet.demos.drawing import rate_figures
 from scratchnet.demos.figures import (
     POINT_COLORS,
+    Axes,
+    Figure,
     decision_panel,
     grid_points,
     new_figure,
@@ -28,10 +28,6 @@ from scratchnet.demos.xor.experiment import (
     ended,
     gate_signals,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 RESOLUTION, POINT_SIZE = 200, 90
 INK = "#333333"

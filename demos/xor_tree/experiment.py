@@ -4,8 +4,6 @@ The tree is built gate by gate and drawn with the value of every signal for one 
 run on all 2^n inputs, and what it costs stands beside the formulas.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial

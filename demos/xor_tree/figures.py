@@ -1,18 +1,12 @@
 """The figure of `scratchnet xor-tree`: inputs at the bottom, the parity at the top."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.figures import POINT_COLORS, REGION_COLORS, new_figure, styled
+from scratchnet.demos.figures import POINT_COLORS, REGION_COLORS, Axes, Figure, new_figure, styled
 from scratchnet.demos.running import Result
 from scratchnet.depth.gates import RELAY, Gate, Wiring
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Point = tuple[float, float]
 
