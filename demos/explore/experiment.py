@@ -59,7 +59,7 @@ class Settings(Common):
     epochs: int | None = option(
         None,
         "By default linear 50, circles and digits 100, spirals 200; sgd 5 times.",
-        quick=60,
+        quick=40,
         low=1,
     )
     points: int = option(400, "To train on; as many for validation.", low=2, high=10_000_000)

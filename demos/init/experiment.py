@@ -67,9 +67,9 @@ class Settings(Common):
     depth: int = option(20, "Layers of the constant shape.", low=2, high=50)
     halvings: int = option(8, "Layers of the other shapes.", quick=5, low=2, high=10)
     networks: int = option(
-        200, "Random networks; an eighth of other shapes.", quick=40, low=8, high=10_000
+        200, "Random networks; an eighth of other shapes.", quick=24, low=8, high=10_000
     )
-    epochs: int = option(300, "Training steps.", quick=70, low=1, high=100_000)
+    epochs: int = option(300, "Training steps.", quick=50, low=1, high=100_000)
     pairs: int = option(
         250, "Random sigmoid networks of each width.", quick=40, low=8, high=100_000
     )
