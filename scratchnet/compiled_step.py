@@ -160,29 +160,23 @@ class CompiledTraining:
         return losses
 
     def _run(self, compiled: Compiled, steps: int, changing: Changing, known: set[int]) -> Any:
-        """The steps up to the first that is strange; none of them where this is interrupted."""
-        first = self._before[0]
-        self._before = first, [(array, array.copy()) for array in compiled.state]
-        try:
-            start = time.perf_counter()
-            losses = compiled.step.run(steps, changing, self._threads())
-            self._seconds = max((time.perf_counter() - start) / steps, 1e-7)
-            finite = np.isfinite(losses)
-            if finite.all():
-                return losses
-            strange = ~finite.reshape(steps, -1)
-            strange[:, sorted(known)] = False
-            found = np.flatnonzero(strange.any(axis=1))
-            if not len(found) or found[0] + 1 == steps:
-                return losses
-            # The same steps again, which give the same bits, up to that one.
-            self.back_to(first)
-            done = int(found[0]) + 1
-            changing = [(array, values[:done]) for array, values in changing]
-            return compiled.step.run(done, changing, self._threads())
-        except BaseException:
-            self.back_to(first)
-            raise
+        """The steps up to the first that is strange."""
+        start = time.perf_counter()
+        losses = compiled.step.run(steps, changing, self._threads())
+        self._seconds = max((time.perf_counter() - start) / steps, 1e-7)
+        finite = np.isfinite(losses)
+        if finite.all():
+            return losses
+        strange = ~finite.reshape(steps, -1)
+        strange[:, sorted(known)] = False
+        found = np.flatnonzero(strange.any(axis=1))
+        if not len(found) or found[0] + 1 == steps:
+            return losses
+        # The same steps again, which give the same bits, up to that one.
+        self.back_to(self._before[0])
+        done = int(found[0]) + 1
+        changing = [(array, values[:done]) for array, values in changing]
+        return compiled.step.run(done, changing, self._threads())
 
     def _threads(self) -> int:
         from scratchnet.backends.compile.step import default_threads
