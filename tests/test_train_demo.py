@@ -14,7 +14,13 @@ from scratchnet.demos.experiment import run_small
 from scratchnet.demos.predict.command import main as predict
 from scratchnet.demos.train.columns import Encoding, encoding_of, fitted, prepare
 from scratchnet.demos.train.data_files import read_table
-from scratchnet.demos.train.experiment import data, experiment, load, split
+from scratchnet.demos.train.experiment import (
+    data,
+    experiment,
+    least_cross_entropy,
+    load,
+    split,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -239,3 +245,13 @@ def cells_as_column(cells):
     from scratchnet.demos.train.data_files import column
 
     return column(["" if cell is None else str(cell) for cell in cells])
+
+
+def test_the_linear_model_is_where_its_gradient_is_zero():
+    X = np.concatenate([RNG.standard_normal((60, 3)), np.ones((60, 1))], axis=1)
+    targets = np.eye(3)[(X[:, :3] + 0.5 * RNG.standard_normal((60, 3))).argmax(axis=1)]
+    W = least_cross_entropy(X, targets)
+    scores = np.exp(X @ W)
+    slopes = X.T @ (scores / scores.sum(axis=1, keepdims=True) - targets)
+    slopes[:-1] += W[:-1]
+    assert np.abs(slopes).max() / 60 < 1e-4

@@ -159,32 +159,27 @@ def outputs(prepared: Prepared) -> int:
 
 
 def arms(s: Settings, result: Result | None = None) -> Iterator[Arm]:
+    """The network alone: the other models have no learning rate."""
     prepared = load(s)
-    inputs = prepared.raw.shape[1]
     rows = len(split(prepared, 0)[0])
-    batch = s.batch or (None if rows <= FULL_BATCH_ROWS else 128)
-    shapes: dict[str, tuple[int, ...]] = {NETWORK: s.widths}
-    if prepared.encoding.task == "classification":
-        shapes[LINEAR] = ()
-    for name, widths in shapes.items():
-        sizes = [inputs, *widths, outputs(prepared)]
-        weights = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
-        facts = {"layers": " x ".join(map(str, sizes)), "rows": rows, "table": digest(s)}
-        yield Arm(
-            name,
-            partial(build, s, sizes),
-            partial(data, s),
-            partial(AdamW, weight_decay=s.weight_decay),
-            (0.01,) if s.quick else tuning.RATES["adamw"],
-            s.epochs,
-            facts,
-            work=rows * (weights + 30.0 * sum(sizes)) * 1e-4,
-            batch_size=None if batch is None or batch >= rows else batch,
-            patience=s.patience,
-            keep=keep,
-            callbacks=watched(s) if s.watch and name == NETWORK else None,
-            train=partial(trained, result),
-        )
+    batch = s.batch or (rows if rows <= FULL_BATCH_ROWS else 128)
+    sizes = [prepared.raw.shape[1], *s.widths, outputs(prepared)]
+    weights = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+    yield Arm(
+        NETWORK,
+        partial(build, s, sizes),
+        partial(data, s),
+        partial(AdamW, weight_decay=s.weight_decay),
+        (0.01,) if s.quick else tuning.RATES["adamw"],
+        s.epochs,
+        {"layers": " x ".join(map(str, sizes)), "rows": rows, "table": digest(s)},
+        work=rows * (weights + 30.0 * sum(sizes)) * 1e-4,
+        batch_size=batch if batch < rows else None,
+        patience=s.patience,
+        keep=keep,
+        callbacks=watched(s) if s.watch else None,
+        train=partial(trained, result),
+    )
 
 
 def watched(s: Settings) -> Any:
@@ -266,25 +261,66 @@ def run(run: Run) -> None:
     s = run.settings
     seeds = tuple(range(s.seed, s.seed + s.seeds))
     run.row(guess_name(s), {"table": digest(s)}, seeds, lambda advance: (guessed(s, seeds), {}), 0)
-    if guess_name(s) == "mean":
-        run.row(LINEAR, {"table": digest(s)}, seeds, lambda advance: (least_squares(s, seeds), {}))
+    linear = least_squares if guess_name(s) == "mean" else logistic_regression
+    run.row(LINEAR, {"table": digest(s)}, seeds, lambda advance: (linear(s, seeds), {}))
     for arm in arms(s, run.result):
         tuning.tuned(run, arm)
+
+
+def with_one(X: Any) -> Any:
+    """Rows with an input of 1 behind the others, whose weight is the bias."""
+    return np.concatenate([X, np.ones((len(X), 1))], axis=1).astype(np.float64)
 
 
 def least_squares(s: Settings, seeds: Sequence[int]) -> dict[str, Any]:
     """The measures of the linear model with the least squared error on the training rows."""
     split_data = data(s, seeds, whole=True)
-
-    def with_one(X: Any) -> Any:
-        return np.concatenate([X, np.ones((len(X), 1))], axis=1).astype(np.float64)
-
     errors = []
     for i in range(len(seeds)):
         solution = np.linalg.lstsq(with_one(split_data.X[i]), split_data.y[i], rcond=None)[0]
         predicted = with_one(split_data.X_test[i]) @ solution
         errors.append(((predicted - split_data.y_test[i]) ** 2).mean())
     return regression_measures(split_data, np.array(errors))
+
+
+def logistic_regression(s: Settings, seeds: Sequence[int]) -> dict[str, Any]:
+    """The measures of softmax(x W + b), where cross-entropy + |W|^2 / (2 N) is least.
+
+    The penalty, which is scikit-learn's, bounds W where a plane separates the classes.
+    """
+    split_data = data(s, seeds, whole=True)
+    classes = len(load(s).encoding.classes)
+    targets = np.eye(classes)[split_data.y]
+    right = []
+    for X, X_test in zip(
+        map(with_one, split_data.X), map(with_one, split_data.X_test), strict=True
+    ):
+        W = least_cross_entropy(X, targets)
+        right.append(((X_test @ W).argmax(axis=1) == split_data.y_test).mean())
+    return {"test_accuracy": np.array(right)}
+
+
+def least_cross_entropy(X: Any, targets: Any) -> Any:
+    """W (inputs + 1, classes) of logistic regression, found by L-BFGS (Liu and Nocedal 1989).
+
+    The last column of X (N, inputs + 1) is 1; targets (N, classes) are one-hot.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
+    n, shape = len(X), (X.shape[1], targets.shape[1])
+    penalised = np.ones(shape)
+    penalised[-1] = 0
+
+    def loss_and_gradient(flat: Any) -> tuple[float, Any]:
+        W = flat.reshape(shape)
+        log_p = log_softmax(X @ W, axis=1)
+        loss = -(targets * log_p).sum() + (penalised * W**2).sum() / 2
+        return loss / n, ((X.T @ (np.exp(log_p) - targets) + penalised * W) / n).ravel()
+
+    return minimize(
+        loss_and_gradient, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B"
+    ).x.reshape(shape)
 
 
 def regression_measures(split_data: Data, errors: Any) -> dict[str, Any]:
