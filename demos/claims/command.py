@@ -93,6 +93,7 @@ def answer(rows: Sequence[Row]) -> str:
 
 
 def overview(rows: Sequence[Row], screen: Screen) -> None:
+    """The verdicts by source, and three commands to go on with."""
     screen.text(answer(rows))
     table = []
     for source, sentence in SOURCES.items():

@@ -153,6 +153,7 @@ def trained(
 
 
 def run(run: Run) -> None:
+    """Record and compile the step, and time its stages."""
     s = run.settings
     lines, program, sizes = compiled(s)
     seconds = seconds_per_step(s)
@@ -183,6 +184,7 @@ def phases_of(program: Program) -> list[tuple[str, str, str]]:
 
 
 def tables(result: Result) -> list[Table]:
+    """The calls, loops and source that were asked for, and what each stage saved."""
     s, extra = result.settings, result.extra
     found = []
     if "listing" in s.parts:
@@ -200,6 +202,7 @@ def tables(result: Result) -> list[Table]:
 
 
 def saved(result: Result) -> Table:
+    """Calls, memory between them and time of each stage, beside the slowest."""
     rows = list(result.verdict_rows())
     slowest = float(rows[0]["step_seconds"][0])
     headings = ["stage", "calls\nor loops", "kB in\nbetween", "µs per\nstep", "times\nas fast"]
@@ -220,6 +223,7 @@ def saved(result: Result) -> Table:
 
 
 def answer(result: Result, _: Sequence[Any]) -> str:
+    """How much faster the compiled step is."""
     rows: list[Row] = list(result.verdict_rows())
     first, last = rows[0], rows[-1]
     times = first["step_seconds"][0] / last["step_seconds"][0]

@@ -13,6 +13,8 @@ from scratchnet.demos.settings import ALL_BUT_JSON, Common, option, parse, resol
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet explain`."""
+
     without = ALL_BUT_JSON
     term: tuple[str, ...] | None = option(
         None, "The term, such as relu or learning rate; without one, all are listed.",

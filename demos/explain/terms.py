@@ -27,6 +27,7 @@ class Term:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The name and all others."""
         return (self.name, *self.also)
 
     def place(self) -> tuple[str, int]:

@@ -66,7 +66,7 @@ def draw_costs(axes: Axes, circuit: str, quantity: str, right: Sequence[Row]) ->
 
 @styled
 def learning(rows: Sequence[Row]) -> Figure:
-    """Steps until the whole table is right, and accuracy on the half that was not seen."""
+    """Steps until the whole table is right, and accuracy on the half that was held out."""
     figure, axes = new_figure(1, 2, width=10.4, height=4.4, sharex=True)
     sizes = sorted({row.facts["inputs"] for row in rows})
     full, half = ([row for row in rows if row.facts["half"] == part] for part in (False, True))

@@ -35,6 +35,8 @@ from scratchnet.model import Model
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet predict`."""
+
     without = tuple(name for name in ALL_BUT_JSON if name != "out")
     model: Path | None = option(None, "A file that train saved.", positional=True)
     data: Path | None = option(None, "The rows: CSV, Parquet or npz.", positional=True)
@@ -107,6 +109,7 @@ def predicted(
 
 
 def all_missing(values: Any) -> bool:
+    """Whether a column has no value."""
     return all(value is None or value != value for value in values.tolist())
 
 

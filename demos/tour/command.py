@@ -19,6 +19,8 @@ LETTERS = "abc"
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet tour`."""
+
     without = ALL_BUT_JSON
     screen: int = option(1, "The first screen.", low=1, high=len(SCREENS))
 

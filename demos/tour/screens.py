@@ -37,6 +37,7 @@ def gradient(x: Tensor) -> np.ndarray:
 
 
 def product() -> tuple[str, int]:
+    """d(x x)/dx at 3."""
     x = Tensor(3.0, requires_grad=True)
     y = x * x
     y.backward()
@@ -45,6 +46,7 @@ def product() -> tuple[str, int]:
 
 
 def two_uses() -> tuple[str, int]:
+    """d(x + x x)/dx at 3."""
     x = Tensor(3.0, requires_grad=True)
     y = x + x * x
     y.backward()
@@ -54,6 +56,7 @@ def two_uses() -> tuple[str, int]:
 
 
 def bias() -> tuple[str, int]:
+    """The gradient of a bias that five rows share."""
     x = Tensor(np.arange(10.0).reshape(5, 2))
     b = Tensor(np.zeros(2), requires_grad=True)
     (x + b).sum().backward()
@@ -64,6 +67,7 @@ def bias() -> tuple[str, int]:
 
 
 def dead() -> tuple[str, int]:
+    """The derivative of ReLU on both sides of 0, and at 0."""
     x = Tensor(np.array([-2.0, 0.0, 2.0]), requires_grad=True)
     ops.relu(x).sum().backward()
     slopes = gradient(x).tolist()
@@ -72,10 +76,12 @@ def dead() -> tuple[str, int]:
 
 
 def over_inputs(factor: float, fan_in: int, fan_out: int) -> float:
+    """A variance of `factor` over the number of inputs."""
     return factor / fan_in
 
 
 def variance() -> tuple[str, int]:
+    """The mean square behind 20 layers, with and without the 2."""
     X = np.random.default_rng(0).standard_normal((200, 64))
     sizes = [64] * 21
     found = {}
@@ -90,6 +96,7 @@ def variance() -> tuple[str, int]:
 
 
 def exclusive_or() -> tuple[str, int]:
+    """The best accuracy of ten single neurons on XOR."""
     X, y = xor()
     best = 0.0
     for seed in range(10):
@@ -100,6 +107,7 @@ def exclusive_or() -> tuple[str, int]:
 
 
 def rates() -> tuple[str, int]:
+    """The accuracies of two layers on spirals at two learning rates."""
     X, y = spirals(400)
     found = []
     for rate in (0.1, 0.8):
@@ -112,6 +120,7 @@ def rates() -> tuple[str, int]:
 
 
 def replay() -> tuple[str, int]:
+    """The same training eager and replayed: time, and whether the bits agree."""
     X, y = spirals(400)
     models = [mlp([2, 32, 32, 1], seed=0) for _ in range(2)]
     histories = [
@@ -128,6 +137,7 @@ def replay() -> tuple[str, int]:
 
 
 def pieces() -> tuple[str, int]:
+    """The mean number of linear regions, wide and deep."""
     wide, deep = (
         float(np.mean([plane_regions(mlp([2, *widths, 1], seed=i)).count for i in range(10)]))
         for widths in ([32], [8] * 4)
@@ -137,6 +147,7 @@ def pieces() -> tuple[str, int]:
 
 
 def sparse() -> tuple[str, int]:
+    """Accuracy before pruning, after it, and trained on."""
     X, y = spirals(400)
     model = mlp([2, 32, 32, 1], seed=0)
     fit(model, X, y, optimizer=Adam(model, 0.01), epochs=400)

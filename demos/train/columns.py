@@ -39,6 +39,7 @@ class Column:
 
     @property
     def inputs(self) -> int:
+        """How many inputs the column makes."""
         return len(self.words) or 1
 
 
@@ -163,6 +164,7 @@ def checked_task(goal: Any, target: str, task: str) -> Task:
 
 
 def is_words(values: Any) -> bool:
+    """Whether a column holds texts."""
     return bool(values.dtype == object)
 
 
@@ -190,6 +192,7 @@ def counted(number: Any, thing: str) -> str:
 
 
 def words_of(values: Any) -> tuple[str, ...]:
+    """The different words of a column, sorted; none of numbers."""
     return (
         tuple(sorted({value for value in values if value is not None})) if is_words(values) else ()
     )

@@ -46,6 +46,8 @@ SOURCE = "practice: a model must beat the simple ones"
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet train`."""
+
     file: Path | None = option(
         None, "The table: CSV, Parquet or npz.", metavar="DATA", positional=True
     )
@@ -71,6 +73,7 @@ class Settings(Common):
 
 
 def check(s: Settings) -> None:
+    """Raise `InputError` where the table cannot be split, or a file cannot be written."""
     if s.file is None:
         raise InputError("DATA is missing: must be a CSV, Parquet or npz file")
     check_watch(s.watch)
@@ -154,6 +157,7 @@ def data(s: Settings, seeds: Sequence[int], whole: bool = False) -> Data:
 
 
 def outputs(prepared: Prepared) -> int:
+    """One for two classes and for a regression, else one for each class."""
     classes = len(prepared.encoding.classes)
     return classes if classes > 2 else 1
 
@@ -190,6 +194,7 @@ def watched(s: Settings) -> Any:
 
 
 def build(s: Settings, sizes: Sequence[int], seeds: Sequence[int]) -> Model:
+    """An ensemble with a network for each seed."""
     return tuning.networks(s, sizes, seeds, dropout=s.dropout if len(sizes) > 2 else 0.0)
 
 
@@ -258,6 +263,7 @@ def keep(model: Model, history: Any, data: Data) -> dict[str, Any]:
 
 
 def run(run: Run) -> None:
+    """The guess, the linear model, and then the network."""
     s = run.settings
     seeds = tuple(range(s.seed, s.seed + s.seeds))
     run.row(guess_name(s), {"table": digest(s)}, seeds, lambda advance: (guessed(s, seeds), {}), 0)
@@ -329,6 +335,7 @@ def regression_measures(split_data: Data, errors: Any) -> dict[str, Any]:
 
 
 def guess_name(s: Settings) -> str:
+    """What the simplest model answers: the most frequent class, or the mean."""
     return "most frequent class" if load(s).encoding.task == "classification" else "mean"
 
 
@@ -342,6 +349,7 @@ def guessed(s: Settings, seeds: Sequence[int]) -> dict[str, Any]:
 
 
 def claims(result: Result) -> Iterator[Claim]:
+    """That the network does better than the simpler models."""
     s = result.settings
     is_class = load(s).encoding.task == "classification"
     test_rows = len(split(load(s), 0)[2])
@@ -362,6 +370,7 @@ def score_of(s: Settings) -> tuple[str, float, str]:
 
 
 def answer(result: Result, verdicts: Sequence[Verdict]) -> str:
+    """The mean score of each model, the best first."""
     measure, factor, unit = score_of(result.settings)
     rows = sorted(result.verdict_rows(), key=lambda row: -np.nanmean(row[measure]))
     parts = [f"{row.arm} {number(np.nanmean(row[measure]) * factor, unit)}" for row in rows]
@@ -374,6 +383,7 @@ def number(value: float, unit: str) -> str:
 
 
 def tables(result: Result) -> list[Table]:
+    """The scores of all models; of a regression their errors too, in the unit of the target."""
     measure, factor, unit = score_of(result.settings)
     error = load(result.settings).y.std()
     rows = []
@@ -392,10 +402,12 @@ def tables(result: Result) -> list[Table]:
 
 
 def extremes(values: Any) -> tuple[float, float]:
+    """The lowest and the highest score."""
     return float(np.nanmin(values)), float(np.nanmax(values))
 
 
 def notes(result: Result) -> list[str]:
+    """What the table holds, what was left out, and which network is saved."""
     prepared = load(result.settings)
     encoding = prepared.encoding
     rows, inputs = prepared.raw.shape
@@ -418,11 +430,13 @@ def notes(result: Result) -> list[str]:
 
 
 def shortened(names: Sequence[str], most: int = 8) -> str:
+    """The first names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def files(result: Result) -> Mapping[str, Callable[[Path], None]]:
+    """The network of the first split, where it was trained."""
     if NETWORK not in result:
         return {}
     chosen = result.settings.save
@@ -446,12 +460,14 @@ def save(result: Result, path: Path) -> None:
 
 
 def memory(s: Settings) -> float:
+    """The rows of all splits, and the activations of the largest ensemble, in bytes."""
     rows, inputs = load(s).raw.shape
     networks = max(s.seeds, 5 * tuning.TUNING_SEEDS)
     return 8.0 * rows * (4 * inputs + networks * (inputs + 6 * sum(s.widths)))
 
 
 def work(s: Settings) -> float:
+    """One unit for the simple models, and those of the network."""
     return 1 + tuning.work_of(arms)(s)
 
 

@@ -17,6 +17,7 @@ MOST_CLASSES = 20
 
 
 def drawings(result: Result) -> dict[str, Any]:
+    """The figures of a run, by name."""
     groups = {"models": list(result.tuned)}
     title = "Validation score against learning rate (ring: chosen)"
     return {"train": partial(plot, result), **rate_figures(result, title, groups)}
