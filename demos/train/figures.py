@@ -67,7 +67,7 @@ def confusion(axes: Any, result: Result) -> None:
     arrays = result[train.NETWORK].arrays
     counts = np.zeros((len(names), len(names)), int)
     np.add.at(counts, (arrays["truth"].astype(int), arrays["predicted"].astype(int)), 1)
-    axes.imshow(counts, cmap="Blues", interpolation="nearest", vmax=max(1, counts.max()) * 1.3)
+    axes.imshow(counts, cmap="Blues", interpolation="nearest", vmax=max(1, counts.max()) * 2)
     for (row, column), count in np.ndenumerate(counts):
         if count:
             axes.text(column, row, str(count), ha="center", va="center", fontsize=9)
