@@ -1,0 +1,48 @@
+"""Three derivatives of one neuron, at a few points."""
+
+import math
+from typing import Any
+
+from scratchnet.demos.learn.wrong import Wrong, compare, shown
+
+POINTS = ((2.0, 0.5, -1.0, 1.0), (0.7, -1.2, 0.3, 0.4), (-1.5, 0.4, 0.9, -0.6))
+NAMES = ("dL/dw", "dL/db", "dL/dx")
+
+
+def check(learner: Any) -> None:
+    for x, w, b, t in POINTS[::-1]:
+        found = learner.backward(x, w, b, t)
+        try:
+            dw, db, dx = found
+        except (TypeError, ValueError):
+            raise Wrong(
+                f"backward returns {shown(found)}: must be three numbers, dL/dw, dL/db and dL/dx"
+            ) from None
+        z = w * x + b
+        y = math.tanh(z)
+        dz = 2 * (y - t) * (1 - y * y)
+        at = f"at x = {x:g}, w = {w:g}, b = {b:g}, t = {t:g}"
+        for name, number, last in zip(NAMES, (dw, db, dx), (x, 1.0, w), strict=True):
+            mistakes = [
+                ("the sign is wrong, L has (y - t)^2 and not (t - y)^2 inside", -dz * last),
+                ("a factor 2 is missing, d(u^2)/du = 2 u", dz * last / 2),
+                ("the factor dy/dz = 1 - y^2 of tanh is missing", 2 * (y - t) * last),
+                (
+                    "tanh's derivative is 1 - y^2, with y = tanh(z), not with z",
+                    2 * (y - t) * (1 - z * z) * last,
+                ),
+                (
+                    "tanh's derivative needs z = w x + b once, and this is 1 - tanh(y)^2",
+                    2 * (y - t) * (1 - math.tanh(y) ** 2) * last,
+                ),
+                ("1 - y, must be 1 - y^2", 2 * (y - t) * (1 - y) * last),
+                (
+                    "dy/dz is y (1 - y) for the sigmoid, and not for tanh",
+                    dz / (1 - y * y) * y * (1 - y) * last,
+                ),
+                ("the last factor is missing, the derivative of z = w x + b", dz),
+                ("this is the derivative for x, dz/dw is x", dz * w),
+                ("this is the derivative for w, dz/dx is w", dz * x),
+                ("dL/dy = 2 (y - t) is missing", (1 - y * y) * last),
+            ]
+            compare(number, dz * last, f"{name} {at}", mistakes)

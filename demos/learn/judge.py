@@ -1,0 +1,137 @@
+"""Run one exercise's check on a learner's file, and put what happens into one sentence."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from scratchnet.demos.learn.catalogue import Exercise
+from scratchnet.demos.learn.wrong import Wrong
+
+Kind = Literal["right", "gap", "wrong", "error"]
+LONGEST = 200
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found: right, a gap not yet filled, a wrong result, or an error that stops it.
+
+    `message` is one sentence, empty for right.
+    """
+
+    kind: Kind
+    message: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        return self.kind == "right"
+
+
+class Missing(Wrong, AttributeError):
+    """A name that the learner's file no longer has."""
+
+
+class NotAllowed(Exception):
+    """The learner's code tries what a check does not allow, such as to write a file."""
+
+
+def judge(exercise: Exercise, file: Path) -> Verdict:
+    """Load the file and check it, in this process."""
+    try:
+        exercise.module.check(load(file))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return explained(error, file)
+    return Verdict("right")
+
+
+def judge_names(exercise: Exercise, names: dict[str, Any]) -> Verdict:
+    """Check the names of a notebook."""
+    module = ModuleType("learner")
+    module.__dict__.update(names, __getattr__=missing)
+    try:
+        exercise.module.check(module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return explained(error, None)
+    return Verdict("right")
+
+
+def load(file: Path) -> ModuleType:
+    """The learner's file as a module. A name that it lacks raises `Wrong` where it is asked for."""
+    module = sys.modules["learner"] = ModuleType("learner")
+    module.__file__ = str(file)
+    exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
+    module.__dict__["__getattr__"] = missing
+    return module
+
+
+def missing(name: str) -> Any:
+    raise Missing(f"`{name}` is missing: the check needs it under this name")
+
+
+def explained(error: BaseException, file: Path | None) -> Verdict:
+    """The verdict on code that raised this."""
+    if isinstance(error, Wrong | NotAllowed):
+        return Verdict("wrong" if isinstance(error, Wrong) else "error", one_line(str(error)))
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        place = f"line {error.lineno}: " if error.lineno else ""
+        return Verdict("error", f"{place}{type(error).__name__}: {one_line(error.msg)}")
+    line = last_line(error, file)
+    at = f" (line {line})" if line else ""
+    if isinstance(error, NotImplementedError):
+        function = last_function(error, file)
+        return Verdict("gap", f"{function} is not written yet{at}")
+    return Verdict("error", f"{sentence(error)}{at}")
+
+
+def sentence(error: BaseException) -> str:
+    """What happened, without the place."""
+    if isinstance(error, SystemExit):
+        return "your code calls exit(): a check has to come to its end"
+    if isinstance(error, RecursionError):
+        return "RecursionError: a function calls itself too often, or for ever"
+    if isinstance(error, MemoryError):
+        return "MemoryError: your code needs more memory than a check allows"
+    if isinstance(error, ModuleNotFoundError):
+        return f"your code imports {error.name}, which is not installed here: NumPy is enough"
+    if isinstance(error, EOFError):
+        return "your code asks for input: nobody answers during a check"
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return "your code prints or writes more than a check allows"
+    return f"{type(error).__name__}: {one_line(str(error))}"
+
+
+def last_line(error: BaseException, file: Path | None) -> int | None:
+    """The line of the learner's file that was reached last."""
+    frames = [each for each in frames_of(error) if is_learners(each, file)]
+    return frames[-1].lineno if frames else None
+
+
+def last_function(error: BaseException, file: Path | None) -> str:
+    """The function of the learner that was reached last."""
+    frames = [each.name for each in frames_of(error) if is_learners(each, file)]
+    return f"`{frames[-1]}`" if frames and frames[-1] != "<module>" else "this"
+
+
+def frames_of(error: BaseException) -> list[traceback.FrameSummary]:
+    return list(traceback.extract_tb(error.__traceback__, limit=-50))
+
+
+def is_learners(frame: traceback.FrameSummary, file: Path | None) -> bool:
+    """Whether a frame is the learner's: of the file, or of a notebook's cell."""
+    if file is not None:
+        return frame.filename == str(file)
+    return "ipykernel" in frame.filename or frame.filename.startswith("<")
+
+
+def one_line(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

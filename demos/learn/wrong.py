@@ -1,0 +1,82 @@
+"""What a check raises, and the comparisons that checks are written with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+Mistake = tuple[str, Any]
+"""A sentence, and the numbers that code with this mistake gives."""
+
+
+class Wrong(Exception):
+    """One sentence: what is wrong with the learner's code, with the numbers of one entry."""
+
+
+def number(value: Any, what: str) -> float:
+    """The value as a float; an array of one entry is a number too. Raises `Wrong` for others."""
+    return float(array(value, what, None).reshape(()))
+
+
+def array(value: Any, what: str, shape: Sequence[int] | None = ()) -> Any:
+    """The value as a float64 array of that shape; None stands for any one number.
+
+    Lists and scalars are taken as arrays. Raises `Wrong` for anything else, and another shape.
+    """
+    if value is None:
+        raise Wrong(f"{what} is None: is there a return?")
+    wanted = "a number" if shape in (None, ()) else f"numbers of shape {tuple(shape or ())}"
+    try:
+        found = np.asarray(value)
+        if found.dtype.kind not in "fiub":
+            raise ValueError
+    except ValueError:
+        raise Wrong(f"{what} is {shown(value)}: must be {wanted}") from None
+    found = found.astype(np.float64)
+    if shape is None and found.size == 1:
+        return found
+    if shape is None or found.shape != tuple(shape):
+        raise Wrong(f"{what} has shape {found.shape}: must be {wanted}")
+    return found
+
+
+def compare(
+    found: Any,
+    right: Any,
+    what: str,
+    mistakes: Sequence[Mistake] = (),
+    tolerance: float = 1e-6,
+) -> None:
+    """Raise `Wrong` unless `found` is `right`, entry by entry, within `tolerance` of the largest.
+
+    `mistakes` are looked through first: where the numbers of one fit, its sentence is the reason.
+    A mistake whose numbers equal the right ones explains nothing, and is passed over.
+    """
+    right = np.asarray(right, np.float64)
+    found = array(found, what, right.shape)
+    if is_close(found, right, tolerance):
+        return
+    with np.errstate(invalid="ignore"):
+        gap = np.nan_to_num(np.abs(found - right), nan=np.inf)
+    worst = tuple(int(i) for i in np.unravel_index(np.argmax(gap), gap.shape))
+    place = f" at entry {worst[0] if len(worst) == 1 else worst}" if worst else ""
+    said = f"{what}{place} is {found[worst]:.6g}, must be {right[worst]:.6g}"
+    for sentence, numbers in mistakes:
+        numbers = np.asarray(numbers, np.float64)
+        if numbers.shape == right.shape and is_close(found, numbers, tolerance):
+            raise Wrong(f"{said}: {sentence}")
+    raise Wrong(said)
+
+
+def is_close(found: Any, right: Any, tolerance: float = 1e-6) -> bool:
+    """Whether all entries agree, within `tolerance` of the largest entry of `right`."""
+    size = np.abs(right[np.isfinite(right)]).max(initial=0.0) or 1.0
+    return bool(np.allclose(found, right, rtol=tolerance, atol=tolerance * size))
+
+
+def shown(value: Any) -> str:
+    """The value in a few words."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
