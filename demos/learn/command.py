@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scratchnet.demos.learn.catalogue import exercises
+from scratchnet.demos.results import print_json
 from scratchnet.demos.screen import Screen
 from scratchnet.demos.settings import ALL_BUT_JSON, Common, parse, resolve
 
@@ -16,7 +17,7 @@ ABOUT = "Write the engine yourself: exercises with a checker that names the mist
 class Settings(Common):
     """The options of `scratchnet learn`."""
 
-    without = (*ALL_BUT_JSON, "json")
+    without = ALL_BUT_JSON
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,6 +26,9 @@ def main(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         screen.help("learn", Settings, ABOUT)
         return 0
-    resolve(Settings, parse(Settings, arguments))
+    settings = resolve(Settings, parse(Settings, arguments))
+    if settings.json:
+        print_json([each.name for each in exercises().values()])
+        return 0
     screen.pairs([(each.name, each.teaches) for each in exercises().values()])
     return 0
