@@ -1,0 +1,46 @@
+"""Reading answers where several forms are right: lists, axes of length 1, float32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from scratchnet.demos.learn.wrong import Mistake, Wrong, array, compare, shown
+
+ROUNDING = 1e-4
+"""How far an answer may be off, relative to the largest entry: float32 is right too."""
+
+
+def numbers(value: Any, what: str, shape: Sequence[int]) -> Any:
+    """As `array`, but axes of length 1 may be missing or extra: (N,) is right for (N, 1)."""
+    try:
+        found = np.asarray(value)
+    except ValueError:
+        found = value
+    if isinstance(found, np.ndarray) and without_ones(found.shape) == without_ones(shape):
+        found = found.reshape(shape)
+    return array(None if value is None else found, what, shape)
+
+
+def without_ones(shape: Sequence[int]) -> list[int]:
+    return [length for length in shape if length != 1]
+
+
+def compare_numbers(value: Any, right: Any, what: str, mistakes: Sequence[Mistake] = ()) -> None:
+    """As `compare`, with axes as in `numbers`, and the rounding of float32."""
+    compare(numbers(value, what, np.shape(right)), right, what, mistakes, ROUNDING)
+
+
+def parts(value: Any, count: int, what: str) -> tuple[Any, ...]:
+    """The value as so many parts, of a tuple, list or array; raises `Wrong` for others."""
+    if value is None:
+        raise Wrong(f"{what} is None: is there a return?")
+    try:
+        found = tuple(value)
+    except TypeError:
+        raise Wrong(f"{what} is {shown(value)}: must be {count} values") from None
+    if len(found) != count:
+        raise Wrong(f"{what} has {len(found)} parts: must be {count} values")
+    return found

@@ -1,0 +1,186 @@
+"""The training loop, watched: which samples each step took, and where it moved the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from scratchnet import SGD, InputError, Linear, Model, Tanh
+from scratchnet.demos.learn.answers import compare_numbers, numbers
+from scratchnet.demos.learn.wrong import Wrong, is_close
+from scratchnet.losses import binary_cross_entropy
+from scratchnet.tensor import WRITTEN_SINCE, builds_graph
+
+N, BATCH, EPOCHS, RATE = 22, 5, 3, 0.5
+
+
+class Watched(Model):
+    """A model that notes the inputs of its latest forward pass, and its mode there."""
+
+    inputs: Any = None
+    mode = True
+
+    def __call__(self, X: Any) -> Any:
+        outputs = super().__call__(X)
+        if builds_graph():
+            self.inputs, self.mode = np.array(numbers(X, "X", np.shape(X))), self.training
+        return outputs
+
+
+class Noting(SGD):
+    """An optimizer that notes the parameters around each step, and the inputs that it was for."""
+
+    def __init__(self, model: Watched, rate: float) -> None:
+        super().__init__(model, rate)
+        self.notes: list[tuple[Any, Any, Any, bool]] = []
+
+    def step(self) -> None:
+        watched: Any = self.model
+        before = np.array(watched.parameter_buffer)
+        super().step()
+        after = np.array(watched.parameter_buffer)
+        self.notes.append((watched.inputs, before, after, watched.mode))
+
+
+def network(kind: Callable[..., Model] = Model) -> Model:
+    """The network that is trained."""
+    return kind(Linear(3, 4), Tanh(), Linear(4, 1), seed=1, dtype="float64")
+
+
+def check(learner: Any) -> None:
+    """Raise `Wrong` unless `train` makes the right steps and returns the right losses."""
+    draw = np.random.default_rng(0)
+    X = draw.standard_normal((N, 3))
+    y = (X[:, 0] + X[:, 1] > 0).astype(np.int64)
+    model: Any = network(Watched)
+    model.eval()
+    optimizer = Noting(model, RATE)
+    rng = np.random.default_rng(5)
+    try:
+        losses = learner.train(model, X.copy(), y.copy(), optimizer, EPOCHS, BATCH, rng)
+    except InputError as error:
+        if WRITTEN_SINCE in str(error):
+            raise Wrong(
+                "optimizer.step() comes before loss.backward(): the gradient must be that of the "
+                "parameters which the forward pass used"
+            ) from error
+        raise
+    check_count(optimizer.notes)
+    steps = [rows_of(inputs, X) for inputs, *_ in optimizer.notes]
+    check_order(steps)
+    check_moves(optimizer.notes, steps, X, y)
+    if not all(mode for *_, mode in optimizer.notes):
+        raise Wrong("the forward passes ran in eval mode: call model.train() before the loop")
+    check_losses(losses, optimizer.notes, steps, X, y)
+
+
+def check_count(notes: list[Any]) -> None:
+    """There must be a step for every batch of every epoch."""
+    batches = -(-N // BATCH)
+    found, right = len(notes), EPOCHS * batches
+    if found == right:
+        return
+    says = {
+        0: "optimizer.step() was never called",
+        EPOCHS: "there is one step in an epoch, not one for every batch",
+        1: "there is one step in all, not one for every batch of every epoch",
+        EPOCHS * (N // BATCH): "the last, smaller batch of an epoch is left out",
+        batches: "there is one epoch only",
+        EPOCHS * N: "there is a step for every sample, not for every batch",
+    }
+    counts = (
+        f"{found} steps for {N} samples in batches of {BATCH}, {EPOCHS} epochs: must be {right}"
+    )
+    raise Wrong(f"{says[found]}: {counts}" if found in says else counts)
+
+
+def rows_of(inputs: Any, X: Any) -> Any:
+    """Which samples these inputs are."""
+    if inputs is None:
+        raise Wrong("optimizer.step() was called before the first forward pass")
+    off = np.abs(inputs[:, None] - X[None]).max(axis=-1)
+    if off.min(axis=1).max() > 1e-5:
+        raise Wrong("model() got inputs that are no rows of X")
+    return off.argmin(axis=1)
+
+
+def check_order(steps: list[Any]) -> None:
+    """Every epoch must take every sample once, in another order, `BATCH` at a time."""
+    batches = -(-N // BATCH)
+    if len(steps[0]) == N:
+        raise Wrong(f"model() got all {N} samples in a step: must be the {BATCH} of the batch")
+    orders = [np.concatenate(steps[i : i + batches]) for i in range(0, len(steps), batches)]
+    for epoch, order in enumerate(orders):
+        seen = np.bincount(order, minlength=N)
+        if (seen != 1).any():
+            sample = int(np.argmax(seen != 1))
+            raise Wrong(
+                f"an epoch must take every sample once: epoch {epoch} takes sample {sample} "
+                f"{seen[sample]} times"
+            )
+    if any(len(rows) > BATCH for rows in steps):
+        raise Wrong(f"a batch has {max(map(len, steps))} samples: must be {BATCH} at most")
+    if all(np.array_equal(order, np.arange(N)) for order in orders):
+        raise Wrong("the samples are not shuffled: every epoch takes them as 0, 1, 2, ...")
+    if np.array_equal(orders[0], orders[1]) and np.array_equal(orders[1], orders[2]):
+        first = ", ".join(map(str, orders[0][:4]))
+        raise Wrong(f"every epoch takes the same order, {first}, ...: shuffle in every epoch anew")
+
+
+def gradient_at(parameters: Any, inputs: Any, targets: Any) -> tuple[Any, float]:
+    """The gradient of the mean loss at these parameters, and the loss."""
+    twin = network()
+    twin.parameter_buffer[...] = parameters
+    loss = binary_cross_entropy(twin(inputs), targets)
+    loss.backward()
+    return np.array(twin.gradient_buffer), float(loss)
+
+
+def check_moves(notes: list[Any], steps: list[Any], X: Any, y: Any) -> None:
+    """Every step must go along the gradient of its own batch."""
+    gradients: list[Any] = []
+    for number, ((_, before, after, _), rows) in enumerate(zip(notes, steps, strict=True)):
+        gradient, _ = gradient_at(before, X[rows], y[rows])
+        gradients.append(gradient)
+        place = int(np.argmax(np.abs(after - before + RATE * gradient)))
+        start = number % (-(-N // BATCH)) * BATCH
+        mixed, _ = gradient_at(before, X[rows], y[start : start + len(rows)])
+        says = [
+            ("no gradient had reached the parameters: loss.backward() comes before", 0 * gradient),
+            ("the targets are not those of the batch, take y by the same order as X", mixed),
+            ("the loss is summed over the batch, must be its mean", gradient * len(rows)),
+            ("the step uses gradients that are left from other batches", sum(gradients)),
+        ]
+        change = (after - before)[place]
+        fitting = [
+            (sentence, -RATE * each[place])
+            for sentence, each in says
+            if is_close(after - before, -RATE * each)
+        ]
+        what = f"the change of parameter {place} in step {number}"
+        compare_numbers(change, -RATE * gradient[place], what, fitting)
+
+
+def check_losses(value: Any, notes: list[Any], steps: list[Any], X: Any, y: Any) -> None:
+    """The losses must be the epochs' means over their samples."""
+    batches = -(-N // BATCH)
+    of_batches = np.array(
+        [gradient_at(note[1], X[rows], y[rows])[1] for note, rows in zip(notes, steps, strict=True)]
+    ).reshape(EPOCHS, batches)
+    sizes = np.array([len(rows) for rows in steps]).reshape(EPOCHS, batches)
+    if np.shape(value) == (EPOCHS * batches,):
+        raise Wrong(f"train returns a loss for every step, {EPOCHS * batches}: must be {EPOCHS}")
+    after = [np.mean(gradient_at(notes[i * batches + batches - 1][2], X, y)[1]) for i in range(3)]
+    total = (of_batches * sizes).sum(axis=1)
+    mistakes = [
+        ("the small batch must count less, by its samples", of_batches.mean(axis=1)),
+        ("this is the loss of the last batch, not of the epoch", of_batches[:, -1]),
+        ("the losses of the batches are added up, not averaged", of_batches.sum(axis=1)),
+        ("the sum over the samples is not divided by N", total),
+        ("the sum is divided by the number of batches, must be by N", total / batches),
+        ("the sum must start at 0 in every epoch", np.cumsum(total) / N),
+        ("this is the loss after the epoch's steps, must be before each", after),
+    ]
+    compare_numbers(value, total / N, "the loss of an epoch", mistakes)

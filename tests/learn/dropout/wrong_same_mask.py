@@ -1,0 +1,17 @@
+# says: two calls drop the same entries
+"""Dropout: the solution."""
+
+import numpy as np
+
+
+def dropout(x, rate, rng, training):
+    """y, and the mask m."""
+    if not training:
+        return x, np.ones_like(x)
+    kept = np.random.default_rng(0).random(x.shape) >= rate
+    return x * kept / (1 - rate), kept
+
+
+def dropout_backward(dy, kept, rate):
+    """dx"""
+    return dy * kept / (1 - rate)
