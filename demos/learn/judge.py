@@ -129,7 +129,8 @@ def is_learners(frame: traceback.FrameSummary, file: Path | None) -> bool:
     """Whether a frame is the learner's: of the file, or of a notebook's cell."""
     if file is not None:
         return frame.filename == str(file)
-    return "ipykernel" in frame.filename or frame.filename.startswith("<")
+    name = frame.filename
+    return "ipykernel" in name or name.startswith("<") and not name.startswith("<frozen")
 
 
 def one_line(text: str) -> str:

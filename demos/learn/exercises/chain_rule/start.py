@@ -23,7 +23,7 @@ three times. This order, from the loss back, is all that backpropagation is.
 Example: x = 2, w = 0.5, b = -1, t = 1. Then z = 0, y = 0, L = 1, dL/dy = -2, dL/dz = -2 and
 dL/dw = -4.
 
-Source: scratchnet/tensor.py:Tensor.backward
+Source: scratchnet/ops/activations.py:tanh
 """
 
 import math

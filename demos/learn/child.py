@@ -1,0 +1,106 @@
+"""The process in which a learner's code is checked: limits, and what the code may not do.
+
+    python -m scratchnet.demos.learn.child NAME FILE RESULT SECONDS
+
+It judges FILE by the check of the exercise NAME, and writes the verdict to RESULT as JSON. The
+limits keep mistakes from doing harm; they are no wall against someone who means to.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import faulthandler
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from scratchnet.demos.learn.catalogue import exercises
+from scratchnet.demos.learn.judge import NotAllowed, Verdict, explained, judge
+from scratchnet.demos.learn.limits import BYTES_OF_MEMORY, BYTES_WRITTEN
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+CHANGES = (
+    *("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink"),
+    *("os.truncate", "os.chmod", "os.utime"),
+)
+PROGRAMS = (
+    *("subprocess.Popen", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn"),
+    *("os.spawn", "os.kill", "os.killpg"),
+)
+
+
+def main(name: str, file: str, result: str, seconds: str) -> None:
+    """Judge the file, and leave the process whatever its threads do."""
+    exercise = exercises()[name]
+    assert exercise.module  # what the check imports is not under the limits
+    traces = open("traces", "w")
+    set_limits()
+    forbid_changes(Path.cwd())
+    faulthandler.dump_traceback_later(float(seconds), exit=True, file=traces)
+    verdict = flushed(judge(exercise, Path(file)))
+    faulthandler.cancel_dump_traceback_later()
+    Path(result).write_text(json.dumps(dataclasses.asdict(verdict)), "utf-8")
+    os._exit(0)
+
+
+def flushed(verdict: Verdict) -> Verdict:
+    """The verdict, or that more was printed than may be."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return explained(error, None)
+    return verdict
+
+
+def set_limits() -> None:
+    """Limit memory and what is written, where the system can; macOS takes no limit of memory."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    wanted = {
+        resource.RLIMIT_AS: BYTES_OF_MEMORY,
+        resource.RLIMIT_FSIZE: BYTES_WRITTEN,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, most in wanted.items():
+        try:
+            resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
+        except (ValueError, OSError):
+            continue
+
+
+def forbid_changes(folder: Path) -> None:
+    """From now on files are written in `folder` alone, and no other program is started."""
+    inside = f"{folder.resolve()}{os.sep}"
+
+    def may_write(path: Any) -> bool:
+        if isinstance(path, int) or path is None:
+            return True
+        name = os.path.realpath(os.fsdecode(path))
+        return name.startswith(inside) or name == os.devnull
+
+    def hook(event: str, values: tuple[Any, ...]) -> None:
+        if event == "open":
+            paths = values[:1] if values[2] & WRITING else ()
+        elif event in CHANGES:
+            paths = [each for each in values[:2] if isinstance(each, str | bytes | os.PathLike)]
+        elif event in PROGRAMS:
+            raise NotAllowed(f"your code calls {event}: a check runs without other programs")
+        elif event == "socket.connect":
+            raise NotAllowed("your code opens a connection: a check runs without a network")
+        else:
+            return
+        for path in paths:
+            if not may_write(path):
+                raise NotAllowed(
+                    f"your code changes the file {os.fsdecode(path)}: a check changes no files"
+                )
+
+    sys.addaudithook(hook)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,80 @@
+"""The exercises as notebooks: the lesson, the gaps, the check, and the hints."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scratchnet.demos.learn.catalogue import Exercise, exercises
+from scratchnet.demos.learn.judge import Verdict, judge_names
+from scratchnet.demos.learn.source import lines_of
+
+
+def write_notebooks(folder: Path) -> Iterator[str]:
+    """Write those that are not there yet; a line for each, and one for what is left alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for exercise in exercises().values():
+        file = (folder / exercise.file_name).with_suffix(".ipynb")
+        try:
+            with open(file, "x", encoding="utf-8") as written:
+                json.dump(notebook(exercise), written, indent=1)
+        except FileExistsError:
+            yield f"{file} is there already and stays as it is"
+        else:
+            yield str(file)
+
+
+def notebook(exercise: Exercise) -> dict[str, Any]:
+    """The notebook, in Jupyter's format 4.5."""
+    hints = "\n".join(
+        f"<details><summary>Hint {number}</summary>{hint}</details>"
+        for number, hint in enumerate(exercise.hints, 1)
+    )
+    cells = [
+        cell("lesson", f"# {exercise.title}\n\n```text\n{exercise.lesson}\n```"),
+        cell("gap", code_of(exercise.start), code=True),
+        cell("check", CHECK.format(name=exercise.name), code=True),
+        cell("hints", hints),
+    ]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return {
+        "cells": cells,
+        "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+CHECK = 'from scratchnet.demos.learn.notebooks import check\n\ncheck("{name}", globals())'
+
+
+def cell(name: str, text: str, code: bool = False) -> dict[str, Any]:
+    """A cell with that id."""
+    common = {"id": name, "metadata": {}, "source": text.splitlines(keepends=True)}
+    if code:
+        return {"cell_type": "code", "execution_count": None, "outputs": [], **common}
+    return {"cell_type": "markdown", **common}
+
+
+def code_of(start: str) -> str:
+    """The file without its docstring."""
+    first = ast.parse(start).body[0]
+    return "\n".join(start.splitlines()[first.end_lineno :]).strip("\n")
+
+
+def check(name: str, names: dict[str, Any]) -> Verdict:
+    """Check the names of a notebook and print the verdict; after a right one the engine's lines.
+
+    The code has run in the notebook's own process, without limits: interrupt an endless loop.
+    """
+    exercise = exercises()[name]
+    verdict = judge_names(exercise, names)
+    print("Right." if verdict.is_right else f"Not yet right: {verdict.message}")
+    if verdict.is_right:
+        print()
+        for source in exercise.sources:
+            print("\n".join(lines_of(source)))
+    return verdict
