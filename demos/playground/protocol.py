@@ -1,0 +1,179 @@
+"""What page and server say to each other. This docstring is the contract between the two.
+
+HTTP, all with Host and Origin of this server, else 403; `T` is the token of the printed URL:
+
+- `GET /?token=T` gives the page, `GET /page/NAME` one of its files (no token).
+- `POST /table?token=T&name=FILENAME` with the bytes of a CSV or Parquet file (100 MB at most) gives
+  `{"table": id, "rows": n, "columns": [{"name", "kind": "numbers"|"words", "different": n,
+  "missing": n}, ...], "notes": [sentence, ...]}`, or `{"error": sentence}` with status 400 (413 for
+  a larger file). A table belongs to the process, which keeps the last few.
+- `WS /ws?token=T`.
+
+Page to server, text frames of JSON, at most `limits.message_bytes` each and
+`limits.messages_per_second`. Each is an object with "do":
+
+- `{"do": "set", "state": STATE}`: begin anew with it (fields left out have their defaults)
+- `play`, `pause`, `step` (one step), `epoch` (to the end of the epoch), `back` (to the start)
+- `{"do": "speed", "steps_per_second": number or null}` (null: as fast as it goes)
+- `{"do": "show", "regions": bool, "size": pixels of the grid}` (each may be left out)
+- `{"do": "prune", "share": 0..1}`: picture the network without that share of its smallest weights;
+  training goes on with all of them
+- `{"do": "ten_seeds"}`, `{"do": "sweep"}`: train ten networks, or one for each learning rate, for
+  `"steps"` steps (left out: as many as were made so far, at least 300); `{"do": "cancel"}` ends it
+- `{"do": "backprop", "sample": i}`: forward and backward of training sample i, all numbers
+- `{"do": "hover", "layer": l, "neuron": i}`, or with `"from": j` for the edge from neuron j of
+  layer l - 1 (layer 0 are the inputs, the last one the outputs); `"sample": i` may be added
+- `{"do": "export", "what": "python" | "safetensors"}`
+- `{"do": "seen", "picture": n}`: the page has drawn picture n; at most two are under way unseen
+
+Server to page, text frames of JSON, each an object with "say":
+
+- `limits`, first of all: `{"fields": {"data": {...}, "network": ..., "training": ...}, "used":
+  {kind: [names of the data fields that count]}, "message_bytes", "messages_per_second", "tables":
+  bytes, "largest_grid", "smooth": [activations without linear regions], "compiler": true|false}`;
+  a field is `{"kind": "whole"|"number"|"choice"|"flag"|"text"|"list"|"points", "default", ...}`
+  with `low`, `high`, `optional` (null allowed), `choices`, `longest`, `most`, `entry`.
+- `state`: `{"state": STATE, "parameters": n, "classes": [names], "inputs": n, "names": [x, y],
+  "window": [left, right, bottom, top], "layers": [widths, inputs and outputs too], "per_epoch": n,
+  "outputs": n, "notes": [sentence, ...]}`
+- `error`: `{"sentence", "field"?}`; the session goes on as it was
+- `stopped`: `{"why": "diverged"|"limit", "sentence"}`: it no longer plays
+- `progress`: `{"of": "ten_seeds"|"sweep", "done": steps, "steps"}`, then `ten_seeds` or `sweep`
+- `backprop`, `hover`, `export {name, text or base64}`: see `backprop.py`, `hover.py`, `export.py`
+
+A picture is a binary frame: 4 bytes, the little-endian length of a header of JSON, the header, and
+arrays, each at its `offset` from the frame's beginning, a multiple of 8:
+`{"say": "picture", "n", "step", "epoch", "playing", "compiled", "speed": steps/s,
+"losses": {"train", "test"}, "accuracies": {"train", "test"}, "regions": count or null,
+"pruned": share, "sentence": why something is missing or "", "arrays": [{"name", "dtype", "shape",
+"offset"}]}`. Numbers that are not finite are null. The arrays, of which some may be absent:
+
+- `prediction` uint8 (size, size), row 0 at the bottom: 255 P(class 1); with more than two classes
+  (classes, size, size)
+- `boundary` float32 (segments, 2, 2): where the predicted class changes; exact for networks of
+  linear pieces, else contours of the grid
+- `regions_vertices` float32 (V, 2), `regions_polygons` int32 (R, corners): numbers of vertices,
+  counter-clockwise, padded with the first of the row; only with regions shown
+- `points` float32 (N, 2) and `labels` uint8 (N,), `test_points`, `test_labels`: only in the first
+  picture of a state
+- `wrong` uint8 (N,), `test_wrong`: 1 where the class is wrong
+- `neurons` uint8 (neurons, s, s): each hidden neuron and output over the window, layer by layer,
+  128 for 0 and 255 (0) for the largest absolute value in its layer
+- `weights` float32: for each Linear layer its weights (in, out) row by row, then its biases (out)
+- `curves` float32 (k, 5): step, loss and test loss, accuracy and test accuracy, new ones only
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends.errors import InputError
+from scratchnet.demos.playground.fields import shown
+from scratchnet.demos.playground.state import described_fields
+from scratchnet.layers import ACTIVATIONS
+
+MESSAGE_BYTES = 256 * 1024
+MESSAGES_PER_SECOND = 50
+TABLE_BYTES = 100 * 1000 * 1000
+LARGEST_GRID = 200
+PICTURES_UNDER_WAY = 2
+PIECEWISE_LINEAR = ("relu", "leaky_relu", "threshold")
+
+USED = {
+    "spirals": ("points", "noise", "turns"),
+    "chapter_spirals": ("points", "noise"),
+    "circles": ("points", "noise"),
+    "moons": ("points", "noise"),
+    "blobs": ("points", "noise", "classes"),
+    "linearly_separable": ("points", "noise"),
+    "xor": ("points", "noise"),
+    "parity": ("points", "noise", "dimensions"),
+    "fractal": ("points", "fractal"),
+    "digits": (),
+    "drawn": ("drawn",),
+    "formula": ("points", "noise", "formula"),
+    "table": ("table", "columns", "label"),
+}
+"""The fields of the data that count for a kind, besides `seed` and `train_share`."""
+
+
+def limits(compiler: bool) -> dict[str, Any]:
+    """The message `limits`."""
+    return {
+        "say": "limits",
+        "fields": described_fields(),
+        "used": USED,
+        "message_bytes": MESSAGE_BYTES,
+        "messages_per_second": MESSAGES_PER_SECOND,
+        "tables": TABLE_BYTES,
+        "largest_grid": LARGEST_GRID,
+        "smooth": [name for name in ACTIVATIONS if name not in PIECEWISE_LINEAR],
+        "compiler": compiler,
+    }
+
+
+def parsed(text: str | bytes) -> dict[str, Any]:
+    """A message of the page. Raises `InputError` for anything but an object with "do"."""
+    if isinstance(text, bytes):
+        raise InputError("a binary message came: must be text")
+    if len(text) > MESSAGE_BYTES:
+        raise InputError(f"a message of {len(text)} characters: must be at most {MESSAGE_BYTES}")
+    try:
+        message = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise InputError(f"a message is {shown(text)}: must be an object of JSON") from None
+    if not isinstance(message, dict) or not isinstance(message.get("do"), str):
+        raise InputError(f'a message is {shown(message)}: must be an object with "do"')
+    return message
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def text_frame(message: Mapping[str, Any]) -> str:
+    """A message to the page; what is not finite is null."""
+    return json.dumps(_finite(message), allow_nan=False, separators=(",", ":"))
+
+
+def picture_frame(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
+    """The header and the arrays as one frame: see above."""
+    held = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    described = [
+        {"name": name, "dtype": str(each.dtype), "shape": list(each.shape), "offset": 0}
+        for name, each in held.items()
+    ]
+    whole = {"say": "picture", **header, "arrays": described}
+    # An offset has at most nine digits more than the 0 that stands there first.
+    start = _rounded_up(4 + len(text_frame(whole)) + 9 * len(held))
+    end = start
+    for place, each in zip(described, held.values(), strict=True):
+        place["offset"], end = end, _rounded_up(end + each.nbytes)
+    text = text_frame(whole).encode().ljust(start - 4)
+    frame = bytearray(end)
+    frame[:start] = len(text).to_bytes(4, "little") + text
+    for place, each in zip(described, held.values(), strict=True):
+        frame[place["offset"] : place["offset"] + each.nbytes] = each.tobytes()
+    return bytes(frame)
+
+
+def _rounded_up(size: int) -> int:
+    return -(-size // 8) * 8
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    if isinstance(value, np.ndarray):
+        return _finite(value.tolist())
+    if isinstance(value, (float, np.floating)):
+        number = float(value)
+        return number if math.isfinite(number) else None
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,201 @@
+"""The server of the playground: the page's files, tables, and a WebSocket for each tab."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from scratchnet.demos.playground import protocol
+from scratchnet.demos.playground.session import Session
+
+PAGE = Path(__file__).parent / "page"
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}
+MOST_TABS = 16
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+        "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013
+
+
+class Playground:
+    """What the server holds: its token, the hosts it answers to, the tabs and the tables."""
+
+    def __init__(self, host: str, port: int, token: str | None = None) -> None:
+        self.host, self.port = host, port
+        self.token = secrets.token_urlsafe(16) if token is None else token
+        self.files = {each.name: each for each in PAGE.iterdir() if each.suffix in TYPES}
+        self.sessions: set[Session] = set()
+        self.tables: dict[str, Any] = {}
+
+    @property
+    def url(self) -> str:
+        """What the browser opens."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/?token={self.token}"
+
+    def app(self, started: Callable[[], None] | None = None) -> Starlette:
+        """The application; `started` is called once it runs."""
+
+        @asynccontextmanager
+        async def lifespan(app: Starlette) -> AsyncIterator[None]:
+            if started is not None:
+                started()
+            yield
+            for session in list(self.sessions):
+                session.close()
+
+        routes = [
+            Route("/", self.page),
+            Route("/page/{name}", self.file),
+            WebSocketRoute("/ws", self.socket),
+        ]
+        return Starlette(routes=routes, lifespan=lifespan)
+
+    def is_known(self, connection: HTTPConnection) -> bool:
+        """Whether Host, and Origin where there is one, are this server's."""
+        host = connection.headers.get("host", "")
+        origin = connection.headers.get("origin")
+        return self._is_own(host) and origin in (None, f"http://{host}")
+
+    def _is_own(self, host: str) -> bool:
+        name, _, port = host.rpartition(":")
+        if port != str(self.port):
+            return False
+        if name in (self.host, f"[{self.host}]"):
+            return True
+        try:
+            own = ipaddress.ip_address(self.host)
+        except ValueError:
+            return False
+        if own.is_loopback:
+            return name in ("localhost", "127.0.0.1", "[::1]")
+        if not own.is_unspecified:
+            return False
+        # It listens on all addresses: a number, which no foreign name can stand for, or its name.
+        try:
+            ipaddress.ip_address(name.strip("[]"))
+        except ValueError:
+            return name in ("localhost", socket.gethostname())
+        return True
+
+    def has_token(self, connection: HTTPConnection) -> bool:
+        given = connection.query_params.get("token", "")
+        return secrets.compare_digest(given.encode(), self.token.encode())
+
+    async def page(self, request: Request) -> Response:
+        """The page itself."""
+        if not self.is_known(request) or not self.has_token(request):
+            return refusal()
+        return self._file("index.html")
+
+    async def file(self, request: Request) -> Response:
+        """One of the page's files."""
+        return self._file(request.path_params["name"]) if self.is_known(request) else refusal()
+
+    def _file(self, name: str) -> Response:
+        path = self.files.get(name)
+        if path is None:
+            return PlainTextResponse("no such file\n", 404, HEADERS)
+        headers = {**HEADERS, "Content-Type": TYPES[path.suffix]}
+        return Response(path.read_bytes(), headers=headers)
+
+    async def socket(self, connection: WebSocket) -> None:
+        """One tab, until it goes."""
+        if not self.is_known(connection) or not self.has_token(connection):
+            await connection.close(POLICY_VIOLATION)  # before it is accepted: status 403
+            return
+        await connection.accept()
+        if len(self.sessions) >= MOST_TABS:
+            sentence = f"{MOST_TABS} tabs are open: must be fewer; close one and reload"
+            await connection.send_text(protocol.text_frame({"say": "error", "sentence": sentence}))
+            await connection.close(TRY_AGAIN_LATER)
+            return
+        loop, outbox = asyncio.get_running_loop(), asyncio.Queue[str | bytes]()
+
+        def send(message: str | bytes) -> None:
+            try:
+                loop.call_soon_threadsafe(outbox.put_nowait, message)
+            except RuntimeError:
+                pass  # the server has ended
+
+        session = Session(send, self.tables)
+        self.sessions.add(session)
+        sending = asyncio.create_task(forward(connection, outbox))
+        try:
+            session.start()
+            await receive(connection, session)
+        except WebSocketDisconnect:
+            pass
+        finally:
+            session.close()
+            self.sessions.discard(session)
+            sending.cancel()
+
+
+async def forward(connection: WebSocket, outbox: asyncio.Queue[str | bytes]) -> None:
+    """Send what the session says, in its order, until the tab goes."""
+    while True:
+        message = await outbox.get()
+        try:
+            if isinstance(message, str):
+                await connection.send_text(message)
+            else:
+                await connection.send_bytes(message)
+        except (RuntimeError, WebSocketDisconnect):
+            return
+
+
+async def receive(connection: WebSocket, session: Session) -> None:
+    """Hand the page's messages to the session; too many end the connection."""
+    allowed, last = float(protocol.MESSAGES_PER_SECOND), time.monotonic()
+    while True:
+        message = await connection.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        text = message.get("text")
+        now = time.monotonic()
+        allowed = min(
+            allowed + (now - last) * protocol.MESSAGES_PER_SECOND, protocol.MESSAGES_PER_SECOND
+        )
+        last = now
+        if allowed < 1:
+            session.say(
+                "error",
+                sentence=f"more than {protocol.MESSAGES_PER_SECOND} messages in a second: must be "
+                "fewer; this one was left out",
+            )
+            await asyncio.sleep(0.1)
+            continue
+        allowed -= 1
+        if not session.put(message.get("bytes", b"") if text is None else text):
+            session.say("error", sentence="the server is busy: this message was left out")
+
+
+def refusal() -> Response:
+    return PlainTextResponse("403: this address needs its token, and its own host\n", 403, HEADERS)
