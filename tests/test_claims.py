@@ -1,6 +1,9 @@
 """The ledger of claims: its rows, their arithmetic, and the recorded runs that decide them."""
 
 import json
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -122,23 +125,73 @@ def test_bad_input_is_one_line(
     assert words in line and line.count("\n") == 1
 
 
+@pytest.fixture
+def pretended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, int]:
+    """Runs of experiments that take no time; the exit status of some, by name."""
+    monkeypatch.chdir(tmp_path)
+    statuses: dict[str, int] = {}
+
+    def pretend(words: list[str], json_only: bool) -> int:
+        statuses.setdefault(words[0], 0)
+        folder = tmp_path / words[words.index("--out") + 1]
+        folder.mkdir(parents=True)
+        claims = [{"ledger": ["004-006"], "verdict": "fails"}] * (words[0] == "fractal")
+        (folder / "result.json").write_text(json.dumps({"claims": claims}))
+        return statuses[words[0]]
+
+    monkeypatch.setattr(command, "finished", pretend)
+    return statuses
+
+
 def test_a_run_is_held_against_what_is_recorded(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    pretended: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A run whose claims turn out otherwise is shown beside the record."""
-    monkeypatch.chdir(tmp_path)
-    ran = []
-
-    def pretend(words: list[str]) -> object:
-        ran.append(words[3])
-        folder = tmp_path / words[-1]
-        folder.mkdir(parents=True)
-        claims = [{"ledger": ["004-006"], "verdict": "fails"}]
-        (folder / "result.json").write_text(json.dumps({"claims": claims}))
-        return type("Done", (), {"returncode": 0})
-
-    monkeypatch.setattr(command.subprocess, "run", pretend)
     assert main(["claims", "--run", "slides"]) == 0
-    assert "fractal" in ran
+    assert "fractal" in pretended
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("004-006"))
     assert "false" in line
+
+
+def test_a_command_that_fails_loses_no_other(
+    pretended: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretended["sawtooth"] = 3
+    assert main(["claims", "--run", "slides", "--json"]) == 3
+    assert {"sawtooth", "fractal", "fractal-gradients"} <= set(pretended)
+    captured = capsys.readouterr()
+    rows = {row["id"]: row["this run"] for row in json.loads(captured.out)}
+    assert rows["004-006"] == "false" and "not run" in rows.values()
+    assert "scratchnet sawtooth: exit status 3" in captured.err
+
+
+def test_an_interrupted_run_shows_what_it_has(
+    pretended: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretended["fractal"] = 130
+    assert main(["claims", "--run", "slides"]) == 130
+    assert "fractal-gradients" not in pretended
+    assert "0 of 7 claims have the recorded verdict" in capsys.readouterr().out
+
+
+def test_a_run_of_chosen_rows(pretended: dict[str, int]) -> None:
+    assert main(["claims", "004-006", "--run", "slides"]) == 0
+    assert list(pretended) == ["fractal"]
+    assert main(["claims", "004-006", "--run", "course"]) == 2
+
+
+def test_an_interruption_reaches_the_command_once() -> None:
+    """It is not killed while it saves what it has, and no other command is run after it."""
+    code = (
+        "import sys; from scratchnet.demos.claims import command;"
+        "sys.executable = sys.argv[1]; sys.exit(command.finished(['x'], False))"
+    )
+    script = "trap 'sleep 1; echo saved; exit' INT\nsleep 1; kill -INT $PPID\n"
+    script = f"#!/bin/sh\n{script}while :; do sleep 0.1; done\n"
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "program"
+        program.write_text(script)
+        program.chmod(0o755)
+        words = [sys.executable, "-c", code, str(program)]
+        done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "saved\n")

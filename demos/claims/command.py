@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from scratchnet.backends.errors import InputError, choose
 from scratchnet.demos.claims.ledger import MEASURED, SOURCES, TRUTHS, Row, combined, ledger
+from scratchnet.demos.experiment import duration
+from scratchnet.demos.registry import entries
+from scratchnet.demos.results import RECORD_NAME, print_json
 from scratchnet.demos.screen import Screen
-from scratchnet.demos.settings import ALL_BUT_JSON, Common, option, parse, resolve
+from scratchnet.demos.settings import ALL_BUT_JSON, Common, option, options_of, parse, resolve
+from scratchnet.interruption import INTERRUPTED
 
 Source = Literal["interview", "course", "textbook", "lesson", "slides"]
 
 
 @dataclass(frozen=True)
 class Settings(Common):
-    without = ALL_BUT_JSON
+    without = tuple(each for each in ALL_BUT_JSON if each != "resume")
     rows: tuple[str, ...] | None = option(
         None, "Rows to show with their evidence, such as 002-045.", metavar="ID", positional=True
     )
@@ -31,8 +37,11 @@ class Settings(Common):
         None, "Only claims that were found so."
     )
     run: Source | None = option(
-        None, "Run the experiments of this text's claims, and compare with what is recorded."
+        None,
+        "Run the experiments of this text's claims, in runs/claims, and compare with what is "
+        "recorded.",
     )
+    resume: bool = option(False, "Of --run: take arms that an earlier run finished from there.")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -44,13 +53,13 @@ def main(arguments: Sequence[str]) -> int:
     settings = resolve(Settings, parse(Settings, arguments))
     screen = Screen(settings.json)
     if settings.run:
-        return run(settings.run, screen)
+        return run(settings.run, settings, screen)
     chosen = rows_of(settings)
+    if settings.resume:
+        raise InputError("--resume: must stand beside --run")
     if settings.json:
-        from scratchnet.demos.results import print_json
-
         print_json([as_json(row) for row in chosen])
-    elif settings.rows:
+    elif settings.rows and chosen:
         for row in chosen:
             show(row, screen)
     elif settings.source or settings.kind or settings.verdict:
@@ -65,12 +74,10 @@ def main(arguments: Sequence[str]) -> int:
 def rows_of(settings: Settings) -> list[Row]:
     """The rows that the settings choose. Raises `InputError` for an unknown id or kind."""
     rows = ledger()
-    if settings.rows:
-        for number in settings.rows:
-            if number not in rows:
-                first, *_, last = rows
-                raise InputError(f"claim {number!r}: must be one of {first} to {last}")
-        return [rows[number] for number in settings.rows]
+    for number in settings.rows or ():
+        if number not in rows:
+            first, *_, last = rows
+            raise InputError(f"claim {number!r}: must be one of {first} to {last}")
     if settings.kind:
         choose("kind of claim", settings.kind, {row.kind: row for row in rows.values()})
     wanted = {
@@ -80,7 +87,7 @@ def rows_of(settings: Settings) -> list[Row]:
     }
     return [
         row
-        for row in rows.values()
+        for row in map(rows.__getitem__, settings.rows or rows)
         if all(value is None or getattr(row, name) == value for name, value in wanted.items())
     ]
 
@@ -137,33 +144,81 @@ def as_json(row: Row) -> dict[str, Any]:
     }
 
 
-def run(source: str, screen: Screen) -> int:
+def run(source: str, settings: Settings, screen: Screen) -> int:
     """Run each command of the text's measured rows once; the exit status of the first that fails.
 
-    A run's claims decide the rows anew, which are then held against the recorded verdicts.
+    The claims of these runs decide the rows anew, which are then held against the recorded
+    verdicts. A command that fails does not keep the others from running; Ctrl-C does.
     """
-    import json
-
-    rows = [row for row in ledger().values() if row.source == source and row.check in MEASURED]
+    rows = [row for row in rows_of(settings) if row.source == source and row.check in MEASURED]
+    if not rows:
+        raise InputError(f"--run {source}: none of its measured claims is among the chosen ones")
     commands = list(dict.fromkeys(command for row in rows for command in row.commands))
-    screen.text(f"{len(rows)} claims, {len(commands)} commands. Each says what it does:")
+    total = sum(seconds_of(command) for command in commands)
+    screen.text(
+        f"{len(rows)} claims, {len(commands)} commands, about {duration(total)} on one core. "
+        "Each says what it does:"
+    )
     found: dict[str, list[str]] = {}
+    failed: dict[str, int] = {}
     for number, command in enumerate(commands, 1):
         screen.whole(f"\n[{number} of {len(commands)}] scratchnet {command}")
         folder = Path("runs") / "claims" / f"{source}-{number}"
-        words = [sys.executable, "-m", "scratchnet", *command.split(), "--out", str(folder)]
-        status = subprocess.run(words).returncode
+        resume = ["--resume"] * (settings.resume and "resume" in options_of(kind_of(command)))
+        status = finished([*command.split(), "--out", str(folder), *resume], settings.json)
         if status:
-            return status
-        for each in json.loads((folder / "result.json").read_text())["claims"]:
-            for identity in each["ledger"]:
-                found.setdefault(identity, []).append(each["verdict"])
-    table = [
-        (row.id, row.verdict, combined(found[row.id]) if row.id in found else "no claim", row.claim)
-        for row in rows
-    ]
+            failed[command] = status
+        else:
+            for each in json.loads((folder / RECORD_NAME).read_text())["claims"]:
+                for identity in each["ledger"]:
+                    found.setdefault(identity, []).append(each["verdict"])
+        if status == INTERRUPTED:
+            break
+    compare(rows, found, settings, screen)
+    screen.items(f"scratchnet {each}: exit status {status}" for each, status in failed.items())
+    return next(iter(failed.values()), 0)
+
+
+def kind_of(command: str) -> type[Common]:
+    """The settings that the experiment of a command has."""
+    return entries()[command.split()[0]].load().settings
+
+
+def seconds_of(command: str) -> float:
+    """About how long the command takes on one core."""
+    name, *options = command.split()
+    experiment = entries()[name].load()
+    return experiment.seconds(resolve(experiment.settings, parse(experiment.settings, options)))
+
+
+def finished(words: Sequence[str], json: bool) -> int:
+    """The exit status of `scratchnet` with these words.
+
+    It is in a process group of its own, so that Ctrl-C reaches it once, from here, and it can
+    save what it has. Where stdout is kept for JSON it writes on stderr.
+    """
+    command = [sys.executable, "-m", "scratchnet", *words]
+    output = sys.stderr if json else None
+    with subprocess.Popen(command, stdout=output, process_group=0) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            return INTERRUPTED
+
+
+def compare(
+    rows: Sequence[Row], found: Mapping[str, list[str]], settings: Settings, screen: Screen
+) -> None:
+    """The verdict of each row as it is recorded, and as these runs' claims decide it."""
+    now = {row.id: combined(found[row.id]) if row.id in found else "not run" for row in rows}
+    if settings.json:
+        return print_json([as_json(row) | {"this run": now[row.id]} for row in rows])
+    same = sum(row.verdict == now[row.id] for row in rows)
+    screen.text(f"\n{same} of {len(rows)} claims have the recorded verdict.\n", "bold")
+    table = [(row.id, row.verdict, now[row.id], row.claim) for row in rows]
     print_table(screen, ("id", "recorded", "this run", "claim"), table)
-    return 0
 
 
 def print_table(screen: Screen, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
