@@ -1,0 +1,659 @@
+// Holds the page together: the state that is wanted, what the server says, and what is drawn.
+
+import { applyTheme, nextTheme, onTheme, theme } from "./colors.js";
+import { Backprop, number } from "./backprop.js";
+import { Connection } from "./connection.js";
+import { Controls } from "./controls.js";
+import { Curves, percent } from "./curves.js";
+import { Experiments } from "./experiments.js";
+import { Lessons } from "./lessons.js";
+import { Network } from "./network.js";
+import { Drawing, icon, Table } from "./own_data.js";
+import { Plane } from "./plane.js";
+import { decode, encode } from "./share.js";
+import { dialogs } from "./take.js";
+
+const $ = (id) => document.getElementById(id);
+const token = new URLSearchParams(location.search).get("token") ?? "";
+const socketAddress = `ws://${location.host}/ws?token=${encodeURIComponent(token)}`;
+
+const GRID = 96;
+const SUMMARY_MS = 5000;
+const SLIDER_MS = 140;
+const MOST_LAYERS = 8, MOST_NEURONS = 64;
+
+let limits = null;
+let wanted = null; // the state that the controls show
+let understood = null; // the server's answer to it: state, parameters, classes, …
+let unsolicited = null; // the default state that a fresh connection brings, when another is wanted
+let first = true; // whether the connection's first state is still to come
+let expected = 0; // how many answers to `set` are still to come
+let restored = null; // what the address held
+let playing = false;
+let believeFrom = 0; // pictures before this number may be older than the last press of play
+let ended = false; // training diverged: it cannot go on
+let picture = null;
+let resume = false; // play on once the new state has come
+const view = { regions: true, wrong: true, test: true, speed: null, prune: 0 };
+
+const send = (message) => connection.send(message);
+const plane = new Plane($("plane"), $("plane-note"));
+const curves = new Curves($("loss-curve"), $("accuracy-curve"));
+const network = new Network($("network-drawing"), $("network"), $("neurons"), {
+  hover: (what) => askHover(what),
+  leave: () => {},
+  placed: (columns) => buildSteppers(columns),
+});
+const backprop = new Backprop($("backprop-panel"), network, {
+  ask: (sample) => {
+    plane.sample = sample;
+    plane.draw();
+    send({ do: "backprop", sample });
+  },
+  name: (layer, neuron) => network.name(layer, neuron),
+});
+const controls = new Controls($("controls"), change);
+const experiments = new Experiments(send, () => wanted);
+const lessons = new Lessons($("lesson"), $("lesson-card"), {
+  begin(lesson) {
+    if (playing) send({ do: "pause" });
+    resume = false;
+    adopt(merge(defaults(), lesson.state), { regions: true, ...lesson.show });
+    gate();
+  },
+  predicted: gate,
+  end: gate,
+  act(action) {
+    if (action.state) adopt(merge(wanted, action.state), {});
+    if (action.do === "play") {
+      if (action.state) resume = true;
+      else if (!playing) toggle();
+    } else if (action.do === "prune") setPrune(action.share);
+    else if (action.do) experiments.start(action.do);
+  },
+});
+const drawing = new Drawing(plane, $("draw-tools"), 5000, (points) => {
+  wanted.data.drawn = points.map((point) => [...point]);
+  submit();
+});
+const table = new Table($("data-fields"), (name) => `/table?token=${encodeURIComponent(token)}&name=${encodeURIComponent(name)}`,
+  (chosen) => {
+    Object.assign(wanted.data, chosen, { kind: "table" });
+    controls.show(wanted);
+    showOwn();
+    submit();
+  }, () => {});
+
+const clone = (value) => JSON.parse(JSON.stringify(value));
+
+/** Every field's default. */
+function defaults() {
+  const state = {};
+  for (const [part, fields] of Object.entries(limits.fields)) {
+    state[part] = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, clone(field.default)]));
+  }
+  return state;
+}
+
+function merge(state, changes) {
+  const merged = clone(state);
+  for (const [part, fields] of Object.entries(changes ?? {})) Object.assign(merged[part], clone(fields));
+  return merged;
+}
+
+// What the server says -------------------------------------------------------------------------
+
+const connection = new Connection(socketAddress, {
+  open() {
+    banner("");
+    expected = 0;
+    unsolicited = null;
+    first = true;
+    believeFrom = 0;
+    const held = wanted ?? restored?.state;
+    if (held) {
+      expected = 1;
+      send({ do: "set", state: held });
+    }
+    send({ do: "show", regions: view.regions, size: GRID });
+    send({ do: "speed", steps_per_second: view.speed });
+    if (view.prune) send({ do: "prune", share: view.prune });
+    if (playing && held) resume = true;
+    document.body.dataset.connected = "yes";
+  },
+  text(message) {
+    answers[message.say]?.(message);
+  },
+  picture(next) {
+    if (!waiting) requestAnimationFrame(show);
+    waiting = waiting ? combine(waiting, next) : next;
+  },
+  async lost(attempts) {
+    document.body.dataset.connected = "no";
+    if (attempts === 0 && playing) playingIs(true);
+    let sentence = "The server does not answer: it has ended, or the connection is cut. Trying again…";
+    if (attempts >= 1 && (await refused())) {
+      sentence = "A server answers that does not know this page's token: it was started anew. Open the address that it printed; the part after # of this one still holds your settings.";
+    }
+    if (document.body.dataset.connected === "no") banner(sentence);
+  },
+});
+
+async function refused() {
+  try {
+    return (await fetch(location.pathname + location.search, { cache: "no-store" })).status === 403;
+  } catch {
+    return false;
+  }
+}
+
+const answers = {
+  limits(message) {
+    limits = message;
+    controls.build(limits);
+    drawing.most = limits.fields.data.drawn.most;
+    $("lesson").disabled = false;
+  },
+  state(message) {
+    if (first && expected > 0) {
+      first = false;
+      unsolicited = message;
+      return;
+    }
+    first = false;
+    if (expected > 0) expected--;
+    unsolicited = null;
+    begin(message);
+  },
+  error({ sentence, field }) {
+    if (expected > 0) expected--;
+    if (unsolicited && expected === 0) {
+      begin(unsolicited);
+      unsolicited = null;
+    }
+    fail(sentence, field);
+  },
+  stopped({ why, sentence }) {
+    ended = why === "diverged";
+    playingIs(false);
+    notice(sentence);
+  },
+  progress: (message) => experiments.progress(message),
+  ten_seeds(message) {
+    experiments.seeds(message);
+    lessons.finished("ten_seeds");
+  },
+  sweep(message) {
+    experiments.sweep(message);
+    lessons.finished("sweep");
+  },
+  backprop: (message) => backprop.take(message),
+  hover: (message) => showHover(message),
+  export: (message) => take.receive(message),
+};
+
+/** A state that the server has begun with. */
+function begin(message) {
+  understood = message;
+  ended = false;
+  if (expected === 0) {
+    wanted = clone(message.state);
+    controls.clearErrors();
+    notice((message.notes ?? []).join(" "));
+    controls.show(wanted);
+    showOwn();
+  }
+  plane.window = message.window;
+  plane.classes = message.classes;
+  if (message.inputs !== 2 && plane.sample !== null) plane.sample = null;
+  curves.clear();
+  const inputs = message.inputs === 2 ? message.names : Array.from({ length: message.inputs }, (_, i) => String(i + 1));
+  network.shape(message.layers, inputs, message.classes);
+  showLegend();
+  showLayers();
+  playingIs(false);
+  if (resume) {
+    resume = false;
+    send({ do: "play" });
+    playingIs(true);
+  }
+  if (backprop.active) backprop.on.ask(backprop.sample);
+  keep();
+}
+
+let waiting = null;
+
+/** Two pictures of which the first was not drawn: nothing that comes once is lost. */
+function combine(first, second) {
+  const arrays = { ...second.arrays };
+  for (const name of ["points", "labels", "test_points", "test_labels"]) {
+    if (first.arrays[name] && !arrays[name]) arrays[name] = first.arrays[name];
+  }
+  const extra = [...(first.skipped ?? []), first.arrays.curves].filter(Boolean);
+  return { ...second, arrays, skipped: extra, numbers: [...(first.numbers ?? [first.n]), second.n] };
+}
+
+function show() {
+  picture = waiting;
+  waiting = null;
+  if (unsolicited) {
+    send({ do: "seen", picture: picture.n });
+    return;
+  }
+  plane.take(picture);
+  network.take(picture);
+  for (const rows of picture.skipped ?? []) curves.add(rows);
+  if (picture.arrays.curves) curves.add(picture.arrays.curves);
+  plane.draw();
+  drawSlowly(picture.playing);
+  readouts(picture);
+  send({ do: "seen", picture: picture.n });
+  document.body.dataset.picture = picture.n;
+  document.body.dataset.step = picture.step;
+  drawn++;
+}
+let drawn = 0;
+Object.defineProperty(window, "picturesDrawn", { get: () => drawn });
+
+let lastSlow = 0;
+/** The network and the curves are drawn less often than the plane while it trains. */
+function drawSlowly(busy) {
+  const now = performance.now(), edges = network.layers.reduce((sum, n, i, all) => sum + (i ? n * all[i - 1] : 0), 0);
+  if (busy && now - lastSlow < (edges > 2000 ? 250 : 90)) return;
+  lastSlow = now;
+  network.draw();
+  curves.draw();
+  if (network.focus && busy) askHover(network.focus);
+  if (backprop.active && !busy) backprop.on.ask(backprop.sample);
+}
+
+// Numbers and words ----------------------------------------------------------------------------
+
+const shortLoss = (value) => (value === null ? "not finite" : value >= 100 ? value.toExponential(1) : value.toFixed(3));
+
+function readouts(p) {
+  if (p.playing !== playing && !resume && p.n >= believeFrom) playingIs(p.playing);
+  const share = (value) => (value === null ? "–" : percent(value, 1));
+  $("read-step").textContent = p.step.toLocaleString("en");
+  $("read-train-loss").textContent = shortLoss(p.losses.train);
+  $("read-test-loss").textContent = shortLoss(p.losses.test);
+  $("read-train-accuracy").textContent = share(p.accuracies.train);
+  $("read-test-accuracy").textContent = share(p.accuracies.test);
+  $("read-regions").textContent = p.regions === null ? "–" : p.regions.toLocaleString("en");
+  $("read-regions").title = p.regions === null ? p.sentence : "";
+  $("read-speed").textContent = p.speed ? Math.round(p.speed).toLocaleString("en") : "–";
+  if (p.sentence && view.regions) notice(p.sentence, true);
+  lessons.progress(p.step);
+  summarise(p);
+}
+
+let lastSummary = 0;
+function summarise(p) {
+  const now = performance.now();
+  if (p.playing && now - lastSummary < SUMMARY_MS) return;
+  lastSummary = now;
+  const regions = p.regions === null ? "" : ` ${p.regions.toLocaleString("en")} linear regions.`;
+  const text = `Step ${p.step}. Training: loss ${shortLoss(p.losses.train)}, ${percent(p.accuracies.train ?? 0)} correct. ` +
+    `Test: loss ${shortLoss(p.losses.test)}, ${percent(p.accuracies.test ?? 0)} correct.${regions}`;
+  $("summary").textContent = text;
+  plane.canvas.setAttribute("aria-label", `The plane: data, prediction and decision boundary. ${text}`);
+}
+
+function banner(sentence) {
+  $("banner").hidden = !sentence;
+  $("banner").textContent = sentence;
+}
+
+let gentle = "";
+/** A sentence about what is shown, under the picture. */
+function notice(sentence, quiet = false) {
+  if (quiet && sentence === gentle) return;
+  gentle = sentence;
+  $("notice").textContent = sentence;
+  $("notice").hidden = !sentence;
+}
+
+function fail(sentence, field) {
+  const path = field ?? /^(?:state\.)?((?:data|network|training)\.\w+)/.exec(sentence)?.[1] ??
+    (/^formula/.test(sentence) ? "data.formula" : null);
+  if (!path || !controls.fail(path, sentence)) notice(sentence);
+  experiments.failed(sentence);
+  take.failed(sentence);
+}
+
+function playingIs(now) {
+  playing = now;
+  const button = $("play");
+  button.setAttribute("aria-pressed", String(now));
+  button.querySelector(".word").textContent = now ? "Pause" : "Play";
+}
+
+function showLegend() {
+  const items = understood.classes.slice(0, 10).map((name, label) => {
+    const item = document.createElement("li");
+    item.append(icon(label), understood.classes.length === 2 && /^[01]$/.test(name) ? `class ${name}` : name);
+    return item;
+  });
+  const line = document.createElement("li");
+  line.textContent = "small: test points · ✕ mistake · thick line: where the class changes";
+  $("legend").replaceChildren(...items, line);
+}
+
+// Changes --------------------------------------------------------------------------------------
+
+let timer = null;
+function change(path, value, settled) {
+  const [part, name] = path.split(".");
+  wanted[part][name] = value;
+  controls.show(wanted);
+  if (path === "data.kind") showOwn();
+  clearTimeout(timer);
+  if (settled) submit();
+  else timer = setTimeout(submit, SLIDER_MS);
+}
+
+/** Whether the server can begin with what is wanted; says what is missing. */
+function complete() {
+  const { kind } = wanted.data;
+  if (kind === "drawn") {
+    const missing = drawing.missing();
+    notice(missing);
+    return !missing;
+  }
+  if (kind === "table" && !wanted.data.table) {
+    notice("Choose a file first.");
+    return false;
+  }
+  return true;
+}
+
+function submit() {
+  clearTimeout(timer);
+  controls.clearErrors();
+  notice("");
+  if (!complete()) return;
+  if (playing) resume = true;
+  expected++;
+  send({ do: "set", state: wanted });
+}
+
+/** Take over a whole state, from a lesson or a link. */
+function adopt(state, shown) {
+  wanted = clone(state);
+  Object.assign(view, shown);
+  setPrune(0);
+  applyView();
+  controls.show(wanted);
+  showOwn();
+  submit();
+}
+
+function showOwn() {
+  const drawn = wanted.data.kind === "drawn";
+  drawing.use(drawn, wanted.data.drawn);
+  table.box.hidden = wanted.data.kind !== "table";
+  if (drawn) complete();
+  plane.draw();
+}
+
+function applyView() {
+  $("show-regions").checked = view.regions;
+  $("show-wrong").checked = view.wrong;
+  $("show-test").checked = view.test;
+  $("speed").value = view.speed ?? "";
+  Object.assign(plane.show, { regions: view.regions, wrong: view.wrong, test: view.test });
+  send({ do: "show", regions: view.regions, size: GRID });
+}
+
+for (const [box, key] of [["show-regions", "regions"], ["show-wrong", "wrong"], ["show-test", "test"]]) {
+  $(box).addEventListener("change", () => {
+    view[key] = plane.show[key] = $(box).checked;
+    if (key === "regions") {
+      send({ do: "show", regions: view.regions, size: GRID });
+      if (!view.regions) notice("");
+    }
+    plane.draw();
+    keep();
+  });
+}
+
+function setPrune(share) {
+  const changed = view.prune !== share;
+  view.prune = share;
+  $("prune").value = share;
+  $("prune-out").textContent = percent(share);
+  if (changed) send({ do: "prune", share });
+}
+let pruneTimer = null;
+$("prune").addEventListener("input", () => {
+  $("prune-out").textContent = percent(Number($("prune").value));
+  pruneTimer ??= setTimeout(() => {
+    pruneTimer = null;
+    setPrune(Number($("prune").value));
+    keep();
+  }, 60);
+});
+
+// Layers ---------------------------------------------------------------------------------------
+
+function setLayers(layers) {
+  change("network.layers", layers, true);
+  showLayers();
+}
+
+function showLayers() {
+  const { layers } = wanted.network, n = layers.length;
+  $("layer-count").textContent = `${n} hidden layer${n === 1 ? "" : "s"}`;
+  $("fewer-layers").disabled = n === 0;
+  $("more-layers").disabled = n === MOST_LAYERS;
+  const parameters = understood?.parameters;
+  $("network-title").textContent = parameters ? `The network: ${parameters.toLocaleString("en")} parameters` : "The network";
+}
+
+$("more-layers").addEventListener("click", () => {
+  const { layers } = wanted.network;
+  if (layers.length < MOST_LAYERS) setLayers([...layers, layers.at(-1) ?? 4]);
+});
+$("fewer-layers").addEventListener("click", () => setLayers(wanted.network.layers.slice(0, -1)));
+
+function buildSteppers(columns) {
+  if (!understood) return;
+  const { layers } = understood, focused = document.activeElement?.dataset?.stepper;
+  $("layer-steppers").replaceChildren(...layers.map((count, layer) => {
+    const column = document.createElement("div");
+    column.className = "column";
+    column.style.left = `${columns[layer]}px`;
+    const words = document.createElement("div");
+    const hidden = layer > 0 && layer < layers.length - 1;
+    words.textContent = hidden ? String(count) : layer === 0 ? (count === 1 ? "input" : "inputs") : count === 1 ? "output" : "outputs";
+    column.append(words);
+    if (hidden) column.append(stepperButtons(layer));
+    return column;
+  }));
+  if (focused) document.querySelector(`[data-stepper="${focused}"]`)?.focus();
+}
+
+function stepperButtons(layer) {
+  const box = document.createElement("div");
+  box.className = "buttons";
+  for (const [text, by, word] of [["−", -1, "less"], ["+", 1, "more"]]) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = text;
+    button.dataset.stepper = `${layer}${text}`;
+    button.setAttribute("aria-label", `One neuron ${word} in hidden layer ${layer}`);
+    button.addEventListener("click", () => {
+      const widths = [...wanted.network.layers];
+      const next = Math.max(1, Math.min(MOST_NEURONS, widths[layer - 1] + by));
+      if (next !== widths[layer - 1]) setLayers(widths.map((width, i) => (i === layer - 1 ? next : width)));
+    });
+    box.append(button);
+  }
+  return box;
+}
+
+// Hover ----------------------------------------------------------------------------------------
+
+let hoverAt = 0, hoverTimer = null;
+function askHover(what) {
+  clearTimeout(hoverTimer);
+  const wait = Math.max(0, 150 - (performance.now() - hoverAt));
+  hoverTimer = setTimeout(() => {
+    hoverAt = performance.now();
+    const asked = "neuron" in what
+      ? { do: "hover", layer: what.layer, neuron: what.neuron }
+      : { do: "hover", layer: what.layer, neuron: what.to, from: what.from };
+    if (backprop.active) asked.sample = backprop.sample;
+    send(asked);
+  }, wait);
+}
+
+function showHover(message) {
+  const title = document.createElement("h3");
+  const edge = message.from !== undefined && message.from !== null;
+  const { layer, neuron } = message;
+  title.textContent = edge
+    ? `edge from ${network.name(layer - 1, message.from)} to ${network.name(layer, neuron)}`
+    : network.name(layer, neuron);
+  const list = document.createElement("dl");
+  const rows = [["formula", message.formula], ["value", message.value], ["gradient", message.gradient], ...(message.more ?? [])];
+  if (edge && backprop.active) rows.push(...(backprop.edge(layer, message.from, neuron) ?? []));
+  if (message.place) rows.push(["source", message.place]);
+  for (const [name, value] of rows) {
+    if (value === undefined || value === null) continue;
+    const term = document.createElement("dt"), text = document.createElement("dd");
+    term.textContent = name;
+    text.textContent = typeof value === "number" ? number(value) : value;
+    list.append(term, text);
+  }
+  $("detail").replaceChildren(title, list);
+}
+
+// Controls of training -------------------------------------------------------------------------
+
+function gate() {
+  const closed = lessons.waits;
+  for (const name of ["play", "step", "epoch", "ten-seeds", "sweep"]) $(name).disabled = closed;
+  $("play").title = closed ? "Predict first; then play" : "Play or pause (space)";
+}
+
+function toggle() {
+  if (lessons.waits || (ended && !playing)) return;
+  believeFrom = (picture?.n ?? 0) + 3;
+  playingIs(!playing);
+  send({ do: playing ? "play" : "pause" });
+}
+
+$("play").addEventListener("click", toggle);
+$("step").addEventListener("click", () => send({ do: "step" }));
+$("epoch").addEventListener("click", () => send({ do: "epoch" }));
+$("back").addEventListener("click", () => send({ do: "back" }));
+$("speed").addEventListener("change", () => {
+  view.speed = $("speed").value === "" ? null : Number($("speed").value);
+  send({ do: "speed", steps_per_second: view.speed });
+  keep();
+});
+$("backprop").addEventListener("click", () => {
+  const active = !backprop.active;
+  if (active && playing) toggle();
+  $("backprop").setAttribute("aria-pressed", String(active));
+  if (!active) plane.sample = null;
+  backprop.use(active);
+  plane.draw();
+});
+plane.canvas.addEventListener("click", (event) => {
+  if (!backprop.active || drawing.active) return;
+  const sample = plane.nearest(...plane.place(event));
+  if (sample !== null) backprop.choose(sample);
+});
+$("theme").addEventListener("click", nextTheme);
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.target.closest?.("input:not([type=checkbox]):not([type=range]), textarea, select")) return;
+  const plain = !event.target.closest?.("button, input, a, summary");
+  if (event.key === " " && (plain || event.target.closest("#neurons"))) toggle();
+  else if (event.key === "s" && !$("step").disabled) $("step").click();
+  else if (event.key === "r") $("show-regions").click();
+  else if (event.key === "0") $("back").click();
+  else return;
+  event.preventDefault();
+});
+
+onTheme(() => {
+  const text = theme() === "system" ? "as the system" : theme();
+  $("theme").dataset.theme = theme();
+  $("theme").querySelector(".word").textContent = theme() === "system" ? "auto" : theme();
+  $("theme").setAttribute("aria-label", `Theme: ${text}`);
+  plane.draw();
+  network.draw();
+  curves.draw();
+  experiments.draw();
+  if (understood) showLegend();
+});
+
+// The address ----------------------------------------------------------------------------------
+
+const held = () => ({ state: wanted, view: { regions: view.regions, wrong: view.wrong, test: view.test, prune: view.prune, speed: view.speed } });
+let keepNumber = 0, ownHash = "";
+
+/** Put the state into the address, without an entry in the history. */
+async function keep() {
+  const mine = ++keepNumber;
+  const text = await encode(held());
+  if (mine !== keepNumber) return;
+  ownHash = `#${text}`;
+  history.replaceState(null, "", location.pathname + location.search + ownHash);
+  document.body.dataset.kept = mine;
+}
+
+/** Take over what a link holds; false where it holds nothing. */
+async function open(link) {
+  const found = await decode(link);
+  if (!found?.state) return false;
+  if (!limits) return false;
+  if (lessons.current) lessons.open("");
+  adopt(merge(defaults(), found.state), viewFrom(found.view));
+  setPrune(Number(found.view?.prune) || 0);
+  return true;
+}
+
+function viewFrom(given) {
+  const known = {};
+  for (const key of ["regions", "wrong", "test"]) if (typeof given?.[key] === "boolean") known[key] = given[key];
+  if (given?.speed === null || typeof given?.speed === "number") known.speed = given.speed;
+  return known;
+}
+
+addEventListener("hashchange", () => {
+  if (location.hash !== ownHash) open(location.hash).catch(() => notice("The address holds a link that cannot be read."));
+});
+
+const take = dialogs({
+  link: async () => `${location.origin}${location.pathname}${location.search}#${await encode(held())}`,
+  hasTable: () => wanted.data.kind === "table",
+  open,
+  plane,
+  ask: (what) => send({ do: "export", what }),
+});
+
+async function start() {
+  try {
+    restored = await decode(location.hash);
+    if (restored) {
+      Object.assign(view, viewFrom(restored.view), { prune: Number(restored.view?.prune) || 0 });
+      setPruneShown();
+    }
+  } catch {
+    notice("The address holds a link that cannot be read.");
+  }
+  await lessons.load("page/lessons.json");
+  connection.connect();
+  applyTheme();
+}
+
+function setPruneShown() {
+  $("prune").value = view.prune;
+  $("prune-out").textContent = percent(view.prune);
+}
+
+start();

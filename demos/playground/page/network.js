@@ -1,0 +1,320 @@
+// The drawn network: every neuron a small picture of what it computes, every edge as thick as its
+// weight and coloured by its sign. Neurons are buttons, so that the keyboard reaches them.
+
+import { palette, ramp } from "./colors.js";
+
+const WIDTHS = 8; // edges are drawn in as many widths, one path each
+
+export class Network {
+  /** `on` has `hover(what)` and `leave()`: {layer, neuron} or {layer, from, to}; layer 0 is the input. */
+  constructor(drawing, canvas, buttons, on) {
+    Object.assign(this, { drawing, canvas, buttons, on });
+    this.layers = [];
+    this.inputs = [];
+    this.atlas = document.createElement("canvas");
+    this.focus = null; // {layer, neuron} or {layer, from, to}
+    this.overlay = null; // backprop's numbers instead of weights
+    new ResizeObserver(() => this.layout()).observe(drawing);
+    drawing.addEventListener("pointermove", (event) => this.point(event));
+    drawing.addEventListener("pointerleave", () => this.choose(null));
+    drawing.addEventListener("click", (event) => this.point(event));
+    buttons.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** The network's shape: neurons of each layer with the inputs first and the outputs last. */
+  shape(layers, inputs, classes) {
+    const same = JSON.stringify([layers, inputs]) === JSON.stringify([this.layers, this.inputs]);
+    this.classes = classes;
+    if (same) return;
+    this.layers = layers;
+    this.inputs = inputs;
+    this.neurons = this.weights = null;
+    this.focus = null;
+    this.layout();
+    this.makeButtons();
+  }
+
+  take({ arrays }) {
+    for (const name of ["neurons", "weights"]) if (arrays[name]) this[name] = arrays[name];
+    if (arrays.neurons) this.painted = null;
+  }
+
+  name(layer, neuron) {
+    if (layer === 0) return `input ${this.inputs[neuron] ?? neuron + 1}`;
+    if (layer === this.layers.length - 1) {
+      return this.layers[layer] === 1 ? "output" : `output ${this.classes?.[neuron] ?? neuron}`;
+    }
+    return `hidden layer ${layer}, neuron ${neuron + 1}`;
+  }
+
+  /** Where neurons stand. */
+  layout() {
+    const width = this.drawing.clientWidth, count = this.layers.length;
+    if (!width || !count) return;
+    const most = Math.max(...this.layers);
+    this.height = Math.round(Math.max(220, Math.min(660, most * 46, Math.max(340, most * 11))));
+    const column = width / count;
+    this.size = Math.max(6, Math.min(40, column * 0.62, (this.height - 8) / most - (most > 24 ? 2 : 6)));
+    this.width = width;
+    this.columns = this.layers.map((_, layer) => column * (layer + 0.5));
+    this.places = this.layers.map((neurons, layer) => {
+      const pitch = Math.min((this.height - 8) / neurons, this.size * 1.55);
+      return Array.from({ length: neurons }, (_, i) => [
+        this.columns[layer],
+        this.height / 2 + (i - (neurons - 1) / 2) * pitch,
+      ]);
+    });
+    this.drawing.style.height = `${this.height}px`;
+    const ratio = Math.min(devicePixelRatio || 1, 2);
+    this.canvas.width = Math.round(width * ratio);
+    this.canvas.height = Math.round(this.height * ratio);
+    this.canvas.style.height = `${this.height}px`;
+    this.ratio = ratio;
+    this.placeButtons();
+    this.draw();
+    this.on.placed?.(this.columns);
+  }
+
+  makeButtons() {
+    this.buttons.replaceChildren();
+    this.nodes = this.layers.map((neurons, layer) =>
+      Array.from({ length: neurons }, (_, neuron) => {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.tabIndex = -1;
+        button.setAttribute("aria-label", this.name(layer, neuron));
+        button.addEventListener("focus", () => this.choose({ layer, neuron }));
+        button.addEventListener("blur", () => this.choose(null));
+        button.dataset.layer = layer;
+        button.dataset.neuron = neuron;
+        this.buttons.append(button);
+        return button;
+      }));
+    this.nodes[Math.min(1, this.nodes.length - 1)][0].tabIndex = 0;
+    this.placeButtons();
+  }
+
+  placeButtons() {
+    if (!this.nodes || this.nodes.length !== this.places.length) return;
+    this.nodes.forEach((column, layer) => column.forEach((button, neuron) => {
+      const place = this.places[layer][neuron];
+      if (!place) return;
+      Object.assign(button.style, {
+        left: `${place[0] - this.size / 2}px`, top: `${place[1] - this.size / 2}px`,
+        width: `${this.size}px`, height: `${this.size}px`,
+      });
+    }));
+  }
+
+  key(event) {
+    const { layer, neuron } = event.target.dataset;
+    let l = Number(layer), n = Number(neuron);
+    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    if (event.key in moves) {
+      l = Math.max(0, Math.min(this.layers.length - 1, l + moves[event.key][0]));
+      n = Math.max(0, Math.min(this.layers[l] - 1, n + moves[event.key][1]));
+      event.target.tabIndex = -1;
+      this.nodes[l][n].tabIndex = 0;
+      this.nodes[l][n].focus();
+    } else if ((event.key === "PageDown" || event.key === "PageUp") && l > 0) {
+      const from = this.focus?.from ?? (event.key === "PageDown" ? -1 : this.layers[l - 1]);
+      const next = from + (event.key === "PageDown" ? 1 : -1);
+      this.choose(next < 0 || next >= this.layers[l - 1] ? { layer: l, neuron: n } : { layer: l, from: next, to: n });
+    } else return;
+    event.preventDefault();
+  }
+
+  /** What lies under the pointer: a neuron, else the nearest edge within 5 pixels. */
+  point(event) {
+    const box = this.drawing.getBoundingClientRect();
+    const x = event.clientX - box.left, y = event.clientY - box.top;
+    const reach = Math.max(this.size / 2, 5);
+    for (let layer = 0; layer < this.places.length; layer++) {
+      for (let neuron = 0; neuron < this.places[layer].length; neuron++) {
+        const [px, py] = this.places[layer][neuron];
+        if (Math.abs(px - x) <= reach && Math.abs(py - y) <= this.size / 2) return this.choose({ layer, neuron });
+      }
+    }
+    let best = null, least = 5;
+    for (let layer = 1; layer < this.places.length; layer++) {
+      const x0 = this.columns[layer - 1] + this.size / 2, x1 = this.columns[layer] - this.size / 2;
+      if (x < x0 || x > x1) continue;
+      const t = (x - x0) / (x1 - x0), bend = this.curved(layer) ? t * t * (3 - 2 * t) : t;
+      for (let from = 0; from < this.layers[layer - 1]; from++) {
+        const y0 = this.places[layer - 1][from][1];
+        for (let to = 0; to < this.layers[layer]; to++) {
+          const distance = Math.abs(y0 + (this.places[layer][to][1] - y0) * bend - y);
+          if (distance < least) [best, least] = [{ layer, from, to }, distance];
+        }
+      }
+    }
+    this.choose(best);
+  }
+
+  choose(what) {
+    if (JSON.stringify(what) === JSON.stringify(this.focus)) return;
+    this.focus = what;
+    if (what) this.on.hover(what);
+    else this.on.leave();
+    this.draw();
+  }
+
+  curved(layer) {
+    return this.layers[layer - 1] * this.layers[layer] <= 1024;
+  }
+
+  edge(path, layer, from, to) {
+    const [x0, y0] = this.places[layer - 1][from], [x1, y1] = this.places[layer][to];
+    const a = x0 + this.size / 2, b = x1 - this.size / 2;
+    path.moveTo(a, y0);
+    if (this.curved(layer)) path.bezierCurveTo((a + b) / 2, y0, (a + b) / 2, y1, b, y1);
+    else path.lineTo(b, y1);
+  }
+
+  /** Where the weights of the edges into `layer` begin. */
+  start(layer) {
+    let at = 0;
+    for (let l = 1; l < layer; l++) at += (this.layers[l - 1] + 1) * this.layers[l];
+    return at;
+  }
+
+  /** The number that an edge shows: its weight, or what backprop's step gives it. */
+  values(layer) {
+    if (this.overlay) return this.overlay.edges[layer] ?? null;
+    if (!this.weights) return null;
+    const at = this.start(layer);
+    return this.weights.data.subarray(at, at + this.layers[layer - 1] * this.layers[layer]);
+  }
+
+  draw() {
+    if (!this.places) return;
+    const context = this.canvas.getContext("2d"), colors = palette();
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.clearRect(0, 0, this.width, this.height);
+    for (let layer = 1; layer < this.layers.length; layer++) this.drawEdges(context, colors, layer);
+    this.drawFocusedEdges(context, colors);
+    this.paint(colors);
+    this.places.forEach((column, layer) => column.forEach((place, neuron) =>
+      this.drawNeuron(context, colors, layer, neuron, place)));
+  }
+
+  drawEdges(context, colors, layer) {
+    const values = this.values(layer), n = this.layers[layer];
+    const quiet = this.overlay && !values;
+    const count = this.layers[layer - 1] * n;
+    const thickest = count > 1024 ? 1.6 : count > 256 ? 2.6 : 4.2;
+    context.globalAlpha = quiet ? 0.25 : count > 1024 ? 0.5 : 0.85;
+    if (!values) {
+      const path = new Path2D();
+      for (let i = 0; i < count; i++) this.edge(path, layer, Math.floor(i / n), i % n);
+      context.strokeStyle = colors.line;
+      context.lineWidth = 0.7;
+      context.stroke(path);
+      context.globalAlpha = 1;
+      return;
+    }
+    let most = 1e-12;
+    for (const value of values) if (Math.abs(value) > most) most = Math.abs(value);
+    const paths = Array.from({ length: 2 * WIDTHS }, () => null);
+    for (let i = 0; i < values.length; i++) {
+      const share = Math.min(1, Math.abs(values[i]) / most);
+      if (!(share > (count > 1024 ? 0.12 : 0.015))) continue;
+      const key = Math.min(WIDTHS - 1, Math.floor(share * WIDTHS)) + (values[i] > 0 ? WIDTHS : 0);
+      this.edge((paths[key] ??= new Path2D()), layer, Math.floor(i / n), i % n);
+    }
+    paths.forEach((path, key) => {
+      if (!path) return;
+      context.lineWidth = 0.35 + (thickest * ((key % WIDTHS) + 0.5)) / WIDTHS;
+      context.strokeStyle = key < WIDTHS ? colors.negative : colors.positive;
+      context.stroke(path);
+    });
+    context.globalAlpha = 1;
+  }
+
+  drawFocusedEdges(context, colors) {
+    const focus = this.focus;
+    if (!focus || focus.layer === 0) return;
+    const pairs = "neuron" in focus
+      ? Array.from({ length: this.layers[focus.layer - 1] }, (_, from) => [from, focus.neuron])
+      : [[focus.from, focus.to]];
+    const path = new Path2D();
+    for (const [from, to] of pairs) this.edge(path, focus.layer, from, to);
+    context.strokeStyle = colors.ink;
+    context.lineWidth = "neuron" in focus ? 1 : 3;
+    context.stroke(path);
+  }
+
+  /** Every neuron's picture, one below the other, on one canvas. */
+  paint(colors) {
+    if (!this.neurons || this.painted === colors) return;
+    this.painted = colors;
+    const { data, shape } = this.neurons, [n, rows, columns] = shape;
+    if (!n) return;
+    const image = new ImageData(columns, rows * n), table = ramp(colors.sign);
+    const words = new Uint32Array(image.data.buffer);
+    for (let neuron = 0; neuron < n; neuron++) {
+      for (let row = 0; row < rows; row++) {
+        const from = (neuron * rows + row) * columns, to = (neuron * rows + rows - 1 - row) * columns;
+        for (let i = 0; i < columns; i++) words[to + i] = table[data[from + i]];
+      }
+    }
+    this.atlas.width = columns;
+    this.atlas.height = rows * n;
+    this.atlas.getContext("2d").putImageData(image, 0, 0);
+  }
+
+  drawNeuron(context, colors, layer, neuron, [x, y]) {
+    const s = this.size, left = x - s / 2, top = y - s / 2;
+    context.fillStyle = colors.sign[1];
+    context.fillRect(left, top, s, s);
+    if (layer === 0) this.drawInput(context, colors, neuron, left, top);
+    else if (this.neurons) {
+      let index = neuron;
+      for (let l = 1; l < layer; l++) index += this.layers[l];
+      const [, rows, columns] = this.neurons.shape;
+      if (index < this.neurons.shape[0]) {
+        context.drawImage(this.atlas, 0, index * rows, columns, rows, left, top, s, s);
+      }
+    }
+    const chosen = this.focus?.layer === layer && this.focus.neuron === neuron;
+    const active = this.overlay?.active?.(layer);
+    context.strokeStyle = chosen || active ? colors.ink : colors.soft;
+    context.lineWidth = chosen ? 2.5 : active ? 2 : s > 12 ? 1 : 0.5;
+    context.strokeRect(left, top, s, s);
+    const value = this.overlay?.nodes[layer]?.[neuron];
+    if (value !== undefined && s >= 20) this.label(context, colors, x, y, short(value));
+    else if (layer === 0 && s >= 22) this.label(context, colors, x, y, this.inputs[neuron] ?? "");
+  }
+
+  label(context, colors, x, y, text) {
+    context.font = `600 ${Math.min(11, this.size * 0.36)}px system-ui, sans-serif`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    const shown = text.length > 7 ? `${text.slice(0, 6)}…` : text;
+    const width = context.measureText(shown).width + 6;
+    context.fillStyle = colors.ground;
+    context.globalAlpha = 0.86;
+    context.fillRect(x - width / 2, y - 7, width, 14);
+    context.globalAlpha = 1;
+    context.fillStyle = colors.ink;
+    context.fillText(shown, x, y + 0.5);
+  }
+
+  drawInput(context, colors, neuron, left, top) {
+    if (this.layers[0] !== 2) return;
+    const s = this.size;
+    const shade = neuron === 0
+      ? context.createLinearGradient(left, 0, left + s, 0)
+      : context.createLinearGradient(0, top + s, 0, top);
+    colors.sign.forEach((color, i) => shade.addColorStop(i / 2, color));
+    context.fillStyle = shade;
+    context.fillRect(left, top, s, s);
+  }
+}
+
+export function short(value) {
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size >= 1000 || (size < 0.005 && size > 0)) return value.toExponential(0);
+  return value.toFixed(size < 10 ? 2 : 0).replace("-", "−");
+}
