@@ -31,7 +31,28 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import InputError
+from scratchnet.diagnosis import (
+    MISTAKES,
+    Explanation,
+    explain_gradient,
+    explain_pullback,
+    explain_walk,
+)
 from scratchnet.tensor import Tensor, no_grad
+
+__all__ = [
+    "MISTAKES",
+    "Explanation",
+    "GradientError",
+    "KinkError",
+    "UndecidedError",
+    "check_directional_gradient",
+    "check_gradients",
+    "explain_gradient",
+    "explain_pullback",
+    "explain_walk",
+    "numerical_gradients",
+]
 
 STEP = 1e-5
 TOLERANCE = 1e-5

@@ -1,0 +1,12 @@
+"""What is wrong with a gradient, in a sentence.
+
+`subjects` calls what is diagnosed, `trials` draws the points at which it is tried, `mistakes`,
+`terms` and `uses` say what each mistake would give there, and `explain` compares. `walks` does the
+same for a backward pass over a whole graph.
+"""
+
+from scratchnet.diagnosis.explain import Explanation, explain_gradient, explain_pullback
+from scratchnet.diagnosis.mistakes import MISTAKES
+from scratchnet.diagnosis.walks import explain_walk
+
+__all__ = ["MISTAKES", "Explanation", "explain_gradient", "explain_pullback", "explain_walk"]

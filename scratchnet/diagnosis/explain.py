@@ -1,0 +1,249 @@
+"""Which mistake explains that a gradient is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends import InputError
+from scratchnet.diagnosis.mistakes import INVOLVED, LOCAL, MISTAKES, SIMPLE
+from scratchnet.diagnosis.subjects import Fault, Subject, of_arrays, of_tensors
+from scratchnet.diagnosis.terms import TERMS
+from scratchnet.diagnosis.trials import (
+    LARGEST,
+    Trial,
+    by_differences,
+    by_reference,
+    drawn_inputs,
+    trial,
+)
+from scratchnet.diagnosis.uses import uses_forgotten
+from scratchnet.tensor import Tensor
+
+UNKNOWN = "the gradient is wrong, and none of the mistakes known here explains it"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A mistake that explains a wrong gradient: `str()` gives the sentence and its evidence.
+
+    `mistake` is a name from `MISTAKES`, or None where none of them explains it; then the sentence
+    says what is known. `evidence` has the numbers of one entry. `argument` is the tensor's number.
+    """
+
+    mistake: str | None
+    sentence: str
+    evidence: str = ""
+    argument: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.sentence} ({self.evidence})" if self.evidence else self.sentence
+
+
+def explain_gradient(
+    function: Callable[..., Tensor],
+    *tensors: Tensor,
+    reference: Callable[..., Tensor] | None = None,
+    seed: int = 0,
+) -> list[Explanation]:
+    """The mistakes that explain why the gradients of function(*tensors) are wrong, simplest first.
+
+    The gradient of each tensor that requires one is compared with differences of the function in
+    float64, or with the gradient of `reference`, the same function with a right one. The tensors
+    say which shapes and values the function takes: the gradient is tried at three points of that
+    range, with axes of distinct lengths where the function takes those, and an explanation must
+    fit at all of them. With a reference it is tried at the tensors as well, kinks included.
+
+    Returns no explanation where every gradient is right, and one without a name where none of
+    `MISTAKES` explains a wrong one, or where the function or its pullback fails. Never raises what
+    the function raises; `InputError` for no tensors, and for arguments that are none.
+    """
+    if not tensors or not all(isinstance(each, Tensor) for each in tensors):
+        raise InputError("explain_gradient(function, *tensors): must be given at least one Tensor")
+    subject = of_tensors(function, tensors, "the function")
+    right = reference and of_tensors(reference, tensors, "the reference")
+    given = [np.array(tensor.numpy(), "float64") for tensor in tensors]
+    wanted = [number for number, tensor in enumerate(tensors) if tensor.requires_grad]
+    return _explained(subject, right, given, wanted, seed, reference and (reference, tensors))
+
+
+def explain_pullback(
+    forward: Callable[..., Any],
+    pullback: Callable[..., Any],
+    *arrays: Any,
+    reference: Callable[..., Any] | None = None,
+    seed: int = 0,
+) -> list[Explanation]:
+    """As `explain_gradient`, for y = forward(*arrays) and a pullback by hand, of NumPy arrays.
+
+    pullback(gradient, *arrays) gets dL/dy, of y's shape, and returns dL/d(array) for the only
+    array, or a tuple of one per array. `reference` is a pullback that is right. The arrays say
+    which shapes and values to try.
+    """
+    if not arrays:
+        raise InputError("explain_pullback(forward, pullback, *arrays): must be given an array")
+    subject = of_arrays(forward, pullback, len(arrays), "the pullback")
+    right = reference and of_arrays(forward, reference, len(arrays), "the reference")
+    given = [np.array(array, "float64") for array in arrays]
+    return _explained(subject, right, given, range(len(arrays)), seed, None)
+
+
+def _explained(
+    subject: Subject,
+    reference: Subject | None,
+    given: Sequence[Any],
+    wanted: Sequence[int],
+    seed: int,
+    graph: Any,
+) -> list[Explanation]:
+    try:
+        _require_sound(subject, reference, given)
+        found: list[Explanation] = []
+        for argument in wanted:
+            found += _of_argument(subject, reference, given, argument, seed, graph)
+        return found
+    except Fault as fault:
+        return [Explanation(fault.mistake, fault.sentence)]
+
+
+def _require_sound(subject: Subject, reference: Subject | None, given: Sequence[Any]) -> None:
+    """Raise `Fault` where the function has no value to differentiate, or another every time."""
+    y = subject.value(given)
+    if sum(map(np.size, given)) > LARGEST * 4 or y.size > LARGEST * 4:
+        raise Fault("the arrays are too large to explain a gradient: give smaller ones")
+    if not np.isfinite(y).all():
+        raise Fault("the function is not finite at the given inputs: give others")
+    if not np.array_equal(y, subject.value(given)):
+        raise Fault("the function gives another value each time: fix what it draws at random")
+    if reference is not None:
+        other = reference.value(given)
+        if other.shape != y.shape or not np.allclose(other, y, rtol=1e-6, atol=1e-12):
+            raise Fault("the reference is another function: its value differs")
+
+
+def _of_argument(
+    subject: Subject,
+    reference: Subject | None,
+    given: Sequence[Any],
+    argument: int,
+    seed: int,
+    graph: Any,
+) -> list[Explanation]:
+    rng = np.random.default_rng(seed)
+    truth = by_reference(reference, argument) if reference else by_differences(subject, argument)
+    expected = subject.pull(np.ones(subject.value(given).shape), given)[argument].shape
+    is_shaped = expected == np.shape(given[argument])
+
+    def usable(inputs: Sequence[Any]) -> bool:
+        """The function has a value there, and its pullback no other fault than at those given."""
+        try:
+            y = subject.value(inputs)
+            if not np.isfinite(y).all() or y.size + np.size(inputs[argument]) > LARGEST:
+                return False
+            shape = subject.pull(np.ones(y.shape), inputs)[argument].shape
+            if reference:
+                reference.value(inputs)
+        except Fault:
+            return False
+        return not is_shaped or shape == np.shape(inputs[argument])
+
+    points = drawn_inputs(subject, given, rng, usable)
+    trials = [trial(subject, truth, inputs, argument, rng) for inputs in points]
+    if all(t.is_right and _is_linear(t) for t in trials):
+        found = list(_imprecise(trials))
+        if not found and reference:
+            found = list(_at_kinks(trial(subject, truth, given, argument, rng), subject))
+        if not found:
+            found = list(_changed_later(subject, points, argument))
+    else:
+        found = _fitting(trials, graph)
+    shown = next((t for t in trials if not t.is_right), trials[0])
+    evidence = _evidence(shown)
+    return [Explanation(name, sentence, evidence, argument) for name, sentence in found]
+
+
+def _is_linear(t: Trial) -> bool:
+    return t.agrees(t.pulled.ravel(), t.got @ t.dy.ravel())
+
+
+def _fitting(trials: Sequence[Trial], graph: Any) -> list[tuple[str | None, str]]:
+    """All explanations of the first stage in which there are some."""
+    if not all(np.isfinite(t.got).all() for t in trials):
+        return [(None, "the gradient is not finite where the function is")]
+    if any(np.abs(t.right).max(initial=0) > 0 for t in trials) and not any(
+        np.any(t.got) for t in trials
+    ):
+        return [(None, "the gradient is 0 everywhere, and should not be")]
+    uses = (lambda trials: uses_forgotten(trials, *graph),) if graph else ()
+    for stage in ((*SIMPLE, *LOCAL, *uses), TERMS, INVOLVED):
+        found: dict[str, str] = {}
+        for mistake in stage:
+            for name, sentence in mistake(trials):
+                found.setdefault(name, sentence)
+        if found:
+            return list(found.items())
+    t = trials[0]
+    if not t.has_right_shape:
+        return [(None, f"the gradient has shape {t.got_shape}: must be the input's, {t.x.shape}")]
+    return [(None, UNKNOWN)]
+
+
+def _imprecise(trials: Sequence[Trial]) -> Any:
+    """Rounded to float32: numbers of that type, or errors of the size of its rounding."""
+    if not trials or not all(t.got.size for t in trials):
+        return
+    sentence = "the gradient was rounded to float32 on its way, where float64 was given"
+    if any(t.pulled.dtype == np.float32 for t in trials):
+        yield "float32", sentence
+        return
+    off = []
+    for t in trials:
+        scale = np.abs(t.expected).max(initial=0.0)
+        error = (np.where(np.isfinite(t.error), t.error, 0) @ np.abs(t.dy).ravel()).max(initial=0.0)
+        is_known = np.isfinite(t.error).all(axis=1)
+        gap = np.abs(t.pulled - t.expected).ravel()[is_known].max(initial=0.0)
+        rounded = np.array_equal(t.pulled.astype(np.float32).astype(float), t.pulled)
+        certain = gap > 1e-10 * scale and gap > 10 * error
+        off.append(certain and (rounded or gap > 2e-9 * scale) and np.any(t.pulled))
+    if off and all(off):
+        yield "float32", sentence
+
+
+def _at_kinks(t: Trial, subject: Subject) -> Any:
+    """At the given inputs alone the gradient differs from the reference's, at kinks."""
+    wrong = ~np.all(t.equal(t.got, t.right), axis=1)
+    if not wrong.any():
+        return
+    kinked = ~np.isfinite(by_differences(subject, t.argument)(t.inputs)[1]).all(axis=1)
+    if np.all(kinked[wrong]):
+        is_open = np.all(np.abs(t.got[wrong]).sum(1) >= np.abs(t.right[wrong]).sum(1))
+        if is_open:
+            yield "open at the kink", MISTAKES["open at the kink"]
+        else:
+            yield "open at the kink", "at the kink itself the gradient is another than it should be"
+    else:
+        yield None, "the gradient is wrong at the given inputs, and right at others"
+
+
+def _changed_later(subject: Subject, points: Sequence[Any], argument: int) -> Any:
+    """A pullback that is used after the function was called again must give the same."""
+    return iter(())
+
+
+def _evidence(t: Trial) -> str:
+    """The entry with the largest difference."""
+    if not t.has_right_shape:
+        return f"shape {t.got_shape}, should be {t.x.shape}"
+    gap = np.where(np.isfinite(t.expected), np.abs(t.pulled - t.expected), 0)
+    if not gap.size:
+        return ""
+    place = np.unravel_index(int(np.argmax(gap)), gap.shape)
+    index = tuple(int(i) for i in place)
+    where = f" at {index}" if index else ""
+    return (
+        f"got {float(t.pulled[place]):.9g}{where}, should be {float(t.expected[place]):.9g}, where "
+        f"the input is {float(t.x[place]):.4g}"
+    )

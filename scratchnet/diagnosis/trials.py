@@ -1,0 +1,258 @@
+"""Points at which a gradient is tried: inputs of distinct sizes, and all derivatives there.
+
+A pullback is linear in dL/dy, so at one point it is a matrix: column j is what it gives where
+dL/dy is 1 at entry j of y and 0 elsewhere. The right one is J^T, for the derivatives J[j, i] =
+dy_j / dx_i. Mistakes are told apart by comparing the two matrices, at several points.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scratchnet.diagnosis.subjects import Fault, Subject
+
+DRAWN = 3
+"""Points, at each of which an explanation must fit."""
+SIZES = (3, 5, 4, 6, 7)
+"""Of the last axis, the one before it, and so on: neither 1 nor 2, and all distinct."""
+LARGEST = 300
+"""Entries of an input and of the output together, for which derivatives are taken."""
+TOLERANCE = 1e-6
+
+Truth = Callable[[Sequence[Any]], tuple[Any, Any]]
+"""Inputs -> the right matrix, (entries of x, entries of y), and by how much it may be wrong."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point, one of the inputs, and both matrices there.
+
+    `got` is (entries of the gradient, entries of y) for a gradient of shape `got_shape`, and
+    `error` says by how much `right` may be wrong: infinity at a kink, where nothing is known.
+    """
+
+    inputs: tuple[Any, ...]
+    argument: int
+    y: Any
+    right: Any
+    error: Any
+    got: Any
+    got_shape: tuple[int, ...]
+    truth: Truth
+    dy: Any
+    pulled: Any
+    """What the pullback gives for dy."""
+    pulled_again: Any
+    """What it gives for dL/dy = 2 dy + 1."""
+
+    @property
+    def x(self) -> Any:
+        return self.inputs[self.argument]
+
+    @property
+    def expected(self) -> Any:
+        """The right gradient for dy."""
+        return (self.right @ self.dy.ravel()).reshape(self.x.shape)
+
+    @property
+    def has_right_shape(self) -> bool:
+        return self.got_shape == self.x.shape
+
+    def agrees(self, a: Any, b: Any, tolerance: float = TOLERANCE) -> bool:
+        """Whether two matrices are equal where the right one is known."""
+        return bool(np.all(self.equal(a, b, tolerance)))
+
+    def equal(self, a: Any, b: Any, tolerance: float = TOLERANCE) -> Any:
+        """Where two matrices are equal, or the right one is not known."""
+        if np.shape(a) != np.shape(b):
+            return np.array(False)
+        with np.errstate(all="ignore"):
+            size = np.maximum(np.abs(a), np.abs(b))
+            largest = np.max(size, initial=0.0, where=np.isfinite(size))
+            allowed = tolerance * size + 1e-3 * tolerance * largest
+            if np.shape(a) == self.error.shape:
+                allowed = allowed + 10 * self.error
+            return np.abs(np.subtract(a, b)) <= allowed
+
+    @property
+    def is_right(self) -> bool:
+        return self.has_right_shape and self.agrees(self.got, self.right)
+
+
+def trial(subject: Subject, truth: Truth, inputs: Sequence[Any], argument: int, rng: Any) -> Trial:
+    """Both matrices at a point. Raises `Fault` where the function or its pullback has one."""
+    y = subject.value(inputs)
+    right, error = truth(inputs)
+    dy = np.where(rng.random(y.shape) < 0.5, -1, 1) * rng.uniform(0.5, 1.5, y.shape)
+    pulled = subject.pull(dy, inputs)[argument]
+    columns = []
+    for j in range(y.size):
+        one = np.zeros(y.size)
+        one[j] = 1.0
+        column = subject.pull(one.reshape(y.shape), inputs)[argument]
+        if column.shape != pulled.shape:
+            raise Fault("the shape of the gradient depends on the values of the incoming gradient")
+        columns.append(np.ravel(column))
+    got = np.array(columns, "float64").T.reshape(pulled.size, y.size)
+    again = subject.pull(2 * dy + 1, inputs)[argument]
+    return Trial(
+        *(tuple(inputs), argument, y, right, error, got, pulled.shape, truth, dy),
+        *(pulled, again),
+    )
+
+
+# The right derivatives.
+
+
+def by_reference(reference: Subject, argument: int) -> Truth:
+    """The right matrix from a pullback that is right."""
+
+    def truth(inputs: Sequence[Any]) -> tuple[Any, Any]:
+        shape, size = np.shape(inputs[argument]), np.size(inputs[argument])
+        y = reference.value(inputs)
+        columns = []
+        for one in np.eye(y.size):
+            column = reference.pull(one.reshape(y.shape), inputs)[argument]
+            if column.shape != shape:
+                raise Fault(f"the reference's gradient has shape {column.shape}: must be {shape}")
+            columns.append(np.ravel(column))
+        right = np.array(columns, "float64").T.reshape(size, y.size)
+        return right, np.zeros(right.shape)
+
+    return truth
+
+
+def by_differences(subject: Subject, argument: int) -> Truth:
+    """The right matrix from differences of the function, for every entry of x and of y at once.
+
+    D(h) = (f(x + h) - f(x - h)) / 2h with the steps h, h/2 and h/4 gives, extrapolated twice, an
+    error of an order of h^6 (Richardson), which the two last extrapolations estimate. Where it is
+    large, h is made smaller; where it stays large, at a kink or a jump, it is infinite.
+    """
+
+    def truth(inputs: Sequence[Any]) -> tuple[Any, Any]:
+        x = np.array(inputs[argument], "float64")
+        y = subject.value(inputs)
+        rows, errors = [], []
+
+        def at(place: Any, h: float) -> Any:
+            moved = x.copy()
+            moved[place] += h
+            changed = [*inputs[:argument], moved, *inputs[argument + 1 :]]
+            return np.ravel(subject.value(changed))
+
+        for place in np.ndindex(*x.shape):
+            best, smallest = np.zeros(y.size), np.full(y.size, np.inf)
+            step = 1e-2 * max(abs(float(x[place])), 0.1)
+            for h in step * 20.0 ** -np.arange(4):
+                slope, error = _extrapolated(lambda d, p=place: at(p, d), float(h), np.ravel(y))
+                best = np.where(error < smallest, slope, best)
+                smallest = np.fmin(smallest, error)
+                if np.all(smallest <= 1e-9 * np.max(np.abs(best), initial=1e-300)):
+                    break
+            is_unknown = smallest > 1e-5 * np.maximum(np.abs(best), np.abs(best).max(initial=0.0))
+            rows.append(best)
+            errors.append(np.where(is_unknown, np.inf, smallest))
+        shape = (x.size, y.size)
+        return np.array(rows).reshape(shape), np.array(errors).reshape(shape)
+
+    return truth
+
+
+def _extrapolated(at: Callable[[float], Any], h: float, middle: Any) -> tuple[Any, Any]:
+    """The slopes of all outputs, and by how much each may be wrong."""
+    with np.errstate(all="ignore"):
+        pairs = [(at(step), at(-step), step) for step in (h, h / 2, h / 4)]
+        if any(right.shape != middle.shape for right, _, _ in pairs):
+            raise Fault("the shape of the function's result depends on the values of its inputs")
+        a, b, c = [(right - left) / (2 * step) for right, left, step in pairs]
+        first, second = b + (b - a) / 3, c + (c - b) / 3
+        slope = second + (second - first) / 15
+        size = np.maximum(np.abs(pairs[0][0]), np.abs(pairs[0][1]))
+        rounding = 16 * np.finfo(float).eps * size / h
+        # The sides of a kink differ by a multiple of h, those of a smooth curve by one of h^2.
+        bends = [right + left - 2 * middle for right, left, _ in pairs]
+        kink = np.abs(bends[2] - bends[1] / 4) / h
+        error = np.abs(slope - second) / 4 + rounding + kink * 1e-3
+        kinked = kink > 0.02 * np.abs(slope) + 4 * rounding
+        error = np.where(kinked, np.fmax(error, np.abs(slope)), error)
+    return np.nan_to_num(slope), np.where(np.isfinite(slope), error, np.inf)
+
+
+# Inputs.
+
+
+def drawn_inputs(
+    subject: Subject, given: Sequence[Any], rng: Any, usable: Callable[[Sequence[Any]], bool]
+) -> list[tuple[Any, ...]]:
+    """`DRAWN` points: of sizes of their own where the function takes them, else of the given."""
+    for shapes in _shapes(given):
+        points: list[tuple[Any, ...]] = []
+        for _ in range(3 * DRAWN):
+            drawn = tuple(_values(x, s, rng) for x, s in zip(given, shapes, strict=True))
+            if len(points) < DRAWN and usable(drawn):
+                points.append(drawn)
+            elif not points:
+                break
+        if len(points) == DRAWN:
+            return points
+    points = []
+    for _ in range(4 * DRAWN):
+        near = tuple(np.array(x * rng.uniform(0.8, 1.2, np.shape(x))) for x in given)
+        if len(points) < DRAWN and usable(near):
+            points.append(near)
+    return points or [tuple(given)]
+
+
+def _shapes(given: Sequence[Any]) -> Iterator[list[tuple[int, ...]]]:
+    """Shapes to try in place of those given, the given ones last."""
+    shapes = [np.shape(x) for x in given]
+    if not all(_is_telling(shape, shapes) for shape in shapes):
+        deep = max(map(len, shapes))
+        stretched = [
+            any(s[-1 - i] > 1 for s in shapes if len(s) > i) and len(shapes) > 1
+            for i in range(deep)
+        ]
+
+        def aligned(shape: tuple[int, ...], sizes: Sequence[int]) -> tuple[int, ...]:
+            """Axes counted from the last; of size 1 where others stretch it."""
+            return tuple(
+                1 if n == 1 and stretched[i] else sizes[i % len(sizes)]
+                for i, n in reversed(list(enumerate(reversed(shape))))
+            )
+
+        yield [aligned(shape, SIZES) for shape in shapes]
+        if len(shapes) >= 2 and len(shapes[0]) == len(shapes[1]) == 2:
+            # Those of a product (n, k) (k, m), with a bias (m,) or (n, m) behind it.
+            rest = [(5, 3)[2 - len(s) :] if len(s) <= 2 else s for s in shapes[2:]]
+            yield [(5, 4), (4, 3), *rest]
+        sizes = sorted({n for shape in shapes for n in shape if n > 1})
+        new = dict(zip(sizes, itertools.cycle(SIZES), strict=False))
+        yield [tuple(new.get(n, n) for n in shape) for shape in shapes]
+    yield shapes
+
+
+def _is_telling(shape: tuple[int, ...], others: Sequence[tuple[int, ...]]) -> bool:
+    """All axes distinct, none of size 2, and 1 only beside a larger one; not too many entries."""
+    is_distinct = len(set(shape)) == len(shape) and 2 not in shape and 0 not in shape
+    return is_distinct and (1 not in shape or len(others) > 1) and np.prod(shape) <= 60
+
+
+def _values(given: Any, shape: tuple[int, ...], rng: Any) -> Any:
+    """Numbers from the range of those given, of both signs where those are."""
+    if not np.size(given):
+        return np.array(rng.standard_normal(shape))
+    low, high = float(np.min(given)), float(np.max(given))
+    if low == high == 0:
+        low, high = -1.0, 1.0
+    elif low == high:
+        low, high = sorted((0.6 * low, 1.4 * high))
+    drawn = np.array(rng.uniform(low, high, shape))
+    if low < 0 < high and np.size(drawn) > 1 and (np.all(drawn > 0) or np.all(drawn < 0)):
+        return _values(given, shape, rng)
+    return drawn

@@ -1,0 +1,181 @@
+"""A backward pass that somebody wrote: are the gradients of a graph's nodes what they should be?"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends import InputError
+from scratchnet.diagnosis.explain import Explanation
+from scratchnet.diagnosis.subjects import Fault, as_gradient, guarded, walked
+from scratchnet.graph import nodes_of, operation_name
+from scratchnet.tensor import Tensor
+
+Gradients = dict[Tensor, Any]
+Walk = Callable[[Tensor], Mapping[Tensor, Any] | None]
+
+
+def explain_walk(walk: Walk, result: Tensor) -> list[Explanation]:
+    """The mistakes that explain why a backward pass over the graph of `result` is wrong.
+
+    walk(result) returns dL/d(node) for the nodes of the graph, or for its leaves at least, as a
+    dictionary of arrays, where dL/d(result) is 1; or it returns None and leaves them in `grad`. A
+    gradient is compared with what `backward` computes, and where it is wrong, with what the node's
+    consumers sent: it may hold one contribution alone ("overwritten"), or an array that another
+    node holds as well, to which something was added later ("changed later").
+
+    Returns no explanation where all are right, one without a name where none is known. Never raises
+    what the walk raises; `InputError` for a result that depends on no tensor with a gradient.
+    """
+    if not isinstance(result, Tensor) or not result.requires_grad:
+        raise InputError("explain_walk(walk, result): result must be a Tensor with a graph")
+    backend = result.backend
+    right = {
+        node: np.array(backend.to_numpy(gradient))
+        for node, gradient in walked(result, backend.ones(result.shape, result.dtype)).items()
+    }
+    try:
+        got = _gradients(walk, result)
+        return [
+            Explanation(name, sentence, _evidence(node, got, right))
+            for name, sentence, node in _faults(result, got, right)
+        ]
+    except Fault as fault:
+        return [Explanation(fault.mistake, fault.sentence)]
+
+
+def _gradients(walk: Walk, result: Tensor) -> Gradients:
+    """What the walk computed, as NumPy arrays that still share their memory."""
+    nodes = nodes_of(result)
+    for node in nodes:
+        if not node.inputs:
+            node.grad = None
+    given = guarded("the walk", walk, result)
+    if given is None:
+        given = {node: node.grad for node in nodes if node.grad is not None}
+    if not isinstance(given, Mapping):
+        kind = type(given).__name__
+        raise Fault(f"the walk returns a value of type {kind}: must be a dictionary of gradients")
+    got = {}
+    for node in nodes:
+        if node in given:
+            name = f"the walk's gradient of {_name(node)}"
+            got[node] = node.backend.to_numpy(as_gradient(name, given[node]))
+            if got[node].shape != node.shape:
+                raise Fault(f"{name} has shape {got[node].shape}: must be {node.shape}")
+        elif not node.inputs and node.requires_grad:
+            raise Fault(f"the walk leaves no gradient for a leaf of shape {node.shape}")
+    return got
+
+
+def _name(node: Tensor) -> str:
+    name = operation_name(node)
+    return f"a leaf of shape {node.shape}" if name == "leaf" else f"the result of {name}"
+
+
+def _faults(
+    result: Tensor, got: Gradients, right: Gradients
+) -> Iterator[tuple[str | None, str, Tensor]]:
+    wrong = [n for n in nodes_of(result)[::-1] if n in got and not _same(got[n], right[n])]
+    if not wrong:
+        return
+    sent = contributions(result, right | got)
+    torn = [node for node in wrong if node in sent and not _same(got[node], sum(sent[node]))]
+    if torn and wrong[0] is not result and all(_is_part(got[node], sent[node]) for node in torn):
+        count = len(sent[torn[0]])
+        yield (
+            "overwritten",
+            f"{_name(torn[0])} is used {count} times, and one contribution to its gradient "
+            "replaced the others instead of being added",
+            torn[0],
+        )
+        return
+    for order in ("last", "first"):
+        simulated = _overwriting(result, order)
+        if all(_same(got[node], simulated[node]) for node in got):
+            yield (
+                "overwritten",
+                "where a node is used twice, one contribution to its gradient replaced the other "
+                "instead of being added",
+                wrong[0],
+            )
+            return
+    for node in wrong:
+        for other in got:
+            shares = np.shares_memory(got[node], got[other])
+            equal = got[node].shape == got[other].shape and np.array_equal(got[node], got[other])
+            differ = not _same(right[node], right[other])
+            if other is not node and (shares or (equal and differ)):
+                yield (
+                    "changed later",
+                    f"{_name(node)} and {_name(other)} hold one array for their gradients: what "
+                    "was added to one later changed the other",
+                    node,
+                )
+                return
+    for node in torn or wrong:
+        for other in right:
+            extra = got[node] - right[node]
+            if other is not node and _is_part(extra, [*sent.get(other, []), right[other]]):
+                yield (
+                    "changed later",
+                    f"the gradient of {_name(node)} holds as well what was sent to {_name(other)}: "
+                    "an array stored by reference was changed later",
+                    node,
+                )
+                return
+    yield None, f"the gradient of {_name(wrong[0])} is wrong, by no mistake known here", wrong[0]
+
+
+def contributions(result: Tensor, gradients: Gradients) -> dict[Tensor, list[Any]]:
+    """For every node, what its consumers send to it, from the gradients that they have."""
+    sent: dict[Tensor, list[Any]] = {}
+    for node in nodes_of(result)[::-1]:
+        for parent, pullback in node.inputs:
+            backend = node.backend
+            dx = pullback(backend.asarray(np.array(gradients[node]), node.dtype))
+            sent.setdefault(parent, []).append(np.array(backend.to_numpy(dx)))
+    return sent
+
+
+def _overwriting(result: Tensor, kept: str) -> Gradients:
+    """The gradients of a walk in which the first or the last contribution is all that counts."""
+    backend = result.backend
+    gradients = {result: backend.ones(result.shape, result.dtype)}
+    for node in nodes_of(result)[::-1]:
+        for parent, pullback in node.inputs:
+            dx = pullback(gradients[node])
+            if kept == "last" or parent not in gradients:
+                gradients[parent] = dx
+    return {node: np.array(backend.to_numpy(each)) for node, each in gradients.items()}
+
+
+def _is_part(got: Any, parts: list[Any]) -> bool:
+    """Whether it is the sum of some of the parts, but not of all."""
+    few = parts[:8]
+    return any(
+        _same(got, sum(some))
+        for count in range(1, len(few))
+        for some in itertools.combinations(few, count)
+        if some[0].shape == np.shape(got)
+    )
+
+
+def _same(a: Any, b: Any) -> bool:
+    largest = np.maximum(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
+    eps = np.finfo(np.asarray(b).dtype if np.asarray(b).dtype.kind == "f" else float).eps
+    return np.shape(a) == np.shape(b) and bool(np.all(np.abs(a - b) <= 1e3 * eps * largest))
+
+
+def _evidence(node: Tensor, got: Gradients, right: Gradients) -> str:
+    gap = np.abs(got[node] - right[node])
+    place = np.unravel_index(int(np.argmax(gap)), gap.shape)
+    index = tuple(int(i) for i in place)
+    where = f" at {index}" if index else ""
+    return (
+        f"got {float(got[node][place]):.9g}{where}, should be {float(right[node][place]):.9g}, "
+        f"where its value is {float(node.numpy()[place]):.4g}"
+    )

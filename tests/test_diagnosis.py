@@ -1,0 +1,66 @@
+"""The diagnosis of wrong gradients names the planted mistakes, and blames nothing that is right."""
+
+import numpy as np
+import pytest
+from planted_gradients import GRAPHS, MISTAKES, PLANTED, WALKS, right_walk
+
+from scratchnet.gradcheck import MISTAKES as NAMES
+from scratchnet.gradcheck import explain_gradient, explain_pullback, explain_walk
+
+
+def named(found) -> list[str | None]:
+    return [each.mistake for each in found]
+
+
+def test_the_names_are_those_of_the_planted_mistakes():
+    assert NAMES == MISTAKES
+
+
+def test_the_planted_mistakes_are_named():
+    """For 90 % the planted name is among at most two answers, for 2 % at most among none."""
+    among_two, among_none = 0, []
+    for planted in PLANTED:
+        found = explain_gradient(planted.function, *planted.tensors, reference=planted.reference)
+        assert {each.argument for each in found} <= {planted.argument}
+        among_two += planted.mistake in named(found) and len(found) <= 2
+        among_none += [] if planted.mistake in named(found) else [planted]
+    assert among_two >= 0.9 * len(PLANTED)
+    assert len(among_none) <= 0.05 * len(PLANTED), among_none
+
+
+@pytest.mark.parametrize("graph, mistake, walk", WALKS)
+def test_the_planted_walks_are_named(graph, mistake, walk):
+    assert named(explain_walk(walk, GRAPHS[graph]())) == [mistake]
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_a_right_walk_is_not_blamed(graph):
+    assert explain_walk(right_walk, GRAPHS[graph]()) == []
+
+
+@pytest.mark.parametrize(
+    "pullback, mistake",
+    [
+        (lambda dy, x, y: (dy * y, dy * x), []),
+        (lambda dy, x, y: (dy * y, -dy * x), ["sign"]),
+        (lambda dy, x, y: (y, dy * x), ["incoming gradient ignored"]),
+    ],
+)
+def test_pullbacks_by_hand(pullback, mistake):
+    found = explain_pullback(lambda x, y: x * y, pullback, np.ones((2, 2)), np.ones((2, 2)))
+    assert named(found) == mistake
+
+
+@pytest.mark.parametrize(
+    "pullback, sentence",
+    [
+        (lambda dy, x: None, "the pullback returns None: must be an array"),
+        (lambda dy, x: 1 / 0, "the pullback raises ZeroDivisionError: division by zero"),
+        (lambda dy, x: (dy, dy), "the pullback returns 2 gradients: must be 1, one per input"),
+        (lambda dy, x: {}, "the pullback returns a value of type dict: must be an array"),
+        (lambda dy, x: dy * np.nan, "the gradient is not finite where the function is"),
+    ],
+)
+def test_faults_of_a_pullback_are_a_sentence_each(pullback, sentence):
+    (found,) = explain_pullback(np.exp, pullback, np.ones(3))
+    assert (found.mistake, found.sentence) == (None, sentence)
