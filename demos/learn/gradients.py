@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.learn.wrong import compare
+from scratchnet.demos.learn.wrong import Mistake, Wrong, compare, shown
 
 STEP = 1e-5
+TOLERANCE = 1e-5
+
+Pullback = Callable[..., Any]
 
 
 def gradient_fault(
     what: str,
     forward: Callable[..., Any],
-    pullback: Callable[..., Any],
+    pullback: Pullback,
     *arrays: Any,
+    names: Sequence[str] = ("x",),
+    mistakes: Sequence[tuple[str, Pullback]] = (),
     seed: int = 0,
 ) -> None:
     """Raise `Wrong` unless `pullback` is that of `forward` at these float64 arrays.
 
-    `forward(*arrays)` gives y; `pullback(dy, *arrays)` the learner's gradient with respect to each
-    array: an array where there is one, else a tuple. `what` names the function in sentences.
+    `forward(*arrays)` gives y, and the learner's `pullback(dy, *arrays)` the gradients with respect
+    to the named arrays, the first ones: an array where there is one name, else several.
+    `mistakes` are sentences with pullbacks that make the mistake.
     """
     y = np.asarray(forward(*arrays))
     dy = np.random.default_rng(seed).uniform(0.5, 1.5, y.shape)
-    found = pullback(dy, *(each.copy() for each in arrays))
-    if len(arrays) == 1:
-        found = (found,)
-    for number, gradient in enumerate(found):
-        name = what if len(arrays) == 1 else f"gradient {number + 1} of {what}"
-        compare(gradient, differences(forward, arrays, number, dy), name, tolerance=1e-5)
+    found = gradients(what, pullback, dy, arrays, names)
+    known = [(sentence, gradients(what, wrong, dy, arrays, names)) for sentence, wrong in mistakes]
+    for number, (name, gradient) in enumerate(zip(names, found, strict=True)):
+        right = differences(forward, arrays, number, dy)
+        these: list[Mistake] = [(sentence, values[number]) for sentence, values in known]
+        compare(gradient, right, f"{what}: dL/d{name}", these, TOLERANCE)
+
+
+def gradients(
+    what: str, pullback: Pullback, dy: Any, arrays: Sequence[Any], names: Sequence[str]
+) -> Sequence[Any]:
+    """What the pullback gives for each name; it gets copies."""
+    with np.errstate(all="ignore"):
+        found = pullback(np.copy(dy), *(np.copy(each) for each in arrays))
+    if len(names) == 1:
+        return [found[0] if isinstance(found, tuple) and len(found) == 1 else found]
+    if not isinstance(found, tuple | list) or len(found) != len(names):
+        wanted = ", ".join(f"dL/d{name}" for name in names)
+        raise Wrong(f"{what} returns {shown(found)}: must be {len(names)} gradients, {wanted}")
+    return found
 
 
 def differences(
-    forward: Callable[..., Any], arrays: tuple[Any, ...], number: int, dy: Any
+    forward: Callable[..., Any], arrays: Sequence[Any], number: int, dy: Any
 ) -> np.ndarray:
     """d(sum of dy * forward) / d(one of the arrays), by central differences."""
-    x = arrays[number]
+    x = np.asarray(arrays[number])
     slopes = np.zeros(x.shape)
     for place in np.ndindex(*x.shape):
         sides = []

@@ -1,0 +1,87 @@
+"""Small graphs: two uses in one op, uses in several, and an array that two nodes share."""
+
+from typing import Any
+
+import numpy as np
+
+from scratchnet.demos.learn.wrong import Wrong, compare
+
+X, Z = np.array([3.0, -2.0, 0.5]), np.array([1.5, 4.0, -1.0])
+
+
+def add(learner: Any, a: Any, b: Any) -> Any:
+    return learner.Node(a.value + b.value, (a, lambda dy: dy), (b, lambda dy: dy))
+
+
+def multiply(learner: Any, a: Any, b: Any) -> Any:
+    x, z = a.value, b.value
+    return learner.Node(x * z, (a, lambda dy: dy * z), (b, lambda dy: dy * x))
+
+
+def check(learner: Any) -> None:
+    once(learner)
+    product(learner)
+    several(learner)
+    shared(learner)
+    again(learner)
+
+
+def once(learner: Any) -> None:
+    x, z = learner.Node(X), learner.Node(Z)
+    y = multiply(learner, x, z)
+    learner.backward([y, x, z])
+    if x.grad is None or z.grad is None or y.grad is None:
+        raise Wrong("y = x * z: a grad is None after backward, must be an array in every node")
+    at = "y = x * z: the grad of"
+    compare(y.grad, np.ones(3), f"{at} y", [("the result's grad is 1 everywhere", X * Z)])
+    compare(x.grad, Z, f"{at} x", [("the result's grad must begin as 1", X * Z * Z)])
+    compare(z.grad, X, f"{at} z")
+
+
+def product(learner: Any) -> None:
+    x = learner.Node(X)
+    y = multiply(learner, x, x)
+    learner.backward([y, x])
+    mistakes = [
+        ("only one of the two uses counts: add the second to the first", X),
+        ("the two gradients are multiplied, must be added", X * X),
+    ]
+    compare(x.grad, 2 * X, "y = x * x: the grad of x", mistakes)
+
+
+def several(learner: Any) -> None:
+    x = learner.Node(X)
+    square = multiply(learner, x, x)
+    y = add(learner, x, square)
+    learner.backward([y, square, x])
+    mistakes = [
+        ("only the last use counts: add each gradient to what is there", X),
+        ("the use in the sum is lost", 2 * X),
+        ("only the first use counts", np.ones(3)),
+        ("an array was changed that another node holds as well; += does that", (1 + X) ** 2),
+    ]
+    compare(x.grad, 1 + 2 * X, "y = x + x * x: the grad of x", mistakes)
+
+
+def shared(learner: Any) -> None:
+    x, z = learner.Node(X), learner.Node(Z)
+    total = add(learner, x, z)
+    square = multiply(learner, x, x)
+    y = add(learner, total, square)
+    learner.backward([y, total, square, x, z])
+    right = {"x": 1 + 2 * X, "z": np.ones(3), "total": np.ones(3), "y": np.ones(3)}
+    in_place = "an array was changed that it shares with the grad of x; += does that"
+    for name, node in (("z", z), ("total", total), ("y", y), ("x", x)):
+        mistakes = [(in_place, 1 + 2 * X), (in_place, 1 + X)]
+        at = f"total = x + z, y = total + x * x: the grad of {name}"
+        compare(node.grad, right[name], at, mistakes if name != "x" else [])
+
+
+def again(learner: Any) -> None:
+    x = learner.Node(X)
+    y = multiply(learner, x, x)
+    learner.backward([y, x])
+    learner.backward([y, x])
+    added = "the gradients of the first call are still there: set every grad to None first"
+    known = [(added, factor * X) for factor in (3, 4, 6, 8)]
+    compare(x.grad, 2 * X, "y = x * x, backward called twice: the grad of x", known)

@@ -1,0 +1,18 @@
+# says: dL/dy is missing
+import numpy as np
+
+
+def add(dy, a, b):
+    return np.ones_like(a), np.ones_like(b)
+
+
+def multiply(dy, a, b):
+    return dy * b, dy * a
+
+
+def divide(dy, a, b):
+    return dy / b, -dy * a / b**2
+
+
+def power(dy, a, b):
+    return dy * b * a ** (b - 1), dy * a**b * np.log(a)

@@ -1,0 +1,3 @@
+# says: must be a list of nodes
+def backward_order(result):
+    print(result)

@@ -1,0 +1,13 @@
+# says: a grad is None
+import numpy as np
+
+
+class Node:
+    def __init__(self, value, *inputs):
+        self.value = np.asarray(value, float)
+        self.inputs = inputs
+        self.grad = None
+
+
+def backward(order):
+    order[0].grad = np.ones_like(order[0].value)
