@@ -125,6 +125,11 @@ class CompiledTraining:
         """Those that the optimizer has made."""
         return self._optimizer.steps
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether every kind of step so far has a compiled form, so that none is replayed."""
+        return all(each.step is not None for each in self._compiled.values())
+
     def back_to(self, steps: int) -> None:
         """Undo the last call, if that many steps were done before it: Ctrl-C took its losses."""
         first, arrays = self._before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from scratchnet.backends.errors import InputError
 from scratchnet.demos.figures import window
 from scratchnet.demos.playground.state import Data
 from scratchnet.depth.slices import Plane
+
+if TYPE_CHECKING:
+    from scratchnet.demos.playground.tables import Tables
 
 TWO = ("0", "1")
 
@@ -31,15 +34,12 @@ class Task:
     classes: tuple[str, ...]
     plane: Plane
     names: tuple[str, str]
+    notes: tuple[str, ...] = ()
+    """Sentences about what was left out."""
 
     @property
     def inputs(self) -> int:
         return int(self.X.shape[1])
-
-    @property
-    def is_plane(self) -> bool:
-        """Whether the plane is the whole input space, with its own coordinates."""
-        return self.inputs == 2 and not np.any(self.plane.origin)
 
     def on_plane(self, X: Any) -> Any:
         """Coordinates (N, 2), float32, of the nearest points of the plane."""
@@ -47,21 +47,23 @@ class Task:
         return ((np.asarray(X, float) - self.plane.origin) @ inverse).astype(np.float32)
 
 
-def make_task(data: Data, table: Any = None) -> Task:
-    """The task that `data` describes; `table` is the one that it names, if any.
+def make_task(data: Data, tables: Tables | None = None) -> Task:
+    """The task that `data` describes; a table is one of `tables`.
 
     Raises `InputError` where the points do not give two classes, and for what the kind refuses.
     """
     rng = np.random.default_rng(data.seed)
-    names, classes = ("x", "y"), TWO
+    names: tuple[str, str] = ("x", "y")
+    classes: tuple[str, ...] = TWO
     if data.kind == "digits":
         return _digits()
     if data.kind == "drawn":
         X, y, classes = _drawn(data)
     elif data.kind == "table":
-        from scratchnet.demos.playground.tables import chosen_columns
+        from scratchnet.demos.playground.tables import Tables, chosen_columns
 
-        X, y, classes, names = chosen_columns(table, data)
+        table = (tables or Tables()).get(data.table)
+        X, y, classes, names = chosen_columns(table, data, rng)
     elif data.kind == "formula":
         X, y, classes = _by_formula(data, rng)
     else:

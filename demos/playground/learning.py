@@ -19,6 +19,7 @@ import numpy as np
 from scratchnet import SGD, Adam, AdamW, Model, mlp
 from scratchnet.batches import Batches, checked_data
 from scratchnet.classes import classes, loss_name, threshold
+from scratchnet.compiled_step import CompiledTraining
 from scratchnet.demos.playground.data import Task
 from scratchnet.demos.playground.state import State
 from scratchnet.divergence import Divergence, note_divergence
@@ -118,6 +119,12 @@ class Learning:
         self._step = TrainingStep(self.batches, self.loss, self.optimizer, None, True, compile)
 
     @property
+    def is_compiled(self) -> bool:
+        """Whether the steps are compiled, and none had to be replayed for want of that."""
+        ahead = self._step.ahead
+        return isinstance(ahead, CompiledTraining) and ahead.is_compiled
+
+    @property
     def per_epoch(self) -> int:
         """The steps of an epoch."""
         return self.batches.per_epoch
@@ -183,14 +190,17 @@ class Learning:
             before = self._step.parameters_before
             note_divergence(self.diverged, self.model, before, epoch, losses, inputs)
 
-    def measured(self) -> Measured:
-        """Loss and accuracy on both sets in eval mode, and which points are in the wrong class."""
-        model, found = self.model, []
+    def measured(self, model: Model | None = None) -> Measured:
+        """Loss and accuracy on both sets in eval mode, and which points are in the wrong class.
+
+        Of the model that learns, or of another one of its kind.
+        """
+        model, found = self.model if model is None else model, []
         for (inputs, y), labels in (
             ((self.batches.inputs, self.batches.targets), self.task.y),
             (self.held_out, self.task.y_test),
         ):
-            with evaluating(model):
+            with evaluating(model), np.errstate(all="ignore"):
                 outputs = model(inputs)
                 loss = loss_of(self.loss, outputs, y).numpy()
             wrong = classes(outputs.numpy(), model.threshold) != labels

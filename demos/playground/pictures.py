@@ -12,11 +12,12 @@ from scratchnet import Linear, Model
 from scratchnet.backends.errors import InputError
 from scratchnet.demos.playground.data import Task
 from scratchnet.depth.pieces import TooManyRegions
-from scratchnet.depth.regions import plane_regions
+from scratchnet.depth.regions import plane_mosaic
 from scratchnet.depth.slices import points
 from scratchnet.layers import Activation, LeakyReLU, ReLU, Threshold
+from scratchnet.pruning import prune
 
-MOST_REGIONS = 20_000
+MOST_REGIONS = 10_000
 NEURON_PIXELS, MOST_NEURON_BYTES = 24, 100_000
 
 
@@ -73,12 +74,14 @@ def exact(model: Model, task: Task, with_regions: bool) -> tuple[dict[str, Any],
 
     Raises `TooManyRegions`, and `InputError` for weights that are not finite.
     """
-    found = plane_regions(shifted(model), task.plane, max_regions=MOST_REGIONS)
-    arrays = {"boundary": found.boundary.astype(np.float32)}
+    vertices, polygons, boundary = plane_mosaic(
+        shifted(model), task.plane, max_regions=MOST_REGIONS
+    )
+    arrays = {"boundary": boundary.astype(np.float32)}
     if with_regions:
-        arrays["regions_vertices"] = found.vertices.astype(np.float32)
-        arrays["regions_polygons"] = found.polygons.astype(np.int32)
-    return arrays, found.count
+        arrays["regions_vertices"] = vertices.astype(np.float32)
+        arrays["regions_polygons"] = polygons.astype(np.int32)
+    return arrays, len(polygons)
 
 
 def shifted(model: Model) -> Model:
@@ -168,6 +171,23 @@ def weights(model: Model) -> Any:
     for layer in linear_layers(model):
         parts += [layer.parameters[name].data.reshape(-1) for name in ("weight", "bias")]
     return np.concatenate(parts).astype(np.float32)
+
+
+def pruned(model: Model, share: float) -> Model:
+    """A copy without that share of the smallest weights."""
+    copied = copy.deepcopy(model)
+    prune(copied, sparsity=share)
+    return copied
+
+
+def points_of(task: Task) -> dict[str, Any]:
+    """The points on the plane, and their classes."""
+    return {
+        "points": task.on_plane(task.X),
+        "labels": task.y.astype(np.uint8),
+        "test_points": task.on_plane(task.X_test),
+        "test_labels": task.y_test.astype(np.uint8),
+    }
 
 
 def plane_arrays(

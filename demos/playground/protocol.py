@@ -3,10 +3,10 @@
 HTTP, all with Host and Origin of this server, else 403; `T` is the token of the printed URL:
 
 - `GET /?token=T` gives the page, `GET /page/NAME` one of its files (no token).
-- `POST /table?token=T&name=FILENAME` with the bytes of a CSV or Parquet file (100 MB at most) gives
-  `{"table": id, "rows": n, "columns": [{"name", "kind": "numbers"|"words", "different": n,
-  "missing": n}, ...], "notes": [sentence, ...]}`, or `{"error": sentence}` with status 400 (413 for
-  a larger file). A table belongs to the process, which keeps the last few.
+- `POST /table?token=T&name=FILENAME` with the bytes of a CSV or Parquet file, `limits.tables` of
+  them at most, gives `{"table": id, "rows": n, "columns": [{"name", "kind": "numbers"|"words",
+  "different": n, "missing": n}, ...], "notes": [sentence, ...]}`, or `{"error": sentence}` with
+  status 400 (413 for a larger file). A table belongs to the process, which keeps the last few.
 - `WS /ws?token=T`.
 
 Page to server, text frames of JSON, at most `limits.message_bytes` each and
@@ -73,13 +73,13 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends.errors import InputError
-from scratchnet.demos.playground.fields import shown
+from scratchnet.demos.playground.fields import Fields, Flag, Number, Whole, shown
 from scratchnet.demos.playground.state import described_fields
 from scratchnet.layers import ACTIVATIONS
 
 MESSAGE_BYTES = 256 * 1024
 MESSAGES_PER_SECOND = 50
-TABLE_BYTES = 100 * 1000 * 1000
+TABLE_BYTES = 20 * 1000 * 1000
 LARGEST_GRID = 200
 PICTURES_UNDER_WAY = 2
 PIECEWISE_LINEAR = ("relu", "leaky_relu", "threshold")
@@ -102,10 +102,25 @@ USED = {
 """The fields of the data that count for a kind, besides `seed` and `train_share`."""
 
 
+MESSAGES: Mapping[str, Fields] = {
+    "set": {},
+    "play": {},
+    "pause": {},
+    "step": {},
+    "epoch": {},
+    "back": {},
+    "speed": {"steps_per_second": Number(None, 0.1, 1e6, optional=True)},
+    "show": {"regions": Flag(True), "size": Whole(80, 8, LARGEST_GRID)},
+    "prune": {"share": Number(0.0, 0.0, 1.0)},
+    "seen": {"picture": Whole(0, 0, 2**53)},
+    "cancel": {},
+}
+"""What the page may ask for, and the fields besides "do"; `set` has its state too."""
+
+
 def limits(compiler: bool) -> dict[str, Any]:
     """The message `limits`."""
     return {
-        "say": "limits",
         "fields": described_fields(),
         "used": USED,
         "message_bytes": MESSAGE_BYTES,
@@ -141,25 +156,25 @@ def text_frame(message: Mapping[str, Any]) -> str:
     return json.dumps(_finite(message), allow_nan=False, separators=(",", ":"))
 
 
-def picture_frame(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
-    """The header and the arrays as one frame: see above."""
+def frame(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
+    """A header and arrays as one binary frame: see above."""
     held = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    described = [
+    described: list[dict[str, Any]] = [
         {"name": name, "dtype": str(each.dtype), "shape": list(each.shape), "offset": 0}
         for name, each in held.items()
     ]
-    whole = {"say": "picture", **header, "arrays": described}
+    whole = {**header, "arrays": described}
     # An offset has at most nine digits more than the 0 that stands there first.
     start = _rounded_up(4 + len(text_frame(whole)) + 9 * len(held))
     end = start
     for place, each in zip(described, held.values(), strict=True):
         place["offset"], end = end, _rounded_up(end + each.nbytes)
     text = text_frame(whole).encode().ljust(start - 4)
-    frame = bytearray(end)
-    frame[:start] = len(text).to_bytes(4, "little") + text
+    whole_frame = bytearray(end)
+    whole_frame[:start] = len(text).to_bytes(4, "little") + text
     for place, each in zip(described, held.values(), strict=True):
-        frame[place["offset"] : place["offset"] + each.nbytes] = each.tobytes()
-    return bytes(frame)
+        whole_frame[place["offset"] : place["offset"] + each.nbytes] = each.tobytes()
+    return bytes(whole_frame)
 
 
 def _rounded_up(size: int) -> int:

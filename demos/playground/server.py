@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from scratchnet.demos.playground import protocol
+from scratchnet.backends.errors import InputError
+from scratchnet.demos.playground import protocol, tables
 from scratchnet.demos.playground.session import Session
+from scratchnet.demos.playground.tables import Tables
 
 PAGE = Path(__file__).parent / "page"
 TYPES = {
@@ -51,7 +54,8 @@ class Playground:
         self.token = secrets.token_urlsafe(16) if token is None else token
         self.files = {each.name: each for each in PAGE.iterdir() if each.suffix in TYPES}
         self.sessions: set[Session] = set()
-        self.tables: dict[str, Any] = {}
+        self._reading = asyncio.Lock()
+        self.tables = Tables()
 
     @property
     def url(self) -> str:
@@ -73,6 +77,7 @@ class Playground:
         routes = [
             Route("/", self.page),
             Route("/page/{name}", self.file),
+            Route("/table", self.table, methods=["POST"]),
             WebSocketRoute("/ws", self.socket),
         ]
         return Starlette(routes=routes, lifespan=lifespan)
@@ -124,6 +129,32 @@ class Playground:
             return PlainTextResponse("no such file\n", 404, HEADERS)
         headers = {**HEADERS, "Content-Type": TYPES[path.suffix]}
         return Response(path.read_bytes(), headers=headers)
+
+    async def table(self, request: Request) -> Response:
+        """Read a table that the page sends, and keep it."""
+        if not self.is_known(request) or not self.has_token(request):
+            return refusal()
+        try:
+            content = await self._content(request)
+            name = request.query_params.get("name", "")
+            # One at a time: a large one takes time and memory.
+            async with self._reading:
+                table = await run_in_threadpool(tables.read, content, name)
+                described = await run_in_threadpool(table.described)
+        except InputError as error:
+            status = 413 if isinstance(error, TooLarge) else 400
+            return answer({"error": str(error)}, status)
+        return answer({"table": self.tables.add(table), **described})
+
+    async def _content(self, request: Request) -> bytes:
+        """The body. Raises `TooLarge` as soon as it is."""
+        content = bytearray()
+        async for part in request.stream():
+            content += part
+            if len(content) > protocol.TABLE_BYTES:
+                most = protocol.TABLE_BYTES // 1_000_000
+                raise TooLarge(f"the file is larger than {most} MB: must have {most} MB at most")
+        return bytes(content)
 
     async def socket(self, connection: WebSocket) -> None:
         """One tab, until it goes."""
@@ -195,6 +226,16 @@ async def receive(connection: WebSocket, session: Session) -> None:
         allowed -= 1
         if not session.put(message.get("bytes", b"") if text is None else text):
             session.say("error", sentence="the server is busy: this message was left out")
+
+
+class TooLarge(InputError):
+    """A file is larger than a table may be."""
+
+
+def answer(message: dict[str, Any], status: int = 200) -> Response:
+    """A message as JSON, never as a page: its texts may hold HTML."""
+    headers = {**HEADERS, "Content-Type": "application/json"}
+    return Response(protocol.text_frame(message), status, headers)
 
 
 def refusal() -> Response:

@@ -3,58 +3,53 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from scratchnet.backends.errors import InputError, choose
 from scratchnet.demos.playground import pictures, protocol
+from scratchnet.demos.playground.compiling import Compiling, has_compiler
 from scratchnet.demos.playground.data import make_task
-from scratchnet.demos.playground.fields import Field, Flag, Number, Whole, checked
+from scratchnet.demos.playground.fields import checked
 from scratchnet.demos.playground.learning import Learning
+from scratchnet.demos.playground.pacing import Pace
 from scratchnet.demos.playground.state import State, state_from
+
+if TYPE_CHECKING:
+    from scratchnet.demos.playground.tables import Tables
 
 SECONDS_BETWEEN = 1 / 30
 """Between two pictures, at least."""
-SECONDS_AT_ONCE = 0.02
-"""For how long it trains before it looks for messages."""
 MOST_STEPS = 1_000_000
-FASTEST = 1_000_000.0
 MOST_WAITING = 200
 
 Send = Callable[[str | bytes], None]
-ARGUMENTS: Mapping[str, Mapping[str, Field]] = {
-    "set": {},
-    "play": {},
-    "pause": {},
-    "step": {},
-    "epoch": {},
-    "back": {},
-    "speed": {"steps_per_second": Number(None, 0.1, FASTEST, optional=True)},
-    "show": {
-        "regions": Flag(False),
-        "size": Whole(80, 8, protocol.LARGEST_GRID),
-    },
-    "seen": {"picture": Whole(0, 0, 2**53)},
-}
 
 
 class Session:
     """One tab's engine. `put` takes a message from any thread; answers go out through `send`."""
 
-    def __init__(self, send: Send, tables: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, send: Send, tables: Tables | None = None) -> None:
         self._send = send
-        self._tables = {} if tables is None else tables
+        self._tables = tables
         self._inbox: queue.Queue[str | bytes | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._run, daemon=True, name="playground")
         self._closed = False
+        self._compiling = Compiling()
+        self._can_compile = has_compiler()
+        self._pace = Pace()
+        self._job: Iterator[None] | None = None
+        """What trains several networks, a slice at a time."""
         self.playing = False
-        self.speed: float | None = None
-        self.regions, self.size = True, 80
-        self.sent = self.seen = 0
+        self.regions, self.size, self.pruned = True, 80, 0.0
+        self._sent = self._seen = 0
+        self._drawn = self._drawing = 0.0
+        """When the last picture was drawn, and how many seconds of computing it took."""
 
     def start(self) -> None:
         """Begin with the default state."""
@@ -76,20 +71,21 @@ class Session:
     def close(self) -> None:
         """End the work soon; does not wait for it."""
         self._closed = True
-        try:
-            self._inbox.put_nowait(None)
-        except queue.Full:
-            pass
+        self._compiling.ask(None)
+        self.put(b"")
 
     def say(self, kind: str, **message: Any) -> None:
         """Send a message of this kind."""
         if not self._closed:
             self._send(protocol.text_frame({"say": kind, **message}))
 
-    def _run(self) -> None:
-        from scratchnet.backends.compile import compiler_available
+    def send_frame(self, header: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
+        """Send a header with arrays."""
+        if not self._closed:
+            self._send(protocol.frame(header, arrays))
 
-        self.say(**{"kind": "limits", **_without_say(protocol.limits(not compiler_available()))})
+    def _run(self) -> None:
+        self.say("limits", **protocol.limits(self._can_compile))
         self.begin(state_from({}))
         while not self._closed:
             self._turn()
@@ -101,73 +97,70 @@ class Session:
         except queue.Empty:
             pass
         else:
-            if message is not None:
+            if message is not None and not self._closed:
                 self.answer(message)
             return
-        if self.playing:
-            self._train()
-        if self._picture_is_due():
+        if self._job is not None:
+            self._go_on_with_job()
+        elif self.playing:
+            self._pace.spend(self._advance)
+        if self._picture_waits() <= 0:
             self.picture()
 
     def _patience(self) -> float:
-        """For how long nothing but a message is to be done."""
-        now = time.monotonic()
-        times = []
+        """For how many seconds there is nothing to do but to listen."""
+        if self._job is not None:
+            return 0.0
+        waits = [self._picture_waits()]
         if self.playing:
-            if self.speed is None:
-                return 0
-            times.append(self._begun + (self._made + 1) / self.speed - now)
-        if self._changed and self.sent - self.seen < protocol.PICTURES_UNDER_WAY:
-            times.append(self._drawn + SECONDS_BETWEEN - now)
-        return max(0.0, min(times, default=1.0))
+            waits.append(self._pace.wait())
+        return min(max(0.0, min(waits)), 1.0)
+
+    def _picture_waits(self) -> float:
+        """In how many seconds the next picture is due."""
+        if not self._changed or self._sent - self._seen >= protocol.PICTURES_UNDER_WAY:
+            return float("inf")
+        # A picture that takes long leaves time for training too.
+        return self._drawn + max(SECONDS_BETWEEN, 1.25 * self._drawing) - time.monotonic()
 
     def answer(self, text: str | bytes) -> None:
         """Do what a message asks for; what cannot be done is a message `error`."""
         try:
             message = protocol.parsed(text)
             what = message.pop("do")
+            fields = choose("message", what, protocol.MESSAGES)
             if what == "set":
                 state = message.pop("state", {})
-                checked(what, {}, message)
+                checked(what, fields, message)
                 self.begin(state_from(state))
                 return
-            fields = choose("message", what, ARGUMENTS)
             given = checked(what, fields, message)
-            getattr(self, f"do_{what}")(
-                **{key: given[key] for key in message} if what == "show" else given
-            )
-        except InputError as error:
-            self.say("error", sentence=str(error))
+            getattr(self, f"do_{what}")(**{key: given[key] for key in message})
+        except (InputError, MemoryError) as error:
+            sentence = str(error) or "not enough memory: must be a smaller network or fewer points"
+            field = re.match(r"(data|network|training)\.\w+", sentence)
+            self.say("error", sentence=sentence, **({"field": field[0]} if field else {}))
 
     def begin(self, state: State) -> None:
         """Start anew with a state."""
-        task = make_task(state.data)
-        self.learning = Learning(state, task)
-        self.state, self.task = state, task
-        self.playing = False
-        self._speed, self._curve = 0.0, []
-        self._is_new = True
-        self._pace()
-        model, plane = self.learning.model, task.plane
-        widths = [task.inputs, *(each.fan_out for each in pictures.linear_layers(model))]
-        self.say(
-            "state",
-            state=state.as_json(),
-            parameters=model.parameter_count,
-            classes=task.classes,
-            inputs=task.inputs,
-            outputs=widths[-1],
-            names=task.names,
-            window=[*plane.window[0], *plane.window[1]],
-            layers=widths,
-            per_epoch=self.learning.per_epoch,
-            notes=[],
-        )
+        task = make_task(state.data, self._tables)
+        learning = Learning(state, task)
+        self.state, self.task, self.learning = state, task, learning
+        self.playing, self._job = False, None
+        self._is_new, self._sentence = True, ""
+        self._pace.restart()
+        self.say("state", **described(learning))
         self.picture()
 
+    # The messages of the page.
+
     def do_play(self) -> None:
-        self.playing = not self.learning.has_diverged
-        self._pace()
+        self._job = None
+        self.playing = not self._sentence
+        self._pace.restart()
+        self._changed = True
+        if self.playing and self._can_compile and not self.learning.compiled:
+            self._compiling.ask(self.learning)
 
     def do_pause(self) -> None:
         self.playing = False
@@ -184,96 +177,108 @@ class Session:
     def do_back(self) -> None:
         self.begin(self.state)
 
-    def do_speed(self, steps_per_second: float | None) -> None:
-        self.speed = steps_per_second
-        self._pace()
+    def do_speed(self, steps_per_second: float | None = None) -> None:
+        self._pace.speed = steps_per_second
+        self._pace.restart()
 
     def do_show(self, regions: bool | None = None, size: int | None = None) -> None:
         self.regions = self.regions if regions is None else regions
         self.size = self.size if size is None else size
         self._changed = True
 
-    def do_seen(self, picture: int) -> None:
-        self.seen = max(self.seen, min(picture, self.sent))
-
-    def _pace(self) -> None:
-        """Count the steps from here on."""
-        self._begun, self._made, self._drawn = time.monotonic(), 0, 0.0
+    def do_prune(self, share: float = 0.0) -> None:
+        self.pruned = share
         self._changed = True
 
-    def _train(self) -> None:
-        """Steps for a moment, no more than the speed asks for."""
-        now = time.monotonic()
-        due = MOST_STEPS
-        if self.speed is not None:
-            due = int((now - self._begun) * self.speed) - self._made
-            if due > self.speed / 5:
-                # It cannot keep up: it goes on from here instead of catching up.
-                self._begun, self._made, due = now, 0, max(1, int(self.speed / 30))
-        while due > 0 and self.playing and time.monotonic() - now < SECONDS_AT_ONCE:
-            several = min(due, max(1, int(SECONDS_AT_ONCE * self._rate)))
-            self._advance(several)
-            due -= several
-            self._made += several
+    def do_seen(self, picture: int = 0) -> None:
+        self._seen = max(self._seen, min(picture, self._sent))
 
-    _rate = 500.0
-    """Steps per second that can be made, judged by the last ones."""
+    def do_cancel(self) -> None:
+        self._job = None
 
-    def _advance(self, steps: int) -> None:
-        before, start = self.learning.steps, time.perf_counter()
-        self.learning.advance(steps)
-        done = self.learning.steps - before
-        self._rate = done / max(time.perf_counter() - start, 1e-6)
+    def _go_on_with_job(self) -> None:
+        try:
+            if self._job is not None and next(self._job, self) is self:
+                self._job = None
+        except (InputError, MemoryError) as error:
+            self._job = None
+            self.say("error", sentence=str(error) or "not enough memory")
+
+    def _advance(self, steps: int) -> int:
+        """Make steps, at most so many; how many were made."""
+        learning = self.learning
+        before = learning.steps
+        if not learning.compiled and self._compiling.is_ready(learning):
+            if learning.left_of_epoch == learning.per_epoch:
+                learning.use(compile=True)
+            else:
+                steps = min(steps, learning.left_of_epoch)
+        if not self._sentence:
+            learning.advance(min(steps, MOST_STEPS - before))
         self._changed = True
-        if self.learning.has_diverged:
-            self.playing = False
-            where = str(self.learning.diverged[0]).partition(": ")[2]
-            self.say("stopped", why="diverged", sentence=f"{where}: a smaller learning rate helps")
+        if learning.has_diverged:
+            where = str(learning.diverged[0]).partition(": ")[2]
+            self._stop("diverged", f"{where}; a smaller learning rate may help")
+        elif learning.steps >= MOST_STEPS:
+            self._stop("limit", f"{MOST_STEPS:,} steps are made: go back to the start")
+        return learning.steps - before
 
-    def _picture_is_due(self) -> bool:
-        under_way = self.sent - self.seen
-        waited = time.monotonic() - self._drawn
-        return (
-            self._changed and under_way < protocol.PICTURES_UNDER_WAY and waited >= SECONDS_BETWEEN
-        )
+    def _stop(self, why: str, sentence: str) -> None:
+        self.playing = False
+        if not self._sentence:
+            self._sentence = sentence
+            self.say("stopped", why=why, sentence=sentence)
 
     def picture(self) -> None:
         """Send a picture of the present network."""
-        learning, task, model = self.learning, self.task, self.learning.model
-        with np.errstate(all="ignore"):
-            arrays, regions, sentence = pictures.plane_arrays(model, task, self.size, self.regions)
-            measured = learning.measured()
+        start = time.thread_time()
+        learning, task = self.learning, self.task
+        measured = learning.measured()
+        model, shown = learning.model, measured
+        if self.pruned:
+            model = pictures.pruned(model, self.pruned)
+            shown = learning.measured(model)
+        arrays, regions, sentence = pictures.plane_arrays(model, task, self.size, self.regions)
         if self._is_new:
-            arrays |= {
-                "points": task.on_plane(task.X),
-                "labels": task.y.astype(np.uint8),
-                "test_points": task.on_plane(task.X_test),
-                "test_labels": task.y_test.astype(np.uint8),
-            }
-        arrays |= {"wrong": measured.wrong, "test_wrong": measured.test_wrong}
-        arrays["curves"] = np.array(
-            [[learning.steps, measured.loss, measured.test_loss, measured.accuracy,
-              measured.test_accuracy]], np.float32,
-        )  # fmt: skip
-        self.sent += 1
+            arrays |= pictures.points_of(task)
+        arrays |= {"wrong": shown.wrong, "test_wrong": shown.test_wrong}
+        row = [learning.steps, measured.loss, measured.test_loss]
+        row += [measured.accuracy, measured.test_accuracy]
+        arrays["curves"] = np.array([row], np.float32)
+        self._sent += 1
         header = {
-            "n": self.sent,
+            "say": "picture",
+            "n": self._sent,
             "step": learning.steps,
             "epoch": learning.steps // learning.per_epoch,
             "playing": self.playing,
             "compiled": learning.compiled,
-            "speed": 0,
-            "losses": {"train": measured.loss, "test": measured.test_loss},
-            "accuracies": {"train": measured.accuracy, "test": measured.test_accuracy},
+            "speed": self._pace.measured() if self.playing else 0.0,
+            "losses": {"train": shown.loss, "test": shown.test_loss},
+            "accuracies": {"train": shown.accuracy, "test": shown.test_accuracy},
             "regions": regions,
-            "pruned": 0,
-            "sentence": sentence,
+            "pruned": self.pruned,
+            "sentence": self._sentence or sentence,
         }
-        if not self._closed:
-            self._send(protocol.picture_frame(header, arrays))
+        self.send_frame(header, arrays)
         self._is_new = self._changed = False
         self._drawn = time.monotonic()
+        self._drawing = time.thread_time() - start
 
 
-def _without_say(message: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in message.items() if key != "say"}
+def described(learning: Learning) -> dict[str, Any]:
+    """The message `state`."""
+    model, task = learning.model, learning.task
+    widths = [task.inputs, *(each.fan_out for each in pictures.linear_layers(model))]
+    return {
+        "state": learning.state.as_json(),
+        "parameters": model.parameter_count,
+        "classes": task.classes,
+        "inputs": task.inputs,
+        "outputs": widths[-1],
+        "names": task.names,
+        "window": [*task.plane.window[0], *task.plane.window[1]],
+        "layers": widths,
+        "per_epoch": learning.per_epoch,
+        "notes": task.notes,
+    }

@@ -32,6 +32,7 @@ __all__ = [
     "PlaneRegions",
     "TooManyRegions",
     "line_regions",
+    "plane_mosaic",
     "plane_regions",
 ]
 
@@ -182,11 +183,8 @@ def plane_regions(
     # The outputs cut too: what is between two classes then is the boundary, whether an output
     # passes 0 there or jumps across it.
     classes, region = pieces.decide()
-    corners, parts = pieces.mosaic()
-    ends, sides = edges(parts)
-    ends, (left, right) = ends[sides[:, 1] >= 0], sides[sides[:, 1] >= 0].T
-    boundary = corners[ends[classes[left] != classes[right]]]
-    left, right = region[left], region[right]
+    boundary, sides = _boundary(pieces, classes)
+    left, right = region[sides].T
     same = _same_map(gradients, offsets, left, right)
     return PlaneRegions(
         plane=plane,
@@ -198,6 +196,32 @@ def plane_regions(
         linear=_merged(len(polygons), left[same], right[same]),
         boundary=boundary,
     )
+
+
+def plane_mosaic(
+    model: Model | Layer,
+    plane: Plane | None = None,
+    network: int | None = None,
+    max_regions: int = 300_000,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`vertices`, `polygons` and `boundary` of `plane_regions`, without the maps: for pictures."""
+    plane = Plane() if plane is None else plane
+    pieces = Polygons(plane)
+    _cut_all(pieces, restrict(model, plane, network), max_regions)
+    vertices, polygons = pieces.mosaic()
+    classes, _ = pieces.decide()
+    boundary, _ = _boundary(pieces, classes)
+    return vertices, polygons, boundary
+
+
+def _boundary(pieces: Polygons, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The edges (B, 2, 2) between pieces of different classes, and the sides (E, 2) of all edges
+    inside the window."""
+    corners, parts = pieces.mosaic()
+    ends, sides = edges(parts)
+    is_inside = sides[:, 1] >= 0
+    ends, sides = ends[is_inside], sides[is_inside]
+    return corners[ends[classes[sides[:, 0]] != classes[sides[:, 1]]]], sides
 
 
 def _cut_all(pieces: Pieces, function: PiecewiseLinear, max_regions: int) -> None:

@@ -17,7 +17,7 @@ from scratchnet.depth.region_bounds import (
     line_bound,
     upper_bound,
 )
-from scratchnet.depth.regions import Line, Plane, line_regions, plane_regions
+from scratchnet.depth.regions import Line, Plane, line_regions, plane_mosaic, plane_regions
 from scratchnet.depth.sampled_regions import sampled_regions
 from scratchnet.depth.sawtooth import sawtooth, sawtooth_weights
 
@@ -39,6 +39,17 @@ def test_zero_biases_make_a_fan_of_sectors(neurons: int) -> None:
     regions = plane_regions(model)
     check_tiling(regions)
     assert regions.count == 2 * neurons == central_arrangement_regions(neurons, 2)
+
+
+@pytest.mark.parametrize("activation", ["relu", "threshold"])
+def test_a_mosaic_is_that_of_the_regions(activation: str) -> None:
+    model = mlp([2, 8, 8, 3], activation, dtype="float64", seed=1)
+    regions = plane_regions(model)
+    mosaic = plane_mosaic(model)
+    for got, wanted in zip(
+        mosaic, (regions.vertices, regions.polygons, regions.boundary), strict=True
+    ):
+        np.testing.assert_array_equal(got, wanted)
 
 
 def test_a_fan_stays_a_fan_in_deep_networks() -> None:

@@ -1,0 +1,62 @@
+"""Compiling the steps of a session beside its training, which replays them in the meantime."""
+
+from __future__ import annotations
+
+import threading
+
+from scratchnet.demos.playground.learning import Learning
+
+_ONE_AT_A_TIME = threading.Lock()
+"""In the process: a compiler takes a whole processor for seconds."""
+
+
+class Compiling:
+    """Compiles the steps of the training that was asked for last; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted: Learning | None = None
+        self._ready: Learning | None = None
+        self._thread: threading.Thread | None = None
+
+    def ask(self, learning: Learning | None) -> None:
+        """Begin to compile the steps of a training, instead of those of another; None: of none."""
+        with self._lock:
+            if learning is self._wanted or learning is not None and learning is self._ready:
+                return
+            self._wanted = learning
+            if learning is not None and (self._thread is None or not self._thread.is_alive()):
+                self._thread = threading.Thread(target=self._run, daemon=True, name="compiling")
+                self._thread.start()
+
+    def is_ready(self, learning: Learning) -> bool:
+        """Whether its steps are compiled, so that `use(compile=True)` does not wait."""
+        with self._lock:
+            return self._ready is learning
+
+    def _run(self) -> None:
+        while True:
+            with _ONE_AT_A_TIME:
+                with self._lock:
+                    learning, self._wanted = self._wanted, None
+                    if learning is None:
+                        self._thread = None
+                        return
+                can = compiles(learning)
+            with self._lock:
+                if can:
+                    self._ready = learning
+
+
+def compiles(learning: Learning) -> bool:
+    """Compile all steps of an epoch on a twin; whether they have a compiled form."""
+    twin = Learning(learning.state, learning.task, compile=True)
+    twin.advance(twin.per_epoch)
+    return twin.is_compiled
+
+
+def has_compiler() -> bool:
+    """Whether this machine can compile steps."""
+    from scratchnet.backends.compile import compiler_available
+
+    return not compiler_available()
