@@ -1,0 +1,20 @@
+"""A right solution."""
+
+import numpy as np
+
+
+def softmax(z: np.ndarray) -> np.ndarray:
+    powers = np.exp(z - z.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def loss(z: np.ndarray, labels: np.ndarray) -> float:
+    z = z - z.max(axis=1, keepdims=True)
+    logarithms = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return float(-logarithms[np.arange(len(z)), labels].mean())
+
+
+def gradient(z: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    p = softmax(z)
+    p[np.arange(len(z)), labels] -= 1
+    return p / len(z)
