@@ -1,0 +1,23 @@
+# says: leaves x changed
+import numpy as np
+
+
+def difference(f, x, h):
+    return (f(x + h) - f(x - h)) / (2 * h)
+
+
+def gradient(f, x, h):
+    slopes = np.zeros(x.shape)
+    for place in np.ndindex(*x.shape):
+        x[place] += h
+        above = f(x)
+        x[place] -= 2 * h
+        slopes[place] = (above - f(x)) / (2 * h)
+    return slopes
+
+
+def is_kink(f, x, h):
+    def gap(h):
+        return abs((f(x + h) - f(x)) / h - (f(x) - f(x - h)) / h)
+
+    return gap(h / 2) > 0.75 * gap(h)

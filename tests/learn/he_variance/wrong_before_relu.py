@@ -1,0 +1,15 @@
+# says: what goes into the ReLU
+import numpy as np
+
+
+def he(rng, fan_in, fan_out):
+    return rng.normal(0.0, np.sqrt(2 / fan_in), (fan_in, fan_out))
+
+
+def mean_squares(x, weights):
+    found = []
+    for w in weights:
+        z = x @ w
+        x = np.maximum(z, 0)
+        found.append(np.mean(z**2))
+    return found

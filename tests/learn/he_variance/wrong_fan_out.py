@@ -1,0 +1,14 @@
+# says: a neuron has fan_in inputs
+import numpy as np
+
+
+def he(rng, fan_in, fan_out):
+    return rng.standard_normal((fan_in, fan_out)) * np.sqrt(2 / fan_out)
+
+
+def mean_squares(x, weights):
+    found = []
+    for w in weights:
+        x = np.maximum(x @ w, 0)
+        found.append(np.mean(x**2))
+    return found
