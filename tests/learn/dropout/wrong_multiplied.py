@@ -1,10 +1,14 @@
 # says: multiplied by 1 - rate instead of divided
 """Dropout: the solution."""
 
+from typing import Any
+
 import numpy as np
 
 
-def dropout(x, rate, rng, training):
+def dropout(
+    x: np.ndarray, rate: float, rng: np.random.Generator, training: bool
+) -> tuple[np.ndarray, Any]:
     """y, and the mask m."""
     if not training:
         return x, np.ones_like(x)
@@ -12,6 +16,6 @@ def dropout(x, rate, rng, training):
     return x * kept * (1 - rate), kept
 
 
-def dropout_backward(dy, kept, rate):
+def dropout_backward(dy: np.ndarray, kept: Any, rate: float) -> np.ndarray:
     """dx"""
     return dy * kept / (1 - rate)

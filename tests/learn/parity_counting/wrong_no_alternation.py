@@ -4,7 +4,7 @@
 import numpy as np
 
 
-def weights(n):
+def weights(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """W1, b1, W2 and b2 of a network that computes the parity of n bits by counting them."""
     W1 = np.ones((n, n))
     b1 = 0.5 - np.arange(1, n + 1)

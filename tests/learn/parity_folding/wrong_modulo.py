@@ -1,15 +1,17 @@
 # says: folds 0 times
 """A right solution."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 
-def tent(t):
+def tent(t: np.ndarray) -> np.ndarray:
     """relu(2 t) - relu(4 t - 2), of t's shape."""
     return np.maximum(2 * t, 0) - np.maximum(4 * t - 2, 0)
 
 
-def parity(X, fold):
+def parity(X: np.ndarray, fold: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """The parity of every row of X, by log2 n folds."""
     n = X.shape[1]
     return X.sum(axis=1) % 2

@@ -1,8 +1,11 @@
 # says: is None
 """A right solution."""
 
+from collections.abc import Callable
+from typing import Any
 
-def parity(bits, xor):
+
+def parity(bits: list[Any], xor: Callable[[Any, Any], Any]) -> Any:
     """The signal that is the parity of all bits."""
     while len(bits) > 1:
         pairs = [xor(a, b) for a, b in zip(bits[::2], bits[1::2], strict=False)]

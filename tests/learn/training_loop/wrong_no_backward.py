@@ -1,10 +1,21 @@
 # says: loss.backward() comes before
 """The training loop: the solution."""
 
+import numpy as np
+
+from scratchnet import SGD, Model
 from scratchnet.losses import binary_cross_entropy
 
 
-def train(model, X, y, optimizer, epochs, batch_size, rng):
+def train(
+    model: Model,
+    X: np.ndarray,
+    y: np.ndarray,
+    optimizer: SGD,
+    epochs: int,
+    batch_size: int,
+    rng: np.random.Generator,
+) -> list[float]:
     """Train the model in place; the mean loss of every epoch."""
     model.train()
     losses = []

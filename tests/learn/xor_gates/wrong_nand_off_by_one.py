@@ -4,13 +4,16 @@
 import numpy as np
 
 
-def network(X, W1, b1, W2, b2):
+def network(
+    X: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray
+) -> np.ndarray:
     """The outputs (N, 1) of the two levels."""
     hidden = (X @ W1 + b1 >= 0).astype(float)
-    return (hidden @ W2 + b2 >= 0).astype(float)
+    output: np.ndarray = (hidden @ W2 + b2 >= 0).astype(float)
+    return output
 
 
-def weights():
+def weights() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """OR and NAND, and the AND of them."""
     W1 = np.array([[1.0, -1.0], [1.0, -1.0]])
     b1 = np.array([-0.5, 0.5])

@@ -21,17 +21,21 @@ Shapes: x, y, dy and dx are (N, d). `rng` is a numpy.random.Generator: draw from
 call drops other entries. What `dropout` returns as `kept` is yours to choose; `dropout_backward`
 gets it back.
 
-Source: scratchnet/layers/dropout.py:Dropout
+Source: scratchnet/layers/dropout.py:Dropout.forward
 """
+
+from typing import Any
 
 import numpy as np
 
 
-def dropout(x, rate, rng, training):
+def dropout(
+    x: np.ndarray, rate: float, rng: np.random.Generator, training: bool
+) -> tuple[np.ndarray, Any]:
     """y, and `kept`: what the backward pass must know about m."""
     raise NotImplementedError
 
 
-def dropout_backward(dy, kept, rate):
+def dropout_backward(dy: np.ndarray, kept: Any, rate: float) -> np.ndarray:
     """dx, for the y and `kept` of a call in training mode."""
     raise NotImplementedError

@@ -28,6 +28,6 @@ Source: scratchnet/depth/parity.py:counting_parity
 import numpy as np
 
 
-def weights(n):
+def weights(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """W1, b1, W2 and b2 of a network that computes the parity of n bits by counting them."""
     raise NotImplementedError

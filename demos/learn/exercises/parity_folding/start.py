@@ -28,14 +28,16 @@ numbers 0 or 1. `fold` is the tent map again, handed over so that the check can 
 Source: scratchnet/depth/parity.py:tent_parity
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 
-def tent(t):
+def tent(t: np.ndarray) -> np.ndarray:
     """relu(2 t) - relu(4 t - 2), of t's shape."""
     raise NotImplementedError
 
 
-def parity(X, fold):
+def parity(X: np.ndarray, fold: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """The parity of every row of X, by log2 n folds."""
     raise NotImplementedError

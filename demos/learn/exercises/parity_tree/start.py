@@ -23,7 +23,10 @@ one gate. Use it, and nothing else, on the signals; the check counts gates and l
 Source: scratchnet/depth/parity.py:xor_tree_pairs
 """
 
+from collections.abc import Callable
+from typing import Any
 
-def parity(bits, xor):
+
+def parity(bits: list[Any], xor: Callable[[Any, Any], Any]) -> Any:
     """The signal that is the parity of all bits, ceil(log2 n) levels of xor deep."""
     raise NotImplementedError

@@ -22,12 +22,23 @@ n_b samples,
 Shapes: X (N, inputs), y (N,) of 0 and 1, the result (epochs,). `float(loss)` is a loss as a
 number. `model.train()` switches to training mode first; `rng.permutation(N)` shuffles.
 
-Source: scratchnet/training.py:fit
+Source: scratchnet/training.py:_train_epoch
 """
 
+import numpy as np
+
+from scratchnet import SGD, Model
 from scratchnet.losses import binary_cross_entropy
 
 
-def train(model, X, y, optimizer, epochs, batch_size, rng):
+def train(
+    model: Model,
+    X: np.ndarray,
+    y: np.ndarray,
+    optimizer: SGD,
+    epochs: int,
+    batch_size: int,
+    rng: np.random.Generator,
+) -> list[float]:
     """Train the model in place; the mean loss of every epoch."""
     raise NotImplementedError

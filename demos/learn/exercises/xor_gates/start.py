@@ -28,12 +28,15 @@ Source: scratchnet/depth/gates.py:xor
 import numpy as np
 
 
-def network(X, W1, b1, W2, b2):
+def network(
+    X: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray
+) -> np.ndarray:
     """The outputs (N, 1) of the two levels; this one is written already."""
     hidden = (X @ W1 + b1 >= 0).astype(float)
-    return (hidden @ W2 + b2 >= 0).astype(float)
+    output: np.ndarray = (hidden @ W2 + b2 >= 0).astype(float)
+    return output
 
 
-def weights():
+def weights() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """W1, b1, W2 and b2 of a network that computes XOR."""
     raise NotImplementedError
