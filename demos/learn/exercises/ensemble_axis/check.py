@@ -50,14 +50,14 @@ def check_draw(learner: Any) -> None:
     drawn = numbers(learner.draw(list(seeds), IN, HIDDEN), "draw", (E, IN, HIDDEN))
     if np.array_equal(drawn[0], drawn[1]) and np.array_equal(drawn[1], drawn[2]):
         raise Wrong(
-            f"all networks have the same weights, W[0, 0, 0] and W[1, 0, 0] are {drawn[0, 0, 0]:.3g}"
-            ": each needs the seed of its own"
+            "all networks have the same weights, W[0, 0, 0] and W[1, 0, 0] are "
+            f"{drawn[0, 0, 0]:.3g}: each needs the seed of its own"
         )
     again = numbers(learner.draw(list(seeds), IN, HIDDEN), "draw", (E, IN, HIDDEN))
     if not np.array_equal(again, drawn):
         raise Wrong(
-            f"the same seeds give W[0, 0, 0] = {drawn[0, 0, 0]:.3g}, and then {again[0, 0, 0]:.3g}: "
-            "a network draws from its seed alone"
+            f"the same seeds give W[0, 0, 0] = {drawn[0, 0, 0]:.3g}, and then "
+            f"{again[0, 0, 0]:.3g}: a network draws from its seed alone"
         )
     for i in range(E):
         alone = numbers(learner.draw([seeds[i]], IN, HIDDEN), "draw", (1, IN, HIDDEN))[0]

@@ -14,7 +14,8 @@ do the work of E small trainings:
 Two rules keep the networks apart.
 
 *Seeds.* Network i draws its weights from a generator of its own, np.random.default_rng(seeds[i]).
-Then it is the same alone as beside others, and the ensemble may grow without changing what is there.
+Then it is the same alone as beside others, and the ensemble may grow without changing a network
+that is there.
 
 *Losses.* The sum of the E losses is differentiated. Network i's parameters are in L_i alone, so the
 gradient of the sum is its own gradient, whatever E is. The mean over the networks would divide
