@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from scratchnet.backends import InputError
-from scratchnet.diagnosis.mistakes import INVOLVED, LOCAL, MISTAKES, SIMPLE
+from scratchnet.diagnosis.factors import factors
+from scratchnet.diagnosis.mistakes import LOCAL, MISTAKES, SIMPLE, operand_transposed
 from scratchnet.diagnosis.subjects import Fault, Subject, of_arrays, of_tensors
-from scratchnet.diagnosis.terms import TERMS
+from scratchnet.diagnosis.terms import TERMS, part_forgotten
 from scratchnet.diagnosis.trials import (
     LARGEST,
     Trial,
@@ -152,14 +154,13 @@ def _of_argument(
 
     points = drawn_inputs(subject, given, rng, usable)
     trials = [trial(subject, truth, inputs, argument, rng) for inputs in points]
-    if all(t.is_right and _is_linear(t) for t in trials):
-        found = list(_imprecise(trials))
-        if not found and reference:
-            found = list(_at_kinks(trial(subject, truth, given, argument, rng), subject))
-        if not found:
-            found = list(_changed_later(subject, points, argument))
-    else:
+    found = list(_imprecise(subject, trials, rng))
+    if not found and not all(t.is_right and _is_linear(t) for t in trials):
         found = _fitting(trials, graph)
+    if not found and reference:
+        found = list(_at_kinks(trial(subject, truth, given, argument, rng), subject))
+    if not found:
+        found = list(_changed_later(subject, trials[0], points[-1]))
     shown = next((t for t in trials if not t.is_right), trials[0])
     evidence = _evidence(shown)
     return [Explanation(name, sentence, evidence, argument) for name, sentence in found]
@@ -178,11 +179,16 @@ def _fitting(trials: Sequence[Trial], graph: Any) -> list[tuple[str | None, str]
     ):
         return [(None, "the gradient is 0 everywhere, and should not be")]
     uses = (lambda trials: uses_forgotten(trials, *graph),) if graph else ()
-    for stage in ((*SIMPLE, *LOCAL, *uses), TERMS, INVOLVED):
+    with_constant = partial(factors, constant=True)
+    involved = (operand_transposed, with_constant, part_forgotten)
+    for stage in ((*SIMPLE, *LOCAL, *uses, factors), TERMS, involved):
         found: dict[str, str] = {}
         for mistake in stage:
             for name, sentence in mistake(trials):
                 found.setdefault(name, sentence)
+        twins = [name for name in found if name in ("factor of an input", "factor of 1/x")]
+        if len(found) > 2 and len(twins) == 2:
+            del found[twins[1]]  # the same factor, less likely
         if found:
             return list(found.items())
     t = trials[0]
@@ -191,25 +197,38 @@ def _fitting(trials: Sequence[Trial], graph: Any) -> list[tuple[str | None, str]
     return [(None, UNKNOWN)]
 
 
-def _imprecise(trials: Sequence[Trial]) -> Any:
-    """Rounded to float32: numbers of that type, or errors of the size of its rounding."""
-    if not trials or not all(t.got.size for t in trials):
-        return
-    sentence = "the gradient was rounded to float32 on its way, where float64 was given"
-    if any(t.pulled.dtype == np.float32 for t in trials):
-        yield "float32", sentence
-        return
-    off = []
-    for t in trials:
-        scale = np.abs(t.expected).max(initial=0.0)
-        error = (np.where(np.isfinite(t.error), t.error, 0) @ np.abs(t.dy).ravel()).max(initial=0.0)
-        is_known = np.isfinite(t.error).all(axis=1)
-        gap = np.abs(t.pulled - t.expected).ravel()[is_known].max(initial=0.0)
-        rounded = np.array_equal(t.pulled.astype(np.float32).astype(float), t.pulled)
-        certain = gap > 1e-10 * scale and gap > 10 * error
-        off.append(certain and (rounded or gap > 2e-9 * scale) and np.any(t.pulled))
-    if off and all(off):
-        yield "float32", sentence
+def _imprecise(subject: Subject, trials: Sequence[Trial], rng: Any) -> Any:
+    """Rounded to float32: the gradient is off by as little, and has the marks of it."""
+    if all(_is_rounded(subject, t, rng) for t in trials):
+        yield "float32", "the gradient was rounded to float32 on its way, where float64 was given"
+
+
+def _is_rounded(subject: Subject, t: Trial, rng: Any) -> bool:
+    """It has that type, or all its numbers would fit, or what is rounded away does not change it.
+
+    A change of 1e-12 in dL/dy, or in the inputs, is no change for a pullback that rounds them.
+    """
+    if not t.has_right_shape or not np.any(t.pulled):
+        return False
+    largest = np.abs(t.expected).max()
+    error = np.where(np.isfinite(t.error), t.error, 0) @ np.abs(t.dy).ravel()
+    known = np.isfinite(t.error).all(axis=1)
+    gaps = np.where(known, np.abs(t.pulled - t.expected).ravel() - 10 * error, 0)
+    if gaps.max() > 1e-6 * largest:
+        return False
+    if t.pulled.dtype == np.float32:
+        return True
+    off = gaps > 1e-10 * largest
+    if not off.any():
+        return False
+    if np.array_equal(t.pulled.astype(np.float32), t.pulled):
+        return True
+    dy = t.dy * (1 + 1e-12 * rng.uniform(-1, 1, t.dy.shape))
+    inputs = [x * (1 + 1e-12 * rng.uniform(-1, 1, np.shape(x))) for x in t.inputs]
+    for again in (subject.pull(dy, t.inputs), subject.pull(t.dy, inputs)):
+        if np.mean((again[t.argument] == t.pulled).ravel()[off]) > 0.9:
+            return True
+    return False
 
 
 def _at_kinks(t: Trial, subject: Subject) -> Any:
@@ -228,9 +247,16 @@ def _at_kinks(t: Trial, subject: Subject) -> Any:
         yield None, "the gradient is wrong at the given inputs, and right at others"
 
 
-def _changed_later(subject: Subject, points: Sequence[Any], argument: int) -> Any:
-    """A pullback that is used after the function was called again must give the same."""
-    return iter(())
+def _changed_later(subject: Subject, t: Trial, other: Sequence[Any]) -> Any:
+    """The pullback gives something else once the function was called with other inputs."""
+    if subject.pull_later is not None:
+        later = subject.pull_later(t.dy, t.inputs, other)[t.argument]
+        if not np.array_equal(later, t.pulled, equal_nan=True):
+            yield (
+                "changed later",
+                "a value that the pullback needs was stored by reference, and changed when the "
+                "function was called again",
+            )
 
 
 def _evidence(t: Trial) -> str:

@@ -319,10 +319,10 @@ def _signs(t: Trial) -> Iterator[tuple[str, Callable[[Trial], Any]]]:
     numbers = [t.argument, *[j for j in range(len(t.inputs)) if j != t.argument]]
     for j in numbers:
         name = "x" if j == t.argument else f"input {j}"
-        if _reaches(t.inputs[j], t.x.shape):
-            yield name, lambda t, j=j: _spread(t.inputs[j], t.x.shape)[:, None]
-        elif _reaches(t.inputs[j], t.y.shape):
-            yield name, lambda t, j=j: _spread(t.inputs[j], t.y.shape)[None, :]
+        if reaches(t.inputs[j], t.x.shape):
+            yield name, lambda t, j=j: spread(t.inputs[j], t.x.shape)[:, None]
+        elif reaches(t.inputs[j], t.y.shape):
+            yield name, lambda t, j=j: spread(t.inputs[j], t.y.shape)[None, :]
 
 
 def derivative_at_output(trials: Trials) -> Found:
@@ -356,70 +356,7 @@ def _fits_formula_of_output(t: Trial) -> bool:
     return bool(is_formula and fits and is_diagonal)
 
 
-Factor = Callable[[Trial], Any]
-
-
-def factors(trials: Trials, constant: bool = False) -> Found:
-    """got = u right or right / u, for an input or the output u, at entries of x or of y.
-
-    With `constant`, times any constant.
-    """
-    if not all(t.has_right_shape for t in trials):
-        return
-    seen: set[str] = set()
-    for kind, name, factor in _factors(trials[0]):
-        for is_extra in (True, False):
-            found = _fits_factor(trials, factor, is_extra, constant)
-            if found is None or f"{kind} {is_extra}" in seen:
-                continue
-            seen.add(f"{kind} {is_extra}")
-            times = "" if np.isclose(found, 1) else f"{constant_name(abs(found), trials[0])} times "
-            times = "minus " + times if found < 0 else times
-            yield kind, _of_factor(times, name, is_extra)
-    if len({each.rpartition(" ")[0] for each in seen}) == 1 and "factor of an input" in str(seen):
-        is_extra = "True" in str(seen)
-        what = "missing" if is_extra else "too many"
-        yield "factor of 1/x", f"a factor of 1 over an input is {what}"
-
-
-def _of_factor(times: str, name: str, is_extra: bool) -> str:
-    if is_extra:
-        return f"a factor {times}{name} is too many"
-    return f"a factor {name} is missing" + (f" (what is there is {times}the rest)" if times else "")
-
-
-def _factors(t: Trial) -> Iterator[tuple[str, str, Factor]]:
-    numbers = [t.argument, *[j for j in range(len(t.inputs)) if j != t.argument]]
-    for j in numbers:
-        name = "x, the input," if j == t.argument else f"input {j}"
-        if _reaches(t.inputs[j], t.x.shape):
-            yield (
-                "factor of an input",
-                name,
-                lambda t, j=j: _spread(t.inputs[j], t.x.shape)[:, None],
-            )
-        if _reaches(t.inputs[j], t.y.shape) and t.y.size > 1:
-            yield (
-                "factor of an input",
-                name,
-                lambda t, j=j: _spread(t.inputs[j], t.y.shape)[None, :],
-            )
-    if _reaches(t.y, t.x.shape):
-        yield "factor of the output", "y, the output,", lambda t: _spread(t.y, t.x.shape)[:, None]
-    yield "factor of the output", "y, the output,", lambda t: t.y.ravel()[None, :]
-
-
-def _fits_factor(trials: Trials, factor: Factor, is_extra: bool, constant: bool) -> float | None:
-    def pair(t: Trial) -> tuple[Any, Any]:
-        u = factor(t)
-        return (t.got, t.right * u) if is_extra else (t.got * u, t.right)
-
-    if constant:
-        return constant_between(trials, pair)
-    return 1.0 if all(t.agrees(*pair(t)) for t in trials) else None
-
-
-def _reaches(array: Any, shape: tuple[int, ...]) -> bool:
+def reaches(array: Any, shape: tuple[int, ...]) -> bool:
     """Whether it broadcasts to the shape."""
     try:
         return np.broadcast_shapes(np.shape(array), shape) == shape
@@ -427,26 +364,9 @@ def _reaches(array: Any, shape: tuple[int, ...]) -> bool:
         return False
 
 
-def _spread(array: Any, shape: tuple[int, ...]) -> Any:
+def spread(array: Any, shape: tuple[int, ...]) -> Any:
     return np.broadcast_to(array, shape).ravel()
 
 
-def part_forgotten(trials: Trials) -> Found:
-    """What is there, or what is not, is dL/dy itself, or dL/dy y/x: a sum or product with x."""
-    if not all(t.has_right_shape and t.x.shape == t.y.shape for t in trials):
-        return
-    with np.errstate(all="ignore"):
-        parts: list[tuple[str, Factor]] = [
-            ("x + ...", lambda t: np.eye(t.x.size)),
-            ("x * ...", lambda t: np.diag((t.y / t.x).ravel())),
-        ]
-        for what, part in parts:
-            is_there = everywhere(trials, part)
-            if is_there or everywhere(trials, lambda t, p=part: t.right - p(t)):
-                yield "use forgotten", f"{MISTAKES['use forgotten']}, as if y = {what}"
-                return
-
-
 SIMPLE = (sign, constant_factor, incoming_ignored, transposed, not_summed, over_axes)
-LOCAL = (mask_inverted, right_only_where_positive, derivative_at_output, factors)
-INVOLVED = (operand_transposed, lambda trials: factors(trials, constant=True), part_forgotten)
+LOCAL = (mask_inverted, right_only_where_positive, derivative_at_output)

@@ -36,7 +36,8 @@ class Subject:
 
     value: Callable[[Arrays], Any]
     pull: Callable[[Any, Arrays], list[Any]]
-    what: str = "the function"
+    pull_later: Callable[[Any, Arrays, Arrays], list[Any]] | None = None
+    """As `pull`, of a function that is called with other inputs before its pullback is."""
 
 
 def of_tensors(function: Callable[..., Any], like: Sequence[Tensor], what: str) -> Subject:
@@ -59,17 +60,22 @@ def of_tensors(function: Callable[..., Any], like: Sequence[Tensor], what: str) 
         with no_grad():
             return np.array(called(leaves(inputs)).numpy())
 
-    def pull(dy: Any, inputs: Arrays) -> list[Any]:
+    def pull(dy: Any, inputs: Arrays, later: Arrays | None = None) -> list[Any]:
         with enable_grad():
             tensors = leaves(inputs)
             y = called(tensors)
+            if later is not None:
+                called(leaves(later))
         received = walked(y, backend.asarray(np.array(dy, "float64")))
-        return [_gradient_of(t, received, inputs) for t in tensors]
+        wanted = [t for t in tensors if t.requires_grad]
+        if y.requires_grad and wanted and not any(t in received for t in wanted):
+            raise Fault(f"the result of {what} depends on none of the tensors that it was given")
+        return [_gradient_of(t, received) for t in tensors]
 
-    return Subject(value, pull, what)
+    return Subject(value, pull, pull)
 
 
-def _gradient_of(tensor: Tensor, received: dict[Tensor, Any], inputs: Arrays) -> Any:
+def _gradient_of(tensor: Tensor, received: dict[Tensor, Any]) -> Any:
     if not tensor.requires_grad:
         return None
     if tensor not in received:
@@ -125,7 +131,7 @@ def of_arrays(
             raise Fault(f"{what} returns {len(found)} gradients: must be {count}, one per input")
         return [np.array(as_gradient(what, each)) for each in found]
 
-    return Subject(value, pull, what)
+    return Subject(value, pull)
 
 
 def require_unchanged(before: Any, after: Any, name: str = "the incoming gradient") -> None:

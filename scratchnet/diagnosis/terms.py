@@ -1,3 +1,246 @@
-"""Mistakes in one term of a derivative that couples entries along an axis."""
+"""Mistakes in one term of a derivative that has several.
 
-TERMS: tuple = ()
+Where entries of y depend on several of x along an axis, as in a softmax or a normalisation, the
+matrix of derivatives is, for the entries along that axis, a sum of few terms: for softmax
+diag(y) - y y^T, for a standardisation (I - 1 1^T / N - y y^T / N) / s. Least squares finds the
+coefficients of such terms in both matrices, and a mistake changes one: its sign, its factor, or it
+is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from scratchnet.diagnosis.mistakes import MISTAKES, constant_between, constant_name, everywhere
+from scratchnet.diagnosis.trials import Trial
+
+Trials = Sequence[Trial]
+Found = Iterator[tuple[str, str]]
+
+
+def wrong_axis(trials: Trials) -> Found:
+    """dL/dy flows to x along other axes than those along which y depends on x."""
+    if not all(t.x.shape == t.y.shape == t.got_shape for t in trials):
+        return
+    right = set().union(*(_coupled(t.right, t.x.shape) for t in trials))
+    got = set().union(*(_coupled(t.got, t.x.shape) for t in trials))
+    if right and got and not got & right:
+        yield (
+            "wrong axis",
+            f"a sum was taken over {_axes(got)} of the input instead of over {_axes(right)}",
+        )
+
+
+def _coupled(matrix: Any, shape: tuple[int, ...]) -> set[frozenset[int]]:
+    """The sets of axes in which two entries differ of which one sends something to the other."""
+    largest = np.abs(matrix).max(initial=0.0)
+    rows, columns = np.nonzero(np.abs(matrix) > 1e-9 * largest)
+    a, b = (np.array(np.unravel_index(each, shape)) for each in (rows, columns))
+    differ = np.unique((a != b).T, axis=0)
+    return {frozenset(map(int, np.flatnonzero(each))) for each in differ if each.any()}
+
+
+def _axes(sets: set[frozenset[int]]) -> str:
+    axes = sorted(set().union(*sets))
+    return ("axis " if len(axes) == 1 else "axes ") + " and ".join(map(str, axes))
+
+
+# Terms of the matrix for the entries along one axis, from a vector u of them.
+
+TERMS_OF = ("I", "diag u", "1 1^T", "1 u^T", "u 1^T", "u u^T")
+VECTORS: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
+    ("y", lambda x, y: y),
+    ("x - mean", lambda x, y: x - x.mean()),
+    ("exp y", lambda x, y: np.exp(np.minimum(y, 50.0))),
+)
+
+
+def one_term(trials: Trials) -> Found:
+    """Along the one axis that couples entries, one term differs, or several by one factor."""
+    if not all(t.x.shape == t.y.shape == t.got_shape for t in trials):
+        return
+    axes = set().union(*(_coupled(t.right, t.x.shape) for t in trials))
+    if len(axes) != 1 or len(axis := next(iter(axes))) != 1:
+        return
+    for name, vector in VECTORS:
+        for weight in (None, *range(len(trials[0].inputs))):
+            pairs = [_coefficients(t, min(axis), vector, weight) for t in trials]
+            if all(pair is not None for pair in pairs):
+                right, got = (np.concatenate(each, axis=1) for each in zip(*pairs, strict=True))
+                if found := list(_changed(right, got, name, trials[0])):
+                    yield from found
+                    return
+
+
+def _coefficients(
+    t: Trial, axis: int, vector: Callable[[Any, Any], Any], weight: int | None
+) -> tuple[Any, Any] | None:
+    """Of all terms, for every line along the axis: in the right matrix, and in what was got.
+
+    `weight` is the number of an input by which dL/dy is multiplied before. None where the terms do
+    not make up both matrices.
+    """
+    w = np.ones(t.y.shape)
+    if weight is not None:
+        if weight == t.argument or np.ndim(t.inputs[weight]) == 0:
+            return None
+        try:
+            w = np.broadcast_to(t.inputs[weight], t.y.shape)
+        except ValueError:
+            return None
+    places = np.moveaxis(np.arange(t.x.size).reshape(t.x.shape), axis, -1)
+    found: tuple[list[Any], list[Any]] = ([], [])
+    for line in places.reshape(-1, t.x.shape[axis]):
+        u = vector(t.x.ravel()[line], t.y.ravel()[line])
+        one = np.ones_like(u)
+        terms = [
+            *(np.diag(one), np.diag(u), np.outer(one, one)),
+            *(np.outer(one, u), np.outer(u, one), np.outer(u, u)),
+        ]
+        design = np.stack([(term * w.ravel()[line]).ravel() for term in terms], axis=1)
+        scale = np.linalg.norm(design, axis=0)
+        for matrix, coefficients in zip((t.right, t.got), found, strict=True):
+            values = matrix[np.ix_(line, line)].ravel()
+            fit, _, rank, _ = np.linalg.lstsq(design / scale, values, rcond=1e-9)
+            if rank < len(terms) or np.abs(design / scale @ fit - values).max() > 1e-6 * max(
+                np.abs(values).max(), 1e-12
+            ):
+                return None
+            coefficients.append(fit)
+    return np.array(found[0]).T, np.array(found[1]).T
+
+
+def _changed(right: Any, got: Any, vector: str, t: Trial) -> Found:
+    """What the coefficients say, (terms, lines)."""
+    close = 1e-5 * np.abs(right).max()
+    equal = np.all(np.abs(right - got) <= close, axis=1)
+    changed = np.flatnonzero(~equal)
+    lost = [k for k in changed if np.all(np.abs(got[k]) <= close)]
+    gained = [k for k in changed if np.all(np.abs(right[k]) <= close)]
+    names = " and ".join(f"{TERMS_OF[k]}".replace("u", f"({vector})") for k in changed)
+    if len(changed) and len(lost) == len(changed):
+        yield (
+            "use forgotten",
+            f"a part of the derivative was forgotten, the one with {names}: the input is used in "
+            "more than one place",
+        )
+    elif len(lost) == len(gained) == 1 and len(changed) == 2:
+        kind = "factor of the output" if vector == "y" else "factor of an input"
+        yield kind, f"in one part of the derivative a factor {vector} is missing or too many"
+    elif len(changed) and not gained:
+        ratios = got[changed] / right[changed]
+        c = float(np.median(ratios))
+        if not np.allclose(ratios, c, rtol=1e-4):
+            return
+        if np.isclose(c, -1, rtol=1e-4):
+            yield "sign", f"one part of the derivative has the wrong sign, the one with {names}"
+        else:
+            yield (
+                "constant factor",
+                f"one part of the derivative is {constant_name(c, t)} times what it should be, the "
+                f"one with {names}",
+            )
+
+
+# Of a derivative that is a difference, such as p - t, one of the two parts.
+
+
+def one_part(trials: Trials) -> Found:
+    """What is there, or what is missing, is a known function of x: one part of a difference."""
+    if not all(t.has_right_shape and np.all(t.right != 0) for t in trials):
+        if not all(t.has_right_shape and t.y.size == 1 for t in trials):
+            return
+    for name, part in _parts(trials[0]):
+        is_there = constant_between(trials, lambda t, p=part: (t.got, p(t)))
+        is_missing = constant_between(trials, lambda t, p=part: (t.right - t.got, p(t)))
+        if is_there or is_missing:
+            which = "only" if is_there else "all but"
+            yield "use forgotten", f"{which} the part of the derivative with {name} was counted"
+            return
+        turned = constant_between(trials, lambda t, p=part: (t.right + t.got, p(t)))
+        if turned:
+            yield (
+                "sign",
+                f"one part of the derivative has the wrong sign, beside the one with {name}",
+            )
+            return
+
+
+def _parts(t: Trial) -> Iterator[tuple[str, Callable[[Trial], Any]]]:
+    functions: list[tuple[str, Callable[[Any], Any]]] = [
+        ("1", np.ones_like),
+        ("x", lambda x: x),
+        ("sigmoid x", lambda x: 1 / (1 + np.exp(-x))),
+        ("tanh x", np.tanh),
+        ("exp x", np.exp),
+    ]
+    for axis in range(t.x.ndim):
+        functions.append((f"softmax x over axis {axis}", lambda x, a=axis: _softmax(x, a)))
+        functions.append((f"the mean of x over axis {axis}", lambda x, a=axis: _mean(x, a)))
+    for name, function in functions:
+
+        def part(t: Trial, f: Callable[[Any], Any] = function) -> Any:
+            values = f(np.clip(t.x, -50, 50)).ravel()[:, None]
+            return np.where((t.right != 0) | (t.got != 0), values, 0.0)
+
+        yield name, part
+
+
+def _softmax(x: Any, axis: int) -> Any:
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def _mean(x: Any, axis: int) -> Any:
+    return np.broadcast_to(x.mean(axis, keepdims=True), x.shape)
+
+
+def other_softmax(trials: Trials) -> Found:
+    """The gradient is off by the difference of two softmaxes, over the wrong and the right axis."""
+    if not all(t.has_right_shape and t.y.size == 1 and t.x.ndim == 2 for t in trials):
+        return
+
+    def pair(t: Trial) -> tuple[Any, Any]:
+        return t.got - t.right, (_softmax(t.x, 0) - _softmax(t.x, 1)).reshape(-1, 1)
+
+    if constant_between(trials, pair):
+        yield "wrong axis", "the softmax was taken over the wrong axis"
+
+
+def one_of_a_pair(trials: Trials) -> Found:
+    """y = x x^T and its like: the other part has dL/dy transposed."""
+    if not all(t.has_right_shape and t.y.ndim == 2 and len({*t.y.shape}) == 1 for t in trials):
+        return
+
+    def both(t: Trial) -> Any:
+        turned = t.got.reshape(-1, *t.y.shape).swapaxes(1, 2).reshape(t.got.shape)
+        return t.got + turned
+
+    if all(t.agrees(both(t), t.right) for t in trials):
+        yield (
+            "use forgotten",
+            "the input is used twice, and only one of the two parts was counted: the other has "
+            "dL/dy transposed",
+        )
+
+
+def part_forgotten(trials: Trials) -> Found:
+    """What is there, or what is not, is dL/dy itself, or dL/dy y/x: a sum or product with x."""
+    if not all(t.has_right_shape and t.x.shape == t.y.shape for t in trials):
+        return
+    with np.errstate(all="ignore"):
+        parts: list[tuple[str, Callable[[Trial], Any]]] = [
+            ("x + ...", lambda t: np.eye(t.x.size)),
+            ("x * ...", lambda t: np.diag((t.y / t.x).ravel())),
+        ]
+        for what, part in parts:
+            is_there = everywhere(trials, part)
+            if is_there or everywhere(trials, lambda t, p=part: t.right - p(t)):
+                yield "use forgotten", f"{MISTAKES['use forgotten']}, as if y = {what}"
+                return
+
+
+TERMS = (wrong_axis, one_term, other_softmax, one_part, one_of_a_pair)
