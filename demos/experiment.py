@@ -8,18 +8,20 @@ say what is asked, compute arm by arm, save the numbers, draw, and only then pri
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scratchnet.backends import get_backend
 from scratchnet.demos.compiling import Mode, decide, keep
 from scratchnet.demos.figures import Figure, png, show, styled, svg
 from scratchnet.demos.results import RECORD_NAME, check_writable, environment, print_json, to_json
-from scratchnet.demos.running import Result, Run, check_memory
+from scratchnet.demos.running import Result, Row, Run, check_memory
 from scratchnet.demos.screen import Screen, Table, print_table
 from scratchnet.demos.settings import (
     PRESENTATION,
@@ -279,7 +281,7 @@ def report(
     screen.text(f"Answer: {answer or headline(verdicts)}\n", "bold")
     for table in experiment.tables(result):
         print_table(table, screen)
-    screen.items([*experiment.notes(result), *rate_notes(result)])
+    screen.items([*experiment.notes(result), *diverged(result), *rate_notes(result)])
     if verdicts:
         screen.text("\nClaims", "bold")
         found = [f"; {each.reason}" if each.reason else f": {each.measured}" for each in verdicts]
@@ -300,6 +302,18 @@ def headline(verdicts: Sequence[Verdict]) -> str:
     if not verdicts:
         return "no arm was compared."
     return " ".join(each.sentence for each in (decided[:2] or verdicts[:1]))
+
+
+def diverged(result: Result) -> Iterator[str]:
+    """Trained arms of which some networks diverged; the medians are those of the others."""
+    for row in result.verdict_rows():
+        if lost := np.count_nonzero(np.isnan(trained_to(row))):
+            yield f"{row.arm}: {lost} of {len(row.seeds)} networks diverged."
+
+
+def trained_to(row: Row) -> Any:
+    """The losses, or accuracies, of a row's networks: NaN where one diverged; none of a circuit."""
+    return row.measures.get("loss", row.measures.get("test_accuracy", ()))
 
 
 def rate_notes(result: Result) -> list[str]:

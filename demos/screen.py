@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,16 @@ class Table:
     """The columns that are justified to the left; the others hold numbers."""
 
     @classmethod
-    def of(cls, rows: Iterable[Row], headings: str, cells: str, title: str = "") -> Table:
-        """A line for each row, with its name, facts and the means of its measures.
+    def of(
+        cls,
+        rows: Iterable[Row],
+        headings: str,
+        cells: str,
+        title: str = "",
+        middle: Callable[[Any], Any] = np.median,
+        **more: Callable[[Row], Any],
+    ) -> Table:
+        """A line for each row: its name, facts, the median and the `least` of each measure, `more`.
 
         `cells` has a format for each column, with bars between them as in `headings`, such as
         `{arm} | {learning_rate:g} | {test_accuracy:.1%}` below `network | rate | test`. What has no
@@ -44,7 +52,9 @@ class Table:
             known = {"arm": row.arm, **row.facts}
             for name, values in row.measures.items():
                 finite = np.asarray(values, float)[np.isfinite(values)]
-                known[name] = finite.mean() if len(finite) else math.nan
+                known[name] = middle(finite) if len(finite) else math.nan
+                known[f"least {name}"] = finite.min() if len(finite) else math.nan
+            known |= {name: value(row) for name, value in more.items()}
             line = cells.format_map(known).replace("nan%", "-").replace("nan", "-")
             lines.append([cell.strip(" ") for cell in line.split("|")])
         return cls([heading.strip(" ") for heading in headings.split("|")], lines, title)

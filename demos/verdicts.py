@@ -408,6 +408,15 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     return _wilson(successes / n, n, float(ndtri(1 - SIGNIFICANCE / 2)))
 
 
+def counted(values: ArrayLike, level: float) -> str:
+    """How many reach the level, from five on with its 95 % interval, such as `8 (5–9)` of 10."""
+    n, reached = np.size(values), successes(values, level)
+    if n < FEWEST_SEEDS:
+        return str(reached)
+    low, high = wilson_interval(reached, n)
+    return f"{reached} ({n * low:.0f}–{n * high:.0f})"
+
+
 def _shown(contrast: Contrast, value: float) -> str:
     if contrast.kind == "ratio":
         return f"× {value:.3g}"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scratchnet.demos.data import HERE, data_of
-from scratchnet.demos.experiment import run_small
+from scratchnet.demos.experiment import diverged, run_small
 from scratchnet.demos.explore.experiment import (
     ADAM_RATES,
     EPOCHS,
@@ -105,8 +105,8 @@ def test_a_diverged_network_is_named_and_keeps_a_comparison_from_a_verdict() -> 
     rows = [row("digits", 1, [0.9] * 5), row("digits", 4, [0.95] * 4 + [np.nan])]
     result = made_up(*rows, datasets=("digits",))
     assert verdicts_of(result)["On digits, 4 layers reach a higher accuracy than 1"] == "not tested"
-    assert "plain, digits, 4 layers: 1 of 5 diverged" in experiment.notes(result)
-    assert experiment.tables(result)[0].rows[1][5:7] == ("95.0%", "95.0%")
+    assert "plain, digits, 4 layers: 1 of 5 networks diverged" in " ".join(diverged(result))
+    assert experiment.tables(result)[0].rows[1][5:7] == ["95.0%", "95.0%"]
     assert finding(result).endswith("digits 4")
 
 

@@ -14,7 +14,7 @@ from scratchnet.backends.errors import InputError
 from scratchnet.checkpoint import load_model, load_task
 from scratchnet.demos.animation import frame_epochs
 from scratchnet.demos.command_line import main
-from scratchnet.demos.experiment import quick_settings, run_small
+from scratchnet.demos.experiment import diverged, quick_settings, run_small
 from scratchnet.demos.running import Result, Row
 from scratchnet.demos.settings import resolve
 from scratchnet.demos.spiral.experiment import (
@@ -86,7 +86,8 @@ def test_the_claims_count_networks_that_solve_the_spirals() -> None:
 def test_a_diverged_network_has_not_solved_the_spirals() -> None:
     result = made_up(row(1, [0.6] * 5), row(2, [0.99] * 4 + [np.nan]))
     assert "4 of 5 networks" in judge(claims(result))[0].measured
-    assert "(1 diverged)" in tables(result)[0].rows[1][0]
+    assert tables(result)[0].rows[1][3:5] == ["4 (2–5)", "99.0%"]
+    assert list(diverged(result)) == ["2 layers, gradient descent: 1 of 5 networks diverged."]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from scratchnet.demos.verdicts import (
     WORDINGS,
     Claim,
     Contrast,
+    counted,
     difference,
     exact,
     holm_levels,
@@ -294,3 +295,8 @@ def test_sides_of_different_lengths_are_refused() -> None:
 @pytest.mark.parametrize(("k", "n", "low", "high"), [(0, 10, 0, 0.278), (5, 10, 0.237, 0.763)])
 def test_wilsons_interval(k: int, n: int, low: float, high: float) -> None:
     np.testing.assert_allclose(wilson_interval(k, n), (low, high), atol=1e-3)
+
+
+def test_counts_have_an_interval_from_five_seeds_on() -> None:
+    assert counted([1, 1, np.nan, 0.5], 0.9) == "2"
+    assert counted([1] * 5 + [0.4] * 5, 1.0) == "5 (2–8)"

@@ -21,7 +21,7 @@ from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import TUNING_SEEDS, Arm, Data, points, tuned, work_of
-from scratchnet.demos.verdicts import Claim, ratio, successes
+from scratchnet.demos.verdicts import Claim, counted, ratio, successes
 from scratchnet.losses import get_loss
 from scratchnet.model import Model
 from scratchnet.optim import Adam, Optimizer
@@ -236,30 +236,30 @@ def learned(row: Row) -> int:
 
 def tables(result: Result) -> list[Table]:
     """A table for each depth, with the layers that the networks truly have."""
-    headings = ("network", "layers", "para-\nmeters", "rate", "learned", "median", "gradient")
-    found: dict[int, list[tuple[str, ...]]] = {}
+    headings = "network | layers | para-\nmeters | rate | learn | median | gradient"
+    cells = "{label} | {layers} | {parameters:,} | {learning_rate:g} | {learn} | "
+    cells += "{train_accuracy:.1%} | {gradient:.2g}"
+    gradients = first_gradients(result)
+    more = {
+        "label": lambda row: label(row.facts["kind"], row.facts["switch"]),
+        "learn": lambda row: counted(row["train_accuracy"], LEARNED),
+        "gradient": lambda row: np.median(gradients.get(row.arm, np.nan)),
+    }
+    by_depth: dict[int, list[Row]] = {}
     for row in result.verdict_rows():
-        accuracy, gradient = row["train_accuracy"], first_gradients(result).get(row.arm)
-        diverged = int(np.isnan(accuracy).sum())
-        cells = (
-            label(row.facts["kind"], row.facts["switch"]),
-            str(row.facts["layers"]),
-            f"{row.facts['parameters']:,}",
-            f"{row.facts['learning_rate']:g}",
-            f"{learned(row)}/{len(accuracy)}" + (f" ({diverged} NaN)" * bool(diverged)),
-            "NaN" if diverged == len(accuracy) else f"{np.nanmedian(accuracy):.1%}",
-            "" if gradient is None else f"{np.median(gradient):.2g}",
-        )
-        found.setdefault(row.facts["asked_layers"], []).append(cells)
-    return [Table(headings, rows, f"Asked for {asked} layers") for asked, rows in found.items()]
+        by_depth.setdefault(row.facts["asked_layers"], []).append(row)
+    return [
+        Table.of(rows, headings, cells, f"Asked for {asked} layers", **more)
+        for asked, rows in by_depth.items()
+    ]
 
 
 def notes(result: Result) -> list[str]:
     """What the columns say, and what each kind computes."""
     kinds = [ARCHITECTURES[kind] for kind in result.settings.kinds]
     return [
-        f"Learned: at least {LEARNED:.0%} of the training points correct. Gradient: median "
-        "|dL/dW_1| before training.",
+        f"Learn: how many of {result.settings.seeds} get {LEARNED:.0%} of the training points "
+        "right (95 % interval). Gradient: median |dL/dW_1| before training.",
         *(f"{kind.label}: {kind.description}" for kind in kinds),
     ]
 

@@ -207,42 +207,36 @@ def answer(result: Result, verdicts: Any) -> str:
     parts = []
     for dataset in result.settings.datasets:
         names = [arm_name(dataset, depth) for depth in sorted(result.settings.depths)]
-        shown = [f"{median(result[name])}" for name in names if name in result]
+        rows = [result[name] for name in names if name in result]
+        shown = [f"{np.nanmedian(row['test_accuracy']):.1%}" for row in rows]
         parts += [f"{dataset} {', '.join(shown)}"] if shown else []
     depths = ", ".join(map(str, sorted(result.settings.depths)))
     return f"median test accuracy at depth {depths}: {'; '.join(parts)}."
 
 
-def median(row: Row, measure: str = "test_accuracy", of: Any = np.median) -> str:
-    """Of the networks that did not diverge."""
-    finite = row[measure][np.isfinite(row[measure])]
-    return f"{of(finite):.1%}" if len(finite) else "NaN"
+def label(row: Row) -> str:
+    """What the table calls its kind of network."""
+    return ARCHITECTURES[row.facts["kind"]].label
 
 
 def tables(result: Result) -> Iterator[Table]:
     """A table for each dataset: depths, then the other kinds of networks."""
-    headings = ("network", "layers", "para-\nmeters", "rate", "train", "test", "worst", "time")
+    headings = "network | layers | para-\nmeters | rate | train | test | worst | time"
+    cells = (
+        "{label} | {layers} | {parameters:,} | {learning_rate:g} | {train_accuracy:.1%} | "
+        "{test_accuracy:.1%} | {least test_accuracy:.1%} | {time:.1f}"
+    )
     for dataset in result.settings.datasets:
         rows = [row for row in result.verdict_rows() if row.facts["dataset"] == dataset]
-        cells = [
-            (
-                *(ARCHITECTURES[row.facts["kind"]].label, str(row.facts["layers"])),
-                *(f"{row.facts['parameters']:,}", f"{row.facts['learning_rate']:g}"),
-                *(median(row, "train_accuracy"), median(row), median(row, of=np.min)),
-                f"{times(row, rows[0]):.1f}",
-            )
-            for row in rows
-        ]
         if rows:
-            yield Table(headings, cells, f"{dataset}: {DESCRIPTIONS[dataset]}")
+            title = f"{dataset}: {DESCRIPTIONS[dataset]}"
+            time = partial(times, reference=rows[0])
+            yield Table.of(rows, headings, cells, title, label=label, time=time)
 
 
 def notes(result: Result) -> Iterator[str]:
-    """What the columns say, and which networks diverged."""
+    """What the columns say."""
     yield "Train and test: median accuracies. Time: of the training, relative to the first line."
-    for row in result.verdict_rows():
-        if diverged := int(np.isnan(row["test_accuracy"]).sum()):
-            yield f"{row.arm}: {diverged} of {len(row.seeds)} diverged"
 
 
 experiment = Experiment.of(

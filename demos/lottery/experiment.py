@@ -21,7 +21,7 @@ from scratchnet.demos.lottery.masks import VARIANTS, Masks, weights_left
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import RATES, Arm, tuned
-from scratchnet.demos.verdicts import Claim, difference, exact, ratio, successes
+from scratchnet.demos.verdicts import Claim, counted, difference, exact, ratio, successes
 from scratchnet.evaluation import accuracy
 from scratchnet.lottery import iterative_pruning
 from scratchnet.model import Model
@@ -277,31 +277,32 @@ def answer(result: Result, verdicts: Any = ()) -> str:
 
 def tables(result: Result) -> Iterator[Table]:
     """One for each sparsity."""
-    headings = ("arm", "rate", "learned", "median", "worst", "steps to 95 %", "no path")
+    headings = "arm | rate | learn | median | worst | steps to 95 % | no path"
+    cells = "{variant} | {learning_rate:g} | {learn} | {test_accuracy:.1%} | "
+    cells += "{least test_accuracy:.1%} | {steps_to_95:.0f} | {lost}"
     for number in sorted({row.facts["round"] for row in result.verdict_rows()}):
         rows = [row for row in result.verdict_rows() if row.facts["round"] == number]
-        lines = []
-        for row in rows:
-            test, steps = row["test_accuracy"], row["steps_to_95"]
-            lost = row.measures.get("disconnected_draws")
-            lines.append(
-                (
-                    row.facts["variant"],
-                    f"{row.facts['learning_rate']:g}",
-                    f"{successes(test, SOLVED)}/{len(test)}",
-                    *(f"{value:.1%}" for value in (np.nanmedian(test), np.nanmin(test))),
-                    f"{np.nanmedian(steps):.0f}" if np.isfinite(steps).any() else "never",
-                    "" if lost is None else f"{lost.mean():.0%}",
-                )
-            )
         share, left = rows[0].facts["remaining"], rows[0].facts["weights"]
-        yield Table(headings, lines, f"{share:.1%} of the weights: {left:,}")
+        title = f"{share:.1%} of the weights: {left:,}"
+        yield Table.of(rows, headings, cells, title, learn=learned, lost=lost)
+
+
+def learned(row: Row) -> str:
+    """How many of its networks learn."""
+    return counted(row["test_accuracy"], SOLVED)
+
+
+def lost(row: Row) -> str:
+    """The share of its masks without a path, where masks were drawn."""
+    drawn = row.measures.get("disconnected_draws")
+    return "" if drawn is None else f"{drawn.mean():.0%}"
 
 
 def notes(result: Result) -> list[str]:
     """What the columns of the tables say."""
     return [
-        "Learned: at least 95 % of test points correct. Steps to 95 % of validation points: median "
+        f"Learn: how many of {result.settings.seeds} get 95 % of the test points right, with its "
+        "95 % interval from five seeds on. Steps to 95 % of validation points: median "
         "of those that reach it. No path: the share of random masks without one from input to "
         "output; such masks are drawn again."
     ]

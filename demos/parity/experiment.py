@@ -19,7 +19,7 @@ from scratchnet.demos.parity.learning import DEEP, KINDS, ONE, WIDE, arm_name, a
 from scratchnet.demos.running import Advance, Result, Row, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import RATES, TUNING_SEEDS, each_tuned, work_of
-from scratchnet.demos.verdicts import Claim, difference, fact, success, successes
+from scratchnet.demos.verdicts import Claim, counted, difference, fact, success, successes
 from scratchnet.depth.circuits import MOST_DNF_INPUTS, MOST_INPUTS, Circuit, verify
 from scratchnet.depth.parity import PARITY, parity_circuit
 
@@ -166,7 +166,7 @@ def tables(result: Result) -> list[Table]:
     """Circuits as they were counted and as formulas, and the networks that learn."""
     headings = ("circuit", "neurons", "connections", "depth", "largest\nweight")
     shown = [each for each in QUANTITIES if each != "relays"]
-    counted = [
+    in_circuits = [
         (PARITY[name].title, *(f"{row.facts[each]:,.0f}" for each in shown), wrong_rows(row))
         for name, row in built_circuits(result).items()
     ]
@@ -176,15 +176,19 @@ def tables(result: Result) -> list[Table]:
     ]
     title = f"Counted in the circuits for {result.settings.inputs} inputs"
     found = [
-        Table((*headings, "wrong rows"), counted, title),
+        Table((*headings, "wrong rows"), in_circuits, title),
         Table(headings, texts, "For n inputs; z is the number of zeros of n - 1 in binary"),
     ]
     trained = [row for row in result.verdict_rows() if "kind" in row.facts]
-    names = "network | parameters | rate | right | steps | tested,\nright"
-    cells = "{arm} | {parameters:,} | {learning_rate:g} | {train_accuracy:.1%} | {steps:,.0f} | "
-    title = "Means. Steps: until every training row is right. Tested: on the other half, or on all"
+    names = "network | size | rate | learn | steps | tested,\nright"
+    cells = "{arm} | {parameters:,} | {learning_rate:g} | {learn} | {steps:,.0f} | "
+    title = (
+        f"Of {result.settings.seeds} networks: how many learn every training row (95 % interval), "
+        "median steps until then; median share right of the other half, or of all rows"
+    )
+    learn = {"learn": lambda row: counted(row["train_accuracy"], 1.0)}
     if trained:
-        found.append(Table.of(trained, names, cells + "{test_accuracy:.1%}", title))
+        found.append(Table.of(trained, names, cells + "{test_accuracy:.1%}", title, **learn))
     return found
 
 

@@ -308,21 +308,17 @@ def answer(result: Result, verdicts: Any = ()) -> str:
 
 def tables(result: Result) -> list[Table]:
     """Accuracy as pruned and after further training, and what is left in parameters."""
-    headings = ("arm", "weights", "as\npruned", "trained", "worst", "size", "rate")
-    rows = []
-    for row in result.verdict_rows():
-        test, was_pruned = row["test_accuracy"], "as_pruned" in row.measures
-        rows.append(
-            (
-                row.arm,
-                f"{row.facts['weights']:,}",
-                f"{np.median(row['as_pruned']):.1%}" if was_pruned else "",
-                *(f"{value:.1%}" for value in (np.nanmedian(test), np.nanmin(test))),
-                f"{np.median(row['compacted_parameters']):,.0f}" if was_pruned else "",
-                f"{row.facts['learning_rate']:g}",
-            )
-        )
-    return [Table(headings, rows, "Medians over seeds; size: parameters without dead neurons")]
+    headings = "arm | weights | as\npruned | trained | worst | size | rate"
+    cells = "{arm} | {weights:,} | {pruned:.1%} | {test_accuracy:.1%} | {least test_accuracy:.1%}"
+    cells += " | {size:,.0f} | {learning_rate:g}"
+
+    def of_pruned(row: Row, measure: str) -> float:
+        return float(np.median(row.measures.get(measure, np.nan)))
+
+    more = {"pruned": partial(of_pruned, measure="as_pruned")}
+    more["size"] = partial(of_pruned, measure="compacted_parameters")
+    title = "Medians over seeds; size: parameters without dead neurons"
+    return [Table.of(result.verdict_rows(), headings, cells, title, **more)]
 
 
 def work(s: Settings) -> float:

@@ -289,7 +289,7 @@ def tables(result: Result) -> list[Table]:
     if s.compare:
         names, title = "networks | regions | patterns", "Linear regions: means over networks"
         cells = "{arm} | {linear:,.1f} | {patterns:,.1f}"
-    counted = Table.of(rows, names, cells, title)
+    counted = Table.of(rows, names, cells, title, np.mean)
     theory = [
         (row.facts["network"], *map(magnitude, (largest(row), *bounds(row).values())))
         for row in rows

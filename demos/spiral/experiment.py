@@ -27,7 +27,7 @@ from scratchnet.demos.running import Result, Row
 from scratchnet.demos.settings import Common, option, options_of
 from scratchnet.demos.spiral.task import CHAPTER_SEED, TASK, TEST_POINTS, Task, described
 from scratchnet.demos.tuning import OPTIMIZER_NAMES, OPTIMIZERS, RATES, Arm, Data, points
-from scratchnet.demos.verdicts import Claim, difference, exact, success, successes
+from scratchnet.demos.verdicts import Claim, counted, difference, exact, success, successes
 from scratchnet.demos.watching import check_watch, watching
 from scratchnet.depth.budget import parameter_count, width_for_budget
 from scratchnet.model import Model, mlp
@@ -356,23 +356,20 @@ def tables(result: Result) -> list[Table]:
     # The chapter judges by parameters per example; another column would not fit 80 columns.
     per_example = result.settings.protocol == "chapter"
     count = "P/N" if per_example else "size"
-    headings = ("arm", count, "rate", "solved", "median", "worst", "train")
-    rows = []
-    for row in result.verdict_rows():
-        test, p = row["test_accuracy"], row.facts["parameters"]
-        diverged = np.count_nonzero(np.isnan(test))
-        rows.append(
-            (
-                row.arm + (f" ({diverged} diverged)" if diverged else ""),
-                f"{p / result.settings.points:.1f}" if per_example else f"{p:,}",
-                f"{row.facts['learning_rate']:g}",
-                f"{successes(test, SOLVED)}/{len(test)}",
-                *(f"{value:.1%}" for value in (np.nanmedian(test), np.nanmin(test))),
-                f"{np.nanmedian(row['train_accuracy']):.0%}",
-            )
-        )
     means = "P/N: parameters per example" if per_example else "Size: parameters"
-    return [Table(headings, rows, f"Solved: {SOLVED:.0%} of test points correct. {means}")]
+    size = "{per_example:.1f}" if per_example else "{parameters:,}"
+    title = f"Of {result.settings.seeds}, solved: {SOLVED:.0%} of test points correct. {means}"
+    return [
+        Table.of(
+            result.verdict_rows(),
+            f"arm | {count} | rate | solved | median | worst | train",
+            "{arm} | " + size + " | {learning_rate:g} | {solved} | {test_accuracy:.1%} | "
+            "{least test_accuracy:.1%} | {train_accuracy:.0%}",
+            title,
+            per_example=lambda row: row.facts["parameters"] / result.settings.points,
+            solved=lambda row: counted(row["test_accuracy"], SOLVED),
+        )
+    ]
 
 
 def files(result: Result) -> dict[str, Callable[[Path], None]]:

@@ -18,7 +18,7 @@ from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import Arm, Data, each_tuned, networks, work_of
-from scratchnet.demos.verdicts import Claim, fact, success, successes, wilson_interval
+from scratchnet.demos.verdicts import Claim, counted, fact, success, successes
 from scratchnet.layers import Layer, Linear, Threshold
 from scratchnet.model import Model
 from scratchnet.optim import Adam
@@ -218,9 +218,8 @@ def tables(result: Result) -> list[Table]:
     circuit = ("a b", "OR: a + b >= 0.5", "NAND: -a - b >= -1.5", "AND: OR + NAND >= 1.5", "XOR")
     rows = []
     for row in result.verdict_rows():
-        ends, n = ended(row), len(row.seeds)
-        low, high = (n * each for each in wilson_interval(ends.count(SOLVED), n))
-        solved = f"{ends.count(SOLVED)} ({low:.0f}–{high:.0f})"
+        ends = ended(row)
+        solved = counted([end == SOLVED for end in ends], 1)
         others = (str(ends.count(name)) for name in PLATEAUS)
         rows.append((row.arm, f"{row.facts['learning_rate']:g}", solved, *others))
     losses = (f"loss\n{loss:.3f}" for loss in PLATEAU_LOSSES.values())
