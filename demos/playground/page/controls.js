@@ -13,8 +13,8 @@ const LABELS = {
   "training.seed": "seed of weights",
 };
 const WORDS = {
-  chapter_spirals: "spirals, as a textbook has them", blobs: "clouds, one for each class",
-  linearly_separable: "clouds that a line separates", xor: "XOR", parity: "parity", fractal: "a fractal",
+  chapter_spirals: "spirals of a textbook", blobs: "clouds",
+  linearly_separable: "separable by a line", xor: "XOR", parity: "parity", fractal: "a fractal",
   digits: "images of digits", drawn: "drawn by you", formula: "from a formula", table: "your own table (CSV)",
   sgd: "gradient descent", momentum: "momentum", adam: "Adam", adamw: "AdamW",
   relu: "ReLU", leaky_relu: "leaky ReLU", gelu: "GELU", threshold: "threshold (straight-through)",

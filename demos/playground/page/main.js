@@ -69,7 +69,7 @@ const lessons = new Lessons($("lesson"), $("lesson-card"), {
       if (action.state) resume = true;
       else if (!playing) toggle();
     } else if (action.do === "prune") setPrune(action.share);
-    else if (action.do) experiments.start(action.do);
+    else if (action.do) experiments.start(action.do, action.steps);
   },
 });
 const drawing = new Drawing(plane, $("draw-tools"), 5000, (points) => {
@@ -199,7 +199,7 @@ function begin(message) {
   if (expected === 0) {
     wanted = clone(message.state);
     controls.clearErrors();
-    notice((message.notes ?? []).join(" "));
+    notice([...(message.notes ?? []), ...aboutPlane(message)].join(" "));
     controls.show(wanted);
     showOwn();
   }
@@ -220,6 +220,9 @@ function begin(message) {
   if (backprop.active) backprop.on.ask(backprop.sample);
   keep();
 }
+
+const aboutPlane = ({ inputs, names }) => (inputs === 2 ? [] : [
+  `The picture is a plane through a space of ${inputs} dimensions${names[0] ? ` (${names.join(", ")})` : ""}: points are drawn where they are nearest to it.`]);
 
 let waiting = null;
 
@@ -263,6 +266,10 @@ function drawSlowly(busy) {
   lastSlow = now;
   network.draw();
   curves.draw();
+  const silent = network.silentCount;
+  $("network-note").textContent = silent
+    ? `${silent} hidden neuron${silent === 1 ? " is" : "s are"} zero all over the picture (struck through).`
+    : "Orange edges are positive weights, blue ones negative; a neuron's picture shows its value over the plane.";
   if (network.focus && busy) askHover(network.focus);
   if (backprop.active && !busy) backprop.on.ask(backprop.sample);
 }

@@ -28,7 +28,7 @@ export class Network {
     if (same) return;
     this.layers = layers;
     this.inputs = inputs;
-    this.neurons = this.weights = null;
+    this.neurons = this.weights = this.silent = null;
     this.focus = null;
     this.layout();
     this.makeButtons();
@@ -36,7 +36,22 @@ export class Network {
 
   take({ arrays }) {
     for (const name of ["neurons", "weights"]) if (arrays[name]) this[name] = arrays[name];
-    if (arrays.neurons) this.painted = null;
+    if (arrays.neurons) {
+      this.painted = null;
+      this.silent = silent(arrays.neurons);
+    }
+  }
+
+  /** The neuron's number among all hidden neurons and outputs. */
+  index(layer, neuron) {
+    let index = neuron;
+    for (let l = 1; l < layer; l++) index += this.layers[l];
+    return index;
+  }
+
+  /** How many hidden neurons are zero all over the picture. */
+  get silentCount() {
+    return (this.silent ?? []).slice(0, -this.layers.at(-1)).filter(Boolean).length;
   }
 
   name(layer, neuron) {
@@ -52,13 +67,14 @@ export class Network {
     const width = this.drawing.clientWidth, count = this.layers.length;
     if (!width || !count) return;
     const most = Math.max(...this.layers);
-    this.height = Math.round(Math.max(220, Math.min(660, most * 46, Math.max(340, most * 11))));
+    this.height = Math.round(Math.max(280, Math.min(680, most * (most > 12 ? 30 : 46))));
     const column = width / count;
-    this.size = Math.max(6, Math.min(40, column * 0.62, (this.height - 8) / most - (most > 24 ? 2 : 6)));
     this.width = width;
     this.columns = this.layers.map((_, layer) => column * (layer + 0.5));
+    this.sizes = this.layers.map((neurons) =>
+      Math.max(6, Math.min(44, column * 0.62, (this.height - 6) / neurons - (neurons > 24 ? 2 : 6))));
     this.places = this.layers.map((neurons, layer) => {
-      const pitch = Math.min((this.height - 8) / neurons, this.size * 1.55);
+      const pitch = Math.min((this.height - 6) / neurons, this.sizes[layer] * 1.55);
       return Array.from({ length: neurons }, (_, i) => [
         this.columns[layer],
         this.height / 2 + (i - (neurons - 1) / 2) * pitch,
@@ -99,9 +115,10 @@ export class Network {
     this.nodes.forEach((column, layer) => column.forEach((button, neuron) => {
       const place = this.places[layer][neuron];
       if (!place) return;
+      const size = this.sizes[layer];
       Object.assign(button.style, {
-        left: `${place[0] - this.size / 2}px`, top: `${place[1] - this.size / 2}px`,
-        width: `${this.size}px`, height: `${this.size}px`,
+        left: `${place[0] - size / 2}px`, top: `${place[1] - size / 2}px`,
+        width: `${size}px`, height: `${size}px`,
       });
     }));
   }
@@ -128,16 +145,17 @@ export class Network {
   point(event) {
     const box = this.drawing.getBoundingClientRect();
     const x = event.clientX - box.left, y = event.clientY - box.top;
-    const reach = Math.max(this.size / 2, 5);
     for (let layer = 0; layer < this.places.length; layer++) {
+      const half = this.sizes[layer] / 2;
       for (let neuron = 0; neuron < this.places[layer].length; neuron++) {
         const [px, py] = this.places[layer][neuron];
-        if (Math.abs(px - x) <= reach && Math.abs(py - y) <= this.size / 2) return this.choose({ layer, neuron });
+        if (Math.abs(px - x) <= Math.max(half, 5) && Math.abs(py - y) <= half) return this.choose({ layer, neuron });
       }
     }
     let best = null, least = 5;
     for (let layer = 1; layer < this.places.length; layer++) {
-      const x0 = this.columns[layer - 1] + this.size / 2, x1 = this.columns[layer] - this.size / 2;
+      const x0 = this.columns[layer - 1] + this.sizes[layer - 1] / 2;
+      const x1 = this.columns[layer] - this.sizes[layer] / 2;
       if (x < x0 || x > x1) continue;
       const t = (x - x0) / (x1 - x0), bend = this.curved(layer) ? t * t * (3 - 2 * t) : t;
       for (let from = 0; from < this.layers[layer - 1]; from++) {
@@ -165,7 +183,7 @@ export class Network {
 
   edge(path, layer, from, to) {
     const [x0, y0] = this.places[layer - 1][from], [x1, y1] = this.places[layer][to];
-    const a = x0 + this.size / 2, b = x1 - this.size / 2;
+    const a = x0 + this.sizes[layer - 1] / 2, b = x1 - this.sizes[layer] / 2;
     path.moveTo(a, y0);
     if (this.curved(layer)) path.bezierCurveTo((a + b) / 2, y0, (a + b) / 2, y1, b, y1);
     else path.lineTo(b, y1);
@@ -202,7 +220,8 @@ export class Network {
     const values = this.values(layer), n = this.layers[layer];
     const quiet = this.overlay && !values;
     const count = this.layers[layer - 1] * n;
-    const thickest = count > 1024 ? 1.6 : count > 256 ? 2.6 : 4.2;
+    const gap = this.columns[1] - this.columns[0] - this.sizes[layer];
+    const thickest = Math.min(gap / 14, count > 1024 ? 1.6 : count > 256 ? 2.6 : 4.2);
     context.globalAlpha = quiet ? 0.25 : count > 1024 ? 0.5 : 0.85;
     if (!values) {
       const path = new Path2D();
@@ -264,30 +283,39 @@ export class Network {
   }
 
   drawNeuron(context, colors, layer, neuron, [x, y]) {
-    const s = this.size, left = x - s / 2, top = y - s / 2;
+    const s = this.sizes[layer], left = x - s / 2, top = y - s / 2;
     context.fillStyle = colors.sign[1];
     context.fillRect(left, top, s, s);
-    if (layer === 0) this.drawInput(context, colors, neuron, left, top);
+    if (layer === 0) this.drawInput(context, colors, neuron, left, top, s);
     else if (this.neurons) {
-      let index = neuron;
-      for (let l = 1; l < layer; l++) index += this.layers[l];
+      const index = this.index(layer, neuron);
       const [, rows, columns] = this.neurons.shape;
       if (index < this.neurons.shape[0]) {
         context.drawImage(this.atlas, 0, index * rows, columns, rows, left, top, s, s);
       }
     }
+    if (layer > 0 && this.silent?.[this.index(layer, neuron)]) this.strike(context, colors, left, top, s);
     const chosen = this.focus?.layer === layer && this.focus.neuron === neuron;
     const active = this.overlay?.active?.(layer);
     context.strokeStyle = chosen || active ? colors.ink : colors.soft;
     context.lineWidth = chosen ? 2.5 : active ? 2 : s > 12 ? 1 : 0.5;
     context.strokeRect(left, top, s, s);
     const value = this.overlay?.nodes[layer]?.[neuron];
-    if (value !== undefined && s >= 20) this.label(context, colors, x, y, short(value));
-    else if (layer === 0 && s >= 22) this.label(context, colors, x, y, this.inputs[neuron] ?? "");
+    if (value !== undefined && s >= 20) this.label(context, colors, x, y, s, short(value));
+    else if (layer === 0 && s >= 22) this.label(context, colors, x, y, s, this.inputs[neuron] ?? "");
   }
 
-  label(context, colors, x, y, text) {
-    context.font = `600 ${Math.min(11, this.size * 0.36)}px system-ui, sans-serif`;
+  strike(context, colors, left, top, s) {
+    context.strokeStyle = colors.soft;
+    context.lineWidth = 1;
+    context.beginPath();
+    context.moveTo(left, top);
+    context.lineTo(left + s, top + s);
+    context.stroke();
+  }
+
+  label(context, colors, x, y, size, text) {
+    context.font = `600 ${Math.min(11, size * 0.4)}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     const shown = text.length > 7 ? `${text.slice(0, 6)}…` : text;
@@ -300,9 +328,8 @@ export class Network {
     context.fillText(shown, x, y + 0.5);
   }
 
-  drawInput(context, colors, neuron, left, top) {
+  drawInput(context, colors, neuron, left, top, s) {
     if (this.layers[0] !== 2) return;
-    const s = this.size;
     const shade = neuron === 0
       ? context.createLinearGradient(left, 0, left + s, 0)
       : context.createLinearGradient(0, top + s, 0, top);
@@ -310,6 +337,12 @@ export class Network {
     context.fillStyle = shade;
     context.fillRect(left, top, s, s);
   }
+}
+
+/** For each neuron's picture, whether it is zero all over. */
+function silent({ data, shape }) {
+  const size = shape[1] * shape[2];
+  return Array.from({ length: shape[0] }, (_, i) => data.subarray(i * size, (i + 1) * size).every((value) => value === 128));
 }
 
 export function short(value) {
