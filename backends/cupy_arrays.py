@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager
+from functools import wraps
+from typing import Any, TypeVar, cast
 
+from scratchnet.backends.contexts import Blocks
 from scratchnet.backends.cublas import Layout, layout_of
 from scratchnet.backends.cuda_kernels import REALS, Kernels
 from scratchnet.backends.interface import Array, Backend, Out
@@ -16,6 +19,27 @@ def elementwise(kernel: Function) -> Function:
     """Mark a kernel each of whose outputs depends only on the inputs at its place."""
     kernel.is_elementwise = True  # type: ignore[attr-defined]
     return kernel
+
+
+_IN_PRIMITIVES: Blocks[None] = Blocks("fused steps in primitives")
+
+
+def in_primitives() -> AbstractContextManager[None]:
+    """Inside, in this thread or task alone, fused steps are made of primitives, as the interface
+    says them, so that what is recorded is what the compiler of steps reads."""
+    return _IN_PRIMITIVES.opened(None)
+
+
+def by_own_kernel(method: Function) -> Function:
+    """Mark a method of the interface that a kernel of ours does, but inside `in_primitives`."""
+    plain = getattr(Backend, method.__name__)
+
+    @wraps(method)
+    def chosen(self: Any, *args: Any, **kwargs: Any) -> Any:
+        is_plain = _IN_PRIMITIVES.entries() and _IN_PRIMITIVES.values()
+        return (plain if is_plain else method)(self, *args, **kwargs)
+
+    return cast(Function, chosen)
 
 
 def unchanged(out: Array) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from numbers import Real
 from typing import Any
 
@@ -28,7 +29,7 @@ from scratchnet.backends.cuda_fusing import Fusing
 from scratchnet.backends.cuda_graph import as_graph
 from scratchnet.backends.cuda_kernels import REALS, Kernels
 from scratchnet.backends.cuda_sums import ROWS_AT_ONCE
-from scratchnet.backends.cupy_arrays import elementwise
+from scratchnet.backends.cupy_arrays import by_own_kernel, elementwise, in_primitives
 from scratchnet.backends.cupy_fused import FusedSteps
 from scratchnet.backends.errors import DeviceMemoryError
 from scratchnet.backends.interface import Array, Axis, Call, Kernel, Out, Timer
@@ -110,6 +111,24 @@ class CupyBackend(FusedSteps):
     def fused(self, calls: Sequence[Call]) -> list[Call]:
         """The same calls, of which some are one kernel together."""
         return Fusing(self)(calls)
+
+    def why_not_compiled(self) -> str | None:
+        return None
+
+    def compiler(self) -> str:
+        facts = self.device_info()
+        return (
+            f"NVRTC of CUDA {facts['cuda_runtime']}, CuPy {facts['cupy']}, for compute capability "
+            f"{facts['compute_capability']}"
+        )
+
+    def compiled(self, calls: Sequence[Call], outcome: Array, networks: int) -> Any:
+        from scratchnet.backends.compile.cuda_step import KernelStep
+
+        return KernelStep(self.xp, calls, outcome, networks)
+
+    def in_primitives(self) -> AbstractContextManager[None]:
+        return in_primitives()
 
     # Movement between the host and the device.
 
@@ -219,6 +238,7 @@ class CupyBackend(FusedSteps):
             return super()._take(x, index, out)
         return self._take_rows(x, index, False, (*index.shape, *x.shape[1:]), out)
 
+    @by_own_kernel
     def take_of_each(self, x: Array, index: Array) -> Array:
         if not self._has_rows_of_words(x, index) or x.ndim < 2 or index.shape[:1] != x.shape[:1]:
             return super().take_of_each(x, index)

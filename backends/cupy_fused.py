@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from scratchnet.backends.cupy_arrays import elementwise
+from scratchnet.backends.cupy_arrays import by_own_kernel, elementwise
 from scratchnet.backends.cupy_sums import Sums
 from scratchnet.backends.interface import Array, Kernel, Out
 
@@ -19,6 +19,7 @@ class FusedSteps(Sums):
     def is_elementwise(self, kernel: Kernel) -> bool:
         return hasattr(kernel, "is_elementwise") or super().is_elementwise(kernel)
 
+    @by_own_kernel
     def relu_backward(self, dy: Array, y: Array) -> Array:
         if dy.shape != y.shape or not self._has_kernel(dy, y):
             return super().relu_backward(dy, y)
@@ -32,11 +33,13 @@ class FusedSteps(Sums):
         )
         return self._delivered(target, out)
 
+    @by_own_kernel
     def softmax(self, x: Array, axis: int) -> Array:
         if axis not in (-1, x.ndim - 1) or not x.ndim or not self._has_kernel(x):
             return super().softmax(x, axis)
         return self.run(self._softmax, x, False, out=...)
 
+    @by_own_kernel
     def log_softmax(self, x: Array, axis: int) -> Array:
         if axis not in (-1, x.ndim - 1) or not x.ndim or not self._has_kernel(x):
             return super().log_softmax(x, axis)
@@ -50,6 +53,7 @@ class FusedSteps(Sums):
         )
         return self._delivered(target, out)
 
+    @by_own_kernel
     def binary_cross_entropy(self, logits: Array, targets: Array) -> tuple[Array, Array]:
         """As the interface's, loss and derivative by one kernel."""
         shared = targets.shape == logits.shape[logits.ndim - targets.ndim :]
@@ -68,6 +72,7 @@ class FusedSteps(Sums):
         )
         return self._delivered(target, out)
 
+    @by_own_kernel
     def softmax_cross_entropy(
         self, logits: Array, labels: Array, smoothing: float
     ) -> tuple[Array, Array]:
@@ -91,6 +96,7 @@ class FusedSteps(Sums):
         )
         return self._delivered(target, out)
 
+    @by_own_kernel
     def sgd_step(
         self,
         parameters: Array,
@@ -121,6 +127,7 @@ class FusedSteps(Sums):
     def _sgd_step(self, parameters: Array, *arguments: Any, out: Out) -> Array:
         return self._update("sgd_step", parameters, arguments, out)
 
+    @by_own_kernel
     def adam_step(
         self,
         parameters: Array,
@@ -166,6 +173,7 @@ class FusedSteps(Sums):
         self._kernels[str(parameters.dtype)].launch(name, size, parameters, *arguments, size)
         return out
 
+    @by_own_kernel
     def random_bits(self, counters: Array, keys: Array) -> Array:
         if not follows_networks(counters, keys):
             return super().random_bits(counters, keys)
@@ -182,6 +190,7 @@ class FusedSteps(Sums):
         )
         return self._delivered(target, out)
 
+    @by_own_kernel
     def dropout_mask(self, counters: Array, keys: Array, kept_from: Array, scale: Array) -> Array:
         fits = all(follows_networks(counters, each) for each in (keys, kept_from, scale))
         if not fits or not self._has_kernel(scale):

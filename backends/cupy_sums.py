@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from scratchnet.backends.cublas import OPERANDS, gemm_arguments, layout_of
-from scratchnet.backends.cupy_arrays import KernelArrays, elementwise
+from scratchnet.backends.cupy_arrays import KernelArrays, by_own_kernel, elementwise
 from scratchnet.backends.interface import Array, Out
 
 MOST_ROWS = 8192
@@ -24,6 +24,7 @@ class Sums(KernelArrays):
     _cublas: Any
     _ones: dict[tuple[int, str], Array]
 
+    @by_own_kernel
     def sum_rows(self, x: Array, out: Out = ...) -> Array:
         """As the interface's: by a kernel, or, of many rows, by cuBLAS as a product with ones.
 
@@ -84,6 +85,7 @@ class Sums(KernelArrays):
         self._launch_sums("times_slope_sums", dy, dy, slope, dx, out, step)
         return out
 
+    @by_own_kernel
     def scaled_sum(self, x: Array, part: Any) -> Array:
         is_small = x.ndim in (1, 2) and x.shape[-1] <= MOST_NUMBERS and self._has_kernel(x)
         if not isinstance(part, float) or not is_small:
@@ -98,6 +100,7 @@ class Sums(KernelArrays):
         )
         return self._delivered(target, out)
 
+    @by_own_kernel
     def times_share(self, slopes: Array, dy: Array, part: Any) -> Array:
         networks = dy.shape == slopes.shape[: dy.ndim] and dy.ndim < 2
         if not isinstance(part, float) or not networks or not self._has_kernel(slopes, dy):
@@ -111,6 +114,7 @@ class Sums(KernelArrays):
         self._kernels[str(slopes.dtype)].launch("times_share", slopes.size, *arguments)
         return self._delivered(target, out)
 
+    @by_own_kernel
     def times_slope(self, dy: Array, slope: Array) -> Array:
         same = slope.shape == dy.shape and slope.flags.c_contiguous
         row = self._row_step(slope, dy.shape) is not None
@@ -130,6 +134,7 @@ class Sums(KernelArrays):
 
     # Batch normalisation.
 
+    @by_own_kernel
     def standardize(self, x: Array, epsilon: Any) -> tuple[Array, Array, Array, Array]:
         if not self._is_normalized_here(x, epsilon):
             return super().standardize(x, epsilon)
@@ -155,6 +160,7 @@ class Sums(KernelArrays):
         self._launch_sums("standardize", x, *arguments)
         return self._delivered(target, out)
 
+    @by_own_kernel
     def standardize_backward(self, dy: Array, y: Array, scale: Array) -> Array:
         known = scale.shape == (*y.shape[:-2], 1, y.shape[-1]) and dy.shape == y.shape
         if not known or y.ndim not in (2, 3) or y.shape[-2] > MOST_ROWS:
@@ -167,6 +173,7 @@ class Sums(KernelArrays):
         self._launch_sums("standardize_backward", y, *arguments, target)
         return self._delivered(target, out)
 
+    @by_own_kernel
     def update_averages(
         self,
         running: tuple[Array, Array],

@@ -218,6 +218,21 @@ class NumpyBackend(Backend):
         inputs = [np.asarray(x, dtype) if isinstance(x, float) else x for x in call.inputs]
         return call._replace(inputs=tuple(inputs))
 
+    def why_not_compiled(self) -> str | None:
+        from scratchnet.backends.compile import compiler_available
+
+        return compiler_available()
+
+    def compiler(self) -> str:
+        from scratchnet.backends.compile import find_compiler
+
+        return str(find_compiler())
+
+    def compiled(self, calls: Sequence[Call], outcome: Array, networks: int) -> Any:
+        from scratchnet.backends.compile import CompiledStep
+
+        return CompiledStep(calls, outcome, networks)
+
     def sum(self, x: Array, axis: Axis = None, keepdims: bool = False, out: Out = ...) -> Array:
         return self.run(_sum, x, axis, keepdims, out=out)
 

@@ -6,11 +6,12 @@ A primitive is one call of the array library. `interface.py` builds fused steps 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from scratchnet.backends.door import Array, Door, Kernel, Out
+from scratchnet.backends.door import Array, Call, Door, Kernel, Out
 from scratchnet.backends.guarded import Guarded, bare
 
 if TYPE_CHECKING:
@@ -67,6 +68,27 @@ class Primitives(Door):
         """What `run` computes NumPy's ufunc of that name with; None where nothing does."""
         kernel: Kernel | None = getattr(self.xp, name, None)
         return kernel
+
+    # The compiler of recorded steps: see `compile/`.
+
+    def why_not_compiled(self) -> str | None:
+        """Why no step can be compiled here and what to install, or None."""
+        raise NotImplementedError
+
+    def compiler(self) -> str:
+        """What compiles steps here, in words."""
+        raise NotImplementedError
+
+    def compiled(self, calls: Sequence[Call], outcome: Array, networks: int) -> Any:
+        """The recorded calls of a step as a function for many steps of all networks.
+
+        Raises `NotCompiled` where a call has no lowering.
+        """
+        raise NotImplementedError
+
+    def in_primitives(self) -> AbstractContextManager[None]:
+        """Inside, in this thread or task alone, a fused step is made of primitives."""
+        return nullcontext()
 
     def __reduce__(self) -> tuple[Callable[..., Backend], tuple[str, str]]:
         """A copied or unpickled model computes on this process's backend of the same name.

@@ -8,24 +8,19 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from scratchnet.backends import Array, InputError
 from scratchnet.backends.contexts import Blocks
 from scratchnet.batches import Batches
-from scratchnet.buffer_reuse import owner
+from scratchnet.buffer_reuse import elide_copies, owner
 from scratchnet.divergence import Divergence, note_divergence
 from scratchnet.optim import Adam, Optimizer
 from scratchnet.program import MOST_RECORDINGS, RecordedStep, is_eager
+from scratchnet.steps_ahead import LONGEST_CALL, StepsAhead
 from scratchnet.tensor import Tensor
-
-if TYPE_CHECKING:
-    from scratchnet.steps_ahead import StepsAhead
-
-LONGEST_CALL = 0.1
-"""Seconds after which a call gives Python its turn, so that Ctrl-C is heard."""
 
 BOUND = {"float32": 1e-3, "float64": 1e-8}
 """How far losses and gradients of the first step may be from those of Python, relative to the
@@ -50,15 +45,12 @@ def compiles(optimizer: Optimizer, record: bool, accumulate: int) -> bool:
 
 def require_compiler(optimizer: Optimizer, record: bool) -> None:
     """Raise `InputError` where compile=True cannot be had."""
-    from scratchnet.backends.compile import compiler_available
-
     if not record or is_eager():
         raise InputError("compile=True with record=False: must be recorded to be compiled")
-    if optimizer.model.backend.name != "numpy":
-        raise InputError(
-            f"compile=True on the {optimizer.model.backend.name} backend: must be numpy"
-        )
-    if reason := compiler_available():
+    backend = optimizer.model.backend
+    if backend.precision != "fp32":
+        raise InputError(f"compile=True with precision {backend.precision}: must be fp32")
+    if reason := backend.why_not_compiled():
         raise InputError(f"compile=True: {reason}")
 
 
@@ -66,9 +58,7 @@ def note_compiler(optimizer: Optimizer, compile: bool, goes_on: bool) -> None:
     """Keep what compiles the steps of a training, and warn where it goes on with another one."""
     here = ""
     if compile:
-        from scratchnet.backends.compile import find_compiler
-
-        here = str(find_compiler())
+        here = optimizer.model.backend.compiler()
     there, optimizer.compiler = optimizer.compiler, here
     if goes_on and optimizer.steps and there != here:
         ways = [f"compiled by {each}" if each else "replayed" for each in (there, here)]
@@ -85,7 +75,7 @@ class Compiled:
     """A compiled step, or a recorded one where there is no compiled form."""
 
     step: Any
-    """A `backends.compile.CompiledStep`, or None."""
+    """A `backends.compile.CompiledStep` or `KernelStep`, or None."""
     arguments: list[Array]
     state: list[Array]
     """The arrays that a step changes and that were there before it."""
@@ -111,6 +101,7 @@ class CompiledTraining:
         self._optimizer, self._model = optimizer, optimizer.model
         self._wanted_threads = threads
         self.recorded = RecordedStep(step, self._model, (optimizer,))
+        self._replayed = StepsAhead.made_for(self.recorded, optimizer)
         self._compiled: dict[Any, Compiled] = {}
         self._seconds = LONGEST_CALL
         self._before: tuple[int, Changing] = (0, [])
@@ -132,6 +123,8 @@ class CompiledTraining:
 
     def back_to(self, steps: int) -> None:
         """Undo the last call, if that many steps were done before it: Ctrl-C took its losses."""
+        if self._replayed is not None:
+            self._replayed.back_to(steps)
         first, arrays = self._before
         if first == steps:
             self._optimizer.steps = first
@@ -150,6 +143,9 @@ class CompiledTraining:
         try:
             optimizer.prepare()
             compiled = self._prepared([each[0] for each in rows])
+            if compiled.step is None and self._replayed is not None:
+                optimizer.steps = first
+                return self._replayed.many(steps, rows, known)
             self._before = first, [(array, array.copy()) for array in compiled.state]
             if compiled.step is None:
                 return self.recorded(*[each[0] for each in rows]).numpy()[None]
@@ -199,23 +195,24 @@ class CompiledTraining:
 
     def _compile(self, arguments: Sequence[Array]) -> Compiled:
         """Record the step, compile it, compare the two, and leave everything as it was."""
-        from scratchnet.backends.compile import CompiledStep, NoCompiler, NotCompiled
+        from scratchnet.backends.compile import NoCompiler, NotCompiled
 
-        model = self._model
-        with self._restoring():
+        model, k = self._model, self._model.backend
+        with self._restoring(), k.in_primitives():
             recording = self.recorded.record(arguments)
-            calls, outcome = recording.raw, recording.outcome
-            want = np.array(outcome), model.gradient_buffer.copy()
+            outcome = recording.outcome
+            calls = elide_copies(recording.raw, outcome, k)
+            want = [np.array(k.to_numpy(each)) for each in (outcome, model.gradient_buffer)]
         made = {id(owner(call.out)) for call in calls if call.is_new}
         changed = {id(owner(call.out)): owner(call.out) for call in calls}
         state = [array for name, array in changed.items() if name not in made]
         try:
-            step = CompiledStep(calls, outcome, model.ensemble or 1)
+            step = k.compiled(calls, outcome, model.ensemble or 1)
             if not step.function.is_compared:
-                with self._restoring():
+                with self._restoring(), k.in_primitives():
                     recording.check()
                 with self._restoring():
-                    got = step.run(1)[0], model.gradient_buffer.copy()
+                    got = [step.run(1)[0], np.array(k.to_numpy(model.gradient_buffer))]
                 self._compare(got, want)
                 step.function.is_compared = True
         except (NotCompiled, NoCompiler) as refusal:
@@ -268,7 +265,8 @@ def ahead(optimizer: Optimizer, steps: int) -> Changing:
         steps = 1
     elif not arrays:
         optimizer.steps += steps - 1
-    values = [np.empty((steps, *array.shape), array.dtype) for array in arrays.values()]
+    k = optimizer.model.backend
+    values = [k.empty((steps, *array.shape), array.dtype) for array in arrays.values()]
     for step in range(steps if arrays else 0):
         if step:
             optimizer.prepare()

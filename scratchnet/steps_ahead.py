@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array
-from scratchnet.compiled_step import LONGEST_CALL
 from scratchnet.optim import Adam, Optimizer
 from scratchnet.program import RecordedStep, Step
+
+LONGEST_CALL = 0.1
+"""Seconds after which a call gives Python its turn, so that Ctrl-C is heard."""
 
 ORDINARY = (Optimizer.prepare, Adam.prepare)
 """The `prepare` of optimizers that can go back to an earlier step."""

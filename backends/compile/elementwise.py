@@ -69,7 +69,7 @@ COMPARISONS = {
 }
 FUNCTIONS = {
     **{"absolute": "absolute", "sign": "sign", "sqrt": "square_root", "exp": "exponential"},
-    **{"log": "logarithm", "log1p": "logarithm_of_one_plus", "tanh": "tanh_of"},
+    **{"log": "logarithm", "log1p": "logarithm_of_one_plus", "tanh": "tanh_of", "power": "power"},
 }
 # x^p for the p for which NumPy does not call the C library's pow either.
 POWERS = {2.0: "{0} * {0}", 1.0: "{0}", 0.5: "square_root({0})", -1.0: "1 / {0}"}
@@ -77,6 +77,9 @@ POWERS = {2.0: "{0} * {0}", 1.0: "{0}", 0.5: "square_root({0})", -1.0: "1 / {0}"
 
 class Lowering:
     """Calls as expressions over vectors of `lanes` entries; `main` is the step's float type."""
+
+    functions = FUNCTIONS
+    powers = POWERS
 
     def __init__(self, lanes: int, main: Any) -> None:
         self.lanes, self.main = lanes, np.dtype(main)
@@ -107,6 +110,13 @@ class Lowering:
             return f"as_mask<{vector}>({term.text})"
         return f"as_mask<{vector}>({term.text} != 0)"
 
+    def choose(self, mask: str, a: str, b: str, out: Any) -> str:
+        """a where the mask is set, else b."""
+        return f"as_mask<{self.vector(out)}>({mask}) ? {a} : {b}"
+
+    def negated(self, mask: str) -> str:
+        return f"~{mask}"
+
     def lower(self, name: str, terms: list[Term | Literal], out: Any) -> str:
         """The expression of a call. Arithmetic is done in the type of its output, as NumPy does."""
         out = np.dtype(out)
@@ -116,12 +126,12 @@ class Lowering:
             masks = [self.as_mask(each) for each in terms]
             return f"{masks[0]} {'&' if name == 'logical_and' else '|'} {masks[1]}"
         if name == "logical_not":
-            return f"~{self.as_mask(terms[0])}"
+            return self.negated(self.as_mask(terms[0]))
         if out == np.bool_ and name not in ("positive", "convert"):
             raise NotCompiled(f"{name} of booleans")
         if name == "where":
-            values = [self.as_type(each, out) for each in terms[1:]]
-            return f"as_mask<{self.vector(out)}>({self.as_mask(terms[0])}) ? {' : '.join(values)}"
+            a, b = (self.as_type(each, out) for each in terms[1:])
+            return self.choose(self.as_mask(terms[0]), a, b, out)
         if name == "where_positive":
             dy, y = (self.as_type(each, out) for each in terms)
             return f"{y} > 0 ? {dy} : {self.as_type(Literal(0.0), out)}"
@@ -166,13 +176,13 @@ class Lowering:
             return f"{name}({', '.join(vectors)})"
         if name == "power":
             exponent = terms[1]
-            if isinstance(exponent, Literal) and float(exponent.value) in POWERS:
-                return POWERS[float(exponent.value)].format(vectors[0])
-            return f"power({', '.join(vectors)})"
+            if isinstance(exponent, Literal) and float(exponent.value) in self.powers:
+                return self.powers[float(exponent.value)].format(vectors[0])
+            return f"{self.functions[name]}({', '.join(vectors)})"
         if name == "square":
             return f"{vectors[0]} * {vectors[0]}"
         if name == "negative":
             return f"-{vectors[0]}"
         if name == "reciprocal":
             return f"1 / {vectors[0]}"
-        return f"{FUNCTIONS[name]}({vectors[0]})"
+        return f"{self.functions[name]}({vectors[0]})"

@@ -136,9 +136,7 @@ class Memory:
                     continue
                 row, name = self.distance_of(value.width), f"v{node.number}"
                 if value in crossing:
-                    rows = rounded_up(self.points, self.tile) + self.target.lanes(self.main)
-                    whole = self.allocate(name, rows * row, value.dtype)
-                    self._values[value] = Pointer(f"{name} + first * {row}", whole.c_type, row)
+                    self._values[value] = self.place_of_all_points(name, value)
                     continue
                 sort = (self.entries_of_tile(value.width), str(value.dtype))
                 waiting = free.get(sort)
@@ -148,6 +146,13 @@ class Memory:
                 ends.setdefault(last, []).append((sort, pointer))
             for sort, pointer in ends.pop(i, []):
                 free.setdefault(sort, []).append(pointer)
+
+    def place_of_all_points(self, name: str, value: Value) -> Pointer:
+        """The present tile's rows of a value that is kept for all points."""
+        row = self.distance_of(value.width)
+        rows = rounded_up(self.points, self.tile) + self.target.lanes(self.main)
+        whole = self.allocate(name, rows * row, value.dtype)
+        return Pointer(f"{name} + first * {row}", whole.c_type, row)
 
     def value(self, value: Value | View) -> Pointer:
         """The present tile's rows of a value, or of a copy of an array's rows."""

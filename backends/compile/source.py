@@ -61,7 +61,7 @@ class _Assembly:
         self.outcome = owner_of(outcome)
         self.nodes = self.classified.nodes
         self.phases = in_phases(self.nodes)
-        self.main = _float_type(self.nodes)
+        self.main = float_type(self.nodes)
         self.loops = [loops_over_points(phase.inside) for phase in self.phases]
         self.between = [
             loops_between(phase.before, frozenset(ELEMENTWISE)) for phase in self.phases
@@ -132,7 +132,7 @@ class _Assembly:
         self.vectors |= f.vectors
         numbers = ", ".join(str(node.number) for node in nodes)
         names = note or ", ".join(dict.fromkeys(node.name for node in nodes))
-        renamed = _renumbered(f.body)
+        renamed = renumbered(f.body)
         key = (f.parameters, *renamed)
         if key not in self.functions:
             self.functions[key] = f"loop_{len(self.functions) + 1}"
@@ -370,7 +370,7 @@ def _type(dtype: str) -> str:
     return c_type(dtype)
 
 
-def _renumbered(lines: list[str]) -> list[str]:
+def renumbered(lines: list[str]) -> list[str]:
     """The lines with the numbers n12, n13, ... of their results counted anew: n1, n2, ..."""
     import re
 
@@ -382,7 +382,7 @@ def _renumbered(lines: list[str]) -> list[str]:
     return [re.sub(r"\bn\d+\b", rename, line) for line in lines]
 
 
-def _float_type(nodes: Sequence[Node]) -> Any:
+def float_type(nodes: Sequence[Node]) -> Any:
     found = {node.out.dtype for node in nodes if node.name in ("matmul", "column_times_row")}
     if len(found) != 1 or next(iter(found)).kind != "f":
         raise NotCompiled(f"products of {', '.join(map(str, found))}")

@@ -74,7 +74,7 @@ class CompiledStep:
             [array.__array_interface__["data"][0] for array in self._arrays], np.int64
         )
         self._distances = np.zeros(len(self._addresses), np.int64)
-        self._heights = _indexed_heights(calls)
+        self._heights = indexed_heights(calls)
         self._scratch: list[Array] = []
 
     def run(self, steps: int, changing: Changing = (), threads: int = 1) -> Any:
@@ -110,8 +110,7 @@ class CompiledStep:
         stacked = np.ascontiguousarray(values, array.dtype)
         height = self._heights.get(id(owner_of(array)))
         if height is not None and stacked.size:
-            if not (-height <= stacked.min() and stacked.max() < height):
-                raise IndexError(f"an index out of range for {height} rows")
+            refuse_outside_rows(int(stacked.min()), int(stacked.max()), height)
         return stacked.reshape(steps, *array.shape)
 
     def _share_out(self, addresses: Array, distances: Array, steps: int, threads: int) -> None:
@@ -166,7 +165,7 @@ def _aligned(size: int) -> Array:
     return block[-block.ctypes.data % ALIGNMENT :]
 
 
-def _indexed_heights(calls: Sequence[Call]) -> dict[int, int]:
+def indexed_heights(calls: Sequence[Call]) -> dict[int, int]:
     """For each array of indices that `take` reads, the rows that there are to take from."""
     heights: dict[int, int] = {}
     for call in calls:
@@ -178,6 +177,11 @@ def _indexed_heights(calls: Sequence[Call]) -> dict[int, int]:
                 key = id(owner_of(each))
                 heights[key] = min(heights.get(key, x.shape[axis]), x.shape[axis])
     return heights
+
+
+def refuse_outside_rows(lowest: int, highest: int, height: int) -> None:
+    if lowest < -height or highest >= height:
+        raise IndexError(f"an index out of range for {height} rows")
 
 
 def default_threads() -> int:

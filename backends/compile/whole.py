@@ -137,17 +137,24 @@ class WholeLoops:
         index = self._counters(view.shape)
         kept = [i for i in range(len(view.shape)) if i not in reduced]
         place = [index[i] if i in kept else "0" for i in range(len(index)) if keepdims or i in kept]
+        if view.dtype != out.dtype or view.dtype.kind != "f":
+            raise NotCompiled(f"call {node.number}, {node.name} of {view.dtype}")
+        self._reduced(f, node, view, kept, place)
+
+    def _reduced(
+        self, f: Function, node: Node, view: View, kept: list[int], place: list[str]
+    ) -> None:
+        """The entries of x, one by one, for each entry of the output."""
+        out, index = self._full(node.call.out), self._counters(view.shape)
         kind = self.memory.array(out).c_type
         start, step = {
             "sum": ("0", "y + x"),
             "max": ("-INFINITY", "(y > x) | (y != y) ? y : x"),
             "min": ("INFINITY", "(y < x) | (y != y) ? y : x"),
         }[node.name]
-        if view.dtype != out.dtype or view.dtype.kind != "f":
-            raise NotCompiled(f"call {node.number}, {node.name} of {view.dtype}")
         inner = [f"const {kind} x = {self._place(f, view, index)};", f"y = {step};"]
         lines = [f"{kind} y = {start};"]
-        for depth in sorted(reduced):
+        for depth in (i for i in range(len(view.shape)) if i not in kept):
             i, n = index[depth], view.shape[depth]
             lines.append(f"for (int64_t {i} = 0; {i} < {n}; {i}++)")
         lines += ["{ " + " ".join(inner) + " }"]

@@ -1,0 +1,148 @@
+"""Where the numbers of a block of threads lie: in its shared memory, or in the device's.
+
+In shared memory are the tile's columns and the network's own arrays. What does not fit there and is
+touched entry by entry, as an optimizer's moments, lies outside, as does what is only written.
+Arrays with points stay in the memory of the device, where they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends.compile.arrays import View
+from scratchnet.backends.compile.classify import Node, Value
+from scratchnet.backends.compile.elementwise import c_type
+from scratchnet.backends.compile.memory import ALIGNMENT, Memory, Pointer, Target, rounded_up
+
+GAP = 4
+"""Entries between a tile's columns, which keep vectors of four aligned and banks apart."""
+SMALL = 64
+"""Entries of an array that lies in shared memory whatever else does."""
+
+
+@dataclass
+class Use:
+    """What the step does with one of the recording's arrays."""
+
+    entries: int
+    """Those of one network."""
+    network_stride: int
+    is_new: bool
+    """Whether the step makes it, so that nobody needs what is in it before or after."""
+    has_points: bool = False
+    is_read: bool = False
+    is_written: bool = False
+    is_entrywise: bool = True
+    """Whether nothing but loops over entries touches it."""
+    is_one_sort: bool = True
+    """Whether all its views are equally far from one network to the next."""
+
+
+@dataclass
+class BlockMemory(Memory):
+    """`scratch` is the block's shared memory, `far` its part of the device's."""
+
+    uses: list[Use] = field(default_factory=list)
+    new_owners: frozenset[int] = frozenset()
+    far_size: int = 0
+    far_declared: list[str] = field(default_factory=list)
+    shared_places: dict[int, int] = field(default_factory=dict)
+    """For each array in shared memory, where."""
+    of_phase: list[tuple[str, str, int]] = field(default_factory=list)
+    """Type, name and place of what lives in one phase only; each phase uses the same memory."""
+    phase_size: int = 0
+    largest_phase: int = 0
+
+    def distance_of(self, width: int) -> int:
+        return self.tile + GAP
+
+    def entries_of_tile(self, width: int) -> int:
+        return width * self.distance_of(width)
+
+    def allocate(self, name: str, entries: int, dtype: Any) -> Pointer:
+        """A place in shared memory for the present phase."""
+        kind = c_type(dtype)
+        self.of_phase.append((kind, name, self.phase_size))
+        self.phase_size += rounded_up(entries * int(np.dtype(dtype).itemsize), ALIGNMENT)
+        self.largest_phase = max(self.largest_phase, self.phase_size)
+        return Pointer(name, kind)
+
+    def forget_copies(self) -> None:
+        """A new phase begins."""
+        super().forget_copies()
+        self.phase_size = 0
+
+    def use_of(self, view: View) -> Use:
+        """What is known of the array's use, where it has a pointer."""
+        return self.uses[self._numbers[id(view.owner)]]
+
+    def array(self, view: View) -> Pointer:
+        known = len(self.arrays)
+        pointer = super().array(view)
+        own = view.network_stride or view.owner.size
+        if len(self.arrays) > known:
+            is_new = id(view.owner) in self.new_owners
+            self.uses.append(Use(own, view.network_stride, is_new))
+        use = self.use_of(view)
+        low, high = view.extent
+        within = 0 <= low and high <= use.entries
+        use.is_one_sort &= use.network_stride == view.network_stride and within
+        use.has_points |= view.points is not None
+        return pointer
+
+    def note(self, node: Node, is_flat: bool) -> None:
+        """Enter what the call does with the arrays that have a pointer."""
+        for view in (*(each for each in node.inputs if isinstance(each, View)), node.out):
+            if id(view.owner) in self._numbers:
+                use = self.use_of(view)
+                use.is_entrywise &= is_flat
+                use.is_written |= view is node.out
+                use.is_read |= view is not node.out
+
+    def has_place(self, value: Value) -> bool:
+        """Whether other loops than the one that makes it find the value."""
+        return value in self._values
+
+    def place_of_all_points(self, name: str, value: Value) -> Pointer:
+        """In shared memory where one tile holds all points, else in the device's."""
+        entries, kind = self.entries_of_tile(value.width), c_type(value.dtype)
+        row = self.distance_of(value.width)
+        if self.points <= self.tile:
+            super().allocate(name, entries, value.dtype)
+            return Pointer(name, kind, row)
+        tiles = -(-self.points // self.tile)
+        if not self.far_declared:
+            # Its size is known when all is written.
+            self.far_declared.append("")
+        self.far_declared.append(f"{kind}* const {name} = ({kind}*)(far + {self.far_size});")
+        self.far_size += rounded_up(tiles * entries * int(value.dtype.itemsize), ALIGNMENT)
+        return Pointer(f"{name} + first / TILE * {entries}", kind, row)
+
+    def settle(self, with_entrywise: bool) -> None:
+        """Give the network's own arrays places in shared memory, or all but the entrywise ones."""
+        for number, (use, array) in enumerate(zip(self.uses, self.arrays, strict=True)):
+            is_large = use.entries > SMALL
+            waits = use.is_entrywise and is_large and not (with_entrywise and use.is_read)
+            if use.has_points or waits or not use.is_one_sort:
+                continue
+            self.shared_places[number] = self.size
+            self.size += rounded_up(use.entries * int(array.itemsize), ALIGNMENT)
+        for kind, name, place in self.of_phase:
+            at = self.size + place
+            self.declared.append(f"{kind}* const {name} = ({kind}*)(scratch + {at});")
+        self.size += self.largest_phase
+        if self.far_declared:
+            self.far_declared[0] = f"char* const far = far_memory + network * {self.far_size};"
+
+    def is_shared(self, number: int) -> bool:
+        return number in self.shared_places
+
+    def kind_of(self, number: int) -> str:
+        return c_type(self.arrays[number].dtype)
+
+
+def empty_memory(main: Any, points: int, tile: int, new_owners: frozenset[int]) -> BlockMemory:
+    return BlockMemory(Target(16, 32), main, points, tile, new_owners=new_owners)
