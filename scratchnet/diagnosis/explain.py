@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,13 +18,17 @@ from scratchnet.diagnosis.trials import (
     LARGEST,
     Trial,
     by_differences,
-    by_reference,
-    drawn_inputs,
-    trial,
+    drawn_points,
+    nearby_points,
+    telling_shapes,
+    trials_at,
 )
 from scratchnet.diagnosis.uses import uses_forgotten
 from scratchnet.tensor import Tensor
 
+Named = tuple[str | None, str]
+Graph = tuple[Callable[..., Tensor], Sequence[Tensor]]
+"""The reference, and tensors like those that it is given."""
 UNKNOWN = "the gradient is wrong, and none of the mistakes known here explains it"
 
 
@@ -69,7 +73,9 @@ def explain_gradient(
     right = reference and of_tensors(reference, tensors, "the reference")
     given = [np.array(tensor.numpy(), "float64") for tensor in tensors]
     wanted = [number for number, tensor in enumerate(tensors) if tensor.requires_grad]
-    return _explained(subject, right, given, wanted, seed, reference and (reference, tensors))
+    return _explained(
+        subject, right, given, wanted, seed, (reference, tensors) if reference else None
+    )
 
 
 def explain_pullback(
@@ -99,13 +105,33 @@ def _explained(
     given: Sequence[Any],
     wanted: Sequence[int],
     seed: int,
-    graph: Any,
+    graph: Graph | None,
 ) -> list[Explanation]:
+    rng = np.random.default_rng(seed)
     try:
         _require_sound(subject, reference, given)
+        near, far = _drawn(subject, reference, given, rng)
         found: list[Explanation] = []
-        for argument in wanted:
-            found += _of_argument(subject, reference, given, argument, seed, graph)
+        trials = _by_argument(subject, reference, near or far, wanted, rng)
+        at_given = [] if not near else trials_at(subject, reference, given, wanted, rng)
+        far_trials: list[list[Trial]] = []
+        for place, argument in enumerate(wanted):
+            these = trials[place]
+            named = list(_imprecise(subject, these, rng))
+            if not named and not _are_right(these):
+                if not near and not _is_wrong_along(subject, given, argument, rng):
+                    continue
+                named = _fitting(these, graph)
+                if near and far:
+                    far_trials = far_trials or _by_argument(subject, reference, far, wanted, rng)
+                    named, these = _in_both(named, these, far_trials[place], graph)
+            if not named and at_given:
+                named = list(_at_given(at_given[place], subject, reference is not None))
+                these = [at_given[place]] if named else these
+            if not named:
+                named = list(_changed_later(subject, these[0], (near or far)[-1]))
+            evidence = _evidence(next((t for t in these if not t.is_right), these[0]))
+            found += [Explanation(*pair, evidence, argument) for pair in named]
         return found
     except Fault as fault:
         return [Explanation(fault.mistake, fault.sentence)]
@@ -114,8 +140,6 @@ def _explained(
 def _require_sound(subject: Subject, reference: Subject | None, given: Sequence[Any]) -> None:
     """Raise `Fault` where the function has no value to differentiate, or another every time."""
     y = subject.value(given)
-    if sum(map(np.size, given)) > LARGEST * 4 or y.size > LARGEST * 4:
-        raise Fault("the arrays are too large to explain a gradient: give smaller ones")
     if not np.isfinite(y).all():
         raise Fault("the function is not finite at the given inputs: give others")
     if not np.array_equal(y, subject.value(given)):
@@ -124,53 +148,104 @@ def _require_sound(subject: Subject, reference: Subject | None, given: Sequence[
         other = reference.value(given)
         if other.shape != y.shape or not np.allclose(other, y, rtol=1e-6, atol=1e-12):
             raise Fault("the reference is another function: its value differs")
+    subject.at(given)[1](np.ones(y.shape))
 
 
-def _of_argument(
-    subject: Subject,
-    reference: Subject | None,
-    given: Sequence[Any],
-    argument: int,
-    seed: int,
-    graph: Any,
-) -> list[Explanation]:
-    rng = np.random.default_rng(seed)
-    truth = by_reference(reference, argument) if reference else by_differences(subject, argument)
-    expected = subject.pull(np.ones(subject.value(given).shape), given)[argument].shape
-    is_shaped = expected == np.shape(given[argument])
+Points = list[tuple[Any, ...]]
+
+
+def _drawn(
+    subject: Subject, reference: Subject | None, given: Sequence[Any], rng: Any
+) -> tuple[Points, Points]:
+    """Points with the shapes given, and points with others that tell more, where there are any.
+
+    Of the first there are none where the arrays are too large. A gradient that is right for the
+    shapes given is not blamed: a function may work with those alone, and compute nonsense for
+    others without an error.
+    """
 
     def usable(inputs: Sequence[Any]) -> bool:
-        """The function has a value there, and its pullback no other fault than at those given."""
         try:
             y = subject.value(inputs)
-            if not np.isfinite(y).all() or y.size + np.size(inputs[argument]) > LARGEST:
-                return False
-            shape = subject.pull(np.ones(y.shape), inputs)[argument].shape
-            if reference:
+            if reference is not None:
                 reference.value(inputs)
+            return bool(np.isfinite(y).all() and _is_small(inputs, y))
         except Fault:
             return False
-        return not is_shaped or shape == np.shape(inputs[argument])
 
-    points = drawn_inputs(subject, given, rng, usable)
-    trials = [trial(subject, truth, inputs, argument, rng) for inputs in points]
-    found = list(_imprecise(subject, trials, rng))
-    if not found and not all(t.is_right and _is_linear(t) for t in trials):
-        found = _fitting(trials, graph)
-    if not found and reference:
-        found = list(_at_kinks(trial(subject, truth, given, argument, rng), subject))
-    if not found:
-        found = list(_changed_later(subject, trials[0], points[-1]))
-    shown = next((t for t in trials if not t.is_right), trials[0])
-    evidence = _evidence(shown)
-    return [Explanation(name, sentence, evidence, argument) for name, sentence in found]
+    def can_be_pulled(inputs: Sequence[Any]) -> bool:
+        if not usable(inputs):
+            return False
+        try:
+            y, pull = subject.at(inputs)
+            pull(np.ones(y.shape))
+        except Fault:
+            return False
+        return True
+
+    near: Points = []
+    if _is_small(given, subject.value(given)):
+        shapes = [np.shape(x) for x in given]
+        near = drawn_points(given, shapes, rng, usable) or nearby_points(given, rng, usable)
+    for shapes in telling_shapes(given):
+        if far := drawn_points(given, shapes, rng, can_be_pulled):
+            return near, far
+    if not near:
+        raise Fault("the arrays are too large to explain a gradient: give smaller ones")
+    return near, []
+
+
+def _is_small(inputs: Sequence[Any], y: Any) -> bool:
+    return max(map(np.size, inputs)) + y.size <= LARGEST
+
+
+def _by_argument(
+    subject: Subject, reference: Subject | None, points: Points, wanted: Sequence[int], rng: Any
+) -> list[list[Trial]]:
+    at_points = [trials_at(subject, reference, point, wanted, rng) for point in points]
+    return [list(trials) for trials in zip(*at_points, strict=True)]
+
+
+def _are_right(trials: Sequence[Trial]) -> bool:
+    return all(t.is_right and _is_linear(t) for t in trials)
 
 
 def _is_linear(t: Trial) -> bool:
     return t.agrees(t.pulled.ravel(), t.got @ t.dy.ravel())
 
 
-def _fitting(trials: Sequence[Trial], graph: Any) -> list[tuple[str | None, str]]:
+def _is_wrong_along(subject: Subject, given: Sequence[Any], argument: int, rng: Any) -> bool:
+    """Of large arrays: whether the slope along one direction is another than the gradient's."""
+    y, pull = subject.at(given)
+    x, dy = given[argument], rng.uniform(0.5, 1.5, y.shape)
+    gradient = pull(dy)[argument]
+    if gradient.shape != x.shape:
+        return True
+    u = rng.standard_normal(x.shape)
+
+    def at(distance: Any) -> Any:
+        changed = [*given]
+        changed[argument] = x + distance * u
+        return (dy * subject.value(changed)).sum()
+
+    along = Subject(lambda inputs: np.array(at(inputs[0])), subject.at)
+    (slope,), (error,) = by_differences(along, 0)([np.zeros(())])
+    gap = abs((gradient * u).sum() - slope[0])
+    return bool(gap > 1e-6 * np.abs(gradient * u).sum() + 10 * error[0])
+
+
+def _in_both(
+    named: list[Named], near: Sequence[Trial], far: Sequence[Trial], graph: Graph | None
+) -> tuple[list[Named], Sequence[Trial]]:
+    """Of the explanations for the shapes given, those that fit the other shapes as well."""
+    if _are_right(far):
+        return named, near
+    more = _fitting(far, graph)
+    common = [pair for pair in more if pair[0] in [name for name, _ in named]]
+    return (common, far) if common else (named, near)
+
+
+def _fitting(trials: Sequence[Trial], graph: Graph | None) -> list[Named]:
     """All explanations of the first stage in which there are some."""
     if not all(np.isfinite(t.got).all() for t in trials):
         return [(None, "the gradient is not finite where the function is")]
@@ -192,12 +267,14 @@ def _fitting(trials: Sequence[Trial], graph: Any) -> list[tuple[str | None, str]
         if found:
             return list(found.items())
     t = trials[0]
+    if not all(map(_is_linear, trials)):
+        return [(None, "twice the incoming gradient dL/dy does not give twice the gradient")]
     if not t.has_right_shape:
         return [(None, f"the gradient has shape {t.got_shape}: must be the input's, {t.x.shape}")]
     return [(None, UNKNOWN)]
 
 
-def _imprecise(subject: Subject, trials: Sequence[Trial], rng: Any) -> Any:
+def _imprecise(subject: Subject, trials: Sequence[Trial], rng: Any) -> Iterator[Named]:
     """Rounded to float32: the gradient is off by as little, and has the marks of it."""
     if all(_is_rounded(subject, t, rng) for t in trials):
         yield "float32", "the gradient was rounded to float32 on its way, where float64 was given"
@@ -225,32 +302,34 @@ def _is_rounded(subject: Subject, t: Trial, rng: Any) -> bool:
         return True
     dy = t.dy * (1 + 1e-12 * rng.uniform(-1, 1, t.dy.shape))
     inputs = [x * (1 + 1e-12 * rng.uniform(-1, 1, np.shape(x))) for x in t.inputs]
-    for again in (subject.pull(dy, t.inputs), subject.pull(t.dy, inputs)):
+    for again in (subject.at(t.inputs)[1](dy), subject.at(inputs)[1](t.dy)):
         if np.mean((again[t.argument] == t.pulled).ravel()[off]) > 0.9:
             return True
     return False
 
 
-def _at_kinks(t: Trial, subject: Subject) -> Any:
-    """At the given inputs alone the gradient differs from the reference's, at kinks."""
+def _at_given(t: Trial, subject: Subject, has_reference: bool) -> Iterator[Named]:
+    """At the given inputs alone the gradient is wrong; at a kink, where there is a reference."""
+    if not np.isfinite(t.got).all():
+        yield None, "the gradient is not finite at the given inputs, where the function is"
+        return
     wrong = ~np.all(t.equal(t.got, t.right), axis=1)
     if not wrong.any():
         return
-    kinked = ~np.isfinite(by_differences(subject, t.argument)(t.inputs)[1]).all(axis=1)
-    if np.all(kinked[wrong]):
-        is_open = np.all(np.abs(t.got[wrong]).sum(1) >= np.abs(t.right[wrong]).sum(1))
-        if is_open:
-            yield "open at the kink", MISTAKES["open at the kink"]
-        else:
-            yield "open at the kink", "at the kink itself the gradient is another than it should be"
-    else:
-        yield None, "the gradient is wrong at the given inputs, and right at others"
+    if has_reference:
+        _, error = by_differences(subject, t.argument)(t.inputs)
+        if np.all(~np.isfinite(error[wrong]).all(axis=1)):
+            is_open = np.all(np.abs(t.got[wrong]).sum(1) >= np.abs(t.right[wrong]).sum(1))
+            at_kink = "at the kink itself the gradient is another than it should be"
+            yield "open at the kink", MISTAKES["open at the kink"] if is_open else at_kink
+            return
+    yield None, "the gradient is wrong at the given inputs, and right at others"
 
 
-def _changed_later(subject: Subject, t: Trial, other: Sequence[Any]) -> Any:
+def _changed_later(subject: Subject, t: Trial, other: Sequence[Any]) -> Iterator[Named]:
     """The pullback gives something else once the function was called with other inputs."""
-    if subject.pull_later is not None:
-        later = subject.pull_later(t.dy, t.inputs, other)[t.argument]
+    if subject.at_before is not None:
+        later = subject.at_before(t.inputs, other)[1](t.dy)[t.argument]
         if not np.array_equal(later, t.pulled, equal_nan=True):
             yield (
                 "changed later",

@@ -27,52 +27,59 @@ class Fault(Exception):
         self.mistake = mistake
 
 
+Pull = Callable[[Any], list[Any]]
+"""dL/dy -> the gradient of each input, None for a constant; of any shape and dtype."""
+
+
 @dataclass(frozen=True)
 class Subject:
-    """y = value(inputs), and the gradients of the inputs, pull(dL/dy, inputs), None for constants.
-
-    Arrays are NumPy's, float64. A gradient may have any shape and dtype.
-    """
+    """y = value(inputs), and (y, pull) = at(inputs), for NumPy arrays of float64."""
 
     value: Callable[[Arrays], Any]
-    pull: Callable[[Any, Arrays], list[Any]]
-    pull_later: Callable[[Any, Arrays, Arrays], list[Any]] | None = None
-    """As `pull`, of a function that is called with other inputs before its pullback is."""
+    at: Callable[[Arrays], tuple[Any, Pull]]
+    at_before: Callable[[Arrays, Arrays], tuple[Any, Pull]] | None = None
+    """As `at`, but the function is called with the second inputs as well before it pulls back."""
 
 
 def of_tensors(function: Callable[..., Any], like: Sequence[Tensor], what: str) -> Subject:
     """A function of tensors: its graph is walked with its own pullbacks."""
     backend = like[0].backend
 
-    def leaves(inputs: Arrays) -> list[Tensor]:
-        return [
-            Tensor(backend.asarray(array), "float64", backend, requires_grad=old.requires_grad)
-            for array, old in zip(inputs, like, strict=True)
-        ]
-
-    def called(tensors: list[Tensor]) -> Tensor:
+    def called(inputs: Arrays) -> tuple[list[Tensor], Tensor]:
+        tensors = leaves(inputs, like)
         y = guarded(what, function, *tensors)
         if not isinstance(y, Tensor):
             raise Fault(f"{what} returns {_kind(y)}: must be a Tensor")
-        return y
+        return tensors, y
 
     def value(inputs: Arrays) -> Any:
         with no_grad():
-            return np.array(called(leaves(inputs)).numpy())
+            return np.array(called(inputs)[1].numpy())
 
-    def pull(dy: Any, inputs: Arrays, later: Arrays | None = None) -> list[Any]:
+    def at_before(inputs: Arrays, later: Arrays | None) -> tuple[Any, Pull]:
         with enable_grad():
-            tensors = leaves(inputs)
-            y = called(tensors)
+            tensors, y = called(inputs)
             if later is not None:
-                called(leaves(later))
-        received = walked(y, backend.asarray(np.array(dy, "float64")))
-        wanted = [t for t in tensors if t.requires_grad]
-        if y.requires_grad and wanted and not any(t in received for t in wanted):
-            raise Fault(f"the result of {what} depends on none of the tensors that it was given")
-        return [_gradient_of(t, received) for t in tensors]
+                called(later)
 
-    return Subject(value, pull, pull)
+        def pull(dy: Any) -> list[Any]:
+            received = walked(y, backend.asarray(np.array(dy, "float64")))
+            if received.keys().isdisjoint(tensors) and y.requires_grad:
+                raise Fault(f"the result of {what} depends on none of the tensors it was given")
+            return [_gradient_of(t, received) for t in tensors]
+
+        return np.array(y.numpy()), pull
+
+    return Subject(value, lambda inputs: at_before(inputs, None), at_before)
+
+
+def leaves(inputs: Arrays, like: Sequence[Tensor]) -> list[Tensor]:
+    """Tensors with other numbers, as float64, that want a gradient where those do."""
+    backend = like[0].backend
+    return [
+        Tensor(backend.asarray(array), "float64", backend, requires_grad=old.requires_grad)
+        for array, old in zip(inputs, like, strict=True)
+    ]
 
 
 def _gradient_of(tensor: Tensor, received: dict[Tensor, Any]) -> Any:
@@ -87,25 +94,32 @@ def walked(y: Tensor, dy: Any) -> dict[Tensor, Any]:
     """dL/d(node) for every node of the graph, as `backward` computes it from dL/dy."""
     received = {y: dy}
     for node in reversed(nodes_of(y)):
+        if not node.inputs:
+            continue
+        op, given = f"the pullback of {operation_name(node)}", received[node]
+        before = np.array(node.backend.to_numpy(given))
         for parent, pullback in node.inputs:
-            given = received[node]
-            before = np.array(node.backend.to_numpy(given))
-            dx = as_gradient(
-                f"the pullback of {operation_name(node)}",
-                guarded(f"the pullback of {operation_name(node)}", pullback, given),
-            )
-            require_unchanged(before, node.backend.to_numpy(given))
+            dx = as_gradient(op, guarded(op, pullback, given))
+            if parent.inputs and dx.shape != parent.shape:
+                raise _misshaped(op, dx.shape, parent.shape)
             if parent in received:
-                try:
-                    dx = node.backend.add(received[parent], dx)
-                except Exception:
-                    shapes = f"{received[parent].shape} and {dx.shape}"
-                    raise Fault(
-                        f"two contributions to the gradient of one node have shapes {shapes}: "
-                        f"both must be {parent.shape}"
-                    ) from None
+                if received[parent].shape != dx.shape:
+                    raise _misshaped(op, dx.shape, parent.shape)
+                dx = node.backend.add(received[parent], dx)
             received[parent] = dx
+        require_unchanged(before, node.backend.to_numpy(given))
     return received
+
+
+def _misshaped(op: str, got: tuple[int, ...], right: tuple[int, ...]) -> Fault:
+    is_broadcast = len(got) >= len(right) and all(
+        n in (1, m) for n, m in zip(right[::-1], got[::-1], strict=False)
+    )
+    return Fault(
+        f"{op} gives a gradient of shape {got} for an input of shape {right}: "
+        + ("not summed over the axes along which it was broadcast" if is_broadcast else "must be"),
+        "not summed" if is_broadcast else None,
+    )
 
 
 def of_arrays(
@@ -120,18 +134,19 @@ def of_arrays(
     def pull(dy: Any, inputs: Arrays) -> list[Any]:
         given, copies = np.array(dy, "float64"), [np.array(array) for array in inputs]
         found = guarded(what, pullback, given, *copies)
-        require_unchanged(np.asarray(dy), given)
-        for before, after in zip(inputs, copies, strict=True):
-            require_unchanged(before, after, "an input")
         if count == 1 and not isinstance(found, (tuple, list)):
             found = (found,)
         if not isinstance(found, (tuple, list)):
             raise Fault(f"{what} returns {_kind(found)}: must be a tuple of {count} gradients")
         if len(found) != count:
             raise Fault(f"{what} returns {len(found)} gradients: must be {count}, one per input")
-        return [np.array(as_gradient(what, each)) for each in found]
+        gradients = [np.array(as_gradient(what, each)) for each in found]
+        require_unchanged(np.asarray(dy), given)
+        for before, after in zip(inputs, copies, strict=True):
+            require_unchanged(before, after, "an input")
+        return gradients
 
-    return Subject(value, pull)
+    return Subject(value, lambda inputs: (value(inputs), lambda dy: pull(dy, inputs)))
 
 
 def require_unchanged(before: Any, after: Any, name: str = "the incoming gradient") -> None:

@@ -8,13 +8,14 @@ dy_j / dx_i. Mistakes are told apart by comparing the two matrices, at several p
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from scratchnet.diagnosis.subjects import Fault, Subject
+from scratchnet.diagnosis.subjects import Fault, Pull, Subject
 
 DRAWN = 3
 """Points, at each of which an explanation must fit."""
@@ -84,26 +85,54 @@ class Trial:
         return self.has_right_shape and self.agrees(self.got, self.right)
 
 
-def trial(subject: Subject, truth: Truth, inputs: Sequence[Any], argument: int, rng: Any) -> Trial:
-    """Both matrices at a point. Raises `Fault` where the function or its pullback has one."""
-    y = subject.value(inputs)
-    right, error = truth(inputs)
+def trials_at(
+    subject: Subject,
+    reference: Subject | None,
+    inputs: Sequence[Any],
+    wanted: Sequence[int],
+    rng: Any,
+) -> list[Trial]:
+    """Both matrices at one point, for each of the inputs that is wanted.
+
+    Raises `Fault` where the function or its pullback has one.
+    """
+    y, pull = subject.at(inputs)
     dy = np.where(rng.random(y.shape) < 0.5, -1, 1) * rng.uniform(0.5, 1.5, y.shape)
-    pulled = subject.pull(dy, inputs)[argument]
-    columns = []
+    pulled, again = pull(dy), pull(2 * dy + 1)
+    got = _matrices(y, pull, wanted)
+    right = None if reference is None else _matrices(*reference.at(inputs), wanted)
+    trials = []
+    for place, argument in enumerate(wanted):
+        shape = pulled[argument].shape
+        if reference is None or right is None:
+            truth = by_differences(subject, argument)
+            known = truth(inputs)
+        else:
+            truth = by_reference(reference, argument)
+            known = right[place], np.zeros(right[place].shape)
+        if len(got[place]) != pulled[argument].size or len(known[0]) != np.size(inputs[argument]):
+            raise Fault("the shape of the gradient depends on the values of the incoming gradient")
+        trials.append(
+            Trial(
+                *(tuple(inputs), argument, y, *known, got[place], shape, truth, dy),
+                *(pulled[argument], again[argument]),
+            )
+        )
+    return trials
+
+
+def _matrices(y: Any, pull: Pull, wanted: Sequence[int]) -> list[Any]:
+    """For each wanted input the matrix (entries of the gradient, entries of y)."""
+    columns: list[list[Any]] = [[] for _ in wanted]
     for j in range(y.size):
         one = np.zeros(y.size)
         one[j] = 1.0
-        column = subject.pull(one.reshape(y.shape), inputs)[argument]
-        if column.shape != pulled.shape:
-            raise Fault("the shape of the gradient depends on the values of the incoming gradient")
-        columns.append(np.ravel(column))
-    got = np.array(columns, "float64").T.reshape(pulled.size, y.size)
-    again = subject.pull(2 * dy + 1, inputs)[argument]
-    return Trial(
-        *(tuple(inputs), argument, y, right, error, got, pulled.shape, truth, dy),
-        *(pulled, again),
-    )
+        gradients = pull(one.reshape(y.shape))
+        for column, argument in zip(columns, wanted, strict=True):
+            column.append(np.ravel(gradients[argument]))
+    if any(len({each.size for each in column}) > 1 for column in columns):
+        raise Fault("the shape of the gradient depends on the values of the incoming gradient")
+    return [np.array(column, "float64").T.reshape(-1, y.size) for column in columns]
 
 
 # The right derivatives.
@@ -113,15 +142,7 @@ def by_reference(reference: Subject, argument: int) -> Truth:
     """The right matrix from a pullback that is right."""
 
     def truth(inputs: Sequence[Any]) -> tuple[Any, Any]:
-        shape, size = np.shape(inputs[argument]), np.size(inputs[argument])
-        y = reference.value(inputs)
-        columns = []
-        for one in np.eye(y.size):
-            column = reference.pull(one.reshape(y.shape), inputs)[argument]
-            if column.shape != shape:
-                raise Fault(f"the reference's gradient has shape {column.shape}: must be {shape}")
-            columns.append(np.ravel(column))
-        right = np.array(columns, "float64").T.reshape(size, y.size)
+        (right,) = _matrices(*reference.at(inputs), [argument])
         return right, np.zeros(right.shape)
 
     return truth
@@ -187,60 +208,68 @@ def _extrapolated(at: Callable[[float], Any], h: float, middle: Any) -> tuple[An
 # Inputs.
 
 
-def drawn_inputs(
-    subject: Subject, given: Sequence[Any], rng: Any, usable: Callable[[Sequence[Any]], bool]
+def drawn_points(
+    given: Sequence[Any],
+    shapes: Sequence[tuple[int, ...]],
+    rng: Any,
+    usable: Callable[[Sequence[Any]], bool],
 ) -> list[tuple[Any, ...]]:
-    """`DRAWN` points: of sizes of their own where the function takes them, else of the given."""
-    for shapes in _shapes(given):
-        points: list[tuple[Any, ...]] = []
-        for _ in range(3 * DRAWN):
-            drawn = tuple(_values(x, s, rng) for x, s in zip(given, shapes, strict=True))
-            if len(points) < DRAWN and usable(drawn):
-                points.append(drawn)
-            elif not points:
-                break
-        if len(points) == DRAWN:
-            return points
+    """Points with inputs of these shapes, and values like those given; none if one is not usable.
+
+    `DRAWN` of them, and more where there is but one number at each.
+    """
+    count = DRAWN if max(map(np.size, given)) > 3 else 4 * DRAWN
     points = []
-    for _ in range(4 * DRAWN):
-        near = tuple(np.array(x * rng.uniform(0.8, 1.2, np.shape(x))) for x in given)
-        if len(points) < DRAWN and usable(near):
-            points.append(near)
-    return points or [tuple(given)]
+    for _ in range(count):
+        drawn = tuple(_values(x, s, rng) for x, s in zip(given, shapes, strict=True))
+        if not usable(drawn):
+            return []
+        points.append(drawn)
+    return points
 
 
-def _shapes(given: Sequence[Any]) -> Iterator[list[tuple[int, ...]]]:
-    """Shapes to try in place of those given, the given ones last."""
+def nearby_points(
+    given: Sequence[Any], rng: Any, usable: Callable[[Sequence[Any]], bool]
+) -> list[tuple[Any, ...]]:
+    """Points within a fifth of those given, where the function has no value at others."""
+    near = [
+        tuple(np.array(x * rng.uniform(0.8, 1.2, np.shape(x))) for x in given)
+        for _ in range(4 * DRAWN)
+    ]
+    return [point for point in near if usable(point)][:DRAWN] or [tuple(given)]
+
+
+def telling_shapes(given: Sequence[Any]) -> Iterator[list[tuple[int, ...]]]:
+    """Shapes to try in place of those given; none where those tell enough."""
     shapes = [np.shape(x) for x in given]
-    if not all(_is_telling(shape, shapes) for shape in shapes):
-        deep = max(map(len, shapes))
-        stretched = [
-            any(s[-1 - i] > 1 for s in shapes if len(s) > i) and len(shapes) > 1
-            for i in range(deep)
-        ]
+    if all(_is_telling(shape, shapes) for shape in shapes):
+        return
+    deep = max(map(len, shapes))
+    stretched = [
+        any(s[-1 - i] > 1 for s in shapes if len(s) > i) and len(shapes) > 1 for i in range(deep)
+    ]
 
-        def aligned(shape: tuple[int, ...], sizes: Sequence[int]) -> tuple[int, ...]:
-            """Axes counted from the last; of size 1 where others stretch it."""
-            return tuple(
-                1 if n == 1 and stretched[i] else sizes[i % len(sizes)]
-                for i, n in reversed(list(enumerate(reversed(shape))))
-            )
+    def aligned(shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Axes counted from the last; of size 1 where others stretch it."""
+        return tuple(
+            1 if n == 1 and stretched[i] else SIZES[i % len(SIZES)]
+            for i, n in reversed(list(enumerate(reversed(shape))))
+        )
 
-        yield [aligned(shape, SIZES) for shape in shapes]
-        if len(shapes) >= 2 and len(shapes[0]) == len(shapes[1]) == 2:
-            # Those of a product (n, k) (k, m), with a bias (m,) or (n, m) behind it.
-            rest = [(5, 3)[2 - len(s) :] if len(s) <= 2 else s for s in shapes[2:]]
-            yield [(5, 4), (4, 3), *rest]
-        sizes = sorted({n for shape in shapes for n in shape if n > 1})
-        new = dict(zip(sizes, itertools.cycle(SIZES), strict=False))
-        yield [tuple(new.get(n, n) for n in shape) for shape in shapes]
-    yield shapes
+    yield [aligned(shape) for shape in shapes]
+    if len(shapes) >= 2 and len(shapes[0]) == len(shapes[1]) == 2:
+        # Those of a product (n, k) (k, m), with a bias (m,) or (n, m) behind it.
+        rest = [(5, 3)[2 - len(s) :] if len(s) <= 2 else s for s in shapes[2:]]
+        yield [(5, 4), (4, 3), *rest]
+    sizes = sorted({n for shape in shapes for n in shape if n > 1})
+    new = dict(zip(sizes, itertools.cycle(SIZES), strict=False))
+    yield [tuple(new.get(n, n) for n in shape) for shape in shapes]
 
 
 def _is_telling(shape: tuple[int, ...], others: Sequence[tuple[int, ...]]) -> bool:
     """All axes distinct, none of size 2, and 1 only beside a larger one; not too many entries."""
     is_distinct = len(set(shape)) == len(shape) and 2 not in shape and 0 not in shape
-    return is_distinct and (1 not in shape or len(others) > 1) and np.prod(shape) <= 60
+    return is_distinct and (1 not in shape or len(others) > 1) and math.prod(shape) <= 60
 
 
 def _values(given: Any, shape: tuple[int, ...], rng: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.diagnosis.subjects import walked
+from scratchnet.diagnosis.subjects import leaves, walked
 from scratchnet.diagnosis.trials import Trial
 from scratchnet.tensor import Tensor, enable_grad
 
@@ -39,10 +39,7 @@ def contributions(t: Trial, function: Callable[..., Tensor], like: Sequence[Tens
     """For each use of the input in the function's graph, its matrix."""
     backend = like[0].backend
     with enable_grad():
-        tensors = [
-            Tensor(backend.asarray(x), "float64", backend, requires_grad=old.requires_grad)
-            for x, old in zip(t.inputs, like, strict=True)
-        ]
+        tensors = leaves(t.inputs, like)
         y = function(*tensors)
     leaf = tensors[t.argument]
     columns = []
