@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from scratchnet.demos.learn.wrong import Mistake, Wrong, compare, shown
+from scratchnet.gradcheck import explain_pullback
 
 STEP = 1e-5
 TOLERANCE = 1e-5
@@ -37,7 +41,11 @@ def gradient_fault(
     for number, (name, gradient) in enumerate(zip(names, found, strict=True)):
         right = differences(forward, arrays, number, dy)
         these: list[Mistake] = [(sentence, values[number]) for sentence, values in known]
-        compare(gradient, right, f"{what}: dL/d{name}", these, TOLERANCE)
+        try:
+            compare(gradient, right, f"{what}: dL/d{name}", these, TOLERANCE)
+        except Wrong as wrong:
+            reason = None if wrong.is_named else diagnosis(forward, pullback, arrays, names, number)
+            raise Wrong(f"{wrong}: {reason}") if reason else wrong from None
 
 
 def gradients(
@@ -52,6 +60,28 @@ def gradients(
         wanted = ", ".join(f"dL/d{name}" for name in names)
         raise Wrong(f"{what} returns {shown(found)}: must be {len(names)} gradients, {wanted}")
     return found
+
+
+def diagnosis(
+    forward: Callable[..., Any],
+    pullback: Pullback,
+    arrays: Sequence[Any],
+    names: Sequence[str],
+    number: int,
+) -> str | None:
+    """The simplest mistake that explains the gradient with respect to that array, in a sentence."""
+    if len(names) < len(arrays):
+        return None
+    # The pullback is called many times: what it prints was printed once already.
+    with np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
+        known = explain_pullback(forward, pullback, *arrays)
+    for each in known:
+        if each.mistake and each.argument == number:
+            sentence = re.sub(
+                r"\b(equal to )?input (\d)", lambda m: names[int(m[2])], each.sentence
+            )
+            return re.sub(r"\bx\b", names[number], sentence)
+    return None
 
 
 def differences(

@@ -12,7 +12,14 @@ Mistake = tuple[str, Any]
 
 
 class Wrong(Exception):
-    """One sentence: what is wrong with the learner's code, with the numbers of one entry."""
+    """One sentence: what is wrong with the learner's code, with the numbers of one entry.
+
+    `is_named` is False where it gives the numbers alone, and no reason for them.
+    """
+
+    def __init__(self, sentence: str, is_named: bool = True) -> None:
+        super().__init__(sentence)
+        self.is_named = is_named
 
 
 def number(value: Any, what: str) -> float:
@@ -38,7 +45,7 @@ def array(value: Any, what: str, shape: Sequence[int] | None = ()) -> Any:
     if shape is None and found.size == 1:
         return found
     if shape is None or found.shape != tuple(shape):
-        raise Wrong(f"{what} has shape {found.shape}: must be {wanted}")
+        raise Wrong(f"{what} has shape {found.shape}: must be {wanted}", is_named=False)
     return found
 
 
@@ -67,7 +74,7 @@ def compare(
         numbers = np.asarray(numbers, np.float64)
         if numbers.shape == right.shape and is_close(found, numbers, tolerance):
             raise Wrong(f"{said}: {sentence}")
-    raise Wrong(said)
+    raise Wrong(said, is_named=False)
 
 
 def is_close(found: Any, right: Any, tolerance: float = 1e-6) -> bool:

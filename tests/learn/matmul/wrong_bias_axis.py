@@ -1,4 +1,4 @@
-# says: must be numbers of shape (4,)
+# says: summed over axis 1: it must be summed over axis 0
 import numpy as np
 
 

@@ -1,4 +1,4 @@
-# says: dL/db has shape (5, 4)
+# says: was not summed over the axes
 import numpy as np
 
 

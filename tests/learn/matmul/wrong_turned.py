@@ -1,4 +1,4 @@
-# says: dL/dW has shape (4, 3)
+# says: the gradient is the transpose of the right one
 import numpy as np
 
 

@@ -81,9 +81,9 @@ def in_order(learner: Any, nodes: list[Node]) -> None:
     if len(set(order)) < len(order):
         twice = next(node for node in order if order.count(node) > 1)
         raise Wrong(f"{graph}: {twice} is twice in the order, must be visited once")
-    if missing := [node for node in nodes if node not in set(order)]:
-        raise Wrong(f"{graph}: {missing[0]} is missing in the order")
     place = {node: number for number, node in enumerate(order)}
+    if missing := [node for node in nodes if node not in place]:
+        raise Wrong(f"{graph}: {missing[0]} is missing in the order")
     if len(order) > 1 and order == nodes:
         raise Wrong(f"{graph}: the order begins with the leaves, must begin with the result")
     for node in nodes:
