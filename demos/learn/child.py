@@ -20,6 +20,8 @@ from scratchnet.demos.learn.catalogue import exercises
 from scratchnet.demos.learn.judge import NotAllowed, Verdict, explained, judge
 from scratchnet.demos.learn.limits import BYTES_OF_MEMORY, BYTES_WRITTEN
 
+SPARE = 2**24
+"""Bytes that are set free to explain that there are none left."""
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = (
     *("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink"),
@@ -33,15 +35,20 @@ PROGRAMS = (
 
 def main(name: str, file: str, result: str, seconds: str) -> None:
     """Judge the file, and leave the process whatever its threads do."""
-    exercise = exercises()[name]
+    exercise, here = exercises()[name], Path.cwd()
     assert exercise.module  # what the check imports is not under the limits
+    spare = bytearray(SPARE)
     traces = open("traces", "w")
     set_limits()
-    forbid_changes(Path.cwd())
+    forbid_changes(here)
     faulthandler.dump_traceback_later(float(seconds), exit=True, file=traces)
-    verdict = flushed(judge(exercise, Path(file)))
+    try:
+        verdict = flushed(judge(exercise, Path(file)))
+    except (KeyboardInterrupt, MemoryError) as error:
+        del spare
+        verdict = explained(error, Path(file))
     faulthandler.cancel_dump_traceback_later()
-    Path(result).write_text(json.dumps(dataclasses.asdict(verdict)), "utf-8")
+    (here / result).write_text(json.dumps(dataclasses.asdict(verdict)), "utf-8")
     os._exit(0)
 
 
@@ -51,6 +58,8 @@ def flushed(verdict: Verdict) -> Verdict:
         sys.stdout.flush()
     except OSError as error:
         return explained(error, None)
+    except (ValueError, AttributeError):  # the code has closed or replaced it
+        pass
     return verdict
 
 
@@ -77,16 +86,19 @@ def forbid_changes(folder: Path) -> None:
     inside = f"{folder.resolve()}{os.sep}"
 
     def may_write(path: Any) -> bool:
-        if isinstance(path, int) or path is None:
+        if isinstance(path, int):
             return True
         name = os.path.realpath(os.fsdecode(path))
         return name.startswith(inside) or name == os.devnull
 
     def hook(event: str, values: tuple[Any, ...]) -> None:
         if event == "open":
-            paths = values[:1] if values[2] & WRITING else ()
+            paths = list(values[:1]) if values[2] & WRITING else []
         elif event in CHANGES:
-            paths = [each for each in values[:2] if isinstance(each, str | bytes | os.PathLike)]
+            paths = [each for each in values if isinstance(each, str | bytes | os.PathLike)]
+            # The last values are open folders to which the paths are relative, -1 for none.
+            if event != "os.truncate" and any(folder != -1 for folder in values[-len(paths) :]):
+                paths = [os.path.join(os.pardir, os.fsdecode(each)) for each in paths]
         elif event in PROGRAMS:
             raise NotAllowed(f"your code calls {event}: a check runs without other programs")
         elif event == "socket.connect":

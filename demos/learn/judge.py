@@ -106,7 +106,7 @@ def sentence(error: BaseException) -> str:
         return "your code asks for input: nobody answers during a check"
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         return "your code prints or writes more than a check allows"
-    return f"{type(error).__name__}: {one_line(str(error))}"
+    return f"{type(error).__name__}: {one_line(str(error))}".removesuffix(": ")
 
 
 def last_line(error: BaseException, file: Path | None) -> int | None:

@@ -38,6 +38,7 @@ def check(exercise: Exercise, file: Path, seconds: float = SECONDS) -> Checked:
         try:
             verdict = Verdict(**json.loads((folder / "verdict").read_text("utf-8")))
         except (OSError, ValueError, TypeError):
+            printed = printed.partition("Fatal Python error")[0]
             verdict = died(status, folder / "traces", file.resolve(), seconds)
         return Checked(verdict, printed.strip("\n"))
 
@@ -54,6 +55,7 @@ def run(exercise: Exercise, file: Path, folder: Path, seconds: float) -> int | N
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
+        "TMPDIR": str(folder),
     }
     with open(folder / "printed", "wb") as printed:
         process = subprocess.Popen(
@@ -86,5 +88,6 @@ def died(status: int | None, traces: Path, file: Path, seconds: float) -> Verdic
         )
     if status < 0:
         name = signal.Signals(-status).name
-        return Verdict("error", f"your code ended the process by {name}: a recursion without end?")
+        reason = ": a recursion without end?" if name in ("SIGSEGV", "SIGBUS", "SIGABRT") else ""
+        return Verdict("error", f"your code ended the process by {name}{reason}")
     return Verdict("error", "your code ended the process before the check was over: os._exit?")

@@ -64,7 +64,14 @@ def test_an_error_of_the_learner_is_one_sentence_with_its_line(
         ("    while True:\n        print('flood')\n", "error", ("prints or writes more", "line 3")),
         ("    open('{}', 'w')\n", "error", ("changes the file",)),
         ("    import os\n    os.remove('{}')\n", "error", ("changes the file",)),
+        ("    import shutil\n    shutil.rmtree('{}'[:-14])\n", "error", ("changes the file",)),
         ("    import os\n    os.system('true')\n", "error", ("other programs",)),
+        ("    raise KeyboardInterrupt\n", "error", ("KeyboardInterrupt (line 2)",)),
+        (
+            "    import os, sys\n    os.chdir('/')\n    sys.stdout.close()\n    return 1, 2, 3\n",
+            "wrong",
+            ("dL/dw",),
+        ),
         (
             "    import sys\n    sys.setrecursionlimit(10**9)\n"
             "    return eval('backward(x, w, b, t)')\n",
@@ -72,13 +79,25 @@ def test_an_error_of_the_learner_is_one_sentence_with_its_line(
             ("",),
         ),
     ],
-    ids=["loop", "_exit", "memory", "flood", "write", "remove", "program", "crash"],
+    ids=[
+        "loop",
+        "_exit",
+        "memory",
+        "flood",
+        "write",
+        "remove",
+        "tree",
+        "program",
+        "interrupt",
+        "closed",
+        "crash",
+    ],
 )
 def test_what_would_harm_is_stopped(
     body: str, kind: str, words: tuple[str, ...], tmp_path: Path
 ) -> None:
     (other := tmp_path / "progress.json").write_text("kept")
-    file = written(tmp_path, FUNCTION + body.format(other))
+    file = written(tmp_path, FUNCTION + body.replace("{}", str(other)))
     checked = running.check(FIRST, file, seconds=1 if "pass" in body else 60)
     assert_one_sentence(checked.verdict, kind, *words)
     assert other.read_text() == "kept" and sorted(tmp_path.iterdir()) == [file, other]
