@@ -36,6 +36,8 @@ class Task:
     names: tuple[str, str]
     notes: tuple[str, ...] = ()
     """Sentences about what was left out."""
+    file: str = ""
+    """The name of the file that they come from."""
 
     @property
     def inputs(self) -> int:
@@ -53,7 +55,8 @@ def make_task(data: Data, tables: Tables | None = None) -> Task:
     Raises `InputError` where the points do not give two classes, and for what the kind refuses.
     """
     rng = np.random.default_rng(data.seed)
-    names: tuple[str, str] = ("x", "y")
+    names, file = ("x", "y"), ""
+    notes: tuple[str, ...] = ()
     classes: tuple[str, ...] = TWO
     if data.kind == "digits":
         return _digits()
@@ -63,7 +66,10 @@ def make_task(data: Data, tables: Tables | None = None) -> Task:
         from scratchnet.demos.playground.tables import Tables, chosen_columns
 
         table = (tables or Tables()).get(data.table)
-        X, y, classes, names = chosen_columns(table, data, rng)
+        file = table.name
+        chosen = chosen_columns(table, data, rng)
+        X, y, classes, names = chosen.X, chosen.y, chosen.classes, chosen.names
+        notes = chosen.notes
     elif data.kind == "formula":
         X, y, classes = _by_formula(data, rng)
     else:
@@ -75,7 +81,8 @@ def make_task(data: Data, tables: Tables | None = None) -> Task:
         mean, deviation = X[train].mean(axis=0), X[train].std(axis=0)
         X = (X - mean) / np.where(deviation > 0, deviation, 1)
     plane = _plane(X, data)
-    return Task(X[train], y[train], X[test], y[test], classes, plane, names)
+    parts = X[train], y[train], X[test], y[test]
+    return Task(*parts, classes, plane, names, notes, file)
 
 
 def split(y: Any, train_share: float, rng: np.random.Generator) -> tuple[Any, Any]:

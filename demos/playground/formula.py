@@ -137,11 +137,11 @@ def _value(node: ast.expr, names: Mapping[str, Any], formula: str) -> Any:
             type(op) in COMPARISONS for op in ops
         ):
             sides = [number(each) for each in (left, *rest)]
-            found = [
+            hold = [
                 COMPARISONS[type(op)](a, b)
                 for op, a, b in zip(ops, sides[:-1], sides[1:], strict=True)
             ]
-            return np.logical_and.reduce(np.broadcast_arrays(*found))
+            return np.logical_and.reduce(np.broadcast_arrays(*hold))
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
             needed = 2 if name in TWO_ARGUMENTS else 1
             if len(arguments) != needed:

@@ -11,6 +11,7 @@ import numpy as np
 from scratchnet import Linear, Model
 from scratchnet.backends.errors import InputError
 from scratchnet.demos.playground.data import Task
+from scratchnet.demos.playground.stages import stages
 from scratchnet.depth.pieces import TooManyRegions
 from scratchnet.depth.regions import plane_mosaic
 from scratchnet.depth.slices import points
@@ -19,11 +20,6 @@ from scratchnet.pruning import prune
 
 MOST_REGIONS = 10_000
 NEURON_PIXELS, MOST_NEURON_BYTES = 24, 100_000
-
-
-def linear_layers(model: Model) -> list[Linear]:
-    """The Linear layers, first to last."""
-    return [layer for _, layer in model.root.walk() if isinstance(layer, Linear)]
 
 
 def is_piecewise_linear(model: Model) -> bool:
@@ -86,10 +82,10 @@ def exact(model: Model, task: Task, with_regions: bool) -> tuple[dict[str, Any],
 
 def shifted(model: Model) -> Model:
     """A network whose single output is above 0 where this one's is above the threshold."""
-    if not model.threshold or linear_layers(model)[-1].fan_out > 1:
+    if not model.threshold or stages(model)[-1].linear.fan_out > 1:
         return model
     moved = copy.deepcopy(model)
-    linear_layers(moved)[-1].parameters["bias"].data[...] -= model.threshold
+    stages(moved)[-1].linear.parameters["bias"].data[...] -= model.threshold
     return moved
 
 
@@ -141,7 +137,7 @@ def _zero_lines(values: Any, task: Task) -> Any:
 
 def neurons(model: Model, task: Task) -> Any:
     """(neurons, s, s), uint8: each hidden neuron and output over the window, 128 for 0."""
-    counts = [layer.fan_out for layer in linear_layers(model)]
+    counts = [each.linear.fan_out for each in stages(model)]
     size = NEURON_PIXELS
     while size > 8 and sum(counts) * size**2 > MOST_NEURON_BYTES:
         size -= 4
@@ -168,8 +164,8 @@ def layer_values(model: Model, X: Any) -> list[Any]:
 def weights(model: Model) -> Any:
     """All weights (in, out) row by row and biases, layer by layer, float32 (n,)."""
     parts = []
-    for layer in linear_layers(model):
-        parts += [layer.parameters[name].data.reshape(-1) for name in ("weight", "bias")]
+    for each in stages(model):
+        parts += [each.linear.parameters[name].data.reshape(-1) for name in ("weight", "bias")]
     return np.concatenate(parts).astype(np.float32)
 
 

@@ -38,11 +38,12 @@ Server to page, text frames of JSON, each an object with "say":
   "outputs": n, "notes": [sentence, ...]}`
 - `error`: `{"sentence", "field"?}`; the session goes on as it was
 - `stopped`: `{"why": "diverged"|"limit", "sentence"}`: it no longer plays
-- `progress`: `{"of": "ten_seeds"|"sweep", "done": steps, "steps"}`, then `ten_seeds` or `sweep`
-- `backprop`, `hover`, `export {name, text or base64}`: see `backprop.py`, `hover.py`, `export.py`
+- `progress`: `{"of": "ten_seeds"|"sweep", "done": steps, "steps"}`, and `cancelled`: `{"of"}`
+- `backprop`, `hover`, `export`: see `backprop.py`, `hover.py`, `export.py`
 
-A picture is a binary frame: 4 bytes, the little-endian length of a header of JSON, the header, and
-arrays, each at its `offset` from the frame's beginning, a multiple of 8:
+Binary frames are 4 bytes, the little-endian length of a header of JSON, the header, and arrays,
+each at its `offset` from the frame's beginning, a multiple of 8. The header has "say" too; the
+results `ten_seeds` and `sweep` are such frames, see `ensembles.py`, and so is a picture:
 `{"say": "picture", "n", "step", "epoch", "playing", "compiled", "speed": steps/s,
 "losses": {"train", "test"}, "accuracies": {"train", "test"}, "regions": count or null,
 "pruned": share, "sentence": why something is missing or "", "arrays": [{"name", "dtype", "shape",
@@ -73,8 +74,8 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends.errors import InputError
-from scratchnet.demos.playground.fields import Fields, Flag, Number, Whole, shown
-from scratchnet.demos.playground.state import described_fields
+from scratchnet.demos.playground.fields import Choice, Fields, Flag, Number, Whole, shown
+from scratchnet.demos.playground.state import MOST_LAYERS, MOST_POINTS, described_fields
 from scratchnet.layers import ACTIVATIONS
 
 MESSAGE_BYTES = 256 * 1024
@@ -82,6 +83,10 @@ MESSAGES_PER_SECOND = 50
 TABLE_BYTES = 20 * 1000 * 1000
 LARGEST_GRID = 200
 PICTURES_UNDER_WAY = 2
+MOST_STEPS = 20_000
+"""Of several networks at once."""
+MOST_INPUTS = 64
+"""Those of the digits; no layer is wider."""
 PIECEWISE_LINEAR = ("relu", "leaky_relu", "threshold")
 
 USED = {
@@ -97,7 +102,7 @@ USED = {
     "digits": (),
     "drawn": ("drawn",),
     "formula": ("points", "noise", "formula"),
-    "table": ("table", "columns", "label"),
+    "table": ("points", "table", "columns", "label"),
 }
 """The fields of the data that count for a kind, besides `seed` and `train_share`."""
 
@@ -113,7 +118,17 @@ MESSAGES: Mapping[str, Fields] = {
     "show": {"regions": Flag(True), "size": Whole(80, 8, LARGEST_GRID)},
     "prune": {"share": Number(0.0, 0.0, 1.0)},
     "seen": {"picture": Whole(0, 0, 2**53)},
+    "ten_seeds": {"steps": Whole(None, 1, MOST_STEPS, optional=True)},
+    "sweep": {"steps": Whole(None, 1, MOST_STEPS, optional=True)},
     "cancel": {},
+    "backprop": {"sample": Whole(0, 0, MOST_POINTS)},
+    "hover": {
+        "layer": Whole(1, 0, MOST_LAYERS + 1),
+        "neuron": Whole(0, 0, MOST_INPUTS),
+        "from": Whole(None, 0, MOST_INPUTS, optional=True),
+        "sample": Whole(0, 0, MOST_POINTS),
+    },
+    "export": {"what": Choice("python", ("python", "safetensors"))},
 }
 """What the page may ask for, and the fields besides "do"; `set` has its state too."""
 

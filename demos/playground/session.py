@@ -18,9 +18,11 @@ from scratchnet.demos.playground.data import make_task
 from scratchnet.demos.playground.fields import checked
 from scratchnet.demos.playground.learning import Learning
 from scratchnet.demos.playground.pacing import Pace
+from scratchnet.demos.playground.stages import stages
 from scratchnet.demos.playground.state import State, state_from
 
 if TYPE_CHECKING:
+    from scratchnet.demos.playground.ensembles import Message
     from scratchnet.demos.playground.tables import Tables
 
 SECONDS_BETWEEN = 1 / 30
@@ -43,7 +45,7 @@ class Session:
         self._compiling = Compiling()
         self._can_compile = has_compiler()
         self._pace = Pace()
-        self._job: Iterator[None] | None = None
+        self._job: Iterator[Message] | None = None
         """What trains several networks, a slice at a time."""
         self.playing = False
         self.regions, self.size, self.pruned = True, 80, 0.0
@@ -143,9 +145,10 @@ class Session:
 
     def begin(self, state: State) -> None:
         """Start anew with a state."""
-        task = make_task(state.data, self._tables)
-        learning = Learning(state, task)
-        self.state, self.task, self.learning = state, task, learning
+        self._begin(Learning(state, make_task(state.data, self._tables)))
+
+    def _begin(self, learning: Learning) -> None:
+        self.state, self.task, self.learning = learning.state, learning.task, learning
         self.playing, self._job = False, None
         self._is_new, self._sentence = True, ""
         self._pace.restart()
@@ -175,7 +178,8 @@ class Session:
         self._advance(self.learning.left_of_epoch)
 
     def do_back(self) -> None:
-        self.begin(self.state)
+        # What is compiled is kept by the compiler: the steps are compiled from the first one on.
+        self._begin(Learning(self.state, self.task, compile=self.learning.compiled))
 
     def do_speed(self, steps_per_second: float | None = None) -> None:
         self._pace.speed = steps_per_second
@@ -193,16 +197,52 @@ class Session:
     def do_seen(self, picture: int = 0) -> None:
         self._seen = max(self._seen, min(picture, self._sent))
 
+    def do_ten_seeds(self, steps: int | None = None) -> None:
+        from scratchnet.demos.playground.ensembles import steps_for, ten_seeds
+
+        self.playing = False
+        self._job = ten_seeds(self.state, self.task, steps_for(self.learning.steps, steps))
+
+    def do_sweep(self, steps: int | None = None) -> None:
+        from scratchnet.demos.playground.ensembles import steps_for, sweep
+
+        self.playing = False
+        self._job = sweep(self.state, self.task, steps_for(self.learning.steps, steps))
+
     def do_cancel(self) -> None:
+        if self._job is not None:
+            self.say("cancelled", of=getattr(self._job, "__name__", ""))
         self._job = None
 
+    def do_backprop(self, sample: int = 0) -> None:
+        from scratchnet.demos.playground.backprop import numbers
+
+        self.say("backprop", **numbers(self.learning, sample))
+
+    def do_hover(self, layer: int = 1, neuron: int = 0, sample: int = 0, **edge: int) -> None:
+        from scratchnet.demos.playground.hover import hover
+
+        self.say("hover", **hover(self.learning, layer, neuron, edge.get("from"), sample))
+
+    def do_export(self, what: str = "python") -> None:
+        from scratchnet.demos.playground.export import exported
+
+        self.say("export", **exported(self.learning, what))
+
     def _go_on_with_job(self) -> None:
+        """Train several networks for a moment, and say how far it is, or what came out."""
+        assert self._job is not None
         try:
-            if self._job is not None and next(self._job, self) is self:
-                self._job = None
+            header, arrays = next(self._job)
         except (InputError, MemoryError) as error:
             self._job = None
-            self.say("error", sentence=str(error) or "not enough memory")
+            self.say("error", sentence=str(error) or "not enough memory: must be fewer points")
+            return
+        if arrays:
+            self._job = None
+            self.send_frame(header, arrays)
+        elif header:
+            self.say(header.pop("say"), **header)
 
     def _advance(self, steps: int) -> int:
         """Make steps, at most so many; how many were made."""
@@ -269,7 +309,7 @@ class Session:
 def described(learning: Learning) -> dict[str, Any]:
     """The message `state`."""
     model, task = learning.model, learning.task
-    widths = [task.inputs, *(each.fan_out for each in pictures.linear_layers(model))]
+    widths = [task.inputs, *(each.linear.fan_out for each in stages(model))]
     return {
         "state": learning.state.as_json(),
         "parameters": model.parameter_count,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends.errors import InputError, choose
-from scratchnet.demos.playground.state import MOST_CLASSES, MOST_POINTS, Data
+from scratchnet.demos.playground.state import MOST_CLASSES, Data
 from scratchnet.demos.train.columns import LARGEST_NUMBER, counted, is_words, shown
 from scratchnet.demos.train.data_files import read_table
 from scratchnet.extras import require
@@ -138,10 +138,19 @@ def present(values: Any) -> list[Any]:
     return [value for value in values.tolist() if value is not None and value == value]
 
 
-def chosen_columns(
-    table: Table, data: Data, rng: np.random.Generator
-) -> tuple[Any, Any, tuple[str, ...], tuple[str, str]]:
-    """X (N, 2), y (N,), the classes and the axes: two columns, or the principal components.
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """X (N, 2), y (N,), the classes, the names of the axes, and sentences on what is left out."""
+
+    X: Any
+    y: Any
+    classes: tuple[str, ...]
+    names: tuple[str, str]
+    notes: tuple[str, ...]
+
+
+def chosen_columns(table: Table, data: Data, rng: np.random.Generator) -> Chosen:
+    """Two columns, or the plane of the first two principal components.
 
     Without `data.columns` the columns of numbers are standardised, and their first two principal
     components taken. Without `data.label` the last column of few values holds the classes. Rows
@@ -155,13 +164,13 @@ def chosen_columns(
                 f"data.columns is {list(data.columns)}: must be two different columns, or empty "
                 "for the principal components"
             )
-        names = data.columns
+        names = list(data.columns)
     else:
-        names = tuple(
+        names = [
             name
             for name, values in table.columns.items()
             if name != label and not is_words(values) and len(set(present(values))) > 1
-        )
+        ]
         if len(names) < 2:
             raise InputError(
                 f"{table.name} has {counted(len(names), 'column')} of numbers besides {label!r}: "
@@ -174,17 +183,21 @@ def chosen_columns(
             f"{table.name} has {counted(len(rows), 'row')} without missing values: must have 4 or "
             "more"
         )
-    most = min(data.points, MOST_POINTS)
-    if len(rows) > most:
-        rows = np.sort(rng.permutation(rows)[:most])
+    notes = []
+    if gone := len(y) - len(rows):
+        notes.append(f"{counted(gone, 'row')} with a missing value: left out")
+    if len(rows) > data.points:
+        notes.append(f"{data.points:,} of {len(rows):,} rows are drawn")
+        rows = np.sort(rng.permutation(rows)[: data.points])
     X, y = X[rows], y[rows]
     if not data.columns:
         deviation = X.std(axis=0)
         X = (X - X.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
         X = X @ np.linalg.svd(X, full_matrices=False)[2][:2].T
-        names = ("principal component 1", "principal component 2")
+        names = ["principal component 1", "principal component 2"]
     found, y = np.unique(y, return_inverse=True)
-    return X, y, tuple(classes[i] for i in found), (names[0], names[1])
+    own = tuple(classes[i] for i in found)
+    return Chosen(X, y, own, (names[0], names[1]), tuple(notes))
 
 
 def numbers(table: Table, name: str) -> Any:
@@ -215,7 +228,7 @@ def labels(table: Table, name: str) -> tuple[Any, tuple[str, ...]]:
 
 def default_label(table: Table) -> str:
     """The last column that has few enough different values to be the classes."""
-    for name, values in reversed(table.columns.items()):
+    for name, values in reversed(list(table.columns.items())):
         if 2 <= len(set(present(values))) <= MOST_CLASSES:
             return name
     raise InputError(

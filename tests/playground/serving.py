@@ -59,7 +59,7 @@ class Client:
     def __exit__(self, *error: Any) -> None:
         self._connecting.__exit__(*error)
 
-    def do(self, what: str, **message: Any) -> None:
+    def do(self, what: str, /, **message: Any) -> None:
         self.connection.send(json.dumps({"do": what, **message}))
 
     def read(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

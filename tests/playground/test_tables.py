@@ -1,0 +1,132 @@
+"""Tables from the page: what is read, and a sentence for whatever is none."""
+
+import numpy as np
+import pytest
+from networks import refused
+from tabs import Tab
+
+from scratchnet import InputError
+from scratchnet.demos.playground.tables import MOST_TABLES, Table, Tables, read
+from scratchnet.extras import is_installed
+
+ROWS = "".join(f"{i},{i * i % 7},{i % 3},{'xyz'[i % 3]}\n" for i in range(30))
+CSV = ("a,b,c,kind\n" + ROWS).encode()
+
+
+def test_columns_are_described() -> None:
+    described = read(b"a,b,kind\n1,x,red\n?,y,blue\n3,,red\n", "t.csv").described()
+    assert described["rows"] == 3
+    assert [(each["name"], each["kind"], each["different"], each["missing"])
+            for each in described["columns"]] == [
+        ("a", "numbers", 2, 1), ("b", "words", 2, 1), ("kind", "words", 2, 0),
+    ]  # fmt: skip
+    assert described["notes"] == ["column 'a': 1 missing value", "column 'b': 1 missing value"]
+
+
+@pytest.mark.parametrize(
+    ("content", "must"),
+    [
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b"a\n1\n2\n", "one column"),
+        (b"1,2\n3,4\n", "must be the names"),
+        (b"a,b\n", "no rows"),
+        (b"a,a\n1,2\n", "2 columns are called 'a'"),
+        (b"a,b\n1,2,3\n", "must be 2"),
+        (b"a,b\n1\n", "must be 2"),
+        (bytes(range(256)) * 10, "UTF-8"),
+        (b"\x00\x01\x02", "no rows"),
+        (b"PAR1 rubbish PAR1", "Parquet"),
+        (b"\x89PNG\r\n\x1a\n\x00", "UTF-8"),
+        (b"<!doctype html>\n<p>a, b</p>\n", "must be"),
+        (b'a,b\n"1,2\n', "line"),
+        (b"a,b\n" + b"x" * 200_000 + b",1\n", "line 2"),
+        (b"a" * 100 + b",b" * 2000 + b"\n", "columns are called 'b'"),
+    ],
+)
+def test_what_is_no_table_gets_a_sentence(content: bytes, must: str) -> None:
+    with pytest.raises(InputError) as error:
+        read(content, "up.csv")
+    assert must in str(error.value)
+    assert "up.csv" in str(error.value) and "/tmp" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_table_is_trained_on() -> None:
+    tab = Tab()
+    table = tab.tables.add(read(CSV, "t.csv"))
+    data = {"kind": "table", "table": table, "columns": ["a", "b"], "label": "kind"}
+    tab.do("set", state={"data": data})
+    state, _ = tab.last("state")
+    assert state["classes"] == ["x", "y", "z"] and state["names"] == ["a", "b"]
+    X = tab.session.task.X
+    np.testing.assert_allclose(X.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(X.std(axis=0), 1, atol=1e-6)
+    tab.do("set", state={"data": {"kind": "table", "table": table}})
+    assert tab.last("state")[0]["names"] == ["principal component 1", "principal component 2"]
+
+
+@pytest.mark.parametrize(
+    ("data", "must"),
+    [
+        ({"columns": ["a", "nothing"]}, "unknown column 'nothing'"),
+        ({"columns": ["a", "kind"]}, "holds words"),
+        ({"columns": ["a"]}, "two different columns"),
+        ({"columns": ["a", "a"]}, "two different columns"),
+        ({"label": "a"}, "30 different values"),
+        ({"label": "one"}, "unknown column 'one'"),
+    ],
+)
+def test_columns_that_do_not_fit(data: dict[str, object], must: str) -> None:
+    tab = Tab()
+    table = tab.tables.add(read(CSV, "t.csv"))
+    error = tab.only("set", state={"data": {"kind": "table", "table": table, **data}})
+    assert error["say"] == "error" and must in error["sentence"]
+
+
+def test_missing_values_leave_rows_out() -> None:
+    rows = "".join(f"{'' if i % 5 == 0 else i},{i},{'' if i % 7 == 0 else 'xy'[i % 2]}\n"
+                   for i in range(70))  # fmt: skip
+    tab = Tab()
+    table = tab.tables.add(read(("a,b,c\n" + rows).encode(), "t.csv"))
+    tab.do("set", state={"data": {"kind": "table", "table": table}})
+    task = tab.session.task
+    assert len(task.X) + len(task.X_test) == sum(i % 5 != 0 and i % 7 != 0 for i in range(70))
+    assert task.notes == ("22 rows with a missing value: left out",)
+
+
+def test_numbers_that_are_too_large() -> None:
+    rows = "".join(f"{i}e300,{i},{i % 2}\n" for i in range(1, 20))
+    tab = Tab()
+    table = tab.tables.add(read(("a,b,c\n" + rows).encode(), "t.csv"))
+    error = tab.only("set", state={"data": {"kind": "table", "table": table}})
+    assert "must be below" in error["sentence"]
+
+
+def test_the_oldest_table_goes() -> None:
+    tables = Tables()
+    first, *others = [tables.add(Table(str(i), {})) for i in range(MOST_TABLES + 1)]
+    with refused("must be a table"):
+        tables.get(first)
+    assert [tables.get(each).name for each in others] == [str(i + 1) for i in range(MOST_TABLES)]
+
+
+@pytest.mark.skipif(
+    not (is_installed("pandas") and is_installed("pyarrow")), reason="needs the extra 'data'"
+)
+def test_parquet() -> None:
+    import io
+
+    import pandas
+
+    frame = pandas.DataFrame({"a": range(20), "b": range(20), "kind": list("xy") * 10})
+    content = io.BytesIO()
+    frame.to_parquet(content)
+    table = read(content.getvalue(), "t.parquet")
+    assert [each["kind"] for each in table.described()["columns"]] == [
+        "numbers",
+        "numbers",
+        "words",
+    ]
+    with pytest.raises(InputError, match="Parquet"):
+        read(content.getvalue()[:-20] + b"x" * 20, "t.parquet")
