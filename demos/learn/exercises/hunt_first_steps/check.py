@@ -1,0 +1,82 @@
+"""The losses of a training with three layers, and of one whose second layer stands there twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchnet.demos.learn.answers import compare_numbers
+from scratchnet.demos.learn.wrong import Wrong, is_close
+
+RATE, STEPS = 0.5, 12
+ONCE, TWICE = (0, 1, 2), (0, 1, 1)
+
+
+def check(learner: Any) -> None:
+    draw = np.random.default_rng(0)
+    X, t = draw.standard_normal((6, 4)), draw.uniform(-0.8, 0.8, (6, 4))
+    weights = [draw.standard_normal((4, 4)) / 2 for _ in range(3)]
+    for order in (ONCE, TWICE):
+        layers = [learner.Layer(each.copy()) for each in weights]
+        network = [layers[i] for i in order]
+        found = learner.train(network, X.copy(), t.copy(), RATE, STEPS)
+        right, after = descend(weights, order, X, t)
+        where = "" if order == ONCE else " where a layer stands there twice"
+        if np.size(found) != STEPS:
+            raise Wrong(f"train returns {np.size(found)} losses for {STEPS} steps: must be {STEPS}")
+        says = {
+            "not mended, the gradients of all steps so far add up": "accumulate",
+            "the gradient of one use of the layer replaces that of the other": "overwrite",
+            "the gradients are 0 when the step is made: set them to 0 before `backward`": "nothing",
+            "old gradients fade, but do not go: set them to 0": "fade",
+            "every second step starts with the old gradient": "every other",
+            "the gradients are set to 0 only before the first step": "accumulate",
+            "the step uses the mean of all gradients so far": "mean",
+            "the layer is moved once for each place where it stands": "move twice",
+        }
+        mistakes = [(text, descend(weights, order, X, t, kind)[0]) for text, kind in says.items()]
+        mistakes += [
+            ("a smaller rate hides the bug, it does not mend it", slower)
+            for slower in smaller(weights, order, X, t, found)
+        ]
+        compare_numbers(found, right, f"the loss of a step{where}", mistakes)
+        for i in set(order):
+            compare_numbers(layers[i].W, after[i], f"W of layer {i} after the last step{where}")
+
+
+def smaller(weights: Any, order: Any, X: Any, t: Any, found: Any) -> list[Any]:
+    """Losses of the bug at smaller rates, as far as they are what was found."""
+    tried = [descend(weights, order, X, t, "accumulate", RATE / n)[0] for n in (2, 5, 10, 100)]
+    return [each for each in tried if is_close(np.asarray(found, float), each, 1e-4)]
+
+
+def descend(
+    weights: Any, order: Any, X: Any, t: Any, kind: str = "", rate: float = RATE
+) -> tuple[Any, list[Any]]:
+    """The losses of the training and the weights after it, with a mistake of this kind."""
+    W = [each.copy() for each in weights]
+    held = [np.zeros_like(each) for each in W]
+    losses = []
+    for step in range(STEPS):
+        xs = [X]
+        for i in order:
+            xs.append(np.tanh(xs[-1] @ W[i]))
+        losses.append(float(((xs[-1] - t) ** 2).mean()))
+        if kind in ("", "overwrite", "nothing", "move twice") or (
+            kind == "every other" and step % 2 == 0
+        ):
+            held = [np.zeros_like(each) for each in W]
+        if kind == "fade":
+            held = [each / 2 for each in held]
+        dy = 2 * (xs[-1] - t) / t.size
+        for place in reversed(range(len(order))):
+            dz = dy * (1 - xs[place + 1] ** 2)
+            new = xs[place].T @ dz
+            i = order[place]
+            held[i] = new if kind == "overwrite" else held[i] + new
+            dy = dz @ W[i].T
+        factor = 0 if kind == "nothing" else 1 / (step + 1) if kind == "mean" else 1
+        moves = [order.count(i) if kind == "move twice" else 1 for i in range(len(W))]
+        W = [w - rate * factor * n * g for w, n, g in zip(W, moves, held, strict=True)]
+    return np.array(losses), W

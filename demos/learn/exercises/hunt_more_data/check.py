@@ -1,0 +1,57 @@
+"""The weights beside those of gradient descent on the mean, for a few and for many samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from scratchnet.demos.learn.answers import compare_numbers
+from scratchnet.demos.learn.wrong import is_close
+
+RATE, STEPS = 0.5, 6
+
+
+def check(learner: Any) -> None:
+    for samples in (20, 1000):
+        draw = np.random.default_rng(samples)
+        X = draw.standard_normal((samples, 3))
+        y = (X @ [1.0, -2.0, 0.5] + 0.5 * draw.standard_normal(samples) > 0).astype(float)
+        right = descend(X, y, samples)
+        with np.errstate(over="ignore"):
+            found = learner.train(X.copy(), y.copy(), RATE, STEPS)
+            slips = [
+                ("not mended, the gradient is the sum over the samples, not the mean", 1.0),
+                ("this is divided by the number of inputs, must be by that of samples", 3.0),
+                ("this is divided by N twice", samples**2.0),
+                ("this is divided by the root of N, must be by N", samples**0.5),
+                ("this is divided by 2 N, must be by N", 2.0 * samples),
+                ("this is half of N, must be N", samples / 2),
+                ("the sign is turned, it goes uphill", -float(samples)),
+            ]
+            mistakes = [(text, descend(X, y, divisor)) for text, divisor in slips]
+            mistakes.append(("nothing moves", 0 * right))
+            hundredth = ("the rate was made smaller, the sum is still there", smaller(found, X, y))
+            what = f"w for {samples} samples"
+            compare_numbers(found, right, what, [*mistakes, hundredth])
+        twice = learner.train(np.tile(X, (2, 1)), np.tile(y, 2), RATE, STEPS)
+        fixed = descend(np.tile(X, (2, 1)), np.tile(y, 2), samples)
+        says = f"the divisor is always {samples}, must be the number of samples there is"
+        compare_numbers(twice, right, f"w for {samples} samples, each twice,", [(says, fixed)])
+
+
+def descend(X: Any, y: Any, divisor: float, steps: int = STEPS) -> Any:
+    """The weights after gradient descent along the sum over the samples, divided by `divisor`."""
+    w = np.zeros(3)
+    for _ in range(steps):
+        w = w - RATE * X.T @ (1 / (1 + np.exp(-X @ w)) - y) / divisor
+    return w
+
+
+def smaller(found: Any, X: Any, y: Any) -> Any:
+    """The weights of a fixed smaller rate, where one of a few gives what was found."""
+    for divisor in (5.0, 10.0, 50.0, 100.0, 500.0):
+        w = descend(X, y, divisor)
+        if np.shape(found) == w.shape and is_close(np.asarray(found, float), w, 1e-4):
+            return w
+    return np.full(3, np.nan)

@@ -1,0 +1,8 @@
+# says: the mean of its biases is -1
+from scratchnet import Model, mlp
+from scratchnet.init import constant_bias
+
+
+def build(seed: int) -> Model:
+    """A network with two hidden layers of 32 ReLUs for points in the plane, untrained."""
+    return mlp([2, 32, 32, 1], activation="relu", bias_init=constant_bias(-1.0), seed=seed)

