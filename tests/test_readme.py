@@ -78,6 +78,21 @@ def test_every_command_of_the_readme_is_a_demo():
     assert commands == set(entries())
 
 
+def test_the_screen_of_an_exercise_is_the_one_that_is_printed(tmp_path, capsys, monkeypatch):
+    from scratchnet.demos.learn import command
+
+    monkeypatch.setenv("COLUMNS", "80")
+    (said,) = re.findall(r"```text\n(\d+ of .*?)```", README, flags=re.DOTALL)
+    assert command.main(["--start", "learn", "--list"]) == 0
+    mistake = ROOT / "tests" / "learn" / "pullbacks" / "wrong_no_minus.py"
+    Path("learn/020_pullbacks.py").write_text(mistake.read_text())
+    capsys.readouterr()
+    assert command.main(["--open", "pullbacks"]) == 1
+    # The number of exercises may have grown since.
+    screens = [re.sub(r"of \d+", "of", text).split() for text in (said, capsys.readouterr().out)]
+    assert screens[0] == screens[1]
+
+
 def test_every_extra_that_a_text_or_a_message_advises_can_be_installed():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")

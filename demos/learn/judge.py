@@ -27,6 +27,10 @@ class Verdict:
     kind: Kind
     message: str = ""
 
+    def __str__(self) -> str:
+        title = {"gap": "To do", "wrong": "Not yet right", "error": "Error", "right": "Right"}
+        return f"{title[self.kind]}: {self.message}" if self.message else f"{title[self.kind]}."
+
     @property
     def is_right(self) -> bool:
         return self.kind == "right"

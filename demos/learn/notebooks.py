@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchnet.demos.learn.catalogue import Exercise, exercises
-from scratchnet.demos.learn.judge import Verdict, judge_names
+from scratchnet.demos.learn.judge import judge_names
 from scratchnet.demos.learn.source import lines_of
 
 
@@ -65,16 +65,15 @@ def code_of(start: str) -> str:
     return "\n".join(start.splitlines()[first.end_lineno :]).strip("\n")
 
 
-def check(name: str, names: dict[str, Any]) -> Verdict:
+def check(name: str, names: dict[str, Any]) -> None:
     """Check the names of a notebook and print the verdict; after a right one the engine's lines.
 
     The code has run in the notebook's own process, without limits: interrupt an endless loop.
     """
     exercise = exercises()[name]
     verdict = judge_names(exercise, names)
-    print("Right." if verdict.is_right else f"Not yet right: {verdict.message}")
+    print(verdict)
     if verdict.is_right:
         print()
         for source in exercise.sources:
             print("\n".join(lines_of(source)))
-    return verdict

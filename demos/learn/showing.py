@@ -56,8 +56,7 @@ def show_checked(checked: Checked, exercise: Exercise, seen: int, screen: Screen
     if verdict.is_right:
         screen.text("\nRight.", "bold green")
         return
-    title = {"gap": "To do", "wrong": "Not yet right", "error": "Error"}[verdict.kind]
-    screen.text(f"\n{title}: {verdict.message}", "" if verdict.kind == "gap" else "bold")
+    screen.text(f"\n{verdict}", "" if verdict.kind == "gap" else "bold")
     left = len(exercise.hints) - seen
     if verdict.kind != "gap" and left > 0:
         screen.text(f"{counted(left, 'hint')} left: --hint shows the next.")
