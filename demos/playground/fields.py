@@ -5,7 +5,6 @@ From these follow the page's controls (`described`) and the sentence about a bad
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,8 +52,7 @@ class Number:
     def check(self, name: str, value: Any) -> float | None:
         if value is None and self.optional:
             return None
-        is_number = type(value) in (int, float) and math.isfinite(value)
-        if not is_number or not self.low <= value <= self.high:
+        if type(value) not in (int, float) or not self.low <= value <= self.high:
             null = ", or null" if self.optional else ""
             raise InputError(
                 f"{name} is {shown(value)}: must be a number from {self.low:g} to "

@@ -21,7 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from scratchnet.backends.errors import InputError
 from scratchnet.demos.playground import protocol, tables
-from scratchnet.demos.playground.session import Session
+from scratchnet.demos.playground.session import END, Session
 from scratchnet.demos.playground.tables import Tables
 
 PAGE = Path(__file__).parent / "page"
@@ -43,7 +43,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-POLICY_VIOLATION, TRY_AGAIN_LATER = 1008, 1013
+POLICY_VIOLATION, INTERNAL_ERROR, TRY_AGAIN_LATER = 1008, 1011, 1013
 
 
 class Playground:
@@ -194,6 +194,9 @@ async def forward(connection: WebSocket, outbox: asyncio.Queue[str | bytes]) -> 
     while True:
         message = await outbox.get()
         try:
+            if message == END:
+                await connection.close(INTERNAL_ERROR)
+                return
             if isinstance(message, str):
                 await connection.send_text(message)
             else:

@@ -31,6 +31,8 @@ MOST_STEPS = 1_000_000
 MOST_WAITING = 200
 
 Send = Callable[[str | bytes], None]
+END = b""
+"""What a session sends last where it ends by itself."""
 
 
 class Session:
@@ -87,10 +89,15 @@ class Session:
             self._send(protocol.frame(header, arrays))
 
     def _run(self) -> None:
-        self.say("limits", **protocol.limits(self._can_compile))
-        self.begin(state_from({}))
-        while not self._closed:
-            self._turn()
+        try:
+            self.say("limits", **protocol.limits(self._can_compile))
+            self.begin(state_from({}))
+            while not self._closed:
+                self._turn()
+        finally:
+            # Also after a mistake in the program, which the thread reports: the page connects anew.
+            if not self._closed:
+                self._send(END)
 
     def _turn(self) -> None:
         """A message, if one waits; else some steps and a picture, if it is time."""

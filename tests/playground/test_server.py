@@ -1,7 +1,9 @@
 """The playground's server: who may connect, what is served, and that tabs are independent."""
 
 import http.client
+import json
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +13,9 @@ from serving import Client, serving, wait_for
 
 for module in ("starlette", "uvicorn", "websockets"):
     pytest.importorskip(module, reason="needs the extra 'playground'")
+
+from scratchnet.demos.playground import protocol, server  # noqa: E402
+from scratchnet.demos.playground.session import Session  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +108,98 @@ def test_the_work_ends_with_the_tab(playground: Any) -> None:
         tab.until("picture", playing=True)
         (session,) = playground.sessions
     wait_for(lambda: not playground.sessions and not session.is_alive)
+
+
+def post(playground: Any, content: bytes, path: str = "", **headers: str) -> tuple[int, Any, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", playground.port, timeout=60)
+    connection.request(
+        "POST", path or f"/table?token={playground.token}&name=t.csv", content, headers
+    )
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    kind = answer.headers["Content-Type"]
+    return answer.status, json.loads(body) if "json" in kind else body, kind
+
+
+def test_a_table_is_sent_and_trained_on(playground: Any) -> None:
+    rows = "".join(f"{i},{i % 7},{'<b>x</b>' if i % 2 else 'y'}\n" for i in range(30))
+    status, answer, kind = post(playground, ("a,<script>,kind\n" + rows).encode())
+    assert status == 200 and kind == "application/json"
+    assert [each["name"] for each in answer["columns"]] == ["a", "<script>", "kind"]
+    with Client(playground) as tab:
+        tab.do("set", state={"data": {"kind": "table", "table": answer["table"]}})
+        tab.until("state")
+        assert tab.until("state")[0]["classes"] == ["<b>x</b>", "y"]
+
+
+def test_no_table_is_a_sentence_with_its_status(playground: Any) -> None:
+    status, answer, _ = post(playground, b"<html><body>a table</body></html>")
+    assert status == 400 and "must be" in answer["error"]
+    status, answer, _ = post(playground, b"a,b\n" + b"1,2\n" * 5_000_001)
+    assert status == 413 and "20 MB" in answer["error"]
+    assert post(playground, b"a,b\n1,2\n", "/table?token=wrong")[0] == 403
+    assert post(playground, b"a,b\n1,2\n", Origin="http://evil.example")[0] == 403
+
+
+def test_a_large_message_ends_its_tab_alone(playground: Any) -> None:
+    from websockets.exceptions import ConnectionClosed
+
+    with Client(playground) as one, Client(playground) as other:
+        one.connection.send("x" * (protocol.MESSAGE_BYTES + 1))
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                one.read()
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 1009
+        other.do("step")
+        other.until("picture", step=1)
+
+
+def test_too_many_messages_are_left_out_with_a_sentence(playground: Any) -> None:
+    with Client(playground) as tab:
+        for _ in range(3 * protocol.MESSAGES_PER_SECOND):
+            tab.do("hover")
+        error, _ = tab.until("error")
+        assert "50 messages in a second" in error["sentence"]
+        tab.do("step")
+        tab.until("picture", step=1)
+
+
+def test_a_mistake_in_the_program_ends_its_tab_alone(
+    playground: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from websockets.exceptions import ConnectionClosed
+
+    def fails(session: Session, **_: object) -> None:
+        raise ZeroDivisionError
+
+    reported: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", reported.append)
+    with Client(playground) as one, Client(playground) as other:
+        one.until("picture")
+        monkeypatch.setattr(Session, "do_backprop", fails)
+        one.do("backprop")
+        with pytest.raises(ConnectionClosed):
+            while True:
+                one.read()
+        wait_for(lambda: bool(reported))
+        assert reported[0].exc_type is ZeroDivisionError
+        other.do("step")
+        other.until("picture", step=1)
+
+
+def test_too_many_tabs_are_told_so(playground: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MOST_TABS", 1)
+    wait_for(lambda: not playground.sessions)
+    with Client(playground) as one, Client(playground) as other:
+        one.until("picture")
+        error, _ = other.until("error")
+        assert "tabs are open" in error["sentence"]
+    wait_for(lambda: not playground.sessions)
+
+
+def test_a_host_of_all_addresses_takes_numbers_and_its_own_name() -> None:
+    everywhere = server.Playground("0.0.0.0", 80)
+    for name in ("192.168.1.7", "[fe80::1]", "localhost", socket.gethostname()):
+        assert everywhere._is_own(f"{name}:80")
+    assert not everywhere._is_own("evil.example:80") and not everywhere._is_own("10.0.0.1:81")
