@@ -1,4 +1,4 @@
-# says: has 3 zeros: must be exactly 2 of 5
+# says: has 2 zeros: must be exactly 1 of 5
 """A right solution."""
 
 import numpy as np

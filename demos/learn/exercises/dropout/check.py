@@ -68,6 +68,7 @@ def check_scale(factor: Any, rate: float) -> None:
         ("what is kept is multiplied by 1 - rate instead of divided by it", 1 - rate),
         ("what is kept is divided by rate instead of 1 - rate", 1 / rate),
         ("what is kept is scaled up twice", right**2),
+        ("divide by 1 - rate, not by the share that happens to be kept", 1 / (factor != 0).mean()),
     ]
     compare_numbers(found, right, f"y / x at entry ({i}, {j})", mistakes)
 
@@ -76,7 +77,7 @@ def check_backward(learner: Any, factor: Any, kept: Any, rate: float, draw: Any)
     """dx must be dy times the factor that x had."""
     dy = draw.standard_normal(factor.shape)
     scale, mask = 1 / (1 - rate), factor != 0
-    dx = learner.dropout_backward(dy.copy(), kept, rate)
+    dx = numbers(learner.dropout_backward(dy.copy(), kept, rate), "dx", dy.shape)
     compare_numbers(
         dx,
         dy * factor,
@@ -89,6 +90,7 @@ def check_backward(learner: Any, factor: Any, kept: Any, rate: float, draw: Any)
             ("the backward pass multiplies by 1 - rate", dy * mask / scale),
             ("the backward pass uses the inverted mask", dy * ~mask * scale),
             ("the backward pass lets through what was dropped", dy * ~mask),
+            ("the backward pass has another mask than the forward pass", dy * scale * (dx != 0)),
         ],
     )
 

@@ -103,6 +103,7 @@ def check_losses(value: Any, y: Any, t: Any) -> None:
     mistakes = [
         ("the mean is over the outputs too", errors.sum(axis=2).mean(axis=1)),
         ("these are sums, must be means over samples and outputs", errors.sum(axis=(1, 2))),
+        ("the mean is over the samples too", errors.mean(axis=2).sum(axis=1)),
         ("this is divided by E", right / E),
         ("the differences must be squared", (y - t).mean(axis=(1, 2))),
         ("this is the root of it", np.sqrt(right)),

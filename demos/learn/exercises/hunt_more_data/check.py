@@ -13,6 +13,7 @@ RATE, STEPS = 0.5, 6
 
 
 def check(learner: Any) -> None:
+    check_loss(learner)
     for samples in (20, 1000):
         draw = np.random.default_rng(samples)
         X = draw.standard_normal((samples, 3))
@@ -38,6 +39,18 @@ def check(learner: Any) -> None:
         fixed = descend(np.tile(X, (2, 1)), np.tile(y, 2), samples)
         says = f"the divisor is always {samples}, must be the number of samples there is"
         compare_numbers(twice, right, f"w for {samples} samples, each twice,", [(says, fixed)])
+
+
+def check_loss(learner: Any) -> None:
+    """The loss must still be the mean; a file may do without it."""
+    loss = getattr(learner, "loss", None)
+    if loss is None:
+        return
+    draw = np.random.default_rng(0)
+    X, w, y = draw.standard_normal((7, 3)), draw.standard_normal(3), np.arange(7) % 2
+    errors = np.logaddexp(0, X @ w) - y * (X @ w)
+    mistakes = [("the loss was the mean, and must remain so", errors.sum())]
+    compare_numbers(loss(w, X, y), errors.mean(), "the loss", mistakes)
 
 
 def descend(X: Any, y: Any, divisor: float, steps: int = STEPS) -> Any:

@@ -35,6 +35,7 @@ def run(learner: Any, *data: Any, count: int = COUNT) -> tuple[Any, float]:
     chosen, accuracy = parts(
         learner.experiment(*(each.copy() for each in data), count), 2, "what experiment returns"
     )
+    chosen = sorted(chosen) if isinstance(chosen, set) else chosen
     chosen = numbers(chosen, "what is chosen", np.shape(chosen)).astype(int)
     if sorted(set(chosen.tolist())) != sorted(chosen.tolist()) or len(chosen) != count:
         raise Wrong(f"{len(set(chosen.tolist()))} columns are chosen: must be {count}")

@@ -86,6 +86,8 @@ def mask_fault(
             f"weight {place if len(place) > 1 else place[0]} is back in the mask{which}: what was "
             "pruned in an earlier round stays pruned"
         )
+    if np.array_equal(new, pruned(np.abs(trained), mask, 1 - fraction)):
+        return f"{counts}: fraction is the share that goes, not the one that stays"
     if left != int(right.sum()):
         return counts
     size = np.abs(trained)

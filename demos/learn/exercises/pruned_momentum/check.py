@@ -14,7 +14,8 @@ RATE, MOMENTUM = 0.1, 0.9
 
 def check(learner: Any) -> None:
     draw = np.random.default_rng(0)
-    w = np.array([0.9, -0.1, 0.4, -2.0, 0.05])
+    w = np.array([0.9, -0.1, 0.4, -0.7, 2.0])
+    check_mask(learner, w, 0.2)
     check_mask(learner, w, 0.4)
     check_mask(learner, draw.standard_normal((4, 5)), 0.35)
     check_mask(learner, draw.standard_normal((3, 2, 5)), 0.9)
@@ -36,6 +37,11 @@ def check_mask(learner: Any, w: Any, fraction: float) -> None:
     if found == w.size - right != right and zeros.min() >= ones.max():
         raise Wrong(
             f"{what} is inverted, {found} of {w.size} are 0: must be {right}, 1 is for what stays"
+        )
+    if found == w.size - right != right:
+        raise Wrong(
+            f"{what} has {found} zeros of {w.size}: must be {right}, fraction is the share that "
+            "goes, not the one that stays"
         )
     ties = len(np.unique(np.abs(w))) < w.size
     if found != right:
@@ -93,6 +99,7 @@ def compare_kept(w: Any, right: Any, before: Any, v: Any, g: Any, kept: Any, num
         ("the step must go along v, this is along g alone", before - RATE * g),
         ("v is the old one without momentum, v + g", before - RATE * (v + g)),
         ("the learning rate is missing", before - new),
+        ("this is Nesterov's step, along g + momentum v", before - RATE * (g + MOMENTUM * new)),
         ("v <- momentum v + g, without 1 - momentum", before - RATE * (new - MOMENTUM * g)),
         ("v <- momentum v + g, without the minus", before - RATE * (MOMENTUM * v - g)),
     ]

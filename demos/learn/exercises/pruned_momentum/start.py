@@ -3,9 +3,9 @@
 Magnitude pruning takes the weights with the smallest |w| out of a network, for good: a mask of 1s
 and 0s says which ones stay, and w m is what remains.
 
-    w       0.9  -0.1   0.4   -2.0   0.05            fraction = 0.4 of 5 weights: 2 go
-    m        1     0     1      1      0
-    w m     0.9    0    0.4   -2.0     0
+    w       0.9  -0.1   0.4  -0.7   2.0            fraction = 0.4 of 5 weights: 2 go
+    m        1     0     0     1     1
+    w m     0.9    0     0   -0.7   2.0
 
 Training goes on after that, and it must not bring back what is gone. With momentum it is not enough
 that a pruned weight gets no gradient: the velocity still holds what earlier gradients left there,

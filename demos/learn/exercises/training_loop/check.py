@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -145,15 +146,14 @@ def check_moves(notes: list[Any], steps: list[Any], X: Any, y: Any) -> None:
         gradient, _ = gradient_at(before, X[rows], y[rows])
         gradients.append(gradient)
         place = int(np.argmax(np.abs(after - before + RATE * gradient)))
-        start = number % (-(-N // BATCH)) * BATCH
-        mixed, _ = gradient_at(before, X[rows], y[start : start + len(rows)])
         says = [
             ("no gradient had reached the parameters: loss.backward() comes before", 0 * gradient),
-            ("the targets are not those of the batch, take y by the same order as X", mixed),
             ("the loss is summed over the batch, must be its mean", gradient * len(rows)),
             ("the step uses gradients that are left from other batches", sum(gradients)),
         ]
         change = (after - before)[place]
+        if not is_close(after - before, -RATE * gradient):
+            says += targets_that_fit(before, after, X[rows], y[rows])
         fitting = [
             (sentence, -RATE * each[place])
             for sentence, each in says
@@ -161,6 +161,19 @@ def check_moves(notes: list[Any], steps: list[Any], X: Any, y: Any) -> None:
         ]
         what = f"the change of parameter {place} in step {number}"
         compare_numbers(change, -RATE * gradient[place], what, fitting)
+
+
+def targets_that_fit(before: Any, after: Any, inputs: Any, right: Any) -> list[tuple[str, Any]]:
+    """The targets, other than the right ones, with which the step would be the one that was made.
+
+    All 2^n are tried.
+    """
+    for t in itertools.product((0, 1), repeat=len(inputs)):
+        gradient, _ = gradient_at(before, inputs, np.array(t))
+        if is_close(after - before, -RATE * gradient):
+            given = f"{list(t)}, must be {right.tolist()}"
+            return [(f"take y by the same order as X, the batch's targets are {given}", gradient)]
+    return []
 
 
 def check_losses(value: Any, notes: list[Any], steps: list[Any], X: Any, y: Any) -> None:
