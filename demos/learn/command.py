@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import decode_source
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ def check_one(exercise: Exercise, folder: Folder, screen: Screen) -> tuple[str, 
         folder.change(lambda progress: solve(progress, exercise.name))
         if exercise.predict and exercise.name not in progress.predicted:
             showing.show_outcome(exercise, screen)
-        text = folder.file(exercise).read_text("utf-8")
+        text = decode_source(folder.file(exercise).read_bytes())
         showing.show_engine(exercise, text, screen)
     return checked.verdict.kind, checked.verdict.message
 

@@ -12,7 +12,7 @@ from scratchnet.demos.learn.source import lines_of
 from scratchnet.demos.screen import Screen
 
 LETTERS = "abcdef"
-MOST_LINES = 40
+MOST_LINES = 60
 MOST_PRINTED_LINES = 20
 
 

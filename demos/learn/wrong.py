@@ -54,10 +54,11 @@ def compare(
     right: Any,
     what: str,
     mistakes: Sequence[Mistake] = (),
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-5,
 ) -> None:
     """Raise `Wrong` unless `found` is `right`, entry by entry, within `tolerance` of the largest.
 
+    The tolerance lets float32 pass.
     `mistakes` are looked through first: where the numbers of one fit, its sentence is the reason.
     A mistake whose numbers equal the right ones explains nothing, and is passed over.
     """
@@ -77,7 +78,7 @@ def compare(
     raise Wrong(said, is_named=False)
 
 
-def is_close(found: Any, right: Any, tolerance: float = 1e-6) -> bool:
+def is_close(found: Any, right: Any, tolerance: float = 1e-5) -> bool:
     """Whether all entries agree, within `tolerance` of the largest entry of `right`."""
     size = np.abs(right[np.isfinite(right)]).max(initial=0.0) or 1.0
     return bool(np.allclose(found, right, rtol=tolerance, atol=tolerance * size))

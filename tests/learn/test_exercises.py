@@ -61,6 +61,7 @@ def test_the_texts_are_in_order(exercise: Exercise) -> None:
         assert f"Source: {source}" in exercise.lesson
         assert len(lines_of(source)) > 1
     if exercise.predict:
+        assert 2 <= len(exercise.predict.choices) <= 3
         found, right = exercise.module.outcome()
         assert found and 0 <= right < len(exercise.predict.choices)
 

@@ -1,5 +1,6 @@
 """`scratchnet learn`: the folder, the progress, hints, skipping, watching, and the whole course."""
 
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -248,6 +249,48 @@ def test_watch_checks_on_every_save(started: Path, capsys: pytest.CaptureFixture
     assert out.count("Not yet right") == 1 and out.count("Right.") == 2
     assert kept(started)["solved"] == [FIRST.name, SECOND.name]
     assert out.index("Not yet right") < out.index("Right.") < out.rindex("3 of ")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_prediction_is_asked_for_once_where_somebody_sits_there(
+    started: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exercise = next(each for each in exercises().values() if each.predict)
+    _, right = exercise.module.outcome()
+    typed = iter(["nonsense", "abc"[right]])
+    monkeypatch.setattr("builtins.input", lambda question: next(typed))
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("sys.stdout", out := Terminal())
+    assert main(["--open", exercise.name]) == 0
+    assert "You were right." in out.getvalue() and "Found: " in out.getvalue()
+    assert kept(started)["predicted"] == [exercise.name]
+    assert main([]) == 0
+
+
+def test_without_a_terminal_the_prediction_is_answered_with_the_solution(
+    started: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exercise = next(each for each in exercises().values() if each.predict)
+    assert main(["--open", exercise.name]) == 0
+    out = capsys.readouterr().out
+    assert "Predict: " in out and "  a) " in out and "Found: " not in out
+    write(started, exercise, exercise.solution)
+    assert main([]) == 0
+    assert "Found: " in capsys.readouterr().out
+
+
+def test_a_file_in_another_encoding_is_read_as_python_reads_it(
+    started: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    solution = FIRST.solution.replace("    z, y, loss = ", "    é = 1\n    z, y, loss = ")
+    text = f"# -*- coding: latin-1 -*-\n{solution}"
+    (started / FIRST.file_name).write_text(text.replace("\n", "\r\n"), "latin-1")
+    assert main([]) == 0
+    assert "é" in capsys.readouterr().out
 
 
 def test_the_learners_lines_are_shown_without_what_was_given() -> None:
