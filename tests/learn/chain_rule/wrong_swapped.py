@@ -1,4 +1,4 @@
-# says: this is the derivative for x
+# says: this is dL/dx: the order is
 import math
 
 

@@ -41,8 +41,9 @@ def check(learner: Any) -> None:
                     dz / (1 - y * y) * y * (1 - y) * last,
                 ),
                 ("the last factor is missing, the derivative of z = w x + b", dz),
-                ("this is the derivative for x, dz/dw is x", dz * w),
-                ("this is the derivative for w, dz/dx is w", dz * x),
+                ("this is dL/dx: the order is dL/dw, dL/db, dL/dx", dz * w),
+                ("this is dL/dw: the order is dL/dw, dL/db, dL/dx", dz * x),
+                ("this is the last factor alone, dL/dz must be multiplied to it", last),
                 ("dL/dy = 2 (y - t) is missing", (1 - y * y) * last),
             ]
             compare(number, dz * last, f"{name} {at}", mistakes)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.learn.wrong import Wrong, compare, shown
+from scratchnet.demos.learn.wrong import Wrong, compare, number, shown
 
 H = 2.0**-10
 """A power of 2: differences of linear functions are then exact, and their gaps 0."""
@@ -24,7 +24,7 @@ KINKS: tuple[tuple[str, Callable[[float], float], float], ...] = (
     ("|x| at 0", abs, 0.0),
     ("max(x, 1.1 x) at 0", lambda x: max(x, 1.1 * x), 0.0),
     ("x^2 + |x - 1| / 10 at 1", lambda x: x * x + abs(x - 1) / 10, 1.0),
-    ("max(-x, -3 x) at 0", lambda x: min(x, 3 * x), 0.0),
+    ("min(x, 3 x) at 0", lambda x: min(x, 3 * x), 0.0),
 )
 
 
@@ -60,8 +60,8 @@ def check_difference(learner: Any) -> None:
         ("2 h must stand in parentheses", (f(x + h) - f(x - h)) / 2 * h),
         ("this is still to be divided by 2 h", f(x + h) - f(x - h)),
     ]
-    found = learner.difference(f, x, h)
-    if abs(float(found) - (f(x + h / 2) - f(x - h / 2)) / h) < 1e-9:
+    found = number(learner.difference(f, x, h), "difference")
+    if abs(found - (f(x + h / 2) - f(x - h / 2)) / h) < 1e-9:
         return  # a central difference too, with half of the step
     compare(found, right, "difference of e^(1.5 x) at 0.7 with h = 0.1", mistakes)
 
@@ -78,10 +78,14 @@ def check_gradient(learner: Any) -> None:
     if not np.array_equal(given, x):
         raise Wrong("gradient leaves x changed: move a copy, or put the entry back")
     right = 3 * weights * x**2
-    total = float(np.sum(right))
+    total, bend = float(np.sum(right)), 3 * weights * x * 1e-4
     mistakes = [
         ("all entries are moved at once, must be one at a time", np.full((4, 3), total)),
-        ("the step is divided by h, must be 2 h", 2 * right),
+        ("this is still to be divided by 2, the points lie 2 h apart", 2 * right),
+        ("this is the one-sided difference", right + bend),
+        ("this is the one-sided difference", right - bend),
+        ("this is still to be divided by 2 h", 2e-4 * right),
+        ("the sign is wrong: the value at x + h comes first", -right),
     ]
     what = "gradient of the sum of weights * x^3"
     compare(found, right, what, mistakes, tolerance=1e-5)

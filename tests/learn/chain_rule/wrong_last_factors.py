@@ -1,0 +1,3 @@
+# says: this is the last factor alone
+def backward(x, w, b, t):
+    return x, 1, w
