@@ -5,4 +5,4 @@ from scratchnet.init import constant_bias
 
 def build(seed: int) -> Model:
     """A network with two hidden layers of 32 ReLUs for points in the plane, untrained."""
-    return mlp([2, 256, 256, 1], activation="relu", bias_init=constant_bias(-2.0), seed=seed)
+    return mlp([2, 256, 256, 1], activation="relu", bias_init=constant_bias(-3.0), seed=seed)

@@ -1,8 +1,8 @@
 """Bug hunt: an accuracy that is never the same twice.
 
 A network with BatchNorm and Dropout is trained, and its accuracy on a test set is taken after each
-epoch. Ask for it twice, with nothing in between, and it gives two numbers. Ask for a single sample,
-and every answer is the same. There is one bug.
+epoch. Ask for it twice, with nothing in between, and it may give two numbers. Ask for a single
+sample, and BatchNorm refuses it. There is one bug.
 
                   in training                            in eval
     Dropout       drops entries at random                y = x
@@ -11,7 +11,7 @@ and every answer is the same. There is one bug.
                   towards them
 
 So an evaluation in the wrong mode is not only noisy: it also changes the model, since the running
-averages then hold something of the test set. In a batch of one, x - mean is 0.
+averages then hold something of the test set. And one sample alone has no variance.
 
 `model.train()` and `model.eval()` switch the mode, and it stays until the next switch;
 `model.training` tells it. `model.predict(X)` computes in eval mode, whatever the mode is, and

@@ -1,4 +1,4 @@
-r"""Count the linear regions on a line.
+"""Count the linear regions on a line.
 
 A ReLU is linear on both sides of the place where its input is 0, so a network of ReLUs is a broken
 line over a one-dimensional input: straight pieces with kinks between. How many pieces there are
@@ -10,10 +10,11 @@ says how much the network can bend. They can be found exactly, a layer at a time
 Between two neighbouring points everything is straight so far. So an input that has both signs there
 crosses 0 once, and where it does follows from the line through both ends:
 
-     v0          \                      share = v0 / (v0 - v1)        of the way from p0 to p1
-    ------\------- 0            p = p0 + share (p1 - p0)
-    p0   p \    p1
-            v1                  0 at an end is no crossing: that point is there already
+    v0 *
+          *                     share = v0 / (v0 - v1)        of the way from p0 to p1
+    ---------*---------- 0      p = p0 + share (p1 - p0)
+    p0       p  *     p1
+                   * v1         0 at an end is no crossing: that point is there already
 
 Write `cut(points, values)`: points (P,), values (P, n) for n neurons. It returns all points,
 sorted, with the crossings of all neurons among them, each place once. `count` then does it for

@@ -14,8 +14,8 @@ Every fold doubles the number of straight pieces: L layers of two neurons have 2
 2016). One hidden layer would need a neuron for each.
 
 For parity, put the sum of the n bits, s = x1 + ... + xn, on [0, 1] as t = s / n, with n a power of
-two. Fold L = log2 n times. Each fold maps neighbouring multiples of 1 / n onto each other's places
-until an even s has landed on 0 and an odd s on 1:
+two. Fold L = log2 n times. A fold doubles what lies below 1/2 and mirrors what lies above. At the
+end every even s has landed on 0, and every odd s on 1:
 
     n = 4     s         0     1     2     3     4
               t         0    1/4   1/2   3/4    1

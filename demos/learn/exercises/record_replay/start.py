@@ -1,6 +1,6 @@
 """Record and replay in twenty lines.
 
-Most of the time of a small training step goes into Python: building the graph, choosing kernels,
+Much of the time of a small training step goes into Python: building the graph, choosing kernels,
 making arrays. But every step does the same. So the first one is recorded, as a list of array calls
 with the arrays that they read and wrote, and later steps only repeat the list:
 
