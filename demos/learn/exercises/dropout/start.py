@@ -2,9 +2,9 @@
 
 A network may come to rely on a few neurons and on what they do together. Dropout works against
 that: in each training step every entry of a layer's output is set to 0 with probability `rate`,
-each for itself (Srivastava et al. 2014). With the rest as it is, the next layer would get less than in eval mode, where nothing is
-dropped. So what is kept is divided by the share that is kept ("inverted dropout"), and on average
-the sum stays what it was:
+each for itself (Srivastava et al. 2014). With the rest as it is, the next layer would get less than
+in eval mode, where nothing is dropped. So what is kept is divided by the share that is kept
+("inverted dropout"), and on average the sum stays what it was:
 
     y = x m / (1 - rate)        m = 0 with probability rate, else 1; drawn for each entry
 
