@@ -1,0 +1,143 @@
+"""No right gradient is blamed: of all ops, losses and BatchNorm, at drawn shapes and inputs."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from ledger import enter
+from planted_gradients import OPS
+from strategies import EVERY_OP
+
+from scratchnet import Tensor, ops
+from scratchnet.gradcheck import explain_gradient
+from scratchnet.layers import BatchNorm
+from scratchnet.losses import FORMULAS, LOSSES
+from scratchnet.model import Model
+
+DRAWS, SAMPLE = 10_000, 40
+SHAPES: list[tuple[int, ...]] = [(), (3,), (1,), (2, 3), (5, 4), (3, 3), (4, 1), (1, 4), (2, 3, 4)]
+PAIRS: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
+    *[(shape, shape) for shape in SHAPES],
+    *[((5, 4), (4,)), ((5, 4), (5, 1)), ((3, 3), (3,)), ((4, 1), (1, 4)), ((2, 3), ())],
+]
+PRODUCTS: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
+    *[((5, 3), (3, 4)), ((3, 3), (3, 3)), ((2, 3), (3, 2)), ((2, 4, 3), (3, 5)), ((3,), (3, 4))],
+]
+OF_ONE = ["negative", "exp", "expm1", "sin", "cos", "absolute", "relu", "leaky_relu", "sigmoid"]
+OF_ONE += ["tanh", "softplus", "gelu"]
+OF_POSITIVE = ["log", "log1p", "sqrt"]
+OF_TWO = ["add", "subtract", "multiply", "maximum", "minimum"]
+OF_TWO_POSITIVE = ["divide", "power"]
+ALONG = ["sum", "mean", "max", "min", "softmax", "log_softmax", "logsumexp", "cumsum"]
+SPREAD_ALONG = ["var", "std", "norm"]
+
+Case = tuple[str, Callable[..., Tensor], list[Any]]
+
+
+def numbers(rng: np.random.Generator, shape: tuple[int, ...], positive: bool = False) -> Any:
+    """Of either sign, some of them at kinks and ties."""
+    if positive:
+        return rng.uniform(0.3, 3.0, shape)
+    if rng.random() < 0.2:
+        return np.asarray(rng.integers(-2, 3, shape), float)
+    return np.asarray(rng.standard_normal(shape) * rng.choice([0.3, 1.0, 3.0]))
+
+
+def drawn(rng: np.random.Generator) -> Case:
+    kind = rng.choice(["one", "two", "along", "product", "table", "planted", "loss", "norm"])
+    case: Case = globals()[f"of_{kind}"](rng)
+    return case
+
+
+def of_one(rng: np.random.Generator) -> Case:
+    name = str(rng.choice(OF_ONE + OF_POSITIVE))
+    shape = SHAPES[rng.integers(len(SHAPES))]
+    return name, getattr(ops, name), [numbers(rng, shape, name in OF_POSITIVE)]
+
+
+def of_two(rng: np.random.Generator) -> Case:
+    name, pair = str(rng.choice(OF_TWO + OF_TWO_POSITIVE)), PAIRS[rng.integers(len(PAIRS))]
+    arrays = [numbers(rng, shape, name in OF_TWO_POSITIVE) for shape in pair]
+    return name, getattr(ops, name), arrays[:: rng.choice([-1, 1])]
+
+
+def of_along(rng: np.random.Generator) -> Case:
+    name = str(rng.choice(ALONG + SPREAD_ALONG))
+    shape = SHAPES[rng.integers(1, len(SHAPES))]
+    axis = int(rng.integers(len(shape)))
+    return name, partial(getattr(ops, name), axis=axis), [numbers(rng, shape) + 0.01]
+
+
+def of_product(rng: np.random.Generator) -> Case:
+    pair = PRODUCTS[rng.integers(len(PRODUCTS))]
+    arrays = [numbers(rng, shape) for shape in pair]
+    if len(pair[0]) == len(pair[1]) == 2 and rng.random() < 0.4:
+        return "affine", ops.affine, [*arrays, numbers(rng, pair[1][1:])]
+    return "matmul", ops.matmul, arrays
+
+
+def of_table(rng: np.random.Generator) -> Case:
+    name = str(rng.choice([name for name in EVERY_OP if name != "threshold"]))
+    return name, EVERY_OP[name], [numbers(rng, (3, 4), True) for _ in range(2)]
+
+
+def of_planted(rng: np.random.Generator) -> Case:
+    name = str(rng.choice(list(OPS)))
+    jitter = [array * rng.uniform(0.5, 1.5, np.shape(array)) for array in OPS[name].inputs]
+    return name, OPS[name].function(), jitter
+
+
+def of_loss(rng: np.random.Generator) -> Case:
+    name = str(rng.choice(list(LOSSES)))
+    samples = int(rng.integers(1, 6))
+    classes = 1 if name in ("binary_cross_entropy", "hinge") else int(rng.integers(1, 5))
+    outputs = numbers(rng, (samples, classes))
+    if name == "softmax_cross_entropy":
+        targets: Any = rng.integers(0, classes, samples)
+    elif name in ("binary_cross_entropy", "hinge"):
+        targets = rng.integers(0, 2, (samples, 1)).astype(float)
+    else:
+        targets = numbers(rng, outputs.shape)
+    if name != "softmax_cross_entropy" and rng.random() < 0.3:
+        formula = FORMULAS[name]
+        return f"formula of {name}", lambda y, t: formula(y, t).mean(), [outputs, targets]
+    weights = rng.uniform(0.5, 2.0, samples) if rng.random() < 0.3 else None
+    return name, lambda outputs: LOSSES[name](outputs, targets, weights), [outputs]
+
+
+def of_norm(rng: np.random.Generator) -> Case:
+    n, d = int(rng.integers(3, 7)), int(rng.integers(1, 5))
+    if rng.random() < 0.3:
+        model = Model(BatchNorm(d), dtype="float64").train()
+        return "BatchNorm", model, [numbers(rng, (n, d)) + 0.1 * rng.random((n, d))]
+
+    def batch_norm(x: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
+        return ops.standardize(x)[0] * gain + shift
+
+    x = rng.standard_normal((n, d))
+    return "batch norm", batch_norm, [x, numbers(rng, (d,)), numbers(rng, (d,))]
+
+
+def blamed(seed: int) -> str | None:
+    """What is said against a right gradient, which the seed draws."""
+    rng = np.random.default_rng(seed)
+    name, function, arrays = drawn(rng)
+    tensors = [Tensor(np.array(array, float)) for array in arrays]
+    reference = function if rng.random() < 0.3 else None
+    found = explain_gradient(function, *tensors, reference=reference, seed=seed)
+    return f"{name}, seed {seed}: {found[0]}" if found else None
+
+
+def test_right_gradients_are_not_blamed() -> None:
+    assert list(filter(None, map(blamed, range(SAMPLE)))) == []
+
+
+@pytest.mark.campaign
+def test_ten_thousand_right_gradients_are_not_blamed() -> None:
+    assert list(filter(None, map(blamed, range(DRAWS)))) == []
+    enter(
+        "right_gradients",
+        f"{DRAWS} right gradients, drawn over all ops, losses and BatchNorm: none is blamed",
+    )
