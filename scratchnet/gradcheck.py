@@ -34,6 +34,7 @@ from scratchnet.backends import InputError
 from scratchnet.diagnosis import (
     MISTAKES,
     Explanation,
+    diagnosis,
     explain_gradient,
     explain_pullback,
     explain_walk,
@@ -95,10 +96,14 @@ def check_gradients(
 
     The two may differ by `tolerance` times the quotient, plus the error that the quotient may have.
     Raises `GradientError`, which names the worst entry and both values, or says that a gradient has
-    another shape than its tensor; and as `numerical_gradients` does.
+    another shape than its tensor, and which mistake explains it (see `explain_gradient`); and as
+    `numerical_gradients` does.
     """
     weighted = _weighted(function, tensors, seed)
-    gradients = _gradients(weighted, tensors)
+    try:
+        gradients = _gradients(weighted, tensors)
+    except GradientError as error:
+        raise GradientError(f"{error}{diagnosis(function, tensors)}") from None
     measured = _measure(weighted, tensors, step)
     for number, (gradient, (numerical, error)) in enumerate(zip(gradients, measured, strict=True)):
         if gradient.size == 0:
@@ -110,6 +115,7 @@ def check_gradients(
             raise GradientError(
                 f"gradient of tensor {number} at {tuple(int(i) for i in worst)} is "
                 f"{gradient[worst]:.9g}, the difference quotient {numerical[worst]:.9g}"
+                + diagnosis(function, tensors, number)
             )
 
 

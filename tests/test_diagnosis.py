@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 from planted_gradients import GRAPHS, MISTAKES, PLANTED, WALKS, right_walk
 
+from scratchnet import Tensor
 from scratchnet.gradcheck import MISTAKES as NAMES
-from scratchnet.gradcheck import explain_gradient, explain_pullback, explain_walk
+from scratchnet.gradcheck import (
+    GradientError,
+    check_gradients,
+    explain_gradient,
+    explain_pullback,
+    explain_walk,
+)
+from scratchnet.tensor import result
 
 
 def named(found) -> list[str | None]:
@@ -64,3 +72,11 @@ def test_pullbacks_by_hand(pullback, mistake):
 def test_faults_of_a_pullback_are_a_sentence_each(pullback, sentence):
     (found,) = explain_pullback(np.exp, pullback, np.ones(3))
     assert (found.mistake, found.sentence) == (None, sentence)
+
+
+def test_check_gradients_says_which_mistake_it_is():
+    def exp(x: Tensor) -> Tensor:
+        return result(np.exp(x.data), x.backend, (x, lambda dy: -dy * np.exp(x.data)))
+
+    with pytest.raises(GradientError, match="quotient .*; the gradient has the wrong sign$"):
+        check_gradients(exp, Tensor(np.array([0.5, 1.0])))

@@ -35,12 +35,19 @@ def test_own_op_passes_its_check_and_a_wrong_derivative_would_not():
         exec(wrong, {})
 
 
+def test_the_diagnosis_of_a_pullback_is_as_shown(capsys):
+    (block,) = [block for block in BLOCKS if "explain_pullback" in block]
+    exec("import numpy as np\n" + block, {})
+    shown = re.findall(r"```text\n(.*?)```", README.partition(block)[2], flags=re.DOTALL)[0]
+    assert capsys.readouterr().out == shown
+
+
 def test_own_activation_is_found_by_its_name():
     from scratchnet.layers import ACTIVATIONS, unregister
 
     names: dict = {}
     try:
-        exec(BLOCKS[1] + BLOCKS[2], names)
+        exec(BLOCKS[1] + BLOCKS[3], names)
         assert names["model"].activations(np.zeros((1, 2)))["1"].shape == (1, 8)
     finally:
         unregister(ACTIVATIONS["softsign"])

@@ -5,8 +5,20 @@
 same for a backward pass over a whole graph.
 """
 
-from scratchnet.diagnosis.explain import Explanation, explain_gradient, explain_pullback
+from scratchnet.diagnosis.explain import (
+    Explanation,
+    diagnosis,
+    explain_gradient,
+    explain_pullback,
+)
 from scratchnet.diagnosis.mistakes import MISTAKES
 from scratchnet.diagnosis.walks import explain_walk
 
-__all__ = ["MISTAKES", "Explanation", "explain_gradient", "explain_pullback", "explain_walk"]
+__all__ = [
+    "MISTAKES",
+    "Explanation",
+    "diagnosis",
+    "explain_gradient",
+    "explain_pullback",
+    "explain_walk",
+]

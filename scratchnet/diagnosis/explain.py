@@ -99,6 +99,24 @@ def explain_pullback(
     return _explained(subject, right, given, range(len(arrays)), seed, None)
 
 
+def diagnosis(
+    function: Callable[..., Tensor], tensors: Sequence[Tensor], argument: int | None = None
+) -> str:
+    """What to append to the message of a gradient that is wrong: at most two sentences.
+
+    Of one tensor, or of all. Empty where nothing is found to say, and whatever goes wrong here.
+    """
+    try:
+        subject = of_tensors(function, tensors, "the function")
+        given = [np.array(tensor.numpy(), "float64") for tensor in tensors]
+        wanted = [argument] if argument is not None else range(len(tensors))
+        wanted = [number for number in wanted if tensors[number].requires_grad]
+        found = _explained(subject, None, given, wanted, 0, None)
+    except Exception:
+        return ""
+    return "".join(f"{mark}{e.sentence}" for mark, e in zip(("; ", "; or: "), found, strict=False))
+
+
 def _explained(
     subject: Subject,
     reference: Subject | None,
@@ -347,8 +365,8 @@ def _evidence(t: Trial) -> str:
         return ""
     place = np.unravel_index(int(np.argmax(gap)), gap.shape)
     index = tuple(int(i) for i in place)
-    where = f" at {index}" if index else ""
+    where = f" at {index} of shape {t.x.shape}" if index else ""
     return (
-        f"got {float(t.pulled[place]):.9g}{where}, should be {float(t.expected[place]):.9g}, where "
+        f"got {float(t.pulled[place]):.6g}{where}, should be {float(t.expected[place]):.6g}, where "
         f"the input is {float(t.x[place]):.4g}"
     )

@@ -52,7 +52,9 @@ def _sentence(name: str, is_extra: bool, c: float, t: Trial) -> str:
     ending = "is too many" if is_extra else "is missing"
     if np.isclose(c, 1):
         return f"a factor {name} {ending}"
-    return f"a factor {name} {ending}, and one of {constant_name(c, t)} is too many"
+    size, where = constant_name(abs(c), t)
+    sign = "-" if c < 0 else ""
+    return f"a factor {name} {ending}, and one of {sign}{size} is too many{where}"
 
 
 def _factors(t: Trial) -> Iterator[Factor]:

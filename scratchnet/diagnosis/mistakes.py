@@ -53,22 +53,14 @@ def constant_factor(trials: Trials) -> Found:
     c = constant_between(trials, lambda t: (t.got, t.right))
     if c is None or c in (1.0, -1.0):
         return
-    name = constant_name(abs(c), trials[0])
-    if c < 0:
-        yield "constant factor", f"the gradient has the wrong sign, and is {name} times too large"
-    elif c > 1:
-        yield (
-            "constant factor",
-            f"the gradient is {name} times too large: a factor {name} is too many, or its inverse "
-            "is missing",
-        )
+    size, where = constant_name(abs(c), trials[0])
+    over, _ = constant_name(1 / abs(c), trials[0])
+    turned = "has the wrong sign, and " if c < 0 else ""
+    if abs(c) > 1:
+        rest = f"is {size} times too large{where}: a factor {size} is too many, or {over} missing"
     else:
-        inverse = constant_name(1 / c, trials[0])
-        yield (
-            "constant factor",
-            f"the gradient is {name} of the right one: a factor {inverse} is missing, or {name} is "
-            "too many",
-        )
+        rest = f"is {size} of the right one{where}: a factor {over} is missing, or {size} too many"
+    yield "constant factor", f"the gradient {turned}{rest}"
     if np.isclose(c, 0.5, rtol=1e-6):
         yield "use forgotten", MISTAKES["use forgotten"]
 
@@ -94,20 +86,22 @@ def constant_between(trials: Trials, pair: Callable[[Trial], tuple[Any, Any]]) -
     return None if c is None else float(np.round(c, 12)) if abs(c - round(c)) < 1e-8 else c
 
 
-def constant_name(c: float, t: Trial) -> str:
-    """2, 1/2, N = 5 or 1/N: the constant in the words of the shapes where it can be."""
-    named = {2.0: "2", 0.5: "1/2"}
-    for n in {*t.x.shape, *t.y.shape, t.x.size, t.y.size} - {0, 1, 2}:
-        where = f"N = {n}"
-        named |= {float(n): where, 1 / n: f"1/N (N = {n})", n / (n - 1): f"N/(N - 1) ({where})"}
-        named |= {(n - 1) / n: f"(N - 1)/N ({where})"}
-    for value, name in named.items():
+def constant_name(c: float, t: Trial) -> tuple[str, str]:
+    """2, 1/2, N or 1/N: the constant in the words of the shapes where it can be, and what N is."""
+    for value, name in ((2.0, "2"), (0.5, "1/2")):
         if np.isclose(c, value, rtol=1e-6):
-            return name
+            return name, ""
+    for n in [*t.x.shape, *t.y.shape, t.x.size, t.y.size]:
+        if n < 3:
+            continue
+        named = {"N": n, "1/N": 1 / n, "N/(N - 1)": n / (n - 1), "(N - 1)/N": (n - 1) / n}
+        for name, value in named.items():
+            if np.isclose(c, value, rtol=1e-6):
+                return name, f" (N = {n})"
     inverse = round(1 / c)
     if inverse > 1 and np.isclose(1 / c, inverse, rtol=1e-6):
-        return f"1/{inverse}"
-    return f"{c:.4g}"
+        return f"1/{inverse}", ""
+    return f"{c:.4g}", ""
 
 
 def incoming_ignored(trials: Trials) -> Found:

@@ -138,10 +138,11 @@ def _changed(right: Any, got: Any, vector: str, t: Trial) -> Found:
         if np.isclose(c, -1, rtol=1e-4):
             yield "sign", f"one part of the derivative has the wrong sign, the one with {names}"
         else:
+            size, where = constant_name(abs(c), t)
             yield (
                 "constant factor",
-                f"one part of the derivative is {constant_name(c, t)} times what it should be, the "
-                f"one with {names}",
+                f"one part of the derivative is {'-' * (c < 0)}{size} times what it should be, the "
+                f"one with {names}{where}",
             )
 
 

@@ -281,7 +281,8 @@ def _values(given: Any, shape: tuple[int, ...], rng: Any) -> Any:
         low, high = -1.0, 1.0
     elif low == high:
         low, high = sorted((0.6 * low, 1.4 * high))
-    drawn = np.array(rng.uniform(low, high, shape))
-    if low < 0 < high and np.size(drawn) > 1 and (np.all(drawn > 0) or np.all(drawn < 0)):
-        return _values(given, shape, rng)
+    for _ in range(20):
+        drawn = np.array(rng.uniform(low, high, shape))
+        if low >= 0 or high <= 0 or drawn.size < 2 or drawn.min() < 0 < drawn.max():
+            break
     return drawn
