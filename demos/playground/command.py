@@ -48,6 +48,8 @@ def main(arguments: Sequence[str]) -> int:
             "which lets other machines use the page"
         )
     with listening(settings.host, settings.port) as listener:
+        from threadpoolctl import threadpool_limits
+
         from scratchnet.demos.playground.server import Playground
 
         playground = Playground(settings.host, listener.getsockname()[1])
@@ -70,6 +72,7 @@ def main(arguments: Sequence[str]) -> int:
                 Thread(target=webbrowser.open, args=[playground.url], daemon=True).start()
 
         try:
+            threadpool_limits(1, "blas")  # the bits of exported code are those of one thread
             warnings.simplefilter("ignore")  # the page is told what a training warns of
             uvicorn.Server(configured(playground.app(started))).run(sockets=[listener])
         except KeyboardInterrupt:

@@ -31,11 +31,11 @@ class Pace:
             return 0.0
         return self._begun + (self._made + 1) / self.speed - time.monotonic()
 
-    def spend(self, advance: Callable[[int], int]) -> None:
-        """Let `advance` make the steps that are due, for a moment at most."""
+    def spend(self, advance: Callable[[int], int], most: int | None = None) -> None:
+        """Let `advance` make the steps that are due, or `most` of them, for a moment at most."""
         now = time.monotonic()
-        due = 1 << 30
-        if self.speed is not None:
+        due = 1 << 30 if most is None else most
+        if self.speed is not None and most is None:
             due = int((now - self._begun) * self.speed) - self._made
             if due > max(1.0, self.speed / 5):
                 # It cannot keep up: it goes on from here instead of catching up.

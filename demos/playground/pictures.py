@@ -144,7 +144,7 @@ def neurons(model: Model, task: Task) -> Any:
     grid = points(task.plane, task.plane.grid(size))
     shown = []
     for values in layer_values(model, grid):
-        largest = np.nanmax(np.abs(values), initial=1e-12)
+        largest = np.abs(np.nan_to_num(values)).max(initial=1e-12)
         shown.append(as_bytes(0.5 + values / largest / 2 * (254 / 255)).T)
     return np.concatenate(shown).reshape(-1, size, size)
 

@@ -33,7 +33,9 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
 }
-MOST_TABS = 16
+MOST_TABS = 8
+MOST_LISTENED_TO = 1 << 30
+"""Bytes of a file; of those beyond a table's no more than their number is kept."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
@@ -147,13 +149,17 @@ class Playground:
         return answer({"table": self.tables.add(table), **described})
 
     async def _content(self, request: Request) -> bytes:
-        """The body. Raises `TooLarge` as soon as it is."""
-        content = bytearray()
+        """The body. Raises `TooLarge`, once all of it came: before, a browser hears no answer."""
+        content, size = bytearray(), 0
         async for part in request.stream():
-            content += part
-            if len(content) > protocol.TABLE_BYTES:
-                most = protocol.TABLE_BYTES // 1_000_000
-                raise TooLarge(f"the file is larger than {most} MB: must have {most} MB at most")
+            size += len(part)
+            if size <= protocol.TABLE_BYTES:
+                content += part
+            elif size > MOST_LISTENED_TO:
+                break
+        if size > protocol.TABLE_BYTES:
+            most = protocol.TABLE_BYTES // 1_000_000
+            raise TooLarge(f"the file is larger than {most} MB: must have {most} MB at most")
         return bytes(content)
 
     async def socket(self, connection: WebSocket) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN = 1 / 30
 """Between two pictures, at least."""
-MOST_STEPS = 1_000_000
+MOST_STEPS = 10_000_000
 MOST_WAITING = 200
 
 Send = Callable[[str | bytes], None]
@@ -49,7 +49,7 @@ class Session:
         self._pace = Pace()
         self._job: Iterator[Message] | None = None
         """What trains several networks, a slice at a time."""
-        self.playing = False
+        self.playing, self._until = False, 0
         self.regions, self.size, self.pruned = True, 80, 0.0
         self._sent = self._seen = 0
         self._drawn = self._drawing = 0.0
@@ -111,6 +111,8 @@ class Session:
             return
         if self._job is not None:
             self._go_on_with_job()
+        elif self._is_in_epoch():
+            self._go_on_with_epoch()
         elif self.playing:
             self._pace.spend(self._advance)
         if self._picture_waits() <= 0:
@@ -118,7 +120,7 @@ class Session:
 
     def _patience(self) -> float:
         """For how many seconds there is nothing to do but to listen."""
-        if self._job is not None:
+        if self._job is not None or self._is_in_epoch():
             return 0.0
         waits = [self._picture_waits()]
         if self.playing:
@@ -132,6 +134,7 @@ class Session:
         # A picture that takes long leaves time for training too.
         return self._drawn + max(SECONDS_BETWEEN, 1.25 * self._drawing) - time.monotonic()
 
+    @np.errstate(all="ignore")
     def answer(self, text: str | bytes) -> None:
         """Do what a message asks for; what cannot be done is a message `error`."""
         try:
@@ -156,7 +159,7 @@ class Session:
 
     def _begin(self, learning: Learning) -> None:
         self.state, self.task, self.learning = learning.state, learning.task, learning
-        self.playing, self._job = False, None
+        self._rest()
         self._is_new, self._sentence = True, ""
         self._pace.restart()
         self.say("state", **described(learning))
@@ -165,7 +168,7 @@ class Session:
     # The messages of the page.
 
     def do_play(self) -> None:
-        self._job = None
+        self._rest()
         self.playing = not self._sentence
         self._pace.restart()
         self._changed = True
@@ -173,16 +176,17 @@ class Session:
             self._compiling.ask(self.learning)
 
     def do_pause(self) -> None:
-        self.playing = False
+        self._rest()
         self._changed = True
 
     def do_step(self) -> None:
-        self.playing = False
+        self._rest()
         self._advance(1)
 
     def do_epoch(self) -> None:
-        self.playing = False
-        self._advance(self.learning.left_of_epoch)
+        self._rest()
+        self._until = self.learning.steps + self.learning.left_of_epoch
+        self._go_on_with_epoch()
 
     def do_back(self) -> None:
         # What is compiled is kept by the compiler: the steps are compiled from the first one on.
@@ -207,13 +211,13 @@ class Session:
     def do_ten_seeds(self, steps: int | None = None) -> None:
         from scratchnet.demos.playground.ensembles import steps_for, ten_seeds
 
-        self.playing = False
+        self._rest()
         self._job = ten_seeds(self.state, self.task, steps_for(self.learning.steps, steps))
 
     def do_sweep(self, steps: int | None = None) -> None:
         from scratchnet.demos.playground.ensembles import steps_for, sweep
 
-        self.playing = False
+        self._rest()
         self._job = sweep(self.state, self.task, steps_for(self.learning.steps, steps))
 
     def do_cancel(self) -> None:
@@ -235,6 +239,17 @@ class Session:
         from scratchnet.demos.playground.export import exported
 
         self.say("export", **exported(self.learning, what))
+
+    def _rest(self) -> None:
+        """Begin nothing by itself any more."""
+        self.playing, self._job, self._until = False, None, 0
+
+    def _is_in_epoch(self) -> bool:
+        """Whether there are steps left to the end of the epoch that was asked for."""
+        return self.learning.steps < self._until and not self._sentence
+
+    def _go_on_with_epoch(self) -> None:
+        self._pace.spend(self._advance, most=self._until - self.learning.steps)
 
     def _go_on_with_job(self) -> None:
         """Train several networks for a moment, and say how far it is, or what came out."""
@@ -276,6 +291,7 @@ class Session:
             self._sentence = sentence
             self.say("stopped", why=why, sentence=sentence)
 
+    @np.errstate(all="ignore")
     def picture(self) -> None:
         """Send a picture of the present network."""
         start = time.thread_time()

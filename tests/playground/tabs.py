@@ -29,6 +29,8 @@ class Tab:
     def send(self, text: str | bytes) -> list[Mapping[str, Any]]:
         before = len(self.said)
         self.session.answer(text)
+        while self.session._is_in_epoch():
+            self.session._turn()
         return [header for header, _ in self.said[before:]]
 
     def only(self, what: str, /, **message: Any) -> Mapping[str, Any]:

@@ -91,6 +91,7 @@ def test_ten_thousand_broken_messages() -> None:
 
     rng = random.Random(1)
     with serving() as playground, Client(playground) as other:
+        other.do("speed", steps_per_second=50)
         other.do("play")
         sent = 0
         while sent < 10_000:

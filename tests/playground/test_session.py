@@ -17,6 +17,8 @@ from scratchnet.depth.regions import plane_regions
 from scratchnet.depth.slices import points
 from scratchnet.layers import ACTIVATIONS
 
+pytestmark = pytest.mark.filterwarnings("ignore:network .* not finite:RuntimeWarning")
+
 SMALL: dict[str, Any] = {"data": {"points": 40}, "network": {"layers": [4, 3]}}
 
 
@@ -223,6 +225,27 @@ def test_divergence_is_a_sentence_and_the_session_goes_on() -> None:
     tab.do("set", state=SMALL)
     tab.do("step")
     assert tab.picture()[0]["sentence"] == "" and tab.session.learning.steps == 1
+
+
+@pytest.mark.parametrize("layers", [[3], []])
+@pytest.mark.parametrize("kind", ["spirals", "blobs"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+def test_a_network_of_numbers_that_are_none_is_drawn(
+    layers: list[int], kind: str, value: float
+) -> None:
+    data = {"kind": kind, "points": 30, "classes": 3}
+    tab = Tab({"data": data, "network": {"layers": layers}})
+    tab.session.learning.model.parameter_buffer[...] = value
+    header, arrays = tab.picture()
+    assert (header["sentence"] != "") == (value != 1e30)
+    assert header["losses"]["train"] is None or header["losses"]["train"] >= 0
+    assert np.isfinite(arrays["boundary"]).all()
+    tab.do("prune", share=0.5)
+    tab.picture()
+    tab.do("backprop", sample=0)
+    tab.do("hover", layer=1, neuron=0)
+    tab.do("set", state=SMALL)
+    assert tab.picture()[0]["sentence"] == ""
 
 
 @pytest.mark.parametrize("settings", [
