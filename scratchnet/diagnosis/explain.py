@@ -11,7 +11,13 @@ import numpy as np
 
 from scratchnet.backends import InputError
 from scratchnet.diagnosis.factors import factors
-from scratchnet.diagnosis.mistakes import LOCAL, MISTAKES, SIMPLE, operand_transposed
+from scratchnet.diagnosis.mistakes import (
+    LOCAL,
+    MISTAKES,
+    SIMPLE,
+    incoming_ignored,
+    operand_transposed,
+)
 from scratchnet.diagnosis.subjects import Fault, Subject, of_arrays, of_tensors
 from scratchnet.diagnosis.terms import TERMS, part_forgotten
 from scratchnet.diagnosis.trials import (
@@ -30,6 +36,8 @@ Named = tuple[str | None, str]
 Graph = tuple[Callable[..., Tensor], Sequence[Tensor]]
 """The reference, and tensors like those that it is given."""
 UNKNOWN = "the gradient is wrong, and none of the mistakes known here explains it"
+
+NOT_LINEAR = "the pullback is not linear in dL/dy: must multiply it by what depends on x alone"
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,8 @@ def _explained(
     graph: Graph | None,
 ) -> list[Explanation]:
     rng = np.random.default_rng(seed)
+    if any(np.size(each) == 0 for each in given):
+        return []
     try:
         _require_sound(subject, reference, given)
         near, far = _drawn(subject, reference, given, rng)
@@ -143,6 +153,8 @@ def _explained(
                 if near and far:
                     far_trials = far_trials or _by_argument(subject, reference, far, wanted, rng)
                     named, these = _in_both(named, these, far_trials[place], graph)
+                if named[0][0] is None:
+                    named = _swapped(trials, place) or named
             if not named and at_given:
                 named = list(_at_given(at_given[place], subject, reference is not None))
                 these = [at_given[place]] if named else these
@@ -259,8 +271,20 @@ def _in_both(
     if _are_right(far):
         return named, near
     more = _fitting(far, graph)
-    common = [pair for pair in more if pair[0] in [name for name, _ in named]]
+    names = {name for name, _ in named} - {None}
+    common = [pair for pair in more if pair[0] in names]
     return (common, far) if common else (named, near)
+
+
+def _swapped(trials: Sequence[Sequence[Trial]], place: int) -> list[Named]:
+    """The gradient is that of another input."""
+    for other in trials:
+        pairs = list(zip(trials[place], other, strict=True))
+        if other is not trials[place] and all(
+            a.got_shape == b.x.shape and b.agrees(a.got, b.right) for a, b in pairs
+        ):
+            return [(None, f"this is the gradient of input {other[0].argument}")]
+    return []
 
 
 def _fitting(trials: Sequence[Trial], graph: Graph | None) -> list[Named]:
@@ -271,6 +295,11 @@ def _fitting(trials: Sequence[Trial], graph: Graph | None) -> list[Named]:
         np.any(t.got) for t in trials
     ):
         return [(None, "the gradient is 0 everywhere, and should not be")]
+    if not all(map(_is_linear, trials)):
+        not_linear = (
+            "the pullback is not linear in dL/dy: must multiply it by what depends on x alone"
+        )
+        return list(incoming_ignored(trials)) or [(None, not_linear)]
     uses = (lambda trials: uses_forgotten(trials, *graph),) if graph else ()
     with_constant = partial(factors, constant=True)
     involved = (operand_transposed, with_constant, part_forgotten)
@@ -285,11 +314,21 @@ def _fitting(trials: Sequence[Trial], graph: Graph | None) -> list[Named]:
         if found:
             return list(found.items())
     t = trials[0]
-    if not all(map(_is_linear, trials)):
-        return [(None, "twice the incoming gradient dL/dy does not give twice the gradient")]
+    if all(_equal_when_spread(t) for t in trials):
+        spread = "dL/dy was not spread over the axes that the function sums"
+        return [(None, f"{spread}: the gradient has shape {t.got_shape}, must be {t.x.shape}")]
     if not t.has_right_shape:
         return [(None, f"the gradient has shape {t.got_shape}: must be the input's, {t.x.shape}")]
     return [(None, UNKNOWN)]
+
+
+def _equal_when_spread(t: Trial) -> bool:
+    """Whether the gradient has too few axes or entries, and is right where it is broadcast."""
+    try:
+        whole = np.broadcast_to(t.pulled, t.x.shape)
+    except ValueError:
+        return False
+    return not t.has_right_shape and bool(np.allclose(whole, t.expected, rtol=1e-6, atol=1e-12))
 
 
 def _imprecise(subject: Subject, trials: Sequence[Trial], rng: Any) -> Iterator[Named]:
@@ -364,9 +403,8 @@ def _evidence(t: Trial) -> str:
     if not gap.size:
         return ""
     place = np.unravel_index(int(np.argmax(gap)), gap.shape)
+    digits = 9 if gap[place] < 1e-4 * abs(t.expected[place]) else 6
     index = tuple(int(i) for i in place)
     where = f" at {index} of shape {t.x.shape}" if index else ""
-    return (
-        f"got {float(t.pulled[place]):.6g}{where}, should be {float(t.expected[place]):.6g}, where "
-        f"the input is {float(t.x[place]):.4g}"
-    )
+    got, right = (f"{float(each[place]):.{digits}g}" for each in (t.pulled, t.expected))
+    return f"got {got}{where}, should be {right}, where the input is {float(t.x[place]):.4g}"

@@ -51,15 +51,15 @@ def factors(trials: Trials, constant: bool = False) -> Found:
 def _sentence(name: str, is_extra: bool, c: float, t: Trial) -> str:
     ending = "is too many" if is_extra else "is missing"
     if np.isclose(c, 1):
-        return f"a factor {name} {ending}"
+        return f"a factor of {name} {ending}"
     size, where = constant_name(abs(c), t)
     sign = "-" if c < 0 else ""
-    return f"a factor {name} {ending}, and one of {sign}{size} is too many{where}"
+    return f"a factor of {name} {ending}, and one of {sign}{size} is too many{where}"
 
 
 def _factors(t: Trial) -> Iterator[Factor]:
     for j in (t.argument, *[j for j in range(len(t.inputs)) if j != t.argument]):
-        name = "x" if j == t.argument else f"equal to input {j}"
+        name = "x" if len(t.inputs) == 1 else f"(input {j})"
 
         def rows(t: Trial, j: int = j) -> Any:
             return spread(t.inputs[j], t.x.shape)[:, None]

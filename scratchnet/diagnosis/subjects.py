@@ -134,7 +134,7 @@ def of_arrays(
     def pull(dy: Any, inputs: Arrays) -> list[Any]:
         given, copies = np.array(dy, "float64"), [np.array(array) for array in inputs]
         found = guarded(what, pullback, given, *copies)
-        if count == 1 and not isinstance(found, (tuple, list)):
+        if count == 1 and not isinstance(found, tuple):
             found = (found,)
         if not isinstance(found, (tuple, list)):
             raise Fault(f"{what} returns {_kind(found)}: must be a tuple of {count} gradients")
@@ -170,8 +170,10 @@ def as_gradient(what: str, value: Any) -> Any:
             array = np.asarray(value)
         except ValueError:
             raise Fault(f"{what} returns a ragged list: must be an array") from None
+    if array.dtype.kind == "c":
+        raise Fault(f"{what} returns an array of type {array.dtype}: must be real")
     if array.dtype.kind not in "fiub":
-        raise Fault(f"{what} returns {_kind(value)}: must be an array")
+        raise Fault(f"{what} returns {_kind(value)}: must be an array of real numbers")
     return array
 
 
@@ -187,4 +189,6 @@ def guarded(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _kind(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of type {value.dtype}"
     return "None" if value is None else f"a value of type {type(value).__name__}"

@@ -27,10 +27,11 @@ def wrong_axis(trials: Trials) -> Found:
         return
     right = set().union(*(_coupled(t.right, t.x.shape) for t in trials))
     got = set().union(*(_coupled(t.got, t.x.shape) for t in trials))
-    if right and got and not got & right:
+    if right and got - right:
         yield (
             "wrong axis",
-            f"a sum was taken over {_axes(got)} of the input instead of over {_axes(right)}",
+            f"a sum was taken, or spread, over {_axes(got - right)}: must be over {_axes(right)} "
+            "alone",
         )
 
 
@@ -46,6 +47,18 @@ def _coupled(matrix: Any, shape: tuple[int, ...]) -> set[frozenset[int]]:
 def _axes(sets: set[frozenset[int]]) -> str:
     axes = sorted(set().union(*sets))
     return ("axis " if len(axes) == 1 else "axes ") + " and ".join(map(str, axes))
+
+
+def entry_alone(trials: Trials) -> Found:
+    """Of y that depends on several entries of x, only the dependence on the same entry counts."""
+    if not all(t.x.shape == t.y.shape == t.got_shape for t in trials):
+        return
+    if everywhere(trials, lambda t: np.diag(np.diag(t.right))):
+        yield (
+            "use forgotten",
+            "only the part of an entry of x in the same entry of y was counted, and other entries "
+            "of y depend on it as well",
+        )
 
 
 # Terms of the matrix for the entries along one axis, from a vector u of them.
@@ -244,4 +257,4 @@ def part_forgotten(trials: Trials) -> Found:
                 return
 
 
-TERMS = (wrong_axis, one_term, other_softmax, one_part, one_of_a_pair)
+TERMS = (entry_alone, wrong_axis, one_term, other_softmax, one_part, one_of_a_pair)
