@@ -103,7 +103,10 @@ def act(settings: Settings, folder: Folder, screen: Screen) -> int:
             screen.whole(line)
         return 0
     if settings.watch:
-        watch(folder, screen)
+        try:
+            watch(folder, screen)
+        except KeyboardInterrupt:
+            screen.text("\nEnded. `scratchnet learn` goes on from here.")
         return 0
     return step(folder, screen, settings.json)
 

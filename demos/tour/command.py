@@ -44,7 +44,9 @@ def main(arguments: Sequence[str]) -> int:
             break
     if asks:
         output.text(f"\n{right} of your predictions held.")
-    output.text("\nNext: `scratchnet backprop`, and the reading path of the README.")
+    output.text(
+        "\nNext: `scratchnet backprop`, `scratchnet learn`, the reading path of the README."
+    )
     return 0
 
 

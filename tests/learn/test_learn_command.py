@@ -293,6 +293,17 @@ def test_a_file_in_another_encoding_is_read_as_python_reads_it(
     assert "é" in capsys.readouterr().out
 
 
+def test_ctrl_c_ends_watching_as_it_should(
+    started: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command.time, "sleep", interrupted)
+    assert main(["--watch"]) == 0
+    assert "Waiting for a save" in (out := capsys.readouterr().out) and "Ended." in out
+
+
 def test_the_learners_lines_are_shown_without_what_was_given() -> None:
     from scratchnet.demos.learn.showing import written_lines
 
