@@ -14,14 +14,22 @@ ROUNDING = 1e-4
 
 
 def numbers(value: Any, what: str, shape: Sequence[int]) -> Any:
-    """As `array`, but axes of length 1 may be missing or extra: (N,) is right for (N, 1)."""
+    """As `array`, but axes of length 1 may be missing or extra: (N,) is right for (N, 1).
+
+    Raises `Wrong` for NaN and infinity too.
+    """
     try:
         found = np.asarray(value)
     except ValueError:
         found = value
     if isinstance(found, np.ndarray) and without_ones(found.shape) == without_ones(shape):
         found = found.reshape(shape)
-    return array(None if value is None else found, what, shape)
+    found = array(None if value is None else found, what, shape)
+    if not np.isfinite(found).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(found))[0])
+        at = f" at entry {place[0] if len(place) == 1 else place}" if place else ""
+        raise Wrong(f"{what}{at} is {found[place]}: must be a finite number")
+    return found
 
 
 def without_ones(shape: Sequence[int]) -> list[int]:
@@ -30,7 +38,9 @@ def without_ones(shape: Sequence[int]) -> list[int]:
 
 def compare_numbers(value: Any, right: Any, what: str, mistakes: Sequence[Mistake] = ()) -> None:
     """As `compare`, with axes as in `numbers`, and the rounding of float32."""
-    compare(numbers(value, what, np.shape(right)), right, what, mistakes, ROUNDING)
+    # -0 reads badly, and is 0 once 0 is added.
+    found, right = numbers(value, what, np.shape(right)) + 0.0, np.asarray(right) + 0.0
+    compare(found, right, what, mistakes, ROUNDING)
 
 
 def parts(value: Any, count: int, what: str) -> tuple[Any, ...]:

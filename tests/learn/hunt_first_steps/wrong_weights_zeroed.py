@@ -1,4 +1,4 @@
-# says: the loss of a step
+# says: this is before any step
 import numpy as np
 
 

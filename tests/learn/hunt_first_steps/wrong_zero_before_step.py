@@ -1,4 +1,4 @@
-# says: set them to 0 before `backward`
+# says: set it to 0 before that
 import numpy as np
 
 

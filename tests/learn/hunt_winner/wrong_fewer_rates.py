@@ -1,4 +1,4 @@
-# says: RATES has 2 rates
+# says: RATES is [0.1, 0.3]: must be
 from collections.abc import Callable, Sequence
 
 RATES = (0.1, 0.3)

@@ -1,4 +1,4 @@
-# says: what ticket returns has 5 parts
+# says: what ticket returns has 8 parts
 """A right solution."""
 
 import numpy as np

@@ -1,4 +1,4 @@
-# says: the new mask must hold
+# says: must be 0 where the new mask is 0
 """A right solution."""
 
 import numpy as np

@@ -29,7 +29,7 @@ def check(learner: Any) -> None:
         ("the bias comes before the ReLU", (np.maximum(X @ W1, 0) + b1) @ W2 + b2),
         ("all networks compute with the weights of the first", np.repeat(y[:1], E, axis=0)),
     ]
-    compare_numbers(learner.forward(*given), y, "the outputs", mistakes)
+    compare_numbers(learner.forward(*given), y, "the output", mistakes)
     check_losses(learner.losses(y.copy(), t.copy()), y, t)
     gradient = 2 * (y - t) / t.size
     mistakes = [
@@ -41,13 +41,15 @@ def check(learner: Any) -> None:
         ("the sign is wrong", -gradient),
     ]
     found = learner.output_gradient(y.copy(), t.copy())
-    compare_numbers(found, gradient, "the gradient of the outputs", mistakes)
+    compare_numbers(found, gradient, "the gradient of the output", mistakes)
 
 
 def check_draw(learner: Any) -> None:
     """Each network must draw from its own seed, and the variance must be He's."""
     seeds = [3, 11, 4]
     drawn = numbers(learner.draw(list(seeds), IN, HIDDEN), "draw", (E, IN, HIDDEN))
+    if not drawn.any():
+        raise Wrong("all weights are 0: must be drawn at random")
     if np.array_equal(drawn[0], drawn[1]) and np.array_equal(drawn[1], drawn[2]):
         raise Wrong(
             "all networks have the same weights, W[0, 0, 0] and W[1, 0, 0] are "

@@ -25,6 +25,7 @@ def check(learner: Any) -> None:
             raise Wrong(f"forward gives {count} for {DEPTH} layers: must be {DEPTH} outputs")
         given = [numbers(each, "an output", (100, WIDTH)) for each in outputs]
         check_size(given, weights, X)
+        check_layers(learner, given, weights, X)
     other = read_weights(learner.initial_weights(list(sizes), np.random.default_rng(5)))
     if np.array_equal(other[0], weights[0]):
         raise Wrong("two generators give the same weights: they must be drawn from rng")
@@ -85,6 +86,17 @@ def check_size(outputs: list[Any], weights: list[Any], X: Any) -> None:
             f"{share:.0%} of the outputs of layer {DEPTH} have the same size, "
             f"{last.max():.3g}: they are cut off, and have no gradient; scale the weights"
         )
+
+
+def check_layers(learner: Any, outputs: list[Any], weights: list[Any], X: Any) -> None:
+    """The layers must still use their weights, and bend."""
+    others = [W[::-1] for W in weights]
+    with np.errstate(all="ignore"):
+        if np.array_equal(np.asarray(learner.forward(X.copy(), others)[0]), outputs[0]):
+            raise Wrong("with other weights layer 1 gives the same: forward does not use them")
+    least = outputs[0].min()
+    if least != 0 and (outputs[0] == least).mean() > 0.2:
+        raise Wrong(f"the least that layer 1 gives is {least:.3g}: must be 0, ReLU is max(0, z)")
     above, below = (float((part(outputs[0], 0) ** 2).mean()) for part in (np.maximum, np.minimum))
     if below > above / 2:
         raise Wrong(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.learn.answers import compare_numbers
+from scratchnet.demos.learn.answers import compare_numbers, numbers
 from scratchnet.demos.learn.wrong import Wrong, is_close
 
 RATE, STEPS = 0.5, 12
@@ -28,7 +28,7 @@ def check(learner: Any) -> None:
         says = {
             "not mended, the gradients of all steps so far add up": "accumulate",
             "the gradient of one use of the layer replaces that of the other": "overwrite",
-            "the gradients are 0 when the step is made: set them to 0 before `backward`": "nothing",
+            "nothing moves, dW is 0 when the step is made: set it to 0 before that": "nothing",
             "old gradients fade, but do not go: set them to 0": "fade",
             "every second step starts with the old gradient": "every other",
             "the gradients are set to 0 only before the first step": "accumulate",
@@ -40,7 +40,12 @@ def check(learner: Any) -> None:
             ("a smaller rate hides the bug, it does not mend it", slower)
             for slower in smaller(weights, order, X, t, found)
         ]
-        compare_numbers(found, right, f"the loss of a step{where}", mistakes)
+        losses = numbers(found, f"the losses{where}", (STEPS,))
+        if not is_close(losses[:1], right[:1]):
+            mistakes = [("this is before any step, so `forward` or the loss has changed", losses)]
+        elif not is_close(losses[:2], right[:2]):
+            mistakes += [("the first step itself has changed", losses)]
+        compare_numbers(losses, right, f"the loss of a step{where}", mistakes)
         for i in set(order):
             compare_numbers(layers[i].W, after[i], f"W of layer {i} after the last step{where}")
 

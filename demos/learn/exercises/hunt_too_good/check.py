@@ -88,6 +88,7 @@ def check_accuracy(learner: Any, data: Any, where: str) -> None:
         ("the fit is made on the test set", accuracy(X_test, y_test, X_test, y_test, chosen)),
         ("this is the accuracy on both sets together", accuracy(X, y, *both, chosen)),
         ("the classes are exchanged", 1 - right),
+        ("the fit or the test has changed", found),
     ]
     compare(np.array(found), right, f"the accuracy {where}", mistakes, 0.001)
 

@@ -23,7 +23,7 @@ def check(learner: Any) -> None:
     X, y = circles(60, noise=0.15, seed=0)
     X_test, y_test = circles(90, noise=0.15, seed=1)
     data = (X, y, X_test, y_test)
-    model = network()
+    model = network().eval()
     copies = [each.copy() for each in data]
     found = learner.train(model, *copies, EPOCHS)
     right, reference = train(*data)
@@ -54,6 +54,7 @@ def check_weights(state: Any, wanted: Any, data: Any) -> None:
         ("eval once", "after the first evaluation the model stays in eval mode: switch it back"),
         ("noisy", "not mended, an evaluation in training mode draws from Dropout"),
         ("no dropout", "the training goes without Dropout"),
+        ("no step", "nothing is learned, the weights are the initial ones"),
     ):
         if is_close(state[name], train(*data, kind=kind)[1].state_dict()[name], 1e-3):
             raise Wrong(f"{one}: {sentence}")
@@ -84,7 +85,8 @@ def train(X: Any, y: Any, X_test: Any, y_test: Any, kind: str = "") -> tuple[Any
     for epoch in range(EPOCHS):
         model.train(kind != "eval only" and not (kind == "eval once" and epoch))
         binary_cross_entropy(model(X), y).backward()
-        optimizer.step()
+        if kind != "no step":
+            optimizer.step()
         on = (X, y) if kind == "on training data" else (X_test, y_test)
         outputs = model(on[0]).numpy() if kind == "noisy" else model.predict(on[0])
         above = 0.5 if kind == "half" else 0

@@ -10,6 +10,7 @@ from scratchnet import SGD, accuracy, fit, mlp
 from scratchnet.datasets import spirals
 from scratchnet.demos.learn.wrong import Wrong, number, shown
 
+RATES = (0.03, 0.1, 0.3, 1.0)
 VALIDATION = {
     "two layers": (0.61, 0.62, 0.93, 0.97),
     "four layers": (0.60, 0.95, 0.99, 0.71),
@@ -22,27 +23,21 @@ TEST = {
 }
 
 
-class Scores:
-    """The made-up scores, as the function that the learner is given."""
-
-    def __init__(self, rates: Any) -> None:
-        self.rates = rates
-
-    def __call__(self, method: str, rate: float, data: str) -> float:
-        table = {"validation": VALIDATION, "test": TEST}
-        if data not in table or method not in VALIDATION or rate not in self.rates:
-            raise Wrong(
-                f"score({method!r}, {rate!r}, {data!r}): must be one of the methods, one of RATES, "
-                'and "validation" or "test"'
-            )
-        return table[data][method][self.rates.index(rate)]
+def score(method: str, rate: float, data: str) -> float:
+    """The made-up score; raises `Wrong` for what is not there."""
+    table = {"validation": VALIDATION, "test": TEST}
+    if data not in table or method not in VALIDATION or rate not in RATES:
+        raise Wrong(
+            f"score({method!r}, {rate!r}, {data!r}): must be one of the methods, one of RATES, and "
+            '"validation" or "test"'
+        )
+    return table[data][method][RATES.index(rate)]
 
 
 def check(learner: Any) -> None:
-    rates = tuple(learner.RATES)
-    if len(rates) != 4:
-        raise Wrong(f"RATES has {len(rates)} rates: must be the four that were there")
-    score = Scores(rates)
+    given = sorted(float(each) for each in learner.RATES)
+    if given != sorted(RATES):
+        raise Wrong(f"RATES is {given}: must be {sorted(RATES)}, as before")
     methods = list(VALIDATION)
     found = learner.compare(list(methods), score)
     if found is None:
@@ -54,21 +49,21 @@ def check(learner: Any) -> None:
     if all(abs(values[each] - right[each]) < 1e-6 for each in methods):
         return
     worst = max(methods, key=lambda each: abs(values[each] - right[each]))
-    best = rates[int(np.argmax(VALIDATION[worst]))]
+    best = RATES[int(np.argmax(VALIDATION[worst]))]
     one = (
         f"the accuracy of {worst} is {values[worst]:.4g}, must be {right[worst]:.4g}, at its best "
         f"rate {best:g}"
     )
-    reason = reason_for(values, rates)
+    reason = reason_for(values)
     raise Wrong(f"{one}: {reason}" if reason else one)
 
 
-def reason_for(values: Any, rates: Any) -> str:
+def reason_for(values: Any) -> str:
     """Which shortcut gives these accuracies."""
     V, T = (np.array(list(table.values())) for table in (VALIDATION, TEST))
     given = np.array(list(values.values()))
     own, rows = V.argmax(axis=1), np.arange(len(V))
-    for i, rate in enumerate(rates):
+    for i, rate in enumerate(RATES):
         if np.allclose(given, T[:, i]):
             if i == 1:
                 return "not mended, all methods are compared at one rate, 0.1"

@@ -14,9 +14,6 @@ FRACTION = 0.3
 
 
 def check(learner: Any) -> None:
-    first = np.array([0.7, -0.3, 0.8, 0.1, -0.6])
-    trained = np.array([0.9, -0.1, -0.4, 0.0, 1.2])
-    check_round(learner, first, trained, np.array([1.0, 1, 1, 0, 1]), 0.5, "")
     draw = np.random.default_rng(0)
     first = draw.standard_normal((8, 5))
     mask = np.ones((8, 5))
@@ -24,6 +21,9 @@ def check(learner: Any) -> None:
         trained = draw.standard_normal((8, 5)) * mask
         mask = check_round(learner, first, trained, mask, FRACTION, f" of round {number}")
     check_round(learner, first, draw.standard_normal((8, 5)) * mask, mask, 0.0, " at fraction 0")
+    first = np.array([0.7, -0.3, 0.8, 0.1, -0.6])
+    trained = np.array([0.9, -0.1, -0.4, 0.0, 1.2])
+    check_round(learner, first, trained, np.array([1.0, 1, 1, 0, 1]), 0.5, "")
 
 
 def check_round(
@@ -94,6 +94,15 @@ def mask_fault(
     lost = np.argwhere((new == 0) & (right == 1))[0]
     kept = np.argwhere((new == 1) & (right == 0))[0]
     one = f"it drops |trained| = {size[tuple(lost)]:.3g} and keeps {size[tuple(kept)]:.3g}"
+    alive = np.flatnonzero(mask)
+    slip = mask.copy()
+    places = np.argsort(size.ravel(), kind="stable")[: remaining - left]
+    slip.flat[alive[places[places < remaining]]] = 0
+    if np.array_equal(new, slip):
+        return (
+            f"the mask{which} is wrong, {one}: argsort over all weights gives places among all, "
+            "not among those that are left"
+        )
     for sentence, scores in (
         ("the magnitudes of the trained weights count, not of the first ones", np.abs(first)),
         ("the magnitudes count, not the signed weights", trained),

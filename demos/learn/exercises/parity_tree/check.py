@@ -54,7 +54,7 @@ def check_signal(found: Any, gates: int, n: int) -> None:
     levels = int(np.ceil(np.log2(n)))
     lost = sorted(set(range(n)) - found.bits)
     if lost:
-        twice = " (or in it twice: x XOR x = 0)" if gates >= n - 1 else ""
+        twice = ", or has it twice, and x XOR x = 0" if gates >= n - 1 else ""
         odd = ", the odd one out of a level" if lost[-1] == n - 1 and n % 2 else ""
         raise Wrong(f"the parity of {n} bits lacks x{lost[-1] + 1}{odd}{twice}: it is {found}")
     if gates != n - 1:
