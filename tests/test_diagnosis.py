@@ -1,5 +1,7 @@
 """The diagnosis of wrong gradients names the planted mistakes, and blames nothing that is right."""
 
+import re
+
 import numpy as np
 import pytest
 from planted_gradients import GRAPHS, MISTAKES, PLANTED, WALKS, right_walk
@@ -46,12 +48,43 @@ def test_a_right_walk_is_not_blamed(graph):
     assert explain_walk(right_walk, GRAPHS[graph]()) == []
 
 
+def recursive_walk(last: Tensor) -> dict[Tensor, np.ndarray]:
+    """Sends a node's gradient on each time that something was added to it."""
+    gradients: dict[Tensor, np.ndarray] = {}
+
+    def send(node: Tensor, dy: np.ndarray) -> None:
+        gradients[node] = gradients[node] + dy if node in gradients else dy
+        for parent, pullback in node.inputs:
+            send(parent, pullback(gradients[node]))
+
+    send(last, np.ones(last.shape))
+    return gradients
+
+
+def test_a_walk_in_a_wrong_order_is_no_mistake_of_storing():
+    (found,) = explain_walk(recursive_walk, GRAPHS["residual"]())
+    assert found.mistake is None
+    assert "sent its gradient on before all of its consumers had sent theirs" in found.sentence
+    assert explain_walk(recursive_walk, GRAPHS["twice"]()) == []
+
+
+def test_a_walk_may_leave_its_gradients_in_the_leaves():
+    def walk(last: Tensor) -> None:
+        for node, gradient in right_walk(last).items():
+            node.grad = -gradient
+
+    result = GRAPHS["twice"]()
+    assert named(explain_walk(Tensor.backward, result)) == []
+    assert named(explain_walk(walk, result)) == [None]
+
+
 @pytest.mark.parametrize(
     "pullback, mistake",
     [
         (lambda dy, x, y: (dy * y, dy * x), []),
         (lambda dy, x, y: (dy * y, -dy * x), ["sign"]),
         (lambda dy, x, y: (y, dy * x), ["incoming gradient ignored"]),
+        (lambda dy, x, y: (dy * x, dy * x), [None]),
     ],
 )
 def test_pullbacks_by_hand(pullback, mistake):
@@ -83,3 +116,44 @@ def test_check_gradients_says_which_mistake_it_is():
 
     with pytest.raises(GradientError, match="quotient .*; the gradient has the wrong sign$"):
         check_gradients(exp, Tensor(np.array([0.5, 1.0])))
+
+
+def test_a_pullback_that_is_right_for_the_given_shapes_alone_is_not_blamed():
+    """The function may work with others, and compute something else without an error."""
+    labels = np.array([0, 1, 2, 0])
+
+    def loss(z):
+        return -np.mean(z[np.arange(4), labels])
+
+    def pullback(dy, z):
+        dz = np.zeros(z.shape)
+        dz[np.arange(4), labels] = -dy / len(z)
+        return dz
+
+    assert explain_pullback(loss, pullback, np.ones((4, 4))) == []
+
+
+def test_distinct_shapes_tell_what_a_square_hides():
+    (found,) = explain_pullback(np.exp, lambda dy, x: (dy * np.exp(x)).T, np.ones((3, 3)))
+    assert found.mistake == "transposed"
+    assert found.evidence == "shape (3, 5), should be (5, 3)"
+
+
+def test_a_value_that_another_call_changes_is_found():
+    kept = np.zeros(3)
+
+    def square(x: Tensor) -> Tensor:
+        kept[...] = x.data
+        return result(x.data**2, x.backend, (x, lambda dy: 2 * kept * dy))
+
+    assert named(explain_gradient(square, Tensor(np.array([1.0, 2.0, 3.0])))) == ["changed later"]
+
+
+def test_evidence_has_the_numbers_of_one_entry():
+    (found,) = explain_pullback(lambda x: x * x, lambda dy, x: 2 * x, np.array([[1.0, -2.0, 3.0]]))
+    assert found.mistake == "incoming gradient ignored"
+    assert re.fullmatch(
+        r"got -?[\d.e-]+ at \(\d, \d\) of shape \(5, 3\), should be -?[\d.e-]+, where the input is "
+        r"-?[\d.]+",
+        found.evidence,
+    )
