@@ -78,7 +78,9 @@ def diagnosis(
     for each in known:
         if each.mistake and each.argument == number:
             sentence = re.sub(
-                r"\b(equal to )?input (\d)", lambda m: names[int(m[2])], each.sentence
+                r"\(input (\d)\)|\b(?:equal to )?input (\d)",
+                lambda m: names[int(m[1] or m[2])],
+                each.sentence,
             )
             return re.sub(r"\bx\b", names[number], sentence)
     return None

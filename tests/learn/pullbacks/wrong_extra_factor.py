@@ -1,4 +1,4 @@
-# says: a factor a is too many
+# says: a factor of a is too many
 import numpy as np
 
 
