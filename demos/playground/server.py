@@ -8,7 +8,7 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,9 @@ TYPES = {
     ".webmanifest": "application/manifest+json",
 }
 MOST_TABS = 8
+MOST_UNSENT = 1 << 25
+"""Bytes, or characters, that may wait for a tab."""
+SECONDS_TO_CLOSE = 1.0
 MOST_LISTENED_TO = 1 << 30
 """Bytes of a file; of those beyond a table's no more than their number is kept."""
 HEADERS = {
@@ -91,7 +94,9 @@ class Playground:
         return self._is_own(host) and origin in (None, f"http://{host}")
 
     def _is_own(self, host: str) -> bool:
-        name, _, port = host.rpartition(":")
+        if self.port == 80 and not host.endswith(":80"):
+            host += ":80"  # which browsers leave out
+        name, _, port = host.lower().rpartition(":")
         if port != str(self.port):
             return False
         if name in (self.host, f"[{self.host}]"):
@@ -143,9 +148,9 @@ class Playground:
             async with self._reading:
                 table = await run_in_threadpool(tables.read, content, name)
                 described = await run_in_threadpool(table.described)
-        except InputError as error:
+        except (InputError, MemoryError) as error:
             status = 413 if isinstance(error, TooLarge) else 400
-            return answer({"error": str(error)}, status)
+            return answer({"error": str(error) or "not enough memory for this table"}, status)
         return answer({"table": self.tables.add(table), **described})
 
     async def _content(self, request: Request) -> bytes:
@@ -173,42 +178,54 @@ class Playground:
             await connection.send_text(protocol.text_frame({"say": "error", "sentence": sentence}))
             await connection.close(TRY_AGAIN_LATER)
             return
-        loop, outbox = asyncio.get_running_loop(), asyncio.Queue[str | bytes]()
-
-        def send(message: str | bytes) -> None:
-            try:
-                loop.call_soon_threadsafe(outbox.put_nowait, message)
-            except RuntimeError:
-                pass  # the server has ended
-
-        session = Session(send, self.tables)
+        outbox = Outbox()
+        session = Session(outbox.send, self.tables)
         self.sessions.add(session)
-        sending = asyncio.create_task(forward(connection, outbox))
+        session.start()
+        talking = [receive(connection, session), outbox.forward(connection), outbox.full.wait()]
+        tasks = [asyncio.create_task(each) for each in talking]
         try:
-            session.start()
-            await receive(connection, session)
-        except WebSocketDisconnect:
-            pass
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             session.close()
             self.sessions.discard(session)
-            sending.cancel()
+            for task in tasks:
+                task.cancel()
+        with suppress(RuntimeError, TimeoutError, WebSocketDisconnect):
+            await asyncio.wait_for(connection.close(INTERNAL_ERROR), SECONDS_TO_CLOSE)
 
 
-async def forward(connection: WebSocket, outbox: asyncio.Queue[str | bytes]) -> None:
-    """Send what the session says, in its order, until the tab goes."""
-    while True:
-        message = await outbox.get()
-        try:
-            if message == END:
-                await connection.close(INTERNAL_ERROR)
-                return
-            if isinstance(message, str):
-                await connection.send_text(message)
-            else:
-                await connection.send_bytes(message)
-        except (RuntimeError, WebSocketDisconnect):
-            return
+class Outbox:
+    """What a session says, in its order, until the tab has taken it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waiting: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self._size = 0
+        self.full = asyncio.Event()
+        """Whether more waits than may wait: the tab asks and does not read."""
+
+    def send(self, message: str | bytes) -> None:
+        """From the session's thread: send a message as soon as the tab takes it."""
+        with suppress(RuntimeError):  # the server has ended
+            self._loop.call_soon_threadsafe(self._put, message)
+
+    def _put(self, message: str | bytes) -> None:
+        self._size += len(message)
+        if self._size > MOST_UNSENT:
+            self.full.set()
+        else:
+            self._waiting.put_nowait(message)
+
+    async def forward(self, connection: WebSocket) -> None:
+        """Send what waits, until the session or the tab ends."""
+        with suppress(RuntimeError, WebSocketDisconnect):
+            while (message := await self._waiting.get()) != END:
+                if isinstance(message, str):
+                    await connection.send_text(message)
+                else:
+                    await connection.send_bytes(message)
+                self._size -= len(message)
 
 
 async def receive(connection: WebSocket, session: Session) -> None:

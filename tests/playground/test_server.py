@@ -188,6 +188,24 @@ def test_a_mistake_in_the_program_ends_its_tab_alone(
         other.until("picture", step=1)
 
 
+def test_a_tab_that_asks_and_does_not_read_is_closed(
+    playground: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_UNSENT", 200_000)
+    wait_for(lambda: not playground.sessions)
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.connect(("127.0.0.1", playground.port))
+    options = {"sock": narrow, "max_queue": 1, "close_timeout": 0.1, "ping_interval": None}
+    with Client(playground, **options) as tab, Client(playground) as other:
+        tab.do("set", state={"network": {"layers": [64] * 8}})
+        for _ in range(12):
+            tab.do("backprop")
+        wait_for(lambda: len(playground.sessions) == 1)
+        other.do("step")
+        other.until("picture", step=1)
+
+
 def test_too_many_tabs_are_told_so(playground: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MOST_TABS", 1)
     wait_for(lambda: not playground.sessions)
@@ -202,4 +220,5 @@ def test_a_host_of_all_addresses_takes_numbers_and_its_own_name() -> None:
     everywhere = server.Playground("0.0.0.0", 80)
     for name in ("192.168.1.7", "[fe80::1]", "localhost", socket.gethostname()):
         assert everywhere._is_own(f"{name}:80")
+    assert everywhere._is_own("192.168.1.7")
     assert not everywhere._is_own("evil.example:80") and not everywhere._is_own("10.0.0.1:81")
