@@ -15,15 +15,15 @@ from scratchnet.demos.playground.command import listening
 
 
 @contextmanager
-def serving() -> Iterator[Any]:
-    """A `Playground` that is served on a free port."""
+def serving(port: int = 0, token: str | None = None) -> Iterator[Any]:
+    """A `Playground` that is served, on a free port and with a new token where none is given."""
     import uvicorn
 
     from scratchnet.demos.playground.command import configured
     from scratchnet.demos.playground.server import Playground
 
-    with listening("127.0.0.1", 0) as listener:
-        playground = Playground("127.0.0.1", listener.getsockname()[1])
+    with listening("127.0.0.1", port) as listener:
+        playground = Playground("127.0.0.1", listener.getsockname()[1], token)
         server = uvicorn.Server(configured(playground.app()))
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()

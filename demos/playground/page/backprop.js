@@ -4,6 +4,7 @@ import { element } from "./controls.js";
 import { short } from "./network.js";
 
 const MS_PER_STEP = 1400;
+const MOST_TERMS = 6;
 const number = (value) => {
   if (!Number.isFinite(value)) return "–";
   return (value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(4)))).replace("-", "−");
@@ -11,7 +12,7 @@ const number = (value) => {
 export { number };
 
 export class Backprop {
-  /** `on` has `ask(sample)`, `redraw()` and `name(layer, neuron)`. */
+  /** `on` has `ask(sample)`, `name(layer, neuron)` and `className(label)`. */
   constructor(panel, network, on) {
     Object.assign(this, { panel, network, on });
     this.active = false;
@@ -66,14 +67,13 @@ export class Backprop {
     this.on.ask(this.sample);
   }
 
-  /** The server's numbers of one sample. */
+  /** The server's numbers of one sample: see `backprop.py`. */
   take(message) {
     if (!this.active) return;
     this.numbers = message;
     this.sample = message.sample;
-    this.number.value = message.sample;
+    if (document.activeElement !== this.number) this.number.value = message.sample;
     const n = message.layers.length;
-    // The input, each layer forward, the loss, each layer backward, the gradient of the input.
     this.steps = [{ kind: "input" }, ...message.layers.map((_, l) => ({ kind: "forward", layer: l + 1 })),
       { kind: "loss" }, ...message.layers.map((_, i) => ({ kind: "backward", layer: n - i }))];
     this.slider.max = this.steps.length - 1;
@@ -117,90 +117,59 @@ export class Backprop {
 
   /** Numbers of the nodes that have been computed, and of the edges that this step goes through. */
   overlay(step) {
-    const { layers, x } = this.numbers, nodes = [], edges = [], count = layers.length;
-    const forward = step.kind === "input" ? 0 : step.kind === "forward" ? step.layer : count;
+    const { layers } = this.numbers, nodes = [], edges = [], count = layers.length;
     if (step.kind === "input" || step.kind === "forward") {
-      nodes[0] = x;
-      for (let l = 1; l <= forward; l++) nodes[l] = layers[l - 1].a;
-      if (step.kind === "forward") edges[step.layer] = this.forward(step.layer).flat();
+      nodes[0] = layers[0].inputs;
+      for (let l = 1; l <= (step.layer ?? 0); l++) nodes[l] = layers[l - 1].outputs;
+      if (step.kind === "forward") edges[step.layer] = layers[step.layer - 1].contributions.flat();
     } else {
-      const from = step.kind === "loss" ? count + 1 : step.layer;
-      if (step.kind === "loss") nodes[count] = layers[count - 1].gradient_z;
-      for (let l = count; l >= from; l--) nodes[l] = layers[l - 1].gradient_z;
-      if (step.kind === "backward") {
-        nodes[step.layer - 1] = layers[step.layer - 1].gradient_inputs;
-        edges[step.layer] = this.backward(step.layer).flat();
-      }
+      nodes[count] = layers[count - 1].output_gradients;
+      for (let l = count; l >= (step.layer ?? count + 1); l--) nodes[l - 1] = layers[l - 1].input_gradients;
+      if (step.kind === "backward") edges[step.layer] = layers[step.layer - 1].sent_back.flat();
     }
-    const active = (layer) => layer === (step.kind === "backward" ? step.layer - 1 : forward);
-    return { nodes, edges, active };
-  }
-
-  /** What each edge hands on: weight × input, rows are inputs. */
-  forward(layer) {
-    const { weights, inputs } = this.numbers.layers[layer - 1];
-    return weights.map((row, i) => row.map((weight) => weight * inputs[i]));
-  }
-
-  /** What each edge hands back: weight × derivative of the sum it leads to. */
-  backward(layer) {
-    const { weights, gradient_z } = this.numbers.layers[layer - 1];
-    return weights.map((row) => row.map((weight, j) => weight * gradient_z[j]));
+    const at = { input: 0, forward: step.layer, loss: count, backward: step.layer - 1 }[step.kind];
+    return { nodes, edges, active: (layer) => layer === at };
   }
 
   describe(step) {
-    const { numbers } = this, parts = [element("b", { textContent: this.title(step) })];
+    const { layers, loss, sample } = this.numbers, parts = [element("b", { textContent: this.title(step) })];
+    const list = (values) => `${values.slice(0, 12).map(number).join(", ")}${values.length > 12 ? ", …" : ""}`;
     if (step.kind === "input") {
-      parts.push(element("p", { textContent: `x = (${numbers.x.slice(0, 12).map(number).join(", ")}${numbers.x.length > 12 ? ", …" : ""}), target ${numbers.target_name ?? numbers.target}` }));
+      parts.push(element("p", { textContent: `x = (${list(layers[0].inputs)}); its class is ${this.on.className(loss.label)}.` }));
     } else if (step.kind === "loss") {
-      const last = numbers.layers.at(-1);
-      parts.push(element("p", { textContent: `${numbers.loss_name ?? "loss"} = ${number(numbers.loss)}; dL/dz = (${last.gradient_z.map(number).join(", ")})` }));
+      const scores = loss.scores.length === 1 ? `P(class 1) = ${number(loss.scores[0])}` : `probabilities (${list(loss.scores)})`;
+      parts.push(element("p", { textContent: `${scores}; ${loss.name.replaceAll("_", " ")} L = ${number(loss.value)}.` }),
+        element("p", { textContent: `dL/d(output) = (${list(layers.at(-1).output_gradients)}): here the way back begins.` }));
     } else parts.push(this.table(step));
     this.text.replaceChildren(...parts);
+    this.text.dataset.sample = sample;
   }
 
   table(step) {
     const layer = this.numbers.layers[step.layer - 1], head = element("tr"), body = element("tbody");
     const forward = step.kind === "forward";
+    const after = layer.after.map(({ name }) => name.replace(/\(.*/, "")).join(", ");
     const heads = forward
-      ? ["neuron", "Σ weight × input + bias", "z", layer.activation && layer.activation !== "none" ? layer.activation.replaceAll("_", " ") : "output"]
-      : ["node", "Σ weight × dL/dz of the neurons it feeds", "dL/d value"];
+      ? ["neuron", "Σ weight × input + bias", "sum z", `${after || "output"}${layer.shortcut === null ? "" : ", shortcut"}`]
+      : ["node", `Σ weight × dL/dz${layer.shortcut === null ? "" : ", and the shortcut"}`, "dL/d(node)"];
     head.append(...heads.map((text) => element("th", { textContent: text, scope: "col" })));
-    const most = 6;
     const sum = (terms, bias) => {
-      const shown = terms.slice(0, most).map((term) => short(term)).join(" + ");
-      return `${shown}${terms.length > most ? " + …" : ""}${bias === undefined ? "" : ` + (${short(bias)})`}`.replaceAll("+ −", "− ");
+      const shown = terms.slice(0, MOST_TERMS).map(short).join(" + ");
+      const rest = terms.length > MOST_TERMS ? ` + ${terms.length - MOST_TERMS} more` : "";
+      return `${shown}${rest}${bias === undefined ? "" : ` + ${short(bias)}`}`.replaceAll("+ −", "− ");
     };
     if (forward) {
-      const contributions = this.forward(step.layer);
-      layer.z.forEach((z, j) => {
-        const terms = contributions.map((row) => row[j]);
-        body.append(this.row([this.on.name(step.layer, j), sum(terms, layer.biases[j]), number(z), number(layer.a[j])]));
-      });
+      layer.sums.forEach((z, j) => body.append(this.row([this.on.name(step.layer, j).replace(/^hidden layer \d+, /, ""),
+        sum(layer.contributions.map((row) => row[j]), layer.bias[j]), number(z), number(layer.outputs[j])])));
     } else {
-      this.backward(step.layer).forEach((terms, i) =>
-        body.append(this.row([this.on.name(step.layer - 1, i), sum(terms), number(layer.gradient_inputs[i])])));
+      layer.sent_back.forEach((terms, i) =>
+        body.append(this.row([this.on.name(step.layer - 1, i).replace(/^hidden layer \d+, /, ""), sum(terms), number(layer.input_gradients[i])])));
     }
     const table = element("table", {}, element("thead", {}, head), body);
-    const place = layer.place ? element("p", { className: "hint", textContent: `computed in ${layer.place}` }) : "";
-    return element("div", { className: "sums", tabIndex: 0, role: "region", "aria-label": "Sums of this step" }, table, place);
+    return element("div", { className: "sums", tabIndex: 0, role: "region", "aria-label": "Sums of this step" }, table);
   }
 
   row(cells) {
     return element("tr", {}, ...cells.map((text) => element("td", { textContent: text })));
   }
-
-  /** What an edge says in this step, for the detail below the drawing. */
-  edge(layer, from, to) {
-    const step = this.steps?.[this.at];
-    const held = this.numbers?.layers[layer - 1];
-    if (!step || !held) return null;
-    return [
-      ["weight", number(held.weights[from][to])],
-      ["forward: weight × input", `${number(held.weights[from][to])} × ${number(held.inputs[from])} = ${number(held.weights[from][to] * held.inputs[from])}`],
-      ["backward: weight × dL/dz", `${number(held.weights[from][to])} × ${number(held.gradient_z[to])} = ${number(held.weights[from][to] * held.gradient_z[to])}`],
-      ["dL/dweight = input × dL/dz", number(held.inputs[from] * held.gradient_z[to])],
-    ];
-  }
 }
-

@@ -6,7 +6,7 @@ const TYPES = {
 };
 const RETRY_MS = [300, 600, 1200, 2000, 3000];
 
-/** A picture's header with its arrays by name, each {data, shape}. */
+/** A binary frame: its header, with its arrays by name, each {data, shape}. */
 export function decode(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
@@ -36,7 +36,10 @@ export class Connection {
     };
     this.socket.onmessage = ({ data }) => {
       if (typeof data === "string") this.on.text(JSON.parse(data));
-      else this.on.picture(decode(data));
+      else {
+        const frame = decode(data);
+        this.on[frame.say === "picture" ? "picture" : "text"](frame);
+      }
     };
     this.socket.onclose = () => {
       this.on.lost(this.attempts);

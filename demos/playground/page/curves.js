@@ -1,6 +1,6 @@
 // Small charts on canvas: curves over steps, dots of ten seeds, accuracy by learning rate.
 
-import { palette } from "./colors.js";
+import { palette, ramp } from "./colors.js";
 
 const MOST = 1200; // rows that are kept of a curve; more are thinned by half
 
@@ -144,35 +144,57 @@ function quantile(values, q) {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
 }
 
-/** One dot for each seed's test accuracy, and their median as a line. */
-export function seedsChart(canvas, accuracies) {
+/** Test accuracy over steps, a line for each seed with a dot at its end; steps are logarithmic. */
+export function seedsChart(canvas, curves, seeds, diverged) {
   const { context, width, height, colors } = prepare(canvas);
-  const known = accuracies.filter(Number.isFinite);
-  const box = { left: 44, right: width - 6, top: 8, bottom: height - 20 };
-  const low = Math.min(0.5, ...known), y = (v) => box.bottom - ((v - low) / (1 - low)) * (box.bottom - box.top);
+  const [looks, columns] = curves.shape, { data } = curves;
+  const accuracy = (look, seed) => data[look * columns + 1 + 3 * seeds + seed];
+  let low = 0.5;
+  for (let look = 0; look < looks; look++) for (let i = 0; i < seeds; i++) low = Math.min(low, accuracy(look, i));
+  const box = { left: 44, right: width - 8, top: 8, bottom: height - 20 };
+  const last = data[(looks - 1) * columns];
+  const x = (step) => box.left + (Math.log1p(step) / Math.log1p(last || 1)) * (box.right - box.left);
+  const y = (v) => box.bottom - ((v - low) / (1 - low)) * (box.bottom - box.top);
   axes(context, colors, box, roundTicks(low, 1), (tick) => percent(tick), y);
-  if (known.length) {
-    context.strokeStyle = colors.soft;
-    context.setLineDash([5, 3]);
-    context.lineWidth = 1.5;
-    context.beginPath();
-    context.moveTo(box.left, y(quantileMiddle(known)));
-    context.lineTo(box.right, y(quantileMiddle(known)));
-    context.stroke();
-    context.setLineDash([]);
-  }
-  context.textAlign = "center";
+  context.fillStyle = colors.soft;
   context.textBaseline = "alphabetic";
-  accuracies.forEach((value, i) => {
-    const x = box.left + ((i + 0.5) / accuracies.length) * (box.right - box.left);
-    context.fillStyle = colors.soft;
-    context.fillText(String(i), x, height - 5);
-    if (!Number.isFinite(value)) return;
+  context.textAlign = "left";
+  context.fillText("step 0", box.left, height - 5);
+  context.textAlign = "right";
+  context.fillText(last.toLocaleString("en"), box.right, height - 5);
+  for (let i = 0; i < seeds; i++) {
+    context.strokeStyle = context.fillStyle = colors.series[diverged[i] ? 1 : 0];
+    context.lineWidth = 1.2;
+    context.globalAlpha = 0.65;
     context.beginPath();
-    context.arc(x, y(value), 4, 0, 2 * Math.PI);
-    context.fillStyle = colors.series[0];
+    for (let look = 0; look < looks; look++) {
+      context[look ? "lineTo" : "moveTo"](x(data[look * columns]), y(accuracy(look, i)));
+    }
+    context.stroke();
+    context.globalAlpha = 1;
+    context.beginPath();
+    context.arc(box.right, y(accuracy(looks - 1, i)), 3.2, 0, 2 * Math.PI);
     context.fill();
-  });
+  }
+}
+
+/** What each seed predicts, side by side in two rows. */
+export function seedsStrip(canvas, { data, shape }, classes) {
+  const { context, width, height, colors } = prepare(canvas);
+  const [seeds, rows, columns] = shape, across = Math.ceil(seeds / 2);
+  const size = Math.min(width / across - 4, height / 2 - 4);
+  const table = classes === 2 ? ramp(colors.plane) : colors.tints.map((tint) => ramp([tint, tint, tint])[0]);
+  const small = document.createElement("canvas");
+  small.width = columns;
+  small.height = rows;
+  for (let i = 0; i < seeds; i++) {
+    const image = new ImageData(columns, rows), words = new Uint32Array(image.data.buffer);
+    for (let row = 0; row < rows; row++) {
+      for (let k = 0; k < columns; k++) words[(rows - 1 - row) * columns + k] = table[data[(i * rows + row) * columns + k]];
+    }
+    small.getContext("2d").putImageData(image, 0, 0);
+    context.drawImage(small, (i % across) * (size + 4), Math.floor(i / across) * (size + 4), size, size);
+  }
 }
 
 export function quantileMiddle(values) {

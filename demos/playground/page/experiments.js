@@ -1,6 +1,6 @@
 // Ten seeds and the learning-rate sweep: a button, its progress, a small chart.
 
-import { percent, quantileMiddle, seedsChart, sweepChart } from "./curves.js";
+import { percent, quantileMiddle, seedsChart, seedsStrip, sweepChart } from "./curves.js";
 
 const $ = (id) => document.getElementById(id);
 const NAMES = {
@@ -9,9 +9,9 @@ const NAMES = {
 };
 
 export class Experiments {
-  /** `send` takes a message, `wanted()` is the state on the page. */
-  constructor(send, wanted) {
-    Object.assign(this, { send, wanted });
+  /** `send` takes a message, `wanted()` is the state on the page, `classes()` their number. */
+  constructor(send, wanted, classes) {
+    Object.assign(this, { send, wanted, classes });
     this.running = null;
     for (const [what, { button }] of Object.entries(NAMES)) {
       $(button).addEventListener("click", () => (this.running === what ? this.cancel() : this.start(what)));
@@ -48,44 +48,44 @@ export class Experiments {
     $(NAMES[of].text).textContent = `training: ${done.toLocaleString("en")} of ${steps.toLocaleString("en")} steps`;
   }
 
+  /** Results: see `ensembles.py`. */
   seeds(message) {
     this.ended("ten_seeds");
     this.seedsShown = message;
-    const known = message.accuracies.filter((value) => value !== null);
+    const known = message.accuracies.test.filter((value) => value !== null);
     const solved = known.filter((value) => value >= 0.95).length;
-    $("seeds-text").textContent = known.length
-      ? `${message.steps.toLocaleString("en")} steps, test accuracy: median ${percent(quantileMiddle(known), 1)}, from ` +
-        `${percent(Math.min(...known), 1)} to ${percent(Math.max(...known), 1)}; ${solved} of ${message.accuracies.length} reach 95 %.`
-      : "All ten diverged.";
+    $("seeds-text").textContent =
+      `${message.steps.toLocaleString("en")} steps, test points: median ${percent(quantileMiddle(known), 1)}, from ` +
+      `${percent(Math.min(...known), 1)} to ${percent(Math.max(...known), 1)}; ${solved} of ${message.seeds.length} reach 95 %.` +
+      `${message.diverged.some(Boolean) ? ` ${message.diverged.filter(Boolean).length} diverged.` : ""}`;
     this.draw();
   }
 
   sweep(message) {
     this.ended("sweep");
     this.sweepShown = message;
-    const { rates, accuracies } = message;
-    let best = -1;
-    accuracies.forEach((value, i) => {
-      if (value !== null && (best < 0 || value > accuracies[best])) best = i;
-    });
-    $("sweep-text").textContent = best < 0
-      ? "Every rate diverged."
-      : `${message.steps.toLocaleString("en")} steps, one seed: best at ${Number(rates[best].toPrecision(3))}, ` +
-        `${percent(accuracies[best], 1)} of the test points. Dotted: your rate. A cross: diverged.`;
+    $("sweep-text").textContent = `${message.steps.toLocaleString("en")} steps, one seed. ${capital(message.sentence)}. ` +
+      "Dotted: your rate. A cross: diverged.";
     this.draw();
   }
 
   draw() {
+    const word = (value, gone) => (gone || value === null ? "diverged" : percent(value));
     if (this.seedsShown) {
-      $("seeds-chart").hidden = false;
-      seedsChart($("seeds-chart"), this.seedsShown.accuracies);
-      $("seeds-chart").setAttribute("aria-label", `Test accuracy of each seed: ${this.seedsShown.accuracies.map((value) => (value === null ? "diverged" : percent(value))).join(", ")}`);
+      const { seeds, accuracies, diverged, curves, arrays } = { ...this.seedsShown, curves: this.seedsShown.arrays.curves };
+      $("seeds-chart").hidden = $("seeds-strip").hidden = false;
+      seedsChart($("seeds-chart"), curves, seeds.length, diverged);
+      seedsStrip($("seeds-strip"), arrays.predictions, this.classes());
+      $("seeds-chart").setAttribute("aria-label", `Test accuracy of each seed: ${accuracies.test.map((value, i) => `${seeds[i]}: ${word(value, diverged[i])}`).join(", ")}`);
     }
     if (this.sweepShown) {
-      const { rates, accuracies } = this.sweepShown;
+      const { rates, accuracies, diverged } = this.sweepShown;
+      const shown = accuracies.test.map((value, i) => (diverged[i] ? null : value));
       $("sweep-chart").hidden = false;
-      sweepChart($("sweep-chart"), rates, accuracies, this.wanted().training.learning_rate);
-      $("sweep-chart").setAttribute("aria-label", `Test accuracy by learning rate: ${rates.map((rate, i) => `${Number(rate.toPrecision(3))}: ${accuracies[i] === null ? "diverged" : percent(accuracies[i])}`).join(", ")}`);
+      sweepChart($("sweep-chart"), rates, shown, this.wanted().training.learning_rate);
+      $("sweep-chart").setAttribute("aria-label", `Test accuracy by learning rate: ${rates.map((rate, i) => `${rate}: ${word(shown[i])}`).join(", ")}`);
     }
   }
 }
+
+const capital = (text) => text[0].toUpperCase() + text.slice(1);

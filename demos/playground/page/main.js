@@ -23,6 +23,7 @@ const SLIDER_MS = 140;
 const MOST_LAYERS = 8, MOST_NEURONS = 64;
 
 let limits = null;
+const getLimits = () => limits;
 let wanted = null; // the state that the controls show
 let understood = null; // the server's answer to it: state, parameters, classes, …
 let unsolicited = null; // the default state that a fresh connection brings, when another is wanted
@@ -51,9 +52,10 @@ const backprop = new Backprop($("backprop-panel"), network, {
     send({ do: "backprop", sample });
   },
   name: (layer, neuron) => network.name(layer, neuron),
+  className: (label) => understood.classes[label],
 });
 const controls = new Controls($("controls"), change);
-const experiments = new Experiments(send, () => wanted);
+const experiments = new Experiments(send, () => wanted, () => understood.classes.length);
 const lessons = new Lessons($("lesson"), $("lesson-card"), {
   begin(lesson) {
     if (playing) send({ do: "pause" });
@@ -189,6 +191,7 @@ const answers = {
   },
   backprop: (message) => backprop.take(message),
   hover: (message) => showHover(message),
+  cancelled: () => {},
   export: (message) => take.receive(message),
 };
 
@@ -266,12 +269,17 @@ function drawSlowly(busy) {
   lastSlow = now;
   network.draw();
   curves.draw();
-  const silent = network.silentCount;
-  $("network-note").textContent = silent
-    ? `${silent} hidden neuron${silent === 1 ? " is" : "s are"} zero all over the picture (struck through).`
-    : "Orange edges are positive weights, blue ones negative; a neuron's picture shows its value over the plane.";
+  $("network-note").textContent = networkNote();
   if (network.focus && busy) askHover(network.focus);
   if (backprop.active && !busy) backprop.on.ask(backprop.sample);
+}
+
+function networkNote() {
+  if (backprop.active) return "Edges are as thick as what they hand on in this step: orange adds, blue subtracts.";
+  const silent = network.silentCount;
+  return silent
+    ? `${silent} hidden neuron${silent === 1 ? " is" : "s are"} zero all over the picture (struck through).`
+    : "Orange edges are positive weights, blue ones negative; a neuron's picture shows its value over the plane.";
 }
 
 // Numbers and words ----------------------------------------------------------------------------
@@ -516,21 +524,22 @@ function askHover(what) {
 }
 
 function showHover(message) {
+  const edge = message.from !== undefined;
+  const { layer, neuron } = message, focus = network.focus;
+  if (focus && (focus.layer !== layer || (focus.neuron ?? focus.to) !== neuron)) return; // moved on
   const title = document.createElement("h3");
-  const edge = message.from !== undefined && message.from !== null;
-  const { layer, neuron } = message;
   title.textContent = edge
     ? `edge from ${network.name(layer - 1, message.from)} to ${network.name(layer, neuron)}`
     : network.name(layer, neuron);
+  const rows = [["formula", message.formula], [edge ? "weight" : "value", number(message.value)],
+    ["gradient", `dL/d(${edge ? "weight" : "value"}) = ${number(message.gradient)}`], ["derivative", message.derivative],
+    ["source", message.places.map(({ what, file, line }) => `${file}:${line} (${what})`).join(", ")],
+    ["for", `training sample ${message.sample}`]];
   const list = document.createElement("dl");
-  const rows = [["formula", message.formula], ["value", message.value], ["gradient", message.gradient], ...(message.more ?? [])];
-  if (edge && backprop.active) rows.push(...(backprop.edge(layer, message.from, neuron) ?? []));
-  if (message.place) rows.push(["source", message.place]);
   for (const [name, value] of rows) {
-    if (value === undefined || value === null) continue;
     const term = document.createElement("dt"), text = document.createElement("dd");
     term.textContent = name;
-    text.textContent = typeof value === "number" ? number(value) : value;
+    text.textContent = value;
     list.append(term, text);
   }
   $("detail").replaceChildren(title, list);
@@ -566,6 +575,7 @@ $("backprop").addEventListener("click", () => {
   $("backprop").setAttribute("aria-pressed", String(active));
   if (!active) plane.sample = null;
   backprop.use(active);
+  $("network-note").textContent = networkNote();
   plane.draw();
 });
 plane.canvas.addEventListener("click", (event) => {
@@ -664,3 +674,6 @@ function setPruneShown() {
 }
 
 start();
+
+/** What the server said of every field. */
+export { getLimits as limits };

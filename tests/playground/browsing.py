@@ -1,0 +1,97 @@
+"""A real Chromium for the tests of the page, and what they read from the page."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+PATIENCE_MS = 60_000
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser without windows. The test is skipped where there is none."""
+    module = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"needs a browser: none of {', '.join(NAMES)} is installed")
+    with module.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def tab(browser: Any, address: str, errors: bool = False, **context: Any) -> Iterator[Any]:
+    """A page that shows its first picture. No error may be said on its console, unless `errors`."""
+    held = browser.new_context(**{"viewport": {"width": 1400, "height": 1000}, **context})
+    held.set_default_timeout(PATIENCE_MS)
+    page = held.new_page()
+    said: list[str] = []
+    page.on("console", lambda entry: said.append(entry.text) if entry.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(address)
+    ready(page)
+    yield page
+    held.close()
+    assert errors or not said, said
+
+
+def ready(page: Any) -> None:
+    """Wait for the first picture of a connected page."""
+    page.wait_for_function(
+        "() => document.body.dataset.connected === 'yes' && +document.body.dataset.picture >= 1"
+    )
+    wait_for(lambda: held(page) is not None)
+
+
+def held(page: Any) -> Any:
+    """What the address of the page holds: the state that the server has taken over, and the view."""
+    return decoded(page.evaluate("() => location.hash"))
+
+
+def decoded(fragment: str) -> Any:
+    _, _, text = fragment.partition("s=")
+    if not text:
+        return None
+    packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    return json.loads(zlib.decompress(packed, -zlib.MAX_WBITS))
+
+
+def state(page: Any) -> Any:
+    return held(page)["state"]
+
+
+def step(page: Any) -> int:
+    """The step of the picture that is drawn."""
+    return int(page.evaluate("() => document.body.dataset.step"))
+
+
+def train(page: Any, steps: int) -> None:
+    """Play until so many steps were made, then pause."""
+    page.click("#play")
+    page.wait_for_function(f"() => +document.body.dataset.step >= {steps}")
+    page.click("#play")
+    wait_for(lambda: page.get_attribute("#play", "aria-pressed") == "false")
+
+
+def pixels(page: Any, canvas: str = "#plane") -> str:
+    """What a canvas shows."""
+    return str(page.evaluate(f"() => document.querySelector('{canvas}').toDataURL()"))
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE_MS / 1000) -> None:
+    """Until the condition holds; it must, so the time is only a guard against a hang."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.02)
