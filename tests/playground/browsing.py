@@ -31,8 +31,11 @@ def chromium() -> Iterator[Any]:
 
 
 @contextmanager
-def tab(browser: Any, address: str, errors: bool = False, **context: Any) -> Iterator[Any]:
-    """A page that shows its first picture. No error may be said on its console, unless `errors`."""
+def tab(
+    browser: Any, address: str, errors: str | None = None, **context: Any
+) -> Iterator[Any]:
+    """A page that shows its first picture. Its console may have no error, but for those `errors`.
+    """
     held = browser.new_context(**{"viewport": {"width": 1400, "height": 1000}, **context})
     held.set_default_timeout(PATIENCE_MS)
     page = held.new_page()
@@ -43,7 +46,7 @@ def tab(browser: Any, address: str, errors: bool = False, **context: Any) -> Ite
     ready(page)
     yield page
     held.close()
-    assert errors or not said, said
+    assert [each for each in said if errors is None or errors not in each] == []
 
 
 def ready(page: Any) -> None:

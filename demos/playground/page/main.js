@@ -1,16 +1,21 @@
 // Holds the page together: the state that is wanted, what the server says, and what is drawn.
 
 import { applyTheme, nextTheme, onTheme, theme } from "./colors.js";
-import { Backprop, number } from "./backprop.js";
+import { Backprop } from "./backprop.js";
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
 import { Curves, percent } from "./curves.js";
 import { Experiments } from "./experiments.js";
+import { Hover } from "./hover.js";
+import { Layers } from "./layers.js";
 import { Lessons } from "./lessons.js";
 import { Network } from "./network.js";
-import { Drawing, icon, Table } from "./own_data.js";
+import { Drawing, showLegend, Table } from "./own_data.js";
 import { Plane } from "./plane.js";
+import { readouts } from "./readouts.js";
 import { decode, encode } from "./share.js";
+import { shortcuts } from "./shortcuts.js";
+import { clone, defaults, merge, viewFrom } from "./states.js";
 import { dialogs } from "./take.js";
 
 const $ = (id) => document.getElementById(id);
@@ -18,9 +23,7 @@ const token = new URLSearchParams(location.search).get("token") ?? "";
 const socketAddress = `ws://${location.host}/ws?token=${encodeURIComponent(token)}`;
 
 const GRID = 96;
-const SUMMARY_MS = 5000;
 const SLIDER_MS = 140;
-const MOST_LAYERS = 8, MOST_NEURONS = 64;
 
 let limits = null;
 const getLimits = () => limits;
@@ -41,9 +44,9 @@ const send = (message) => connection.send(message);
 const plane = new Plane($("plane"), $("plane-note"));
 const curves = new Curves($("loss-curve"), $("accuracy-curve"));
 const network = new Network($("network-drawing"), $("network"), $("neurons"), {
-  hover: (what) => askHover(what),
+  hover: (what) => hover.ask(what),
   leave: () => {},
-  placed: (columns) => buildSteppers(columns),
+  placed: (columns) => understood && layers.place(columns, understood.layers),
 });
 const backprop = new Backprop($("backprop-panel"), network, {
   ask: (sample) => {
@@ -54,13 +57,18 @@ const backprop = new Backprop($("backprop-panel"), network, {
   name: (layer, neuron) => network.name(layer, neuron),
   className: (label) => understood.classes[label],
 });
+const layers = new Layers(() => wanted.network.layers, (widths) => {
+  change("network.layers", widths, true);
+  layers.count(understood?.parameters);
+});
+const hover = new Hover($("detail"), network, send, () => (backprop.active ? backprop.sample : 0));
 const controls = new Controls($("controls"), change);
 const experiments = new Experiments(send, () => wanted, () => understood.classes.length);
 const lessons = new Lessons($("lesson"), $("lesson-card"), {
   begin(lesson) {
     if (playing) send({ do: "pause" });
     resume = false;
-    adopt(merge(defaults(), lesson.state), { regions: true, ...lesson.show });
+    adopt(merge(defaults(limits), lesson.state), { regions: true, ...lesson.show });
     gate();
   },
   predicted: gate,
@@ -85,23 +93,6 @@ const table = new Table($("data-fields"), (name) => `/table?token=${encodeURICom
     showOwn();
     submit();
   }, () => {});
-
-const clone = (value) => JSON.parse(JSON.stringify(value));
-
-/** Every field's default. */
-function defaults() {
-  const state = {};
-  for (const [part, fields] of Object.entries(limits.fields)) {
-    state[part] = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, clone(field.default)]));
-  }
-  return state;
-}
-
-function merge(state, changes) {
-  const merged = clone(state);
-  for (const [part, fields] of Object.entries(changes ?? {})) Object.assign(merged[part], clone(fields));
-  return merged;
-}
 
 // What the server says -------------------------------------------------------------------------
 
@@ -190,7 +181,7 @@ const answers = {
     lessons.finished("sweep");
   },
   backprop: (message) => backprop.take(message),
-  hover: (message) => showHover(message),
+  hover: (message) => hover.show(message),
   cancelled: () => {},
   export: (message) => take.receive(message),
 };
@@ -212,8 +203,8 @@ function begin(message) {
   curves.clear();
   const inputs = message.inputs === 2 ? message.names : Array.from({ length: message.inputs }, (_, i) => String(i + 1));
   network.shape(message.layers, inputs, message.classes);
-  showLegend();
-  showLayers();
+  showLegend(understood.classes);
+  layers.count(understood.parameters);
   playingIs(false);
   if (resume) {
     resume = false;
@@ -252,7 +243,10 @@ function show() {
   if (picture.arrays.curves) curves.add(picture.arrays.curves);
   plane.draw();
   drawSlowly(picture.playing);
-  readouts(picture);
+  readouts(picture, plane.canvas);
+  if (picture.playing !== playing && !resume && picture.n >= believeFrom) playingIs(picture.playing);
+  if (picture.sentence && view.regions) notice(picture.sentence, true);
+  lessons.progress(picture.step);
   send({ do: "seen", picture: picture.n });
   document.body.dataset.picture = picture.n;
   document.body.dataset.step = picture.step;
@@ -269,50 +263,12 @@ function drawSlowly(busy) {
   lastSlow = now;
   network.draw();
   curves.draw();
-  $("network-note").textContent = networkNote();
-  if (network.focus && busy) askHover(network.focus);
+  $("network-note").textContent = network.note(backprop.active);
+  if (network.focus && busy) hover.ask(network.focus);
   if (backprop.active && !busy) backprop.on.ask(backprop.sample);
 }
 
-function networkNote() {
-  if (backprop.active) return "Edges are as thick as what they hand on in this step: orange adds, blue subtracts.";
-  const silent = network.silentCount;
-  return silent
-    ? `${silent} hidden neuron${silent === 1 ? " is" : "s are"} zero all over the picture (struck through).`
-    : "Orange edges are positive weights, blue ones negative; a neuron's picture shows its value over the plane.";
-}
-
 // Numbers and words ----------------------------------------------------------------------------
-
-const shortLoss = (value) => (value === null ? "not finite" : value >= 100 ? value.toExponential(1) : value.toFixed(3));
-
-function readouts(p) {
-  if (p.playing !== playing && !resume && p.n >= believeFrom) playingIs(p.playing);
-  const share = (value) => (value === null ? "–" : percent(value, 1));
-  $("read-step").textContent = p.step.toLocaleString("en");
-  $("read-train-loss").textContent = shortLoss(p.losses.train);
-  $("read-test-loss").textContent = shortLoss(p.losses.test);
-  $("read-train-accuracy").textContent = share(p.accuracies.train);
-  $("read-test-accuracy").textContent = share(p.accuracies.test);
-  $("read-regions").textContent = p.regions === null ? "–" : p.regions.toLocaleString("en");
-  $("read-regions").title = p.regions === null ? p.sentence : "";
-  $("read-speed").textContent = p.speed ? Math.round(p.speed).toLocaleString("en") : "–";
-  if (p.sentence && view.regions) notice(p.sentence, true);
-  lessons.progress(p.step);
-  summarise(p);
-}
-
-let lastSummary = 0;
-function summarise(p) {
-  const now = performance.now();
-  if (p.playing && now - lastSummary < SUMMARY_MS) return;
-  lastSummary = now;
-  const regions = p.regions === null ? "" : ` ${p.regions.toLocaleString("en")} linear regions.`;
-  const text = `Step ${p.step}. Training: loss ${shortLoss(p.losses.train)}, ${percent(p.accuracies.train ?? 0)} correct. ` +
-    `Test: loss ${shortLoss(p.losses.test)}, ${percent(p.accuracies.test ?? 0)} correct.${regions}`;
-  $("summary").textContent = text;
-  plane.canvas.setAttribute("aria-label", `The plane: data, prediction and decision boundary. ${text}`);
-}
 
 function banner(sentence) {
   $("banner").hidden = !sentence;
@@ -341,17 +297,6 @@ function playingIs(now) {
   const button = $("play");
   button.setAttribute("aria-pressed", String(now));
   button.querySelector(".word").textContent = now ? "Pause" : "Play";
-}
-
-function showLegend() {
-  const items = understood.classes.slice(0, 10).map((name, label) => {
-    const item = document.createElement("li");
-    item.append(icon(label), understood.classes.length === 2 && /^[01]$/.test(name) ? `class ${name}` : name);
-    return item;
-  });
-  const line = document.createElement("li");
-  line.textContent = "small: test points · ✕ mistake · thick line: where the class changes";
-  $("legend").replaceChildren(...items, line);
 }
 
 // Changes --------------------------------------------------------------------------------------
@@ -449,102 +394,6 @@ $("prune").addEventListener("input", () => {
   }, 60);
 });
 
-// Layers ---------------------------------------------------------------------------------------
-
-function setLayers(layers) {
-  change("network.layers", layers, true);
-  showLayers();
-}
-
-function showLayers() {
-  const { layers } = wanted.network, n = layers.length;
-  $("layer-count").textContent = `${n} hidden layer${n === 1 ? "" : "s"}`;
-  $("fewer-layers").disabled = n === 0;
-  $("more-layers").disabled = n === MOST_LAYERS;
-  const parameters = understood?.parameters;
-  $("network-title").textContent = parameters ? `The network: ${parameters.toLocaleString("en")} parameters` : "The network";
-}
-
-$("more-layers").addEventListener("click", () => {
-  const { layers } = wanted.network;
-  if (layers.length < MOST_LAYERS) setLayers([...layers, layers.at(-1) ?? 4]);
-});
-$("fewer-layers").addEventListener("click", () => setLayers(wanted.network.layers.slice(0, -1)));
-
-function buildSteppers(columns) {
-  if (!understood) return;
-  const { layers } = understood, focused = document.activeElement?.dataset?.stepper;
-  $("layer-steppers").replaceChildren(...layers.map((count, layer) => {
-    const column = document.createElement("div");
-    column.className = "column";
-    column.style.left = `${columns[layer]}px`;
-    const words = document.createElement("div");
-    const hidden = layer > 0 && layer < layers.length - 1;
-    words.textContent = hidden ? String(count) : layer === 0 ? (count === 1 ? "input" : "inputs") : count === 1 ? "output" : "outputs";
-    column.append(words);
-    if (hidden) column.append(stepperButtons(layer));
-    return column;
-  }));
-  if (focused) document.querySelector(`[data-stepper="${focused}"]`)?.focus();
-}
-
-function stepperButtons(layer) {
-  const box = document.createElement("div");
-  box.className = "buttons";
-  for (const [text, by, word] of [["−", -1, "less"], ["+", 1, "more"]]) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = text;
-    button.dataset.stepper = `${layer}${text}`;
-    button.setAttribute("aria-label", `One neuron ${word} in hidden layer ${layer}`);
-    button.addEventListener("click", () => {
-      const widths = [...wanted.network.layers];
-      const next = Math.max(1, Math.min(MOST_NEURONS, widths[layer - 1] + by));
-      if (next !== widths[layer - 1]) setLayers(widths.map((width, i) => (i === layer - 1 ? next : width)));
-    });
-    box.append(button);
-  }
-  return box;
-}
-
-// Hover ----------------------------------------------------------------------------------------
-
-let hoverAt = 0, hoverTimer = null;
-function askHover(what) {
-  clearTimeout(hoverTimer);
-  const wait = Math.max(0, 150 - (performance.now() - hoverAt));
-  hoverTimer = setTimeout(() => {
-    hoverAt = performance.now();
-    const asked = "neuron" in what
-      ? { do: "hover", layer: what.layer, neuron: what.neuron }
-      : { do: "hover", layer: what.layer, neuron: what.to, from: what.from };
-    if (backprop.active) asked.sample = backprop.sample;
-    send(asked);
-  }, wait);
-}
-
-function showHover(message) {
-  const edge = message.from !== undefined;
-  const { layer, neuron } = message, focus = network.focus;
-  if (focus && (focus.layer !== layer || (focus.neuron ?? focus.to) !== neuron)) return; // moved on
-  const title = document.createElement("h3");
-  title.textContent = edge
-    ? `edge from ${network.name(layer - 1, message.from)} to ${network.name(layer, neuron)}`
-    : network.name(layer, neuron);
-  const rows = [["formula", message.formula], [edge ? "weight" : "value", number(message.value)],
-    ["gradient", `dL/d(${edge ? "weight" : "value"}) = ${number(message.gradient)}`], ["derivative", message.derivative],
-    ["source", message.places.map(({ what, file, line }) => `${file}:${line} (${what})`).join(", ")],
-    ["for", `training sample ${message.sample}`]];
-  const list = document.createElement("dl");
-  for (const [name, value] of rows) {
-    const term = document.createElement("dt"), text = document.createElement("dd");
-    term.textContent = name;
-    text.textContent = value;
-    list.append(term, text);
-  }
-  $("detail").replaceChildren(title, list);
-}
-
 // Controls of training -------------------------------------------------------------------------
 
 function gate() {
@@ -575,7 +424,7 @@ $("backprop").addEventListener("click", () => {
   $("backprop").setAttribute("aria-pressed", String(active));
   if (!active) plane.sample = null;
   backprop.use(active);
-  $("network-note").textContent = networkNote();
+  $("network-note").textContent = network.note(backprop.active);
   plane.draw();
 });
 plane.canvas.addEventListener("click", (event) => {
@@ -584,18 +433,7 @@ plane.canvas.addEventListener("click", (event) => {
   if (sample !== null) backprop.choose(sample);
 });
 $("theme").addEventListener("click", nextTheme);
-addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  if (event.target.closest?.("input:not([type=checkbox]):not([type=range]), textarea, select")) return;
-  const plain = !event.target.closest?.("button, input, a, summary");
-  if (event.key === " " && (plain || event.target.closest("#neurons"))) toggle();
-  else if (event.key === "s" && !$("step").disabled) $("step").click();
-  else if (event.key === "r") $("show-regions").click();
-  else if (event.key === "0") $("back").click();
-  else return;
-  event.preventDefault();
-});
-
+shortcuts(toggle);
 onTheme(() => {
   const text = theme() === "system" ? "as the system" : theme();
   $("theme").dataset.theme = theme();
@@ -605,7 +443,7 @@ onTheme(() => {
   network.draw();
   curves.draw();
   experiments.draw();
-  if (understood) showLegend();
+  if (understood) showLegend(understood.classes);
 });
 
 // The address ----------------------------------------------------------------------------------
@@ -626,19 +464,12 @@ async function keep() {
 /** Take over what a link holds; false where it holds nothing. */
 async function open(link) {
   const found = await decode(link);
-  if (!found?.state) return false;
-  if (!limits) return false;
+  if (!found?.state || !limits) return false;
   if (lessons.current) lessons.open("");
-  adopt(merge(defaults(), found.state), viewFrom(found.view));
-  setPrune(Number(found.view?.prune) || 0);
+  const { prune, ...shown } = viewFrom(found.view);
+  adopt(merge(defaults(limits), found.state), shown);
+  setPrune(prune);
   return true;
-}
-
-function viewFrom(given) {
-  const known = {};
-  for (const key of ["regions", "wrong", "test"]) if (typeof given?.[key] === "boolean") known[key] = given[key];
-  if (given?.speed === null || typeof given?.speed === "number") known.speed = given.speed;
-  return known;
 }
 
 addEventListener("hashchange", () => {
@@ -657,8 +488,10 @@ async function start() {
   try {
     restored = await decode(location.hash);
     if (restored) {
-      Object.assign(view, viewFrom(restored.view), { prune: Number(restored.view?.prune) || 0 });
-      setPruneShown();
+      Object.assign(view, viewFrom(restored.view));
+      $("prune").value = view.prune;
+      $("prune-out").textContent = percent(view.prune);
+      applyView();
     }
   } catch {
     notice("The address holds a link that cannot be read.");
@@ -666,11 +499,6 @@ async function start() {
   await lessons.load("page/lessons.json");
   connection.connect();
   applyTheme();
-}
-
-function setPruneShown() {
-  $("prune").value = view.prune;
-  $("prune-out").textContent = percent(view.prune);
 }
 
 start();

@@ -153,6 +153,14 @@ export function icon(label, faded = false) {
   return canvas;
 }
 
+/** The classes' marks and names. */
+export function showLegend(classes) {
+  const items = classes.slice(0, MOST_CLASSES).map((name, label) =>
+    element("li", {}, icon(label), classes.length === 2 && /^[01]$/.test(name) ? `class ${name}` : name));
+  const rest = "small: test points · ✕ mistake · thick line: where the class changes";
+  document.getElementById("legend").replaceChildren(...items, element("li", { textContent: rest }));
+}
+
 /** The drop zone and the choice of columns. */
 export class Table {
   /** `changed({table, columns, label})`; `fail(sentence)`. */

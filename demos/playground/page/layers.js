@@ -1,0 +1,58 @@
+// Hidden layers and their neurons, one more or one less.
+
+const $ = (id) => document.getElementById(id);
+const MOST_LAYERS = 8, MOST_NEURONS = 64;
+
+export class Layers {
+  /** `wanted()` are the hidden layers' widths, `change(widths)` sets them. */
+  constructor(wanted, change) {
+    Object.assign(this, { wanted, change });
+    $("more-layers").addEventListener("click", () => {
+      if (wanted().length < MOST_LAYERS) change([...wanted(), wanted().at(-1) ?? 4]);
+    });
+    $("fewer-layers").addEventListener("click", () => change(wanted().slice(0, -1)));
+  }
+
+  count(parameters) {
+    const n = this.wanted().length;
+    $("layer-count").textContent = `${n} hidden layer${n === 1 ? "" : "s"}`;
+    $("fewer-layers").disabled = n === 0;
+    $("more-layers").disabled = n === MOST_LAYERS;
+    $("network-title").textContent = parameters ? `The network: ${parameters.toLocaleString("en")} parameters` : "The network";
+  }
+
+  /** Buttons above the drawn layers, at the columns' middles. */
+  place(columns, layers) {
+    const focused = document.activeElement?.dataset?.stepper;
+    $("layer-steppers").replaceChildren(...layers.map((count, layer) => {
+      const column = document.createElement("div"), words = document.createElement("div");
+      column.className = "column";
+      column.style.left = `${columns[layer]}px`;
+      const hidden = layer > 0 && layer < layers.length - 1;
+      words.textContent = hidden ? String(count) : `${layer ? "output" : "input"}${count === 1 ? "" : "s"}`;
+      column.append(words);
+      if (hidden) column.append(this.buttons(layer));
+      return column;
+    }));
+    if (focused) document.querySelector(`[data-stepper="${focused}"]`)?.focus();
+  }
+
+  buttons(layer) {
+    const box = document.createElement("div");
+    box.className = "buttons";
+    for (const [text, by, word] of [["−", -1, "less"], ["+", 1, "more"]]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = text;
+      button.dataset.stepper = `${layer}${text}`;
+      button.setAttribute("aria-label", `One neuron ${word} in hidden layer ${layer}`);
+      button.addEventListener("click", () => {
+        const widths = [...this.wanted()];
+        widths[layer - 1] = Math.max(1, Math.min(MOST_NEURONS, widths[layer - 1] + by));
+        if (widths[layer - 1] !== this.wanted()[layer - 1]) this.change(widths);
+      });
+      box.append(button);
+    }
+    return box;
+  }
+}

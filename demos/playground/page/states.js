@@ -1,0 +1,28 @@
+// States as plain objects: defaults, changes, and what a link holds of the view.
+
+export const clone = (value) => JSON.parse(JSON.stringify(value));
+
+/** Every field's default. */
+export function defaults(limits) {
+  const state = {};
+  for (const [part, fields] of Object.entries(limits.fields)) {
+    state[part] = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, clone(field.default)]));
+  }
+  return state;
+}
+
+/** A state with some of its fields changed; both stay as they are. */
+export function merge(state, changes) {
+  const merged = clone(state);
+  for (const [part, fields] of Object.entries(changes ?? {})) Object.assign(merged[part], clone(fields));
+  return merged;
+}
+
+/** The entries of a link's view that can be used. */
+export function viewFrom(given) {
+  const known = { prune: 0 };
+  for (const key of ["regions", "wrong", "test"]) if (typeof given?.[key] === "boolean") known[key] = given[key];
+  if (given?.speed === null || given?.speed > 0) known.speed = given.speed;
+  if (given?.prune > 0 && given.prune <= 1) known.prune = given.prune;
+  return known;
+}
