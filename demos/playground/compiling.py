@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from scratchnet.demos.playground.learning import Learning
+from scratchnet.demos.playground.learning import Learning, make_model
 
 _ONE_AT_A_TIME = threading.Lock()
 """In the process: a compiler takes a whole processor for seconds."""
@@ -50,7 +50,10 @@ class Compiling:
 
 def compiles(learning: Learning) -> bool:
     """Compile all steps of an epoch on a twin; whether they have a compiled form."""
-    twin = Learning(learning.state, learning.task, compile=True)
+    model = make_model(learning.state, learning.task)
+    if learning.model.mask_buffer is not None:
+        model.set_mask(learning.model.mask_buffer)
+    twin = Learning(learning.state, learning.task, model, compile=True)
     twin.advance(twin.per_epoch)
     return twin.is_compiled
 

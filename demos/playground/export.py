@@ -14,9 +14,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from scratchnet.checkpoint import save_model
 from scratchnet.demos.playground.learning import Learning, Segment, loss_and_outputs
-from scratchnet.demos.playground.state import Network, Training
+from scratchnet.demos.playground.state import UNSCALED, Network, Training
 
 NAME = "playground"
 
@@ -43,6 +45,7 @@ def python(learning: Learning) -> str:
     loss, outputs = loss_and_outputs(state.training.loss, len(task.classes))
     one_hot = outputs > 1 and loss != "softmax_cross_entropy"
     size = learning.batches.batch_size
+    is_unscaled = state.network.initialiser == UNSCALED
     settings = f"loss={loss!r}, optimizer=optimizer, batch_size={size}"
     optimizer, made = _optimizer(state.training)
     training, partial = _training(learning)
@@ -58,6 +61,7 @@ def python(learning: Learning) -> str:
         f"from scratchnet import {optimizer}, accuracy, fit, mlp",
         "from scratchnet.demos.playground.data import make_task",
         "from scratchnet.demos.playground.state import state_from",
+        *(["from scratchnet.init import normal"] if is_unscaled else []),
         "",
         "threadpool_limits(1, 'blas')  # sums are added in the same order",
         "",
@@ -65,6 +69,7 @@ def python(learning: Learning) -> str:
         f"X, y = task.X, {f'np.eye({outputs}, dtype=np.float32)[task.y]' if one_hot else 'task.y'}",
         "",
         f"model = mlp({_widths(learning)}{_options(state.network, state.training)})",
+        *_mask(learning),
         f"optimizer = {made}",
         f"settings = dict({settings})",
         *training,
@@ -100,6 +105,18 @@ def _data(learning: Learning) -> list[str]:
     ]
 
 
+def _mask(learning: Learning) -> list[str]:
+    """Lines that prune a lottery ticket: the mask's bits."""
+    mask = learning.model.mask_buffer
+    if mask is None:
+        return []
+    bits = np.packbits(np.asarray(mask, bool)).tobytes().hex()
+    return [
+        f'kept = np.frombuffer(bytes.fromhex("{bits}"), np.uint8)',
+        f"model.set_mask(np.unpackbits(kept, count={mask.size}))",
+    ]
+
+
 def _plain(value: Any) -> Any:
     return [_plain(each) for each in value] if isinstance(value, (tuple, list)) else value
 
@@ -111,12 +128,17 @@ def _widths(learning: Learning) -> list[int]:
 
 def _options(network: Network, training: Training) -> str:
     """The other arguments of `mlp`, each with a comma in front."""
-    found: dict[str, Any] = {"activation": network.activation, "init": network.initialiser}
+    found: dict[str, Any] = {"activation": network.activation}
+    if network.initialiser != UNSCALED:
+        found["init"] = network.initialiser
     found |= {name: True for name in ("batch_norm", "residual") if getattr(network, name)}
     if network.dropout:
         found["dropout"] = network.dropout
     found |= {"seed": training.seed, "backend": "numpy"}
-    return "".join(f", {name}={value!r}" for name, value in found.items())
+    options = "".join(f", {name}={value!r}" for name, value in found.items())
+    if network.initialiser == UNSCALED:
+        options += ", init=normal(lambda fan_in, fan_out: 1.0)"
+    return options
 
 
 def _optimizer(training: Training) -> tuple[str, str]:

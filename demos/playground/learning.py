@@ -21,8 +21,9 @@ from scratchnet.batches import Batches, checked_data
 from scratchnet.classes import classes, loss_name, threshold
 from scratchnet.compiled_step import CompiledTraining
 from scratchnet.demos.playground.data import Task
-from scratchnet.demos.playground.state import State
+from scratchnet.demos.playground.state import UNSCALED, State
 from scratchnet.divergence import Divergence, note_divergence
+from scratchnet.init import Initializer, normal
 from scratchnet.losses import get_loss, loss_of
 from scratchnet.model import evaluating
 from scratchnet.optim import Optimizer
@@ -44,6 +45,11 @@ def targets(y: Any, loss: str, outputs: int) -> Any:
     return np.eye(outputs, dtype=np.float32)[y]
 
 
+def initializer(name: str) -> str | Initializer:
+    """An initialiser as `mlp` takes it."""
+    return normal(lambda fan_in, fan_out: 1.0) if name == UNSCALED else name
+
+
 def make_model(state: State, task: Task, ensemble: int | None = None, **other: Any) -> Model:
     """The network of a state, or an ensemble of such networks, with the initial weights."""
     network = state.network
@@ -51,7 +57,7 @@ def make_model(state: State, task: Task, ensemble: int | None = None, **other: A
     return mlp(
         [task.inputs, *network.layers, outputs],
         activation=network.activation,
-        init=network.initialiser,
+        init=initializer(network.initialiser),
         batch_norm=network.batch_norm,
         dropout=network.dropout,
         residual=network.residual,
@@ -107,6 +113,8 @@ class Learning:
         self.model.loss = loss_name(self.loss)
         self.model.threshold = threshold(self.loss, np.asarray(y), self.model.root)
         self.steps = 0
+        self.whole: Learning | None = None
+        """Of a lottery ticket: the training of the whole network, see `tickets.py`."""
         self.segments: list[Segment] = []
         self.diverged: list[Divergence] = []
         self._coming = self._forever()

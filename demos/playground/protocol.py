@@ -18,6 +18,9 @@ Page to server, text frames of JSON, at most `limits.message_bytes` each and
 - `{"do": "show", "regions": bool, "size": pixels of the grid}` (each may be left out)
 - `{"do": "prune", "share": 0..1}`: picture the network without that share of its smallest weights;
   training goes on with all of them
+- `{"do": "ticket", "share": 0..1, "mask": "smallest"|"random"}`: begin anew without that share of
+  the weights, the smallest of the network as it is or random ones; the kept ones have their initial
+  values. A `state` message says `"ticket": true` then. `set` and `back` bring the whole network
 - `{"do": "ten_seeds"}`, `{"do": "sweep"}`: train ten networks, or one for each learning rate, for
   `"steps"` steps (left out: as many as were made so far, at least 300); `{"do": "cancel"}` ends it
 - `{"do": "backprop", "sample": i}`: forward and backward of training sample i, all numbers
@@ -35,7 +38,7 @@ Server to page, text frames of JSON, each an object with "say":
   with `low`, `high`, `optional` (null allowed), `choices`, `longest`, `most`, `entry`.
 - `state`: `{"state": STATE, "parameters": n, "classes": [names], "inputs": n, "names": [x, y],
   "window": [left, right, bottom, top], "layers": [widths, inputs and outputs too], "per_epoch": n,
-  "outputs": n, "notes": [sentence, ...]}`
+  "outputs": n, "ticket": bool, "notes": [sentence, ...]}`
 - `error`: `{"sentence", "field"?}`; the session goes on as it was
 - `stopped`: `{"why": "diverged"|"limit", "sentence"}`: it no longer plays
 - `progress`: `{"of": "ten_seeds"|"sweep", "done": steps, "steps"}`, and `cancelled`: `{"of"}`
@@ -118,6 +121,10 @@ MESSAGES: Mapping[str, Fields] = {
     "show": {"regions": Flag(True), "size": Whole(80, 8, LARGEST_GRID)},
     "prune": {"share": Number(0.0, 0.0, 1.0)},
     "seen": {"picture": Whole(0, 0, 2**53)},
+    "ticket": {
+        "share": Number(0.8, 0.0, 1.0),
+        "mask": Choice("smallest", ("smallest", "random")),
+    },
     "ten_seeds": {"steps": Whole(None, 1, MOST_STEPS, optional=True)},
     "sweep": {"steps": Whole(None, 1, MOST_STEPS, optional=True)},
     "cancel": {},

@@ -190,7 +190,8 @@ class Session:
 
     def do_back(self) -> None:
         # What is compiled is kept by the compiler: the steps are compiled from the first one on.
-        self._begin(Learning(self.state, self.task, compile=self.learning.compiled))
+        compiled = self.learning.compiled and self.learning.whole is None
+        self._begin(Learning(self.state, self.task, compile=compiled))
 
     def do_speed(self, steps_per_second: float | None = None) -> None:
         self._pace.speed = steps_per_second
@@ -207,6 +208,11 @@ class Session:
 
     def do_seen(self, picture: int = 0) -> None:
         self._seen = max(self._seen, min(picture, self._sent))
+
+    def do_ticket(self, share: float = 0.8, mask: str = "smallest") -> None:
+        from scratchnet.demos.playground.tickets import ticket
+
+        self._begin(ticket(self.learning, share, mask))
 
     def do_ten_seeds(self, steps: int | None = None) -> None:
         from scratchnet.demos.playground.ensembles import steps_for, ten_seeds
@@ -343,5 +349,6 @@ def described(learning: Learning) -> dict[str, Any]:
         "window": [*task.plane.window[0], *task.plane.window[1]],
         "layers": widths,
         "per_epoch": learning.per_epoch,
+        "ticket": learning.whole is not None,
         "notes": task.notes,
     }

@@ -31,6 +31,8 @@ KINDS = (
     "spirals", "chapter_spirals", "circles", "moons", "blobs", "linearly_separable", "xor",
     "parity", "fractal", "digits", "drawn", "formula", "table",
 )  # fmt: skip
+UNSCALED = "unscaled"
+"""The initialiser of weights of variance 1, whatever the number of inputs."""
 FRACTALS = ("dust", "vicsek", "sierpinski", "pentaflake")
 LOSSES = ("cross_entropy", "mean_squared_error", "mean_absolute_error", "huber", "hinge")
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw")
@@ -54,7 +56,7 @@ DATA: Fields = {
 NETWORK: Fields = {
     "layers": Many((8, 8), Whole(8, 1, MOST_NEURONS), MOST_LAYERS),
     "activation": Choice("relu", tuple(ACTIVATIONS)),
-    "initialiser": Choice("he_normal", tuple(INITIALIZERS)),
+    "initialiser": Choice("he_normal", (*INITIALIZERS, UNSCALED)),
     "batch_norm": Flag(False),
     "residual": Flag(False),
     "dropout": Number(0.0, 0.0, 0.9),

@@ -31,11 +31,8 @@ def chromium() -> Iterator[Any]:
 
 
 @contextmanager
-def tab(
-    browser: Any, address: str, errors: str | None = None, **context: Any
-) -> Iterator[Any]:
-    """A page that shows its first picture. Its console may have no error, but for those `errors`.
-    """
+def tab(browser: Any, address: str, errors: str | None = None, **context: Any) -> Iterator[Any]:
+    """A page that shows its first picture. Its console may have no error but those `errors`."""
     held = browser.new_context(**{"viewport": {"width": 1400, "height": 1000}, **context})
     held.set_default_timeout(PATIENCE_MS)
     page = held.new_page()
@@ -58,7 +55,7 @@ def ready(page: Any) -> None:
 
 
 def held(page: Any) -> Any:
-    """What the address of the page holds: the state that the server has taken over, and the view."""
+    """What the address of the page holds: the state that the server took over, and the view."""
     return decoded(page.evaluate("() => location.hash"))
 
 

@@ -49,6 +49,7 @@ STATES: list[Mapping[str, Any]] = [
     {"training": {"batch_size": 16, "optimizer": "adamw", "seed": 9}, "network": {"dropout": 0.2}},
     {"network": {"layers": [6, 6], "batch_norm": True, "residual": True, "activation": "gelu"}},
     {"network": {"layers": [], "initialiser": "xavier_uniform"}, "training": {"optimizer": "sgd"}},
+    {"network": {"initialiser": "unscaled"}},
     {"data": {"kind": "blobs", "classes": 4}, "training": {"loss": "mean_squared_error"}},
     {"data": {"kind": "blobs", "classes": 3}, "training": {"loss": "huber", "batch_size": 1000}},
     {"data": {"kind": "parity", "dimensions": 3}, "network": {"activation": "threshold"}},

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from browsing import chromium, decoded, held, pixels, ready, state, step, tab, train, wait_for
@@ -178,7 +179,9 @@ def table(rows: int, label: str = "kind") -> str:
     lines = [f"width,<img src=x onerror=alert(1)>,noise,{label}"]
     for i in range(rows):
         sign = 1 if i % 2 else -1
-        lines.append(f"{sign + i / rows},{i % 7},{(i * 13) % 5},{'<b>wide</b>' if sign > 0 else 'thin'}")
+        lines.append(
+            f"{sign + i / rows},{i % 7},{(i * 13) % 5},{'<b>wide</b>' if sign > 0 else 'thin'}"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -192,7 +195,9 @@ def test_a_table_is_dropped_its_columns_chosen_and_its_words_are_only_text(
 def choose_tables(page: Any) -> None:
     page.select_option("#data-kind", "table")
     assert page.is_visible("#drop")
-    page.set_input_files("#table-file", {"name": "kinds.csv", "mimeType": "text/csv", "buffer": table(80).encode()})
+    page.set_input_files(
+        "#table-file", {"name": "kinds.csv", "mimeType": "text/csv", "buffer": table(80).encode()}
+    )
     wait_for(lambda: state(page)["data"]["kind"] == "table")
     assert state(page)["data"]["label"] == "kind"
     assert len(state(page)["data"]["columns"]) == 2
@@ -316,7 +321,9 @@ def test_a_killed_command_is_reported_and_a_new_token_too(browser: Any) -> None:
         page.locator("#banner").wait_for()
     port = int(url.split(":")[2].partition("/")[0])
     with command(port):
-        page.wait_for_function("() => document.querySelector('#banner').textContent.includes('token')")
+        page.wait_for_function(
+            "() => document.querySelector('#banner').textContent.includes('token')"
+        )
         held_tab.__exit__(None, None, None)
 
 
@@ -356,6 +363,87 @@ def test_neurons_and_edges_tell_their_numbers_to_pointer_and_keyboard(page: Any)
     box = page.locator("#neurons button[aria-label='output']").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     wait_for(lambda: page.text_content("#detail h3") == "output")
+
+
+def test_backprop_is_scrubbed_and_its_sums_are_the_engines(page: Any) -> None:
+    train(page, 20)
+    page.click("#backprop")
+    page.locator("#backprop-text b").wait_for()
+    assert page.text_content("#backprop-text b").startswith("1 of 8")
+    box = page.locator("#plane").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
+    wait_for(lambda: page.input_value("#backprop-sample") != "0")
+    titles = []
+    for number in range(8):
+        titles.append(page.text_content("#backprop-text b").partition(": ")[2])
+        if "hidden layer 1" in titles[-1]:
+            assert page.locator("#backprop-text tbody tr").count() == (8 if number < 4 else 2)
+        page.get_by_label("One step on").click()
+    assert titles[1:4] == [
+        "forward through hidden layer 1",
+        "forward through hidden layer 2",
+        "forward through the output",
+    ]
+    assert titles[5].startswith("backward through the output")
+    page.fill("#backprop-slider", "1")
+    before = pixels(page, "#network")
+    rows = page.locator("#backprop-text tbody tr").all()
+    assert len(rows) == 8
+    for row in rows:
+        cells = [cell.replace("−", "-") for cell in row.locator("td").all_text_contents()]
+        total = sum(map(float, cells[1].replace("- ", "+ -").split(" + ")))
+        assert abs(total - float(cells[2])) < 0.02  # the terms have two decimals
+        assert float(cells[3]) == max(0, float(cells[2]))
+    page.click("#backprop-play")
+    wait_for(lambda: page.text_content("#backprop-text b").startswith("3 of 8"))
+    page.click("#backprop-play")
+    assert pixels(page, "#network") != before
+    page.click("#backprop")
+    assert page.locator("#backprop-panel").is_hidden()
+
+
+def test_ten_seeds_and_the_sweep_are_trained_drawn_and_told(page: Any) -> None:
+    for button, text, chart in (
+        ("#ten-seeds", "#seeds-text", "#seeds-chart"),
+        ("#sweep", "#sweep-text", "#sweep-chart"),
+    ):
+        page.click(button)
+        page.locator(chart).wait_for()
+        assert "300 steps" in page.text_content(text)
+        assert page.text_content(button) != "Cancel"
+        assert page.get_attribute(chart, "aria-label").count("%") >= 5
+    page.click("#ten-seeds")
+    assert page.text_content("#ten-seeds") == "Cancel"
+    page.click("#ten-seeds")
+    assert page.text_content("#seeds-text") == "Cancelled."
+
+
+def test_what_is_taken_along(page: Any, tmp_path: Path) -> None:
+    train(page, 30)
+    files = {}
+    page.click("#take")
+    for what in ("python", "safetensors", "png", "svg"):
+        with page.expect_download() as download:
+            page.click(f"[data-export={what}]")
+        files[what] = tmp_path / download.value.suggested_filename
+        download.value.save_as(files[what])
+    assert files["png"].read_bytes().startswith(b"\x89PNG")
+    drawing = files["svg"].read_text()
+    root = ElementTree.fromstring(drawing)
+    assert root.tag.endswith("svg") and drawing.count("<path") > 400  # one for each point
+    code = files["python"].read_text()
+    assert page.text_content("#code") == code
+    code += """
+from scratchnet.checkpoint import load_model
+other = load_model("playground.safetensors")
+assert other.parameter_buffer.tobytes() == model.parameter_buffer.tobytes()
+"""
+    files["python"].write_text(code)
+    run = subprocess.run(
+        [sys.executable, files["python"]], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert "the same bits" in run.stdout and "other bits" not in run.stdout
 
 
 def test_every_lesson_waits_for_a_prediction_then_plays(page: Any) -> None:
@@ -432,7 +520,8 @@ CONTRASTS = """() => {
     let ground = element, color;
     do color = channels(getComputedStyle(ground).backgroundColor);
     while (color[3] < 255 && (ground = ground.parentElement));
-    const [a, b] = [light(channels(getComputedStyle(element).color).slice(0, 3)), light(color.slice(0, 3))];
+    const ink = channels(getComputedStyle(element).color);
+    const [a, b] = [ink, color].map(each => light(each.slice(0, 3)));
     found.push([(Math.max(a, b) + .05) / (Math.min(a, b) + .05), node.data.trim().slice(0, 40)]);
   }
   return found;
@@ -477,8 +566,8 @@ def test_everything_is_reached_by_the_tab_key_with_visible_focus(page: Any) -> N
     for _ in range(len(wanted) + 5):
         page.keyboard.press("Tab")
         name, outline = page.evaluate(
-            """() => { const each = document.activeElement;
-            return [each.id || each.ariaLabel || each.textContent, getComputedStyle(each).outlineStyle]; }"""
+            """() => { const each = document.activeElement, { outlineStyle } = getComputedStyle(each);
+            return [each.id || each.ariaLabel || each.textContent, outlineStyle]; }"""
         )
         reached.add(name)
         assert outline != "none" or page.evaluate("() => document.activeElement === document.body")
