@@ -566,7 +566,8 @@ def test_everything_is_reached_by_the_tab_key_with_visible_focus(page: Any) -> N
     for _ in range(len(wanted) + 5):
         page.keyboard.press("Tab")
         name, outline = page.evaluate(
-            """() => { const each = document.activeElement, { outlineStyle } = getComputedStyle(each);
+            """() => { const each = document.activeElement;
+            const { outlineStyle } = getComputedStyle(each);
             return [each.id || each.ariaLabel || each.textContent, outlineStyle]; }"""
         )
         reached.add(name)

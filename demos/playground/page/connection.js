@@ -56,3 +56,13 @@ export class Connection {
     if (this.open) this.socket.send(JSON.stringify(message));
   }
 }
+
+/** Two pictures of which the first was not drawn: nothing that comes once is lost. */
+export function combine(first, second) {
+  const arrays = { ...second.arrays };
+  for (const name of ["points", "labels", "test_points", "test_labels"]) {
+    if (first.arrays[name] && !arrays[name]) arrays[name] = first.arrays[name];
+  }
+  const extra = [...(first.skipped ?? []), first.arrays.curves].filter(Boolean);
+  return { ...second, arrays, skipped: extra, numbers: [...(first.numbers ?? [first.n]), second.n] };
+}

@@ -2,7 +2,7 @@
 
 import { applyTheme, nextTheme, onTheme, theme } from "./colors.js";
 import { Backprop } from "./backprop.js";
-import { Connection } from "./connection.js";
+import { combine, Connection } from "./connection.js";
 import { Controls } from "./controls.js";
 import { Curves, percent } from "./curves.js";
 import { Experiments } from "./experiments.js";
@@ -15,7 +15,7 @@ import { Plane } from "./plane.js";
 import { readouts } from "./readouts.js";
 import { decode, encode } from "./share.js";
 import { shortcuts } from "./shortcuts.js";
-import { clone, defaults, merge, viewFrom } from "./states.js";
+import { clone, defaults, merge, notesOf, viewFrom } from "./states.js";
 import { dialogs } from "./take.js";
 
 const $ = (id) => document.getElementById(id);
@@ -76,10 +76,18 @@ const lessons = new Lessons($("lesson"), $("lesson-card"), {
   act(action) {
     if (action.state) adopt(merge(wanted, action.state), {});
     if (action.do === "play") {
-      if (action.state) resume = true;
-      else if (!playing) toggle();
-    } else if (action.do === "prune") setPrune(action.share);
-    else if (action.do) experiments.start(action.do, action.steps);
+      if (action.state) {
+        setPrune(0);
+        resume = true;
+      } else if (!playing) toggle();
+    } else if (action.do === "prune") {
+      if (playing) toggle();
+      setPrune(action.share);
+    } else if (action.do === "ticket") {
+      setPrune(0);
+      resume = true;
+      send({ do: "ticket", share: action.share, mask: action.mask });
+    } else if (action.do) experiments.start(action.do, action.steps);
   },
 });
 const drawing = new Drawing(plane, $("draw-tools"), 5000, (points) => {
@@ -193,7 +201,7 @@ function begin(message) {
   if (expected === 0) {
     wanted = clone(message.state);
     controls.clearErrors();
-    notice([...(message.notes ?? []), ...aboutPlane(message)].join(" "));
+    notice(notesOf(message).join(" "));
     controls.show(wanted);
     showOwn();
   }
@@ -215,20 +223,7 @@ function begin(message) {
   keep();
 }
 
-const aboutPlane = ({ inputs, names }) => (inputs === 2 ? [] : [
-  `The picture is a plane through a space of ${inputs} dimensions${names[0] ? ` (${names.join(", ")})` : ""}: points are drawn where they are nearest to it.`]);
-
 let waiting = null;
-
-/** Two pictures of which the first was not drawn: nothing that comes once is lost. */
-function combine(first, second) {
-  const arrays = { ...second.arrays };
-  for (const name of ["points", "labels", "test_points", "test_labels"]) {
-    if (first.arrays[name] && !arrays[name]) arrays[name] = first.arrays[name];
-  }
-  const extra = [...(first.skipped ?? []), first.arrays.curves].filter(Boolean);
-  return { ...second, arrays, skipped: extra, numbers: [...(first.numbers ?? [first.n]), second.n] };
-}
 
 function show() {
   picture = waiting;
@@ -300,7 +295,6 @@ function playingIs(now) {
 }
 
 // Changes --------------------------------------------------------------------------------------
-
 let timer = null;
 function change(path, value, settled) {
   const [part, name] = path.split(".");

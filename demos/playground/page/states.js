@@ -26,3 +26,15 @@ export function viewFrom(given) {
   if (given?.prune > 0 && given.prune <= 1) known.prune = given.prune;
   return known;
 }
+
+/** Sentences about what a state's picture shows. */
+export function notesOf({ notes, inputs, names, ticket }) {
+  const found = [...notes];
+  if (inputs !== 2) {
+    found.push(`The picture is a plane through a space of ${inputs} dimensions (${names.join(", ")}): points are drawn where they are nearest to it.`);
+  }
+  if (ticket) {
+    found.push("Only some weights are left, with their initial values; the others stay at zero. Back to the start brings all of them again.");
+  }
+  return found;
+}
