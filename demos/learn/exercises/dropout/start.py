@@ -21,7 +21,8 @@ Shapes: x, y, dy and dx are (N, d). `rng` is a numpy.random.Generator: draw from
 call drops other entries. What `dropout` returns as `kept` is yours to choose; `dropout_backward`
 gets it back.
 
-Source: scratchnet/layers/dropout.py:Dropout.forward
+Source: backends/interface.py:Backend.dropout_mask
+Source: scratchnet/ops/activations.py:dropout
 """
 
 from typing import Any

@@ -82,12 +82,14 @@ def reason_for(values: Any) -> str:
 
 
 def outcome() -> tuple[str, int]:
-    """Two and four layers at three rates each, three seeds: test accuracy at the best rate."""
-    rates, seeds = (0.1, 0.3, 1.0), 3
+    """Two and four layers at three rates each, two seeds: test accuracy at the best rate."""
+    rates, seeds = (0.1, 0.3, 1.0), 2
     (X, y), held_out, test = (spirals(200, 1.5, seed=seed) for seed in range(3))
     found = {}
     for depth in (2, 4):
-        model = mlp([2, *[32] * depth, 1], ensemble=9, seed=[*range(seeds)] * len(rates))
+        model = mlp(
+            [2, *[32] * depth, 1], ensemble=seeds * len(rates), seed=[*range(seeds)] * len(rates)
+        )
         optimizer = SGD(model, np.repeat(rates, seeds).tolist())
         fit(model, X, y, optimizer=optimizer, epochs=400)
         chosen = accuracy(model, *held_out).reshape(len(rates), seeds).mean(axis=1).argmax()

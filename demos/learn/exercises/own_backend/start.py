@@ -25,6 +25,7 @@ backward pass reads them once more.
     sum_rows(a)       (N, m) -> (m,)                      sum over i of a_ij: a bias's gradient
 
 Source: backends/primitives.py:Primitives.matmul
+Source: backends/interface.py:Backend.relu
 """
 
 from typing import Any

@@ -90,6 +90,9 @@ def check_count(notes: list[Any]) -> None:
         EPOCHS * (N // BATCH): "the last, smaller batch of an epoch is left out",
         batches: "there is one epoch only",
         EPOCHS * N: "there is a step for every sample, not for every batch",
+        2 * right: "there are two steps for every batch",
+        (EPOCHS - 1) * batches: "there is one epoch too few",
+        (EPOCHS + 1) * batches: "there is one epoch too many",
     }
     counts = (
         f"{found} steps for {N} samples in batches of {BATCH}, {EPOCHS} epochs: must be {right}"
@@ -189,6 +192,7 @@ def check_losses(value: Any, notes: list[Any], steps: list[Any], X: Any, y: Any)
     total = (of_batches * sizes).sum(axis=1)
     mistakes = [
         ("the small batch must count less, by its samples", of_batches.mean(axis=1)),
+        ("the last batch has fewer than batch_size samples", BATCH * of_batches.sum(axis=1) / N),
         ("this is the loss of the last batch, not of the epoch", of_batches[:, -1]),
         ("the losses of the batches are added up, not averaged", of_batches.sum(axis=1)),
         ("the sum over the samples is not divided by N", total),
