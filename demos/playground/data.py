@@ -115,7 +115,8 @@ def _made(data: Data, rng: np.random.Generator) -> tuple[Any, Any]:
     if data.kind == "circles":
         return datasets.circles(points, noise, seed=rng)
     if data.kind == "linearly_separable":
-        return datasets.linearly_separable(points, margin=noise, seed=rng)
+        X, y = datasets.linearly_separable(points, seed=rng)
+        return X + noise * rng.standard_normal(X.shape), y
     if data.kind == "xor":
         return datasets.xor(points, noise, rng)
     if data.kind == "parity":

@@ -52,6 +52,8 @@ class Session:
         self.playing, self._until = False, 0
         self.regions, self.size, self.pruned = True, 80, 0.0
         self._sent = self._seen = 0
+        self._curved = 0
+        """The step that the curves have reached on the page."""
         self._drawn = self._drawing = 0.0
         """When the last picture was drawn, and how many seconds of computing it took."""
 
@@ -313,7 +315,9 @@ class Session:
         arrays |= {"wrong": shown.wrong, "test_wrong": shown.test_wrong}
         row = [learning.steps, measured.loss, measured.test_loss]
         row += [measured.accuracy, measured.test_accuracy]
-        arrays["curves"] = np.array([row], np.float32)
+        is_known = learning.steps == self._curved and not self._is_new
+        arrays["curves"] = np.array([] if is_known else [row], np.float32).reshape(-1, 5)
+        self._curved = learning.steps
         self._sent += 1
         header = {
             "say": "picture",
