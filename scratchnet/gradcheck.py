@@ -102,8 +102,8 @@ def check_gradients(
     weighted = _weighted(function, tensors, seed)
     try:
         gradients = _gradients(weighted, tensors)
-    except GradientError as error:
-        raise GradientError(f"{error}{diagnosis(function, tensors)}") from None
+    except GradientError as misshaped:
+        raise GradientError(f"{misshaped}{diagnosis(function, tensors)}") from None
     measured = _measure(weighted, tensors, step)
     for number, (gradient, (numerical, error)) in enumerate(zip(gradients, measured, strict=True)):
         if gradient.size == 0:

@@ -144,7 +144,7 @@ def _explained(
         at_given = [] if not near else trials_at(subject, reference, given, wanted, rng)
         far_trials: list[list[Trial]] = []
         for place, argument in enumerate(wanted):
-            these = trials[place]
+            these: Sequence[Trial] = trials[place]
             named = list(_imprecise(subject, these, rng))
             if not named and not _are_right(these):
                 if not near and not _is_wrong_along(subject, given, argument, rng):
@@ -153,7 +153,7 @@ def _explained(
                 if near and far:
                     far_trials = far_trials or _by_argument(subject, reference, far, wanted, rng)
                     named, these = _in_both(named, these, far_trials[place], graph)
-                if named[0][0] is None:
+                if named[0][0] in (None, "wrong axis"):
                     named = _swapped(trials, place) or named
             if not named and at_given:
                 named = list(_at_given(at_given[place], subject, reference is not None))
@@ -304,7 +304,7 @@ def _fitting(trials: Sequence[Trial], graph: Graph | None) -> list[Named]:
     with_constant = partial(factors, constant=True)
     involved = (operand_transposed, with_constant, part_forgotten)
     for stage in ((*SIMPLE, *LOCAL, *uses, factors), TERMS, involved):
-        found: dict[str, str] = {}
+        found: dict[str | None, str] = {}
         for mistake in stage:
             for name, sentence in mistake(trials):
                 found.setdefault(name, sentence)

@@ -13,7 +13,7 @@ from scratchnet.diagnosis.subjects import Fault
 from scratchnet.diagnosis.trials import Trial
 
 Trials = Sequence[Trial]
-Found = Iterator[tuple[str, str]]
+Found = Iterator[tuple[str | None, str]]
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ MISTAKES = {
 }
 
 Trials = Sequence[Trial]
-Found = Iterator[tuple[str, str]]
-"""Names from `MISTAKES`, each with a sentence about this gradient."""
+Found = Iterator[tuple[str | None, str]]
+"""Names from `MISTAKES`, or None, each with a sentence about this gradient."""
 
 
 def everywhere(trials: Trials, predicted: Callable[[Trial], Any]) -> bool:
@@ -78,8 +78,9 @@ def constant_between(trials: Trials, pair: Callable[[Trial], tuple[Any, Any]]) -
             square = float(np.sum(np.square(b[known])))
             if not square:
                 continue
-            c = float(np.sum(a[known] * b[known])) / square
-            if abs(c) < 1e-9:
+            with np.errstate(all="ignore"):
+                c = float(np.sum(a[known] * b[known]) / square)
+            if not 1e-9 < abs(c) < 1e9:
                 return None
         if not np.all(t.equal(a, c * b) | ~known):
             return None
@@ -123,7 +124,8 @@ def transposed(trials: Trials) -> Found:
         if all(_in_order(t, order) for t in trials):
             yield "transposed", f"the gradient is the transpose of the right one{_shapes(t)}"
             return
-    if all(t.x.shape == t.y.shape for t in trials) and everywhere(trials, lambda t: t.right.T):
+    is_square = all(t.x.shape == t.y.shape == t.got_shape for t in trials)
+    if is_square and everywhere(trials, lambda t: t.right.T):
         yield (
             "transposed",
             "the pullback multiplies dL/dy by the matrix of derivatives instead of its transpose",
@@ -210,6 +212,8 @@ def operand_transposed(trials: Trials) -> Found:
 
 def _fits_at(t: Trial, number: int, values: Any) -> bool:
     """The pullback gives what is right where one input has other values."""
+    if not t.has_right_shape:
+        return False
     changed = [*t.inputs]
     changed[number] = values
     try:
@@ -226,7 +230,7 @@ def not_summed(trials: Trials) -> Found:
         t = trials[0]
         if t.got.size == t.right.size:
             yield (
-                "not summed",
+                None,
                 f"the numbers are right, but in shape {t.got_shape}: must be the input's, "
                 f"{t.x.shape}",
             )
@@ -361,10 +365,17 @@ def _signs(t: Trial) -> Iterator[tuple[str, Callable[[Trial], Any]]]:
     numbers = [t.argument, *[j for j in range(len(t.inputs)) if j != t.argument]]
     for j in numbers:
         name = "x" if j == t.argument else f"input {j}"
+
+        def rows(t: Trial, j: int = j) -> Any:
+            return spread(t.inputs[j], t.x.shape)[:, None]
+
+        def columns(t: Trial, j: int = j) -> Any:
+            return spread(t.inputs[j], t.y.shape)[None, :]
+
         if reaches(t.inputs[j], t.x.shape):
-            yield name, lambda t, j=j: spread(t.inputs[j], t.x.shape)[:, None]
+            yield name, rows
         elif reaches(t.inputs[j], t.y.shape):
-            yield name, lambda t, j=j: spread(t.inputs[j], t.y.shape)[None, :]
+            yield name, columns
 
 
 def derivative_at_output(trials: Trials) -> Found:

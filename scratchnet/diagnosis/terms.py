@@ -10,6 +10,7 @@ is left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from scratchnet.diagnosis.mistakes import MISTAKES, constant_between, constant_n
 from scratchnet.diagnosis.trials import Trial
 
 Trials = Sequence[Trial]
-Found = Iterator[tuple[str, str]]
+Found = Iterator[tuple[str | None, str]]
+Part = Callable[[Trial], Any]
 
 
 def wrong_axis(trials: Trials) -> Found:
@@ -37,6 +39,8 @@ def wrong_axis(trials: Trials) -> Found:
 
 def _coupled(matrix: Any, shape: tuple[int, ...]) -> set[frozenset[int]]:
     """The sets of axes in which two entries differ of which one sends something to the other."""
+    if not shape:
+        return set()
     largest = np.abs(matrix).max(initial=0.0)
     rows, columns = np.nonzero(np.abs(matrix) > 1e-9 * largest)
     a, b = (np.array(np.unravel_index(each, shape)) for each in (rows, columns))
@@ -168,14 +172,16 @@ def one_part(trials: Trials) -> Found:
         if not all(t.has_right_shape and t.y.size == 1 for t in trials):
             return
     for name, part in _parts(trials[0]):
-        is_there = constant_between(trials, lambda t, p=part: (t.got, p(t)))
-        is_missing = constant_between(trials, lambda t, p=part: (t.right - t.got, p(t)))
-        if is_there or is_missing:
+
+        def is_part(of: Callable[[Trial], Any], part: Part = part) -> bool:
+            return constant_between(trials, lambda t: (of(t), part(t))) is not None
+
+        is_there = is_part(lambda t: t.got)
+        if is_there or is_part(lambda t: t.right - t.got):
             which = "only" if is_there else "all but"
             yield "use forgotten", f"{which} the part of the derivative with {name} was counted"
             return
-        turned = constant_between(trials, lambda t, p=part: (t.right + t.got, p(t)))
-        if turned:
+        if is_part(lambda t: t.right + t.got):
             yield (
                 "sign",
                 f"one part of the derivative has the wrong sign, beside the one with {name}",
@@ -183,7 +189,7 @@ def one_part(trials: Trials) -> Found:
             return
 
 
-def _parts(t: Trial) -> Iterator[tuple[str, Callable[[Trial], Any]]]:
+def _parts(t: Trial) -> Iterator[tuple[str, Part]]:
     functions: list[tuple[str, Callable[[Any], Any]]] = [
         ("1", np.ones_like),
         ("x", lambda x: x),
@@ -192,8 +198,8 @@ def _parts(t: Trial) -> Iterator[tuple[str, Callable[[Trial], Any]]]:
         ("exp x", np.exp),
     ]
     for axis in range(t.x.ndim):
-        functions.append((f"softmax x over axis {axis}", lambda x, a=axis: _softmax(x, a)))
-        functions.append((f"the mean of x over axis {axis}", lambda x, a=axis: _mean(x, a)))
+        functions.append((f"softmax x over axis {axis}", partial(_softmax, axis=axis)))
+        functions.append((f"the mean of x over axis {axis}", partial(_mean, axis=axis)))
     for name, function in functions:
 
         def part(t: Trial, f: Callable[[Any], Any] = function) -> Any:
@@ -246,13 +252,14 @@ def part_forgotten(trials: Trials) -> Found:
     if not all(t.has_right_shape and t.x.shape == t.y.shape for t in trials):
         return
     with np.errstate(all="ignore"):
-        parts: list[tuple[str, Callable[[Trial], Any]]] = [
+        parts: list[tuple[str, Part]] = [
             ("x + ...", lambda t: np.eye(t.x.size)),
             ("x * ...", lambda t: np.diag((t.y / t.x).ravel())),
         ]
         for what, part in parts:
-            is_there = everywhere(trials, part)
-            if is_there or everywhere(trials, lambda t, p=part: t.right - p(t)):
+            others = [t.right - part(t) for t in trials]
+            is_other = all(t.agrees(t.got, o) for t, o in zip(trials, others, strict=True))
+            if is_other or everywhere(trials, part):
                 yield "use forgotten", f"{MISTAKES['use forgotten']}, as if y = {what}"
                 return
 

@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -171,7 +172,7 @@ def by_differences(subject: Subject, argument: int) -> Truth:
             best, smallest = np.zeros(y.size), np.full(y.size, np.inf)
             step = 1e-2 * max(abs(float(x[place])), 0.1)
             for h in step * 20.0 ** -np.arange(4):
-                slope, error = _extrapolated(lambda d, p=place: at(p, d), float(h), np.ravel(y))
+                slope, error = _extrapolated(partial(at, place), float(h), np.ravel(y))
                 best = np.where(error < smallest, slope, best)
                 smallest = np.fmin(smallest, error)
                 if np.all(smallest <= 1e-9 * np.max(np.abs(best), initial=1e-300)):
