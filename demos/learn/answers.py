@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,15 @@ ROUNDING = 1e-4
 def numbers(value: Any, what: str, shape: Sequence[int]) -> Any:
     """As `array`, but axes of length 1 may be missing or extra: (N,) is right for (N, 1).
 
-    Raises `Wrong` for NaN and infinity too.
+    What a generator or `map` gives is taken too. Raises `Wrong` for NaN and infinity.
     """
-    try:
-        found = np.asarray(value)
-    except ValueError:
-        found = value
-    if isinstance(found, np.ndarray) and without_ones(found.shape) == without_ones(shape):
-        found = found.reshape(shape)
-    found = array(None if value is None else found, what, shape)
+    if isinstance(value, Iterator):
+        value = list(value)
+    with contextlib.suppress(ValueError):
+        read = np.asarray(value)
+        if read.dtype.kind in "fiub" and without_ones(read.shape) == without_ones(shape):
+            value = read.reshape(shape)
+    found = array(value, what, shape)
     if not np.isfinite(found).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(found))[0])
         at = f" at entry {place[0] if len(place) == 1 else place}" if place else ""

@@ -16,8 +16,8 @@ some fit the 50 labels of the test set by chance, and those are what a choice fi
 for a choice of layers, of a learning rate, or of the epoch at which to stop, and for means and
 variances by which data is scaled.
 
-Find the bug and mend it, in any way you like. The numbers of features and samples, the fit and the
-test remain as they are.
+Find the bug and mend it, in any way you like. How features are scored and how many are chosen, the
+fit and the test remain as they are.
 
 Source: demos/tuning.py:Data
 """

@@ -26,17 +26,17 @@ def check(learner: Any) -> None:
     model = network().eval()
     copies = [each.copy() for each in data]
     found = learner.train(model, *copies, EPOCHS)
-    right, reference = train(*data)
+    right, reference = train(data)
     if np.size(found) != EPOCHS:
         raise Wrong(f"train returns {np.size(found)} numbers for {EPOCHS} epochs: must be {EPOCHS}")
     state, wanted = model.state_dict(), reference.state_dict()
     check_weights(state, wanted, data)
     check_averages(state, wanted)
     mistakes = [
-        ("not mended, the model evaluates in training mode", train(*data, "noisy")[0]),
-        ("this is the accuracy on the training set", train(*data, "on training data")[0]),
+        ("not mended, the model evaluates in training mode", train(data, "noisy")[0]),
+        ("this is the accuracy on the training set", train(data, "on training data")[0]),
         ("this is the share of errors", 1 - right),
-        ("a logit above 0 means class 1, not one above 1/2", train(*data, "half")[0]),
+        ("a logit above 0 means class 1, not one above 1/2", train(data, "half")[0]),
     ]
     compare_numbers(found, right, "the accuracy after an epoch", mistakes)
 
@@ -56,7 +56,7 @@ def check_weights(state: Any, wanted: Any, data: Any) -> None:
         ("no dropout", "the training goes without Dropout"),
         ("no step", "nothing is learned, the weights are the initial ones"),
     ):
-        if is_close(state[name], train(*data, kind=kind)[1].state_dict()[name], 1e-3):
+        if is_close(state[name], train(data, kind)[1].state_dict()[name], 1e-3):
             raise Wrong(f"{one}: {sentence}")
     raise Wrong(f"{one}: the training itself has changed")
 
@@ -75,8 +75,9 @@ def check_averages(state: Any, wanted: Any) -> None:
             )
 
 
-def train(X: Any, y: Any, X_test: Any, y_test: Any, kind: str = "") -> tuple[Any, Model]:
+def train(data: Any, kind: str = "") -> tuple[Any, Model]:
     """The accuracies and the model of a training with a mistake of this kind, or of a right one."""
+    X, y, X_test, y_test = data
     model = network()
     if kind == "no dropout":
         next(each for each in model.layers if isinstance(each, Dropout)).rate = 0.0
