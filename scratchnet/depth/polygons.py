@@ -235,12 +235,9 @@ class Cutting:
 def corner_bits(polygons: np.ndarray, holds: np.ndarray) -> np.ndarray:
     """(V, n) booleans at vertices -> (P, n / 8) bytes: which hold at some corner, bit by bit."""
     bits = np.packbits(holds, axis=1)
-    found = bits[polygons[:, 0]]
-    for corner in polygons.T[1:3]:
+    found = bits.take(polygons[:, 0], axis=0)
+    for corner in polygons.T[1:]:
         found |= bits.take(corner, axis=0)
-    for corner in polygons.T[3:]:
-        rows = np.flatnonzero(corner != polygons[:, 0])
-        found[rows] |= bits.take(corner[rows], axis=0)
     return found
 
 
