@@ -19,6 +19,7 @@ from scratchnet.layers import Activation, LeakyReLU, ReLU, Threshold
 from scratchnet.pruning import prune
 
 MOST_REGIONS = 10_000
+TOO_MANY = f"more than {MOST_REGIONS:,} linear regions: too many to draw"
 NEURON_PIXELS, MOST_NEURON_BYTES = 24, 100_000
 
 
@@ -187,21 +188,26 @@ def points_of(task: Task) -> dict[str, Any]:
 
 
 def plane_arrays(
-    model: Model, task: Task, size: int, with_regions: bool
+    model: Model, task: Task, size: int, with_regions: bool, is_crowded: bool = False
 ) -> tuple[dict[str, Any], int | None, str]:
-    """Prediction, boundary, regions and neurons; the regions' number, and what is missing, why."""
+    """Prediction, boundary, regions and neurons; the regions' number, and what is missing, why.
+
+    `is_crowded` says that there are too many regions, so that none are looked for.
+    """
     shown, margins = prediction(model, task, size)
     arrays = {"prediction": shown, "neurons": neurons(model, task), "weights": weights(model)}
-    count, sentence = None, ""
-    if is_piecewise_linear(model):
+    sentence = ""
+    if not is_piecewise_linear(model):
+        if with_regions:
+            sentence = "this activation is smooth: the network has no linear regions"
+    elif is_crowded:
+        sentence = TOO_MANY
+    else:
         try:
             found, count = exact(model, task, with_regions)
             return {**arrays, **found}, count, ""
-        except TooManyRegions as error:
-            sentence = f"more than {error.counted:,} linear regions: too many to draw"
+        except TooManyRegions:
+            sentence = TOO_MANY
         except InputError as error:
             sentence = str(error)
-    elif with_regions:
-        sentence = "this activation is smooth: the network has no linear regions"
-    arrays["boundary"] = contours(margins, task)
-    return arrays, count, sentence
+    return {**arrays, "boundary": contours(margins, task)}, None, sentence

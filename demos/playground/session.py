@@ -56,6 +56,8 @@ class Session:
         """The step that the curves have reached on the page."""
         self._drawn = self._drawing = 0.0
         """When the last picture was drawn, and how many seconds of computing it took."""
+        self._crowded_until = 0.0
+        """Before then there are too many regions, which takes long to find out."""
 
     def start(self) -> None:
         """Begin with the default state."""
@@ -163,6 +165,7 @@ class Session:
         self.state, self.task, self.learning = learning.state, learning.task, learning
         self._rest()
         self._is_new, self._sentence = True, ""
+        self._crowded_until = 0.0
         self._pace.restart()
         self.say("state", **described(learning))
         self.picture()
@@ -309,7 +312,10 @@ class Session:
         if self.pruned:
             model = pictures.pruned(model, self.pruned)
             shown = learning.measured(model)
-        arrays, regions, sentence = pictures.plane_arrays(model, task, self.size, self.regions)
+        is_crowded = time.monotonic() < self._crowded_until
+        arrays, regions, sentence = pictures.plane_arrays(
+            model, task, self.size, self.regions, is_crowded
+        )
         if self._is_new:
             arrays |= pictures.points_of(task)
         arrays |= {"wrong": shown.wrong, "test_wrong": shown.test_wrong}
@@ -337,6 +343,8 @@ class Session:
         self._is_new = self._changed = False
         self._drawn = time.monotonic()
         self._drawing = time.thread_time() - start
+        if sentence == pictures.TOO_MANY and not is_crowded:
+            self._crowded_until = self._drawn + 20 * self._drawing
 
 
 def described(learning: Learning) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from tabs import Tab
 
 from scratchnet import Tensor, evaluate_loss, fit
-from scratchnet.demos.playground import protocol
+from scratchnet.demos.playground import pictures, protocol
 from scratchnet.demos.playground.data import make_task
 from scratchnet.demos.playground.learning import Learning, make_model, make_optimizer
 from scratchnet.demos.playground.state import KINDS, state_from
@@ -199,6 +199,17 @@ def test_regions_can_be_left_out() -> None:
     tab.do("show", regions=False)
     _, arrays = tab.picture()
     assert "regions_vertices" not in arrays and len(arrays["boundary"])
+
+
+def test_too_many_regions_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "MOST_REGIONS", 5)
+    tab = Tab({**SMALL, "network": {"layers": [8, 8]}})
+    for _ in range(2):
+        header, arrays = tab.picture()
+        assert header["regions"] is None and header["sentence"] == pictures.TOO_MANY
+        assert "regions_vertices" not in arrays and "boundary" in arrays
+    tab.do("set", state={**SMALL, "network": {"layers": [1]}})
+    assert tab.picture()[0]["regions"] <= 2
 
 
 def test_pruning_is_a_view() -> None:
