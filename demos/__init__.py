@@ -41,7 +41,7 @@ only the README names it. This is a whole one:
         yield Table.of(result.verdict_rows(), "arm | rate | test accuracy", cells)
 
     def figures(result):
-        return rate_figures(result, "Wide is easy to tune")
+        return rate_figures(result)
 
     experiment = Experiment.of(
         __name__,

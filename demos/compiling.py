@@ -34,12 +34,14 @@ class Mode:
 
     @property
     def line(self) -> str:
+        """What the first screen says of steps."""
         if self.compile:
             return f"Steps: compiled by {self.compiler}; --compile off replays them"
         return f"Steps: replayed, as {self.reason}"
 
     @property
     def environment(self) -> dict[str, Any]:
+        """What `result.json` says of them."""
         return {"compiler": self.compiler} if self.compile else {}
 
     def opened(self) -> AbstractContextManager[None]:
@@ -98,6 +100,7 @@ def _reason(wanted: str, obstacle: str) -> str:
 
 
 def place(folder: Path) -> Path:
+    """Where a run keeps how its steps were made."""
     return folder / "arms" / "compile.json"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, mean_interval, new_figure, styled
 from scratchnet.demos.running import Result
-from scratchnet.demos.tuning import Tuned
+from scratchnet.demos.tuning import Tuned, mean_scores
 from scratchnet.demos.verdicts import FEWEST_SEEDS
 
 SPREAD = 0.08
@@ -19,9 +19,18 @@ PANELS_PER_LINE = 4
 
 
 def seeds_at(
-    axes: Axes, places: Sequence[float], samples: Sequence[Any], color: str, label: str, **line: Any
+    axes: Axes,
+    places: Sequence[float],
+    samples: Sequence[Any],
+    color: str,
+    label: str,
+    bimodal: bool = True,
+    **line: Any,
 ) -> None:
-    """A dot for each seed; from five seeds on the means as well, with their 95 % intervals."""
+    """A dot for each seed; from five seeds on the means as well, with their 95 % intervals.
+
+    Where networks learn or do not, `bimodal`, the medians, which need no interval beside the dots.
+    """
     enough = min(map(len, samples), default=0) >= FEWEST_SEEDS
     size, alpha = (3.5, 0.35) if enough else (5, 0.9)
     dots: Any = {"color": color, "alpha": alpha, "markersize": size, "markeredgewidth": 0}
@@ -32,15 +41,23 @@ def seeds_at(
             drawn[0].set_label(label)
             label = "_"  # the legend names the first dots only
     if enough:
-        mean, half = np.transpose([mean_interval(values) for values in samples])
+        middle, half = np.transpose([mean_interval(values) for values in samples])
+        if bimodal:
+            finite = np.ma.masked_invalid(np.array(samples, float))
+            middle, half = np.ma.median(finite, axis=1).filled(np.nan), None
         line = {"marker": "o", "elinewidth": 1.3, "capsize": 3, **line}
-        axes.errorbar(places, mean, yerr=half, color=color, label=label, **line)
+        axes.errorbar(places, middle, yerr=half, color=color, label=label, **line)
+
+
+def percent(share: float, place: int) -> str:
+    """The label of a tick; above 100 % there is none."""
+    return f"{100 * share:.3g}%" if share < 1.0001 else ""
 
 
 def percent_axis(axes: Axes, chance: float | None = None, name: str = "test accuracy") -> None:
     """Accuracies up to 100 %, with a line where guessing is."""
     axes.set_ylabel(name)
-    axes.yaxis.set_major_formatter("{x:.0%}")
+    axes.yaxis.set_major_formatter(percent)
     if chance is not None:
         # Before the limits are fixed, so that the line lies within them.
         axes.axhline(chance, color="#666666", linewidth=0.9, linestyle=":")
@@ -57,25 +74,26 @@ def named_places(axes: Axes, names: Sequence[str], label: str = "") -> None:
 
 
 def rate_figures(
-    result: Result, title: str, groups: Mapping[str, Sequence[str]] | None = None, **how: Any
+    result: Result, groups: Mapping[str, Sequence[str]] | None = None, **how: Any
 ) -> dict[str, Callable[[], Figure]]:
     """`learning_rate_figure` by its name, where several rates were tried."""
     if all(each.scores is None for each in result.tuned.values()):
         return {}
-    return {"learning-rates": partial(learning_rate_figure, result, title, groups, **how)}
+    return {"learning-rates": partial(learning_rate_figure, result, groups, **how)}
 
 
 @styled
 def learning_rate_figure(
     result: Result,
-    title: str,
     groups: Mapping[str, Sequence[str]] | None = None,
     score: str = "validation accuracy",
+    note: str = "",
 ) -> Figure:
     """The score of every arm against its learning rate, on its tuning seeds.
 
     `groups` names panels and the arms that each shows, such as one per optimizer. A ring marks the
-    rate that was chosen. Panels of regressions, whose scores are below 0, show losses.
+    rate that was chosen. Panels of regressions, whose scores are below 0, show losses. The title
+    says what was found, and `note` what else must be known.
     """
     tried = {name: each for name, each in result.tuned.items() if each.scores is not None}
     members = {
@@ -99,9 +117,26 @@ def learning_rate_figure(
     if not losses:
         for panel in axes[:, 1:].flat:
             panel.set_ylabel("")
-    label_lines(figure, panels)
-    figure.suptitle(title, fontsize=11)
+    label_lines(figure, panels, inches=0.85 if crowded else 0.45)
+    shown = sum(members.values(), []) or list(tried.values())
+    figure.suptitle(finding(shown) + note)
     return figure
+
+
+def finding(tried: Sequence[Tuned]) -> str:
+    """Where the best rates lie, and for which arm the choice matters most."""
+    bests = sorted({each.best for each in tried})
+    rates = " to ".join(f"{rate:g}" for rate in dict.fromkeys((bests[0], bests[-1])))
+    accuracies = [each for each in tried if not are_losses([each])]
+    means = {each.arm.name: mean_scores(each.scores) for each in accuracies or tried}
+    worth = {name: float(np.ptp(each)) for name, each in means.items()}
+    shown = "{:.0%}"
+    if not accuracies:
+        worth = {name: float(each.min() / each.max()) for name, each in means.items()}
+        shown = "{:.2g} times the loss"
+    most = max(worth, key=worth.__getitem__)
+    apart = shown.format(worth[most]).replace("%", " points")
+    return f"Best learning rates (rings): {rates}; from worst to best lie up to {apart} ({most})"
 
 
 def rates_panel(panel: Axes, name: str, arms: Sequence[Tuned], score: str) -> None:
@@ -126,7 +161,7 @@ def rates_panel(panel: Axes, name: str, arms: Sequence[Tuned], score: str) -> No
         panel.set(yscale="log", ylabel="validation loss")
     else:
         panel.set_ylabel(score)
-        panel.yaxis.set_major_formatter("{x:.0%}" if "accuracy" in score else "{x:g}")
+        panel.yaxis.set_major_formatter(percent)
 
 
 def are_losses(arms: Sequence[Tuned]) -> bool:
@@ -134,15 +169,22 @@ def are_losses(arms: Sequence[Tuned]) -> bool:
     return any((each.scores < 0).any() for each in arms)
 
 
-def label_lines(figure: Figure, panels: Sequence[Axes]) -> None:
-    """One legend where all panels have the same lines, else one in each."""
+def label_lines(figure: Figure, panels: Sequence[Axes], inches: float = 0.45) -> None:
+    """One legend where all panels have the same lines, else one so far below each panel."""
+    from matplotlib.transforms import ScaledTranslation
+
     legends = [panel.get_legend_handles_labels() for panel in panels]
     if len(panels) > 1 and all(names == legends[0][1] for _, names in legends):
         figure.legend(*legends[0], loc="outside right center")
         return
+    down = ScaledTranslation(0, -inches, figure.dpi_scale_trans)
     for panel, (_, names) in zip(panels, legends, strict=True):
         if names:
-            panel.legend(loc="best", frameon=True, framealpha=0.7, edgecolor="none")
+            place: Any = {"bbox_to_anchor": (0.5, 0), "bbox_transform": panel.transAxes + down}
+            panel.legend(loc="upper center", ncols=2, **place)
+    lines = panels[0].get_gridspec().nrows
+    most = max(len(names) for _, names in legends)
+    figure.set_figheight(figure.get_figheight() + 0.12 * lines * most)
 
 
 def short(arm: str, panel: str) -> str:
@@ -153,7 +195,7 @@ def short(arm: str, panel: str) -> str:
 
 
 @styled
-def loss_figure(result: Result, title: str, groups: Mapping[str, Sequence[str]]) -> Figure:
+def loss_figure(result: Result, groups: Mapping[str, Sequence[str]]) -> Figure:
     """Training loss against epochs, a panel for each group of arms: has training settled?
 
     The median of the networks, and each of them; rows keep `loss_curve` (epochs, seeds).
@@ -174,9 +216,15 @@ def loss_figure(result: Result, title: str, groups: Mapping[str, Sequence[str]])
     axes[0, 0].set_ylim(top=min(axes[0, 0].get_ylim()[1], 30))
     axes[0, 0].set_ylabel("training loss (median, and each seed)")
     label_lines(figure, axes[0])
-    figure.suptitle(title, fontsize=11)
+    ends = {
+        arm: np.ma.masked_invalid(result[arm]["loss"]) for arms in groups.values() for arm in arms
+    }
+    medians = sorted((float(np.ma.median(each)), arm) for arm, each in ends.items() if each.count())
+    named = (f"{loss:.2g} ({arm})" for loss, arm in medians[:: max(1, len(medians) - 1)])
+    figure.suptitle(f"Training loss at the end, in the median: {' to '.join(named)}")
     return figure
 
 
 def color_of(number: int) -> str:
+    """The colors of lines, over and over."""
     return LINE_COLORS[number % len(LINE_COLORS)]

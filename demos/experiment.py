@@ -19,7 +19,7 @@ import numpy as np
 
 from scratchnet.backends import get_backend
 from scratchnet.demos.compiling import Mode, decide, keep
-from scratchnet.demos.figures import Figure, png, show, styled, svg
+from scratchnet.demos.figures import Figure, drawn, png, show, svg
 from scratchnet.demos.results import RECORD_NAME, check_writable, environment, print_json, to_json
 from scratchnet.demos.running import Result, Row, Run, check_memory
 from scratchnet.demos.screen import Screen, Table, print_table
@@ -141,7 +141,7 @@ def execute(experiment: Experiment, settings: Any) -> int:
     if settings.json:
         print_json(record)
     if settings.show and not result.interrupted:
-        show([styled(draw)() for draw in experiment.figures(result).values()], screen.text)
+        show([drawn(draw) for draw in experiment.figures(result).values()], screen.text)
     return INTERRUPTED if result.interrupted else 0
 
 
@@ -187,6 +187,7 @@ def setting_line(settings: Any) -> str:
 
 
 def duration(seconds: float) -> str:
+    """Such as `12 s`, `3 minutes` or `1.5 hours`."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
@@ -209,6 +210,7 @@ def record_of(result: Result, verdicts: Sequence[Verdict], where: Any) -> dict[s
 
 
 def is_plain(value: Any) -> bool:
+    """Whether the value has a JSON form."""
     try:
         to_json(value)
     except TypeError:
@@ -260,7 +262,7 @@ def save_figures(
     """Draw each figure, and write it as PNG and, if asked for, as SVG; their paths."""
     paths = []
     for name, draw in figures.items():
-        figure = styled(draw)()
+        figure = drawn(draw)
         for ending, convert in {"png": png, **({"svg": svg} if vector else {})}.items():
             paths.append(folder / f"{name}.{ending}")
             write_atomically(paths[-1], convert(figure))

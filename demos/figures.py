@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +51,8 @@ STYLE: Any = {
     "axes.linewidth": 0.8,
     "axes.grid": True,
     "axes.axisbelow": True,
+    # 0.01, not a power with its small exponent.
+    "axes.formatter.min_exponent": 4,
     "grid.color": "#E6E6E6",
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.8,
@@ -73,6 +76,17 @@ def style() -> Iterator[None]:
 
 styled = style()
 """A decorator of functions that draw or save: they do so in this style."""
+
+
+@styled
+def drawn(draw: Callable[[], Figure]) -> Figure:
+    """The figure that the function draws, with a title in lines as long as it is wide."""
+    figure = draw()
+    letters = int(11 * figure.get_figwidth())
+    lines = [each for line in figure.get_suptitle().split("\n") for each in wrap(line, letters)]
+    if lines:
+        figure.suptitle("\n".join(lines), fontsize=11)
+    return figure
 
 
 @styled

@@ -27,6 +27,7 @@ class Entry:
 
     @property
     def is_experiment(self) -> bool:
+        """Whether it has an `experiment.py`, not only a `command.py`."""
         return find_spec(f"{self.package}.experiment") is not None
 
     def main(self, arguments: Sequence[str]) -> int:
@@ -37,6 +38,7 @@ class Entry:
         return status
 
     def load(self) -> Experiment:
+        """The experiment, imported."""
         module = importlib.import_module(f"{self.package}.experiment")
         found: Experiment = module.experiment
         return found

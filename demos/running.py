@@ -92,6 +92,7 @@ class Result:
         raise KeyError(arm)
 
     def verdict_rows(self) -> Iterator[Row]:
+        """All rows but those on which learning rates were chosen."""
         return (row for row in self.rows if row.part == "verdict")
 
     def untested(self, *arms: str) -> str:

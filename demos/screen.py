@@ -77,6 +77,7 @@ class Screen:
         write(self.console.file, drawn.get())
 
     def text(self, content: str, style: str = "") -> None:
+        """A paragraph, wrapped."""
         self.print(content, style=style or None, markup=False)
 
     def whole(self, content: str) -> None:

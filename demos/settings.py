@@ -115,6 +115,7 @@ def options_of(kind: type[Common]) -> dict[str, Option]:
 
 
 def flag(name: str) -> str:
+    """The option of a field: `learn_inputs` gives `--learn-inputs`."""
     return "--" + name.replace("_", "-")
 
 
@@ -206,6 +207,7 @@ def without_none(kind: Any) -> Any:
 
 
 def joined(value: Any) -> str:
+    """As it is typed on the command line: a tuple with commas."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

@@ -68,6 +68,7 @@ class Contrast:
 
     @property
     def n(self) -> int:
+        """Pairs: the seeds that both share."""
         return len(self.first)
 
 
@@ -126,6 +127,7 @@ class Claim:
 
     @property
     def tolerance(self) -> float:
+        """The margin of the claim, or that of the kind of its contrast."""
         return MARGINS[self.contrast.kind] if self.margin is None else self.margin
 
 

@@ -564,4 +564,9 @@ def test_a_regression_is_tuned_and_measured_by_its_loss() -> None:
     np.testing.assert_allclose(row["test_loss"], row["loss"], rtol=1e-5)
     # After five steps the largest stable rate is the nearest to y = 2 x.
     assert run.result.tuned["line"].best > 0.1 and "test_accuracy" not in row.measures
-    assert learning_rate_figure(run.result, "").axes[0].get_ylabel() == "validation loss"
+    figure = learning_rate_figure(run.result)
+    assert figure.axes[0].get_ylabel() == "validation loss"
+    best, scores = run.result.tuned["line"].best, run.result.tuned["line"].scores.mean(axis=1)
+    lines = f"Best learning rates (rings): {best:g}; from worst to best lie up to "
+    lines += f"{scores.min() / scores.max():.2g} times the loss (line)"
+    assert figure.get_suptitle().replace("\n", " ") == lines

@@ -19,10 +19,12 @@ class Case:
 
     @property
     def on_cuda(self) -> bool:
+        """Whether the case runs on a CUDA GPU."""
         return self.backend == "cupy"
 
     @property
     def widths(self) -> tuple[int, ...]:
+        """Inputs, hidden layers and outputs."""
         return (INPUTS, *[self.width] * self.depth, OUTPUTS)
 
     @property

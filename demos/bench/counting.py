@@ -49,6 +49,7 @@ class StepCount:
 
     @property
     def operations(self) -> int:
+        """Of a step, products and all else."""
         return self.product_operations + self.elementwise_operations
 
 

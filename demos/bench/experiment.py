@@ -215,6 +215,7 @@ def implementations(
 
 
 def number_of_implementations(s: Settings) -> int:
+    """Our own, and eager and compiled steps of each peer."""
     return 6 + s.compiled + 2 * len(s.peers or ())
 
 

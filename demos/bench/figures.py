@@ -1,6 +1,5 @@
 """The figures of `scratchnet bench`."""
 
-import textwrap
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -57,7 +56,7 @@ def time_figure(result: Result) -> Figure:
     axes.set_xlabel("time of a step, where the recorded step's is 1 (10th to 90th percentile)")
     axes.xaxis.set_major_formatter("{x:g}")
     figure.legend(loc="outside right center")
-    figure.suptitle(textwrap.fill(headline(result), 100), fontsize=10)
+    figure.suptitle(headline(result))
     return figure
 
 

@@ -35,6 +35,7 @@ def ratios(row: Row) -> Mapping[str, Spread]:
 
 
 def placements(row: Row) -> Mapping[str, Placement]:
+    """Where each implementation stands below the roofline."""
     found: Mapping[str, Placement] = row.facts["roofline"]
     return found
 

@@ -64,6 +64,7 @@ def span(values: Iterable[float], form: Callable[[float], str] = shown) -> str:
 
 
 def spread(values: Any) -> Spread:
+    """The median, and the quantiles at 10 % and 90 %."""
     low, median, high = np.quantile(values, [0.1, 0.5, 0.9])
     return Spread(float(median), float(low), float(high))
 

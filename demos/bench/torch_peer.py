@@ -17,6 +17,7 @@ EAGER, COMPILED, GRAPH = "PyTorch eager", "torch.compile", "PyTorch CUDA graph"
 
 
 def import_torch() -> Any:
+    """PyTorch. Raises `InputError` where it is not installed."""
     return require("torch", "PyTorch", "bench", "--peers torch")
 
 
@@ -84,6 +85,7 @@ def loss_and_parameters(
 def eager_step(
     torch: Any, compute_loss: Callable[[], Any], parameters: list[Any], rate: float = LEARNING_RATE
 ) -> Callable[[], Any]:
+    """A step of gradient descent as people write it; it returns the losses."""
     optimizer = torch.optim.SGD(parameters, rate)
 
     def step() -> Any:

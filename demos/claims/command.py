@@ -133,6 +133,7 @@ def show(row: Row, screen: Screen) -> None:
 
 
 def as_json(row: Row) -> dict[str, Any]:
+    """The row, its evidence and its commands, as `--json` prints them."""
     recorded = [dataclasses.asdict(each) for each in row.recorded]
     return {
         **{name: getattr(row, name) for name in ("id", "source", "claim", "kind", "check")},

@@ -57,6 +57,7 @@ class Recorded:
 
     @property
     def sentence(self) -> str:
+        """The verdict, the claim, and what was measured."""
         found = self.measured or self.reason
         return f"{self.verdict}: {self.claim}" + (f" ({found})" if found else "")
 
@@ -79,6 +80,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
+        """One of `TRUTHS`: by recorded runs where these decide, else as the file states it."""
         if self.check not in MEASURED or not self.recorded:
             return self.stated
         return combined([each.verdict for each in self.recorded])

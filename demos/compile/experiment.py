@@ -61,6 +61,7 @@ class Settings(Common):
 
 
 def check(s: Settings) -> None:
+    """Raises `InputError` for an unknown activation, no output, or no compiler."""
     if s.activation not in ACTIVATIONS:
         raise InputError(f"--activation {s.activation}: must be one of {', '.join(ACTIVATIONS)}")
     if len(s.sizes) < 2:
@@ -236,6 +237,8 @@ def answer(result: Result, _: Sequence[Any]) -> str:
 
 
 def files(result: Result) -> Mapping[str, Callable[[Path], None]]:
+    """The generated source."""
+
     def write(path: Path) -> None:
         write_atomically(path, result.extra["source"].encode())
 

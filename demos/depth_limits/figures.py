@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from textwrap import wrap
 
 import numpy as np
 
@@ -20,11 +19,9 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     for row in result.verdict_rows():
         asked = row.facts["asked_layers"]
         groups.setdefault(f"{asked} layer{'s' * (asked > 1)}", []).append(row.arm)
-    title = "The best rate depends on depth and kind of network (ring: chosen)"
-    rates = rate_figures(result, title, groups)
-    title = "Training loss at each network's best rate"
+    rates = rate_figures(result, groups)
     plain = {depth: [arm for arm in arms if "(" not in arm] for depth, arms in groups.items()}
-    losses = {"loss": partial(loss_figure, result, title, plain)}
+    losses = {"loss": partial(loss_figure, result, plain)}
     return {"overview": partial(overview, result), **rates, **losses}
 
 
@@ -56,5 +53,5 @@ def overview(result: Result) -> Figure:
     percent_axis(panels[0], chance=0.5, name="training accuracy")
     panels[1].set(yscale="log", ylabel="|dL/dW_1| before training")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center")
-    figure.suptitle("\n".join(wrap(answer(result, ()), 110)), fontsize=10)
+    figure.suptitle(answer(result, ()))
     return figure

@@ -28,7 +28,7 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     if any(row.facts["dataset"] in PLANE for row in result.verdict_rows()):
         found["boundaries"] = partial(boundaries, result)
     panels = {name: [row.arm for row in rows] for name, rows in groups(result).items()}
-    return found | rate_figures(result, "Deeper networks need smaller rates (ring: chosen)", panels)
+    return found | rate_figures(result, panels)
 
 
 def groups(result: Result) -> dict[str, list[Row]]:
@@ -67,7 +67,7 @@ def accuracies(result: Result) -> Figure:
         axis.set(title=name, xlabel="" if is_kinds else "hidden layers")
     percent_axis(axes[0, 0], name="accuracy")
     axes[0, 0].legend(loc="lower right")
-    figure.suptitle(finding(result), fontsize=11)
+    figure.suptitle(finding(result))
     return figure
 
 
@@ -84,7 +84,7 @@ def finding(result: Result) -> str:
 
 
 def draw(axes: Axes, rows: list[Row]) -> None:
-    """A dot for each seed, and the means with their intervals."""
+    """A dot for each seed, and the medians."""
     looks = (("test_accuracy", "test data", 0.0), ("train_accuracy", "training data", 0.22))
     for number, (measure, label, shift) in enumerate(looks):
         places = [place + shift for place in range(len(rows))]
@@ -117,4 +117,8 @@ def boundaries(result: Result) -> Figure:
             decision_panel(panel, window(X), row.arrays["boundary"], X, y, title, 3)
             panel.set_xlabel(f"{row['test_accuracy'][0]:.1%} correct", fontsize=9)
         line[0].set_ylabel(name, fontsize=11)
+    classes = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*classes, loc="outside lower center", ncols=2, markerscale=3)
+    least = min((row["test_accuracy"][0], row.arm) for rows in lines.values() for row in rows)
+    figure.suptitle(f"Of the first seed's networks the worst gets {least[0]:.1%} right: {least[1]}")
     return figure

@@ -221,11 +221,11 @@ def answer(result: Result, verdicts: Any) -> str:
     parts, rows = [], exact_rows(result)
     for curve in s.curve:
         names = [arm_name(curve, depth) for depth in dict.fromkeys((shallow, deep))]
-        medians = [f"{np.nanmedian(result[n]['test_accuracy']):.1%}" for n in names if n in result]
-        parts.append(f"{curve_name(curve)} {' → '.join(medians) or 'not finished'}")
+        means = [f"{np.nanmean(result[n]['test_accuracy']):.1%}" for n in names if n in result]
+        parts.append(f"{curve_name(curve)} {' → '.join(means) or 'not finished'}")
     errors = sum(row["errors"][0] for row in rows)
     return (
-        f"median test accuracy at depth {shallow} → {deep}: {', '.join(parts)}. "
+        f"mean test accuracy at depth {shallow} → {deep}: {', '.join(parts)}. "
         f"Hand-set weights err on {errors:.0f} of {len(rows) * CHECKED_POINTS:,} points."
     )
 
@@ -250,8 +250,9 @@ def tables(result: Result) -> list[Table]:
         sorted(trained_rows(result), key=lambda row: curves.index(row.facts["curve"])),
         "arm | rate | training | test",
         "{arm} | {learning_rate:g} | {train_accuracy:.1%} | {test_accuracy:.1%}",
-        f"Networks that learn: median accuracies (95 % error of one network on {TEST_POINTS:,} "
+        f"Networks that learn: mean accuracies (95 % error of one network on {TEST_POINTS:,} "
         f"points: up to {100 * binomial(0.5):.1f} points)",
+        np.mean,
     )
     return [exact, learned] if learned.rows else [exact]
 

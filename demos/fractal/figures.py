@@ -40,8 +40,7 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
         found = {"accuracy": partial(accuracy_figure, result), **found}
         found["boundaries"] = partial(boundary_figure, result)
     groups = {curve_name(c): [arm_name(c, t) for t in s.depths] for c in s.curve}
-    title = "Each curve and depth at its best learning rate (ring)"
-    return found | rate_figures(result, title, groups)
+    return found | rate_figures(result, groups)
 
 
 @styled
@@ -59,7 +58,7 @@ def accuracy_figure(result: Result) -> Figure:
             spread = 0.08 * np.linspace(-1, 1, len(values)) if len(values) > 1 else np.zeros(1)
             bars = {"fmt": "none", "ecolor": color, "elinewidth": 0.7, "alpha": 0.5}
             axes.errorbar(place + spread, values, binomial(values), **bars)
-        seeds_at(axes, range(len(rows)), samples, color, "", linestyle="-")
+        seeds_at(axes, range(len(rows)), samples, color, "", bimodal=False)
         named_places(axes, [str(row.facts["depth"]) for row in rows], "hidden layers")
         axes.set_title(curve_name(curve))
         axes.grid(False)
@@ -69,7 +68,7 @@ def accuracy_figure(result: Result) -> Figure:
     panels[0, 0].set_ylabel("test accuracy (thin bars: binomial error)")
     panels[0, 0].yaxis.set_major_formatter("{x:.0%}")
     title = f"Points gained from {s.depths[0]} to {s.depths[-1]} layers: {', '.join(gains)}"
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title)
     return figure
 
 
@@ -132,5 +131,7 @@ def boundary_figure(result: Result) -> Figure:
                 decision_panel(axes, box(s), row.arrays["probabilities"], *nothing)
                 axes.set_title(f"depth {depth}: {row['test_accuracy'][0]:.1%}", fontsize=10)
         line[0].set_ylabel(curve_name(curve), fontsize=11)
-    figure.suptitle("What the first seed's networks answer", fontsize=11)
+    right = [row["test_accuracy"][0] for row in trained_rows(result)]
+    title = f"The first seed's networks get {min(right):.0%} to {max(right):.0%} right"
+    figure.suptitle(f"{title}; orange: taken to be in K_{s.level}")
     return figure

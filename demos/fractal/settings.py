@@ -12,6 +12,8 @@ from scratchnet.depth.fractals import Fractal, get_fractal
 
 
 class Training(NamedTuple):
+    """How the networks of a protocol are trained."""
+
     batch_size: int
     points: int
     within: float

@@ -294,7 +294,7 @@ def figure(result: Result) -> Figure:
     panels[0, -1].plot([], [], "_", color="black", label=label, **bar)
     panels[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     entries = ", ".join(f"{small(value)} ({name})" for name, value in deepest(result, rows[0]))
-    figure.suptitle(f"Gradients at level {s.level[-1]}, {rows[0].arm}: {entries}", fontsize=11)
+    figure.suptitle(f"Gradients at level {s.level[-1]}, {rows[0].arm}: {entries}")
     return figure
 
 

@@ -24,8 +24,7 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
         activation: [name for name in result.tuned if name.startswith(f"{activation}: ")]
         for activation in result.settings.activations
     }
-    title = "A rule with the wrong scale needs another learning rate (ring: chosen)"
-    found |= rate_figures(result, title, groups)
+    found |= rate_figures(result, groups)
     if bounds := [row for row in result.verdict_rows() if "exercise" in row.measures]:
         found["sigmoid-bound"] = partial(bound_figure, bounds)
     return found

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from textwrap import wrap
 from typing import Any
 
 from scratchnet.demos.drawing import named_places, percent_axis, rate_figures, seeds_at
@@ -32,8 +31,7 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
         panel: [row.arm for row in sparsest if row.facts["variant"] in members]
         for panel, members in PANELS.items()
     }
-    title = "At the fewest weights, by learning rate (ring: chosen)"
-    return found | rate_figures(result, title, groups)
+    return found | rate_figures(result, groups, note=", at the fewest weights")
 
 
 def by_variant(result: Result) -> dict[str, list[Row]]:
@@ -68,7 +66,7 @@ def plot(result: Result) -> Figure:
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4)
     panels[1].set_ylabel("")
     if numbers:
-        figure.suptitle("\n".join(wrap(answer(result), 120)), fontsize=11)
+        figure.suptitle(answer(result))
     return figure
 
 
@@ -94,5 +92,9 @@ def plot_masks(result: Result) -> Figure:
             panel.set_title(f"layer {i + 1}: {mask.mean():.0%}", fontsize=9)
         kept = sum(int(mask.sum()) for mask in masks) / sum(mask.size for mask in masks)
         line[0].set_ylabel(f"{kept:.1%} left", fontsize=9)
-    figure.suptitle("What is left of a ticket: incoming weights (rows) of neurons (columns)")
+    shares = [mask.mean() for mask in lines[-1]]
+    title = (
+        f"The smallest ticket keeps {shares[0]:.0%} of its first layer and {min(shares):.0%} of a "
+    )
+    figure.suptitle(f"{title}later one (rows: inputs of neurons, columns: neurons)")
     return figure

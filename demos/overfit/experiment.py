@@ -137,31 +137,23 @@ def claims(result: Result) -> Iterator[Claim]:
 
 def tables(result: Result) -> list[Table]:
     """Losses and parameters per point."""
-    rows = [
-        (
-            row.arm,
-            f"{row.facts['parameters']:,}",
-            f"{row.facts['parameters'] / result.settings.points:.1f}",
-            f"{row.facts['learning_rate']:g}",
-            *(f"{np.nanmedian(row[measure]):.3g}" for measure in ("loss", "test_loss")),
-            f"{np.nanmax(row['test_loss']):.3g}",
-        )
-        for row in result.verdict_rows()
-    ]
-    headings = ("layers x neurons", "size", "P/N", "rate", "train", "test", "worst")
+    headings = "layers x neurons | size | P/N | rate | train | test | worst"
+    cells = "{arm} | {parameters:,} | {per_point:.1f} | {learning_rate:g} | {loss:.3g} | "
+    cells += "{test_loss:.3g} | {worst:.3g}"
+    more: Any = {
+        "per_point": lambda row: row.facts["parameters"] / result.settings.points,
+        "worst": lambda row: np.nanmax(row["test_loss"]),
+    }
     variance = result.settings.noise**2
-    title = (
-        f"Median losses; the noise has variance {variance:.3g}. P/N: parameters (size) per point"
-    )
-    return [Table(headings, rows, title)]
+    title = f"Median losses; the noise has variance {variance:.3g}. P/N: size per point"
+    return [Table.of(result.verdict_rows(), headings, cells, title, **more)]
 
 
 def figures(result: Result) -> dict[str, Any]:
     """The curves with the test losses, and the learning rates."""
     plain = [row.arm for row in result.verdict_rows() if row.facts["remedy"] == PLAIN]
     groups = {"shapes": plain, "remedies": [each for each in result.tuned if each not in plain]}
-    title = "Validation loss against learning rate (ring: chosen)"
-    return {"overfit": partial(plot, result), **rate_figures(result, title, groups)}
+    return {"overfit": partial(plot, result), **rate_figures(result, groups)}
 
 
 @styled
@@ -173,17 +165,19 @@ def plot(result: Result) -> Any:
     for panel in (axes[0, 0], axes[1, 0], *axes[:, 1:].flat[len(rows) :]):
         panel.remove()
     for panel, row in zip(axes[:, 1:].flat, rows, strict=False):
-        panel.plot(GRID, target(GRID), color="#999999", linewidth=1)
-        panel.plot(row.arrays["X"], row.arrays["y"], ".", color=LINE_COLORS[6], markersize=4)
-        panel.plot(GRID, row.arrays["curve"], color=LINE_COLORS[1])
+        panel.plot(GRID, target(GRID), color="#999999", linewidth=1, label="target")
+        points: Any = {"color": LINE_COLORS[6], "markersize": 4, "label": "noisy points"}
+        panel.plot(row.arrays["X"], row.arrays["y"], ".", **points)
+        panel.plot(GRID, row.arrays["curve"], color=LINE_COLORS[1], label="network")
         panel.set(ylim=(-2, 2), xticks=[], yticks=[], title=row.arm)
     main = figure.add_subplot(grid[:, 0])
     for i, row in enumerate(rows):
         seeds_at(main, [i], [row["test_loss"]], LINE_COLORS[0], "", linestyle="none")
-    named_places(main, [row.arm for row in rows])
+    named_places(main, [row.arm.rpartition(", ")[2] for row in rows])
     main.tick_params(axis="x", rotation=90)
-    main.set(yscale="log", ylabel="test loss")
+    main.set(yscale="log", ylabel="test loss (large: median)")
     main.yaxis.set_major_formatter("{x:g}")
+    figure.legend(*axes[0, 1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.suptitle(answer(result))
     return figure
 
@@ -192,7 +186,7 @@ def answer(result: Result, verdicts: Any = ()) -> str:
     """Which arm has the lowest test loss, and which the highest."""
     medians = {row.arm: float(np.nanmedian(row["test_loss"])) for row in result.verdict_rows()}
     (best, lowest), *_, (worst, highest) = sorted(medians.items(), key=lambda each: each[1])
-    return f"lowest median test loss: {best} ({lowest:.2g}); highest: {worst} ({highest:.2g})"
+    return f"Lowest median test loss: {best} ({lowest:.2g}); highest: {worst} ({highest:.2g})"
 
 
 experiment = Experiment.of(

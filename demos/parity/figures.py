@@ -27,8 +27,8 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
         return found
     last = [row for row in trained if row.facts["inputs"] == trained[-1].facts["inputs"]]
     full, half = ([row.arm for row in last if row.facts["half"] == part] for part in (False, True))
-    title = "Rows right; of half: unseen rows right, 0 where not all others are (ring: chosen)"
-    rates = rate_figures(result, title, {"whole table": full, "half": half}, score="accuracy")
+    half_of = "half: unseen rows right, 0 where not all others are"
+    rates = rate_figures(result, {"whole table": full, half_of: half}, score="rows right")
     return {**found, "learning": partial(learning, trained), **rates}
 
 
@@ -47,7 +47,7 @@ def costs(result: Result) -> Figure:
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     title = "With one hidden layer, ANDs grow exponentially, and neurons that count do not"
     lines = f"lines: formulas; marks: {len(right)} circuits that are right on all of their rows"
-    figure.suptitle(f"{title}\n({lines})", fontsize=11)
+    figure.suptitle(f"{title}\n({lines})")
     return figure
 
 

@@ -19,9 +19,8 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     rows = [result[name] for name in COLORS if name in result]
     if not rows:
         return {}
-    title = "The learning rate of the probed network (ring: chosen)"
     drawn = {"probes": partial(probes, result, rows), "layers": partial(maps, result, rows)}
-    return drawn | rate_figures(result, title)
+    return drawn | rate_figures(result)
 
 
 @styled
@@ -32,7 +31,8 @@ def probes(result: Result, rows: Sequence[Row]) -> Figure:
         samples = row.arrays["test"]
         places = np.arange(1, len(samples) + 1)
         shifted = list(places + 0.2 * (number - 1))
-        seeds_at(axes, shifted, samples, COLORS[row.arm], row.arm, linestyle=STYLES[row.arm])
+        style = {"linestyle": STYLES[row.arm], "bimodal": False}
+        seeds_at(axes, shifted, samples, COLORS[row.arm], row.arm, **style)
     raw = float(np.nanmean(result["raw inputs"].arrays["test"]))
     axes.axhline(raw, color="#666666", linestyle=":", label="raw inputs")
     first = rows[0]
@@ -61,7 +61,7 @@ def maps(result: Result, rows: Sequence[Row]) -> Figure:
     if result.settings.dataset == "spirals":
         axes[0, -1].legend(loc="best", fontsize=8)
     method = "t-SNE" if result.settings.embedding == "tsne" else "First two principal components"
-    figure.suptitle(f"{method} of layers' outputs for test samples (first seed)", fontsize=11)
+    figure.suptitle(f"{method} of layers' outputs for test samples (first seed)")
     return figure
 
 

@@ -15,8 +15,7 @@ from scratchnet.demos.running import Result, Row
 def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     """Every figure by name."""
     groups = {name: [row.arm for row in rows] for name, rows in by_method(result).items()}
-    title = "Which learning rate suits what is left (ring: chosen)"
-    return {"pruning": partial(plot, result), **rate_figures(result, title, groups)}
+    return {"pruning": partial(plot, result), **rate_figures(result, groups)}
 
 
 def by_method(result: Result) -> Mapping[str, list[Row]]:
@@ -55,6 +54,6 @@ def plot(result: Result) -> Figure:
         labels = [f"{100 * x:g} %\n({left[x]:,})" for x in shares]
         named_places(axes, labels, "share of weights taken out (weights left)")
     late.set_ylabel("")
-    figure.suptitle(answer(result), fontsize=11)
+    figure.suptitle(answer(result))
     figure.legend(*late.get_legend_handles_labels(), loc="outside lower center", ncols=6)
     return figure

@@ -79,7 +79,7 @@ def course(result: Result) -> Figure:
     first, last = (np.nanmean(row[f"linear_{epochs}"]) for epochs in (at[0], at[-1]))
     title = f"{row.arm}: {first:,.0f} regions before training, {last:,.0f} after\n"
     how = f"(averages over {len(row.seeds)} seeds; black line: where the class changes)"
-    figure.suptitle(title + how, fontsize=11)
+    figure.suptitle(title + how)
     return figure
 
 
@@ -94,7 +94,7 @@ def depths(result: Result, rows: Sequence[Row]) -> Figure:
         draw(column[0], result, row, at[0], f"{row.arm}\nbefore")
         draw(column[1], result, row, at[-1], "after")
         changes.append(f"{np.nanmean(row[f'linear_{at[-1]}'] / row['linear_0']):.2f}")
-    figure.suptitle(f"Training makes {', '.join(changes)} times as many regions", fontsize=11)
+    figure.suptitle(f"Training makes {', '.join(changes)} times as many regions")
     return figure
 
 
@@ -138,7 +138,7 @@ def comparison(result: Result, found: Sequence[Row]) -> Figure:
             panel.set(xlim=(left, right), ylim=(bottom, top))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     title = f"The best network found has {most:,} regions, the textbook's bound is {farthest:,}"
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title)
     return figure
 
 

@@ -33,7 +33,7 @@ def sawtooth_figure(deepest: int) -> Figure:
         panel.set_xticks([0, ends[-1]], ["0", last])
         if depth > 7:
             panel.set_xlabel(f"the first {CLOSE_UP} pieces")
-    figure.suptitle("Every layer of two units doubles the pieces", fontsize=11)
+    figure.suptitle("Every layer of two units doubles the pieces")
     return figure
 
 

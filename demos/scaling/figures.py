@@ -18,9 +18,8 @@ GREY = "#777777"
 def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     """The three curves, all losses with the joint law, and the learning rates."""
     found = {"scaling": partial(scaling, result)} if laws.curves(result) else {}
-    title = "Each size on the largest training set (ring: the rate that was chosen)"
     groups = {f"D {max(result.settings.samples):,}": list(result.tuned)}
-    return found | {"joint": partial(joint, result)} | rate_figures(result, title, groups)
+    return found | {"joint": partial(joint, result)} | rate_figures(result, groups)
 
 
 @styled
@@ -47,7 +46,7 @@ def scaling(result: Result) -> Figure:
             size_ticks(panel, sizes)
         panel.legend(loc="lower left")
     axes[0, 0].set_ylabel("test loss / variance")
-    figure.suptitle(laws.answer(result), fontsize=11)
+    figure.suptitle(laws.answer(result))
     return figure
 
 

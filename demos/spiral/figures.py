@@ -27,14 +27,9 @@ MOST_PANELS = 5
 def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     """Every figure by name."""
     groups = {name: [row.arm for row in rows] for name, rows in by_method(result).items()}
-    title = "Which depth works best depends on the learning rate (ring: chosen)"
-    rates = rate_figures(result, title, groups)
-    title = "Training loss at each network's learning rate"
-    return {
-        "overview": partial(overview, result),
-        **rates,
-        "loss": partial(loss_figure, result, title, groups),
-    }
+    rates = rate_figures(result, groups)
+    losses = {"loss": partial(loss_figure, result, groups)}
+    return {"overview": partial(overview, result), **rates, **losses}
 
 
 @styled
@@ -64,7 +59,9 @@ def overview(result: Result) -> Figure:
             each.set_xlabel(f"{row['test_accuracy'][0]:.0%} correct", fontsize=9)
         line[0].set_ylabel(name.replace(", ", "\n"), fontsize=11)
     accuracies(figure.add_subplot(grid[:, -1]), groups)
-    figure.suptitle(finding(result).replace("; ", "\n"), fontsize=11)
+    classes = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*classes, loc="outside lower left", ncols=2, markerscale=2)
+    figure.suptitle(finding(result).replace("; ", "\n"))
     return figure
 
 
@@ -75,7 +72,7 @@ def boundary(axes: Axes, row: Row, probabilities: Any, method: str, size: float 
 
 
 def accuracies(axes: Axes, groups: Mapping[str, list[Row]]) -> None:
-    """Test accuracy against depth: a dot per seed, means with intervals from five seeds on."""
+    """Test accuracy against depth: a dot per seed, and medians."""
     depths = sorted({row.facts["depth"] for rows in groups.values() for row in rows})
     for number, (name, rows) in enumerate(groups.items()):
         places = [depths.index(row.facts["depth"]) + 0.22 * number for row in rows]
@@ -111,6 +108,6 @@ def animate(result: Result, path: Path) -> None:
                 artist.remove()
             # A network that diverged stopped early, and stays as it was.
             boundary(panel, row, frames[min(i, len(frames) - 1)], method, 5)
-        figure.suptitle(f"Epoch {longest[i]:,} of {rows[0].facts['epochs']:,}", fontsize=11)
+        figure.suptitle(f"Epoch {longest[i]:,} of {rows[0].facts['epochs']:,}")
 
     write_atomically(path, gif(figure, draw, len(longest)))

@@ -18,9 +18,7 @@ MOST_CLASSES = 20
 
 def drawings(result: Result) -> dict[str, Any]:
     """The figures of a run, by name."""
-    groups = {"models": list(result.tuned)}
-    title = "Validation score against learning rate (ring: chosen)"
-    return {"train": partial(plot, result), **rate_figures(result, title, groups)}
+    return {"train": partial(plot, result), **rate_figures(result, {"models": list(result.tuned)})}
 
 
 @styled
@@ -30,7 +28,7 @@ def plot(result: Result) -> Any:
     figure, (scores, predictions) = new_figure(1, 2, width=10, height=4.4)
     measure, factor, unit = train.score_of(result.settings)
     for i, row in enumerate(rows):
-        seeds_at(scores, [i], [row[measure] * factor], LINE_COLORS[0], "", linestyle="none")
+        seeds_at(scores, [i], [row[measure] * factor], LINE_COLORS[0], "", bimodal=False)
     named_places(scores, [row.arm for row in rows])
     scores.set(ylabel=f"{unit} on test rows", title="each dot a split")
     encoding = train.load(result.settings).encoding
@@ -42,7 +40,7 @@ def plot(result: Result) -> Any:
         confusion(predictions, result)
     else:
         predictions.remove()
-    figure.suptitle(f"{encoding.target}: {train.answer(result, ())}", fontsize=10)
+    figure.suptitle(f"{encoding.target}: {train.answer(result, ())}")
     return figure
 
 

@@ -25,8 +25,7 @@ def drawings(result: Result, verdicts: Sequence[Verdict]) -> Mapping[str, Callab
     groups = {
         name: [arm for arm in result.tuned if arm.startswith(f"{name}: ")] for name in targets
     }
-    title = "Deep and wide networks take different learning rates (ring: chosen)"
-    return found | rate_figures(result, title, groups)
+    return found | rate_figures(result, groups)
 
 
 @styled
@@ -49,7 +48,7 @@ def grid(verdicts: Sequence[Verdict]) -> Figure:
     figure.legend(loc="outside lower center", ncols=4)
     names = [each.name for each in verdicts]
     counts = ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))
-    figure.suptitle(f"Claims about depth and width: {counts}", fontsize=11)
+    figure.suptitle(f"Claims about depth and width: {counts}")
     return figure
 
 

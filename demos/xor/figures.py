@@ -42,8 +42,7 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     groups: dict[str, list[str]] = {}
     for row in trained:
         groups.setdefault(row.arm.rpartition(", ")[0], []).append(row.arm)
-    title = "The share of points that are right, on five tuning seeds (ring: chosen)"
-    return found | rate_figures(result, title, groups, score="points right")
+    return found | rate_figures(result, groups, score="points right")
 
 
 @styled
@@ -110,7 +109,7 @@ def folding(result: Result, row: Row) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     title = "Solved: the hidden layer folds the plane until one line is enough"
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title)
     return figure
 
 
