@@ -27,7 +27,8 @@ Page to server, text frames of JSON, at most `limits.message_bytes` each and
 - `{"do": "hover", "layer": l, "neuron": i}`, or with `"from": j` for the edge from neuron j of
   layer l - 1 (layer 0 are the inputs, the last one the outputs); `"sample": i` may be added
 - `{"do": "export", "what": "python" | "safetensors"}`
-- `{"do": "seen", "picture": n}`: the page has drawn picture n; at most two are under way unseen
+- `{"do": "seen", "picture": n}`: the page has drawn picture n; at most two are under way unseen,
+  besides the first one of a state, which comes at once
 
 Server to page, text frames of JSON, each an object with "say":
 

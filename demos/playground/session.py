@@ -41,7 +41,7 @@ class Session:
     def __init__(self, send: Send, tables: Tables | None = None) -> None:
         self._send = send
         self._tables = tables
-        self._inbox: queue.Queue[str | bytes | None] = queue.Queue(MOST_WAITING)
+        self._inbox: queue.Queue[str | bytes] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._run, daemon=True, name="playground")
         self._closed = False
         self._compiling = Compiling()
@@ -110,7 +110,7 @@ class Session:
         except queue.Empty:
             pass
         else:
-            if message is not None and not self._closed:
+            if not self._closed:
                 self.answer(message)
             return
         if self._job is not None:

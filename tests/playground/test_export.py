@@ -19,6 +19,9 @@ from scratchnet.demos.playground.state import KINDS, state_from
 from scratchnet.demos.playground.tables import read
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:network .* not finite:RuntimeWarning")
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     with threadpool_limits(1, "blas"):
