@@ -18,7 +18,6 @@ from scratchnet.demos.playground.compiling import has_compiler
 from scratchnet.demos.playground.state import KINDS, state_from
 from scratchnet.demos.playground.tables import read
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:network .* not finite:RuntimeWarning")
 
 
