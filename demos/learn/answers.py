@@ -33,6 +33,18 @@ def numbers(value: Any, what: str, shape: Sequence[int]) -> Any:
     return found
 
 
+def row(value: Any, what: str) -> Any:
+    """The value as one row of numbers, as many as there are; NaN is left to the caller."""
+    if isinstance(value, Iterator):
+        value = list(value)
+    shape: tuple[int, ...] = (1,)
+    with contextlib.suppress(ValueError):
+        shape = np.shape(np.asarray(value))
+    if len(without_ones(shape)) > 1:
+        raise Wrong(f"{what} has shape {shape}: must be one row of numbers")
+    return np.ravel(array(value, what, shape))
+
+
 def without_ones(shape: Sequence[int]) -> list[int]:
     return [length for length in shape if length != 1]
 

@@ -1,4 +1,4 @@
-# says: must be numbers of shape (3,)
+# says: has shape (7,): must be numbers of shape (3,)
 """A right solution."""
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.learn.answers import compare_numbers, numbers
+from scratchnet.demos.learn.answers import compare_numbers, numbers, row
 from scratchnet.demos.learn.wrong import Wrong, is_close
 
 E, N, IN, HIDDEN, OUT = 3, 7, 4, 5, 2
@@ -97,9 +97,10 @@ def check_losses(value: Any, y: Any, t: Any) -> None:
     """One loss for each network."""
     errors = (y - t) ** 2
     right = errors.mean(axis=(1, 2))
-    if np.shape(value) == () and np.size(value) == 1:
+    found = row(value, "what losses returns")
+    if len(found) == 1:
         raise Wrong(
-            f"losses is one number, {float(np.asarray(value)):.4g}: must be {E}, one for each "
+            f"losses is one number, {found[0]:.4g}: must be {E}, one for each "
             "network; do not average over the first axis"
         )
     mistakes = [
@@ -112,4 +113,4 @@ def check_losses(value: Any, y: Any, t: Any) -> None:
         ("there is no 1/2 in this loss", right / 2),
         ("every network has the same, the mean over all", np.full(E, errors.mean())),
     ]
-    compare_numbers(value, right, "the loss of a network", mistakes)
+    compare_numbers(found, right, "the loss of a network", mistakes)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet import SGD, Linear, Model, Tanh, losses
-from scratchnet.demos.learn.answers import compare_numbers
+from scratchnet.demos.learn.answers import compare_numbers, row
 from scratchnet.demos.learn.wrong import Wrong, is_close
 
 N, RATE, STEPS = 9, 0.1, 25
@@ -22,11 +22,11 @@ def check(learner: Any) -> None:
     X = draw.standard_normal((N, 2))
     y = 3 * X[:, 0] - X[:, 1] + 0.1 * draw.standard_normal(N)
     model = network()
-    found = learner.train(model, X.copy(), y.copy(), RATE, STEPS)
+    found = row(learner.train(model, X.copy(), y.copy(), RATE, STEPS), "what train returns")
     right, reference = descend(X, y, RATE, STEPS)
     outputs = network().predict(X)
     crossed = float(np.mean((outputs - y) ** 2))
-    if np.size(found) == STEPS and is_close(np.ravel(found)[0], np.array(crossed)):
+    if len(found) == STEPS and is_close(found[0], np.array(crossed)):
         raise Wrong(
             f"not mended: the first loss is {crossed:.4g}, must be {right[0]:.4g}; outputs (N, 1) "
             f"minus targets (N,) is ({N}, {N}), each output against every target"
@@ -38,9 +38,9 @@ def check(learner: Any) -> None:
         ("these are absolute errors", [float(np.mean(abs(outputs[:, 0] - y)))] * STEPS),
     ]
     first = [(sentence, np.asarray(each)[:1]) for sentence, each in mistakes]
-    if np.size(found) != STEPS:
-        raise Wrong(f"train returns {np.size(found)} losses for {STEPS} steps: must be {STEPS}")
-    compare_numbers(np.ravel(found)[:1], right[:1], "the first loss", first)
+    if len(found) != STEPS:
+        raise Wrong(f"train returns {len(found)} losses for {STEPS} steps: must be {STEPS}")
+    compare_numbers(found[:1], right[:1], "the first loss", first)
     slower, faster = (descend(X, y, RATE * factor, STEPS)[0] for factor in (0.5, 2))
     mistakes = [
         ("the rate was halved", slower),

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.learn.answers import numbers
-from scratchnet.demos.learn.wrong import Wrong
+from scratchnet.demos.learn.answers import numbers, parts
+from scratchnet.demos.learn.wrong import Wrong, array
 
 DEPTH, WIDTH, FACTOR = 8, 64, 1000.0
 
@@ -20,10 +20,8 @@ def check(learner: Any) -> None:
         check_random(weights)
         with np.errstate(all="ignore"):
             outputs = learner.forward(X.copy(), weights)
-        if outputs is None or len(outputs) != DEPTH:
-            count = "nothing" if outputs is None else len(outputs)
-            raise Wrong(f"forward gives {count} for {DEPTH} layers: must be {DEPTH} outputs")
-        given = [numbers(each, "an output", (100, WIDTH)) for each in outputs]
+        outputs = parts(outputs, DEPTH, "what forward returns")
+        given = [array(each, "an output", (100, WIDTH)) for each in outputs]
         check_size(given, weights, X)
         check_layers(learner, given, weights, X)
     other = read_weights(learner.initial_weights(list(sizes), np.random.default_rng(5)))
@@ -40,10 +38,8 @@ def rng() -> np.random.Generator:
 
 def read_weights(given: Any) -> list[Any]:
     """The learner's weights, one matrix for each layer."""
-    if given is None or len(given) != DEPTH:
-        count = "nothing" if given is None else len(given)
-        raise Wrong(f"initial_weights gives {count} for {DEPTH + 1} sizes: must be {DEPTH} arrays")
-    return [numbers(W, "a weight matrix", (WIDTH, WIDTH)) for W in given]
+    matrices = parts(given, DEPTH, "what initial_weights returns")
+    return [numbers(W, "a weight matrix", (WIDTH, WIDTH)) for W in matrices]
 
 
 def check_random(weights: list[Any]) -> None:

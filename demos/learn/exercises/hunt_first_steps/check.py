@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.learn.answers import compare_numbers, numbers
+from scratchnet.demos.learn.answers import compare_numbers, numbers, row
 from scratchnet.demos.learn.wrong import Wrong, is_close
 
 RATE, STEPS = 0.5, 12
@@ -20,11 +20,11 @@ def check(learner: Any) -> None:
     for order in (ONCE, TWICE):
         layers = [learner.Layer(each.copy()) for each in weights]
         network = [layers[i] for i in order]
-        found = learner.train(network, X.copy(), t.copy(), RATE, STEPS)
+        found = row(learner.train(network, X.copy(), t.copy(), RATE, STEPS), "what train returns")
         right, after = descend(weights, order, X, t)
         where = "" if order == ONCE else " where a layer stands there twice"
-        if np.size(found) != STEPS:
-            raise Wrong(f"train returns {np.size(found)} losses for {STEPS} steps: must be {STEPS}")
+        if len(found) != STEPS:
+            raise Wrong(f"train returns {len(found)} losses for {STEPS} steps: must be {STEPS}")
         says = {
             "not mended, the gradients of all steps so far add up": "accumulate",
             "the gradient of one use of the layer replaces that of the other": "overwrite",
@@ -53,7 +53,7 @@ def check(learner: Any) -> None:
 def smaller(weights: Any, order: Any, X: Any, t: Any, found: Any) -> list[Any]:
     """Losses of the bug at smaller rates, as far as they are what was found."""
     tried = [descend(weights, order, X, t, "accumulate", RATE / n)[0] for n in (2, 5, 10, 100)]
-    return [each for each in tried if is_close(np.asarray(found, float), each, 1e-4)]
+    return [each for each in tried if is_close(found, each, 1e-4)]
 
 
 def descend(

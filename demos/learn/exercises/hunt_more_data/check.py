@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.learn.answers import compare_numbers
+from scratchnet.demos.learn.answers import compare_numbers, row
 from scratchnet.demos.learn.wrong import is_close
 
 RATE, STEPS = 0.5, 6
@@ -20,7 +20,7 @@ def check(learner: Any) -> None:
         y = (X @ [1.0, -2.0, 0.5] + 0.5 * draw.standard_normal(samples) > 0).astype(float)
         right = descend(X, y, samples)
         with np.errstate(over="ignore"):
-            found = learner.train(X.copy(), y.copy(), RATE, STEPS)
+            found = row(learner.train(X.copy(), y.copy(), RATE, STEPS), "what train returns")
             slips = [
                 ("not mended, the gradient is the sum over the samples, not the mean", 1.0),
                 ("this is divided by the number of inputs, must be by that of samples", 3.0),
@@ -65,6 +65,6 @@ def smaller(found: Any, X: Any, y: Any) -> Any:
     """The weights of a fixed smaller rate, where one of a few gives what was found."""
     for divisor in (5.0, 10.0, 50.0, 100.0, 500.0):
         w = descend(X, y, divisor)
-        if np.shape(found) == w.shape and is_close(np.asarray(found, float), w, 1e-4):
+        if found.shape == w.shape and is_close(found, w, 1e-4):
             return w
     return np.full(3, np.nan)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.learn.answers import numbers, parts
+from scratchnet.demos.learn.answers import numbers, parts, row
 from scratchnet.demos.learn.wrong import Wrong, compare
 
 SAMPLES, FEATURES, COUNT, DRAWS = 50, 1000, 20, 3
@@ -36,7 +36,7 @@ def run(learner: Any, *data: Any, count: int = COUNT) -> tuple[Any, float]:
         learner.experiment(*(each.copy() for each in data), count), 2, "what experiment returns"
     )
     chosen = sorted(chosen) if isinstance(chosen, set) else chosen
-    chosen = numbers(chosen, "what is chosen", np.shape(chosen)).astype(int)
+    chosen = np.nan_to_num(row(chosen, "what is chosen")).astype(int)
     if sorted(set(chosen.tolist())) != sorted(chosen.tolist()) or len(chosen) != count:
         raise Wrong(f"{len(set(chosen.tolist()))} columns are chosen: must be {count}")
     return chosen, float(numbers(accuracy, "the accuracy", ()))

@@ -8,7 +8,7 @@ import numpy as np
 
 from scratchnet import Adam, BatchNorm, Dropout, Linear, Model, ReLU
 from scratchnet.datasets import circles
-from scratchnet.demos.learn.answers import compare_numbers
+from scratchnet.demos.learn.answers import compare_numbers, row
 from scratchnet.demos.learn.wrong import Wrong, is_close
 from scratchnet.losses import binary_cross_entropy
 
@@ -25,10 +25,10 @@ def check(learner: Any) -> None:
     data = (X, y, X_test, y_test)
     model = network().eval()
     copies = [each.copy() for each in data]
-    found = learner.train(model, *copies, EPOCHS)
+    found = row(learner.train(model, *copies, EPOCHS), "what train returns")
     right, reference = train(data)
-    if np.size(found) != EPOCHS:
-        raise Wrong(f"train returns {np.size(found)} numbers for {EPOCHS} epochs: must be {EPOCHS}")
+    if len(found) != EPOCHS:
+        raise Wrong(f"train returns {len(found)} numbers for {EPOCHS} epochs: must be {EPOCHS}")
     state, wanted = model.state_dict(), reference.state_dict()
     check_weights(state, wanted, data)
     check_averages(state, wanted)

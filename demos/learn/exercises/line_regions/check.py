@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from scratchnet import mlp
-from scratchnet.demos.learn.wrong import Wrong, array, shown
+from scratchnet.demos.learn.answers import row
+from scratchnet.demos.learn.wrong import Wrong, shown
 from scratchnet.depth.hand_set import model_from_weights
 from scratchnet.depth.regions import line_regions
 from scratchnet.depth.slices import Line
@@ -36,7 +37,7 @@ def check(learner: Any) -> None:
         if isinstance(found, set):
             raise Wrong("cut returns a set, which has no order: must be sorted")
         what = f"cut({shown(points)}, {shown(values)})"
-        found = array(found, what, np.shape(found))
+        found = row(found, what)
         check_points(what, found, np.array(points, float), np.array(values, float), np.array(new))
     draw = np.random.default_rng(0)
     for widths in ([5], [4, 4], [6, 5, 4]):
@@ -48,8 +49,7 @@ def check(learner: Any) -> None:
         right = pieces(layers)
         ends = np.array([-2.0, 2.0])
         for number in range(len(layers)):
-            ends = array(ends, "cut", np.shape(ends))
-            ends = learner.cut(ends, inputs_of(layers[: number + 1], ends))
+            ends = row(learner.cut(ends, inputs_of(layers[: number + 1], ends)), "cut")
         if len(ends) - 1 != right:
             what = f"a network of {' + '.join(map(str, widths))} ReLUs"
             raise Wrong(f"{what} has {len(ends) - 1} pieces on [-2, 2]: must be {right}")

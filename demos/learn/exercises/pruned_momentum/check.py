@@ -33,12 +33,12 @@ def check_mask(learner: Any, w: Any, fraction: float) -> None:
         where = np.argwhere(~np.isin(mask, (0, 1)))[0]
         raise Wrong(f"{what} holds {mask[tuple(where)]:g}: must be 1 and 0, not the weights")
     found, right = int((mask == 0).sum()), round(fraction * w.size)
-    zeros, ones = np.abs(w)[mask == 0], np.abs(w)[mask == 1]
-    if found == w.size - right != right and zeros.min() >= ones.max():
+    is_complement = found == w.size - right != right and 0 < right < w.size
+    if is_complement and np.abs(w)[mask == 0].min() >= np.abs(w)[mask == 1].max():
         raise Wrong(
             f"{what} is inverted, {found} of {w.size} are 0: must be {right}, 1 is for what stays"
         )
-    if found == w.size - right != right:
+    if is_complement:
         raise Wrong(
             f"{what} has {found} zeros of {w.size}: must be {right}, fraction is the share that "
             "goes, not the one that stays"
