@@ -1,5 +1,6 @@
 """Reading answers: every form that is right, and one sentence for what is not."""
 
+import ast
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,23 @@ def test_a_hunt_runs_as_it_is_and_the_check_says_that_it_is_not_mended(
     (file := tmp_path / "start.py").write_text(exercises()[name].start)
     verdict = judge(exercises()[name], file)
     assert verdict.kind == "wrong", verdict
+
+
+ODD = ("None", "'x'", "[[1], [2, 3]]", "np.zeros((2, 2, 2))", "(1, 2)", "iter([1, 2])")
+
+
+@pytest.mark.parametrize("name", [name for name, each in exercises().items() if each.place >= 130])
+def test_whatever_a_function_returns_is_answered_in_one_sentence(name: str, tmp_path: Path) -> None:
+    exercise, file = exercises()[name], tmp_path / "odd.py"
+    for node in ast.parse(exercise.solution).body:
+        inner = node.body if isinstance(node, ast.ClassDef) else [node]
+        owner = f"{node.name}." if isinstance(node, ast.ClassDef) else ""
+        for each in inner:
+            if not isinstance(each, ast.FunctionDef) or each.name == "__init__":
+                continue
+            for value in ODD:
+                ending = f"import numpy as np\n{owner}{each.name} = lambda *a, **k: {value}\n"
+                file.write_text(f"{exercise.solution}\n{ending}")
+                verdict = judge(exercise, file)
+                # An error of the check itself has no line of the learner's file.
+                assert verdict.kind != "error" or "(line " in verdict.message, (value, verdict)
