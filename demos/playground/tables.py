@@ -17,12 +17,13 @@ import numpy as np
 from scratchnet.backends.errors import InputError, choose
 from scratchnet.demos.playground.state import MOST_CLASSES, Data
 from scratchnet.demos.train.columns import LARGEST_NUMBER, counted, is_words, shown
-from scratchnet.demos.train.data_files import read_table
+from scratchnet.demos.train.data_files import SEPARATORS, read_table
 from scratchnet.extras import require
 
 MOST_TABLES = 8
 MOST_COLUMNS = 1000
-MOST_ROWS = 1_000_000
+MOST_ROWS = 200_000
+MOST_VALUES = 2_000_000
 MOST_UNPACKED = 1 << 28
 PARQUET = b"PAR1"
 LONGEST_NAME = 200
@@ -93,6 +94,14 @@ def read(content: bytes, name: str) -> Table:
     if content.startswith(PARQUET):
         suffix = ".parquet"
         check_parquet(content, shown_name)
+    else:
+        # Before it is parsed, which takes fifty times its size.
+        check_size(shown_name, 0, content.count(b"\n") - 1)
+        values = max(content.count(each.encode()) for each in SEPARATORS)
+        if values > MOST_VALUES:
+            raise InputError(
+                f"{shown_name} has {values:,} values: must have at most {MOST_VALUES:,}"
+            )
     with tempfile.TemporaryDirectory() as folder:
         # The name that the page gives is only shown: it reaches no file.
         path = Path(folder) / f"table{suffix}"

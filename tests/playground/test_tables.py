@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from networks import refused
 from tabs import Tab
 
 from scratchnet import InputError
+from scratchnet.demos.playground.data import make_task
+from scratchnet.demos.playground.state import state_from
 from scratchnet.demos.playground.tables import MOST_TABLES, Table, Tables, read
 from scratchnet.extras import is_installed
 
@@ -42,6 +46,8 @@ def test_columns_are_described() -> None:
         (b'a,b\n"1,2\n', "line"),
         (b"a,b\n" + b"x" * 200_000 + b",1\n", "line 2"),
         (b"a" * 100 + b",b" * 2000 + b"\n", "columns are called 'b'"),
+        (b"a,b\n" + b"1,2\n" * 200_001, "200,001 rows: must have at most 200,000"),
+        (b"a,b\n" + b"1" + b",2" * 2_000_001, "values: must have at most 2,000,000"),
     ],
 )
 def test_what_is_no_table_gets_a_sentence(content: bytes, must: str) -> None:
@@ -130,3 +136,33 @@ def test_parquet() -> None:
     ]
     with pytest.raises(InputError, match="Parquet"):
         read(content.getvalue()[:-20] + b"x" * 20, "t.parquet")
+
+
+CELLS = st.sampled_from(
+    ["1", "2", "-3.5", "1e308", "inf", "nan", "", "?", "x", "y", "<b>", "0", '"q"']
+)
+TABLES = st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=25).map(
+    lambda rows: "\n".join(["a,b,c", *(",".join(row) for row in rows)]).encode()
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.binary(max_size=300) | st.text('a,1;"\n\r\t|?.x', max_size=200).map(str.encode) | TABLES)
+def test_any_bytes_are_a_table_or_a_sentence(content: bytes) -> None:
+    try:
+        table = read(content, "t.csv")
+    except InputError as error:
+        assert "t.csv" in str(error) or "pyarrow" in str(error)
+        return
+    table.described()
+    tables = Tables()
+    names = list(table.columns)
+    for columns in ((), tuple(names[:2])):
+        data = {"kind": "table", "table": tables.add(table), "columns": columns}
+        try:
+            task = make_task(state_from({"data": data}).data, tables)
+        except InputError as error:
+            assert "\n" not in str(error)
+        else:
+            assert np.isfinite(task.X).all() and np.isfinite(task.X_test).all()
+            assert len(task.classes) >= 2 and task.y.max() < len(task.classes)
