@@ -254,7 +254,7 @@ let lastSlow = 0;
 /** The network and the curves are drawn less often than the plane while it trains. */
 function drawSlowly(busy) {
   const now = performance.now(), edges = network.layers.reduce((sum, n, i, all) => sum + (i ? n * all[i - 1] : 0), 0);
-  if (busy && now - lastSlow < (edges > 2000 ? 250 : 90)) return;
+  if (busy && now - lastSlow < (edges > 300 ? 250 : 100)) return;
   lastSlow = now;
   network.draw();
   curves.draw();

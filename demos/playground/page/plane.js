@@ -177,18 +177,41 @@ export class Plane {
   }
 
   drawPoints(context, colors, unit) {
-    const r = this.radius(unit), paths = new Map();
-    const rings = new Path2D();
-    for (const [x, y, label, test, wrong] of this.shownPoints()) {
+    const r = this.radius(unit);
+    context.drawImage(this.pointLayer(colors, unit, r), 0, 0);
+    const crosses = new Path2D(), s = 1.75 * r;
+    for (const [x, y, , , wrong] of this.shownPoints()) {
+      if (!wrong) continue;
+      const [px, py] = this.pixel(x, y);
+      crosses.moveTo(px - s, py - s); crosses.lineTo(px + s, py + s);
+      crosses.moveTo(px - s, py + s); crosses.lineTo(px + s, py - s);
+    }
+    context.lineWidth = 3.6 * unit;
+    context.strokeStyle = colors.edge;
+    context.stroke(crosses);
+    context.lineWidth = 1.7 * unit;
+    context.strokeStyle = colors.mistake;
+    context.stroke(crosses);
+    if (this.sample !== null && this.points && this.sample < this.points.shape[0]) {
+      const { data } = this.points, i = this.sample;
+      this.ring(context, data[2 * i], data[2 * i + 1], 3 * r, colors, unit);
+    }
+    if (this.cursor) this.ring(context, ...this.cursor, 2 * r + 4 * unit, colors, unit);
+  }
+
+  /** The points without their crosses; drawn anew only when they, the theme or the size change. */
+  pointLayer(colors, unit, r) {
+    const held = [this.points, this.test_points, this.show.test, colors, this.width, this.drawing,
+      this.drawing?.points, this.drawing?.points.length, ...this.window];
+    if (this.layer && held.every((each, i) => each === this.layerOf[i])) return this.layer;
+    this.layerOf = held;
+    this.layer ??= document.createElement("canvas");
+    this.layer.width = this.layer.height = this.width;
+    const context = this.layer.getContext("2d"), paths = new Map();
+    for (const [x, y, label, test] of this.shownPoints()) {
       const key = label * 2 + (test ? 1 : 0);
       if (!paths.has(key)) paths.set(key, new Path2D());
-      const [px, py] = this.pixel(x, y);
-      mark(paths.get(key), label, px, py, test ? 0.72 * r : r);
-      if (wrong) {
-        const s = 1.75 * r;
-        rings.moveTo(px - s, py - s); rings.lineTo(px + s, py + s);
-        rings.moveTo(px - s, py + s); rings.lineTo(px + s, py - s);
-      }
+      mark(paths.get(key), label, ...this.pixel(x, y), test ? 0.72 * r : r);
     }
     context.lineJoin = "round";
     for (const [key, path] of [...paths].sort((a, b) => (b[0] % 2) - (a[0] % 2))) {
@@ -200,17 +223,7 @@ export class Plane {
       context.fill(path);
       context.globalAlpha = 1;
     }
-    context.lineWidth = 3.6 * unit;
-    context.strokeStyle = colors.edge;
-    context.stroke(rings);
-    context.lineWidth = 1.7 * unit;
-    context.strokeStyle = colors.mistake;
-    context.stroke(rings);
-    if (this.sample !== null && this.points && this.sample < this.points.shape[0]) {
-      const { data } = this.points, i = this.sample;
-      this.ring(context, data[2 * i], data[2 * i + 1], 3 * r, colors, unit);
-    }
-    if (this.cursor) this.ring(context, ...this.cursor, 2 * r + 4 * unit, colors, unit);
+    return this.layer;
   }
 
   ring(context, x, y, r, colors, unit) {
