@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchnet.demos.learn.catalogue import exercises
-from scratchnet.demos.learn.judge import NotAllowed, Verdict, explained, judge
+from scratchnet.demos.learn.judge import NotAllowed, Verdict, explained, judge, with_slip
 from scratchnet.demos.learn.limits import BYTES_OF_MEMORY, BYTES_WRITTEN
 
 SPARE = 2**24
@@ -47,9 +47,18 @@ def main(name: str, file: str, result: str, seconds: str) -> None:
     except (KeyboardInterrupt, MemoryError) as error:
         del spare
         verdict = explained(error, Path(file))
-    faulthandler.cancel_dump_traceback_later()
-    (here / result).write_text(json.dumps(dataclasses.asdict(verdict)), "utf-8")
+    write(verdict, here / result)
+    # The search for a slip has a time of its own; the verdict stands without it.
+    faulthandler.dump_traceback_later(float(seconds), exit=True, file=traces)
+    write(with_slip(verdict, exercise), here / result)
     os._exit(0)
+
+
+def write(verdict: Verdict, file: Path) -> None:
+    """Write the verdict at once, or not at all."""
+    beside = file.with_suffix(".new")
+    beside.write_text(json.dumps(dataclasses.asdict(verdict)), "utf-8")
+    os.replace(beside, file)
 
 
 def flushed(verdict: Verdict) -> Verdict:

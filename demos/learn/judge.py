@@ -11,7 +11,8 @@ from types import ModuleType
 from typing import Any, Literal
 
 from scratchnet.demos.learn.catalogue import Exercise
-from scratchnet.demos.learn.wrong import Wrong
+from scratchnet.demos.learn.slips import slip_that_says
+from scratchnet.demos.learn.wrong import Wrong, WrongNumbers
 
 Kind = Literal["right", "gap", "wrong", "error"]
 LONGEST = 200
@@ -21,11 +22,12 @@ LONGEST = 200
 class Verdict:
     """What a check found: right, a gap not yet filled, a wrong result, or an error that stops it.
 
-    `message` is one sentence, empty for right.
+    `message` is one sentence, empty for right; `with_slip` may find its reason where it has none.
     """
 
     kind: Kind
     message: str = ""
+    lacks_reason: bool = False
 
     def __str__(self) -> str:
         title = {"gap": "To do", "wrong": "Not yet right", "error": "Error", "right": "Right"}
@@ -64,7 +66,7 @@ def judge_names(exercise: Exercise, names: dict[str, Any]) -> Verdict:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        return explained(error, None)
+        return with_slip(explained(error, None), exercise)
     return Verdict("right")
 
 
@@ -81,10 +83,19 @@ def missing(name: str) -> Any:
     raise Missing(f"`{name}` is missing: the check needs it under this name")
 
 
+def with_slip(verdict: Verdict, exercise: Exercise) -> Verdict:
+    """The verdict with the slip that leads to its numbers, where they have no reason yet."""
+    line = slip_that_says(exercise, verdict.message) if verdict.lacks_reason else None
+    if line is None:
+        return verdict
+    return Verdict("wrong", f"{verdict.message}: the numbers are those of `{line}`")
+
+
 def explained(error: BaseException, file: Path | None) -> Verdict:
     """The verdict on code that raised this."""
     if isinstance(error, Wrong | NotAllowed):
-        return Verdict("wrong" if isinstance(error, Wrong) else "error", one_line(str(error)))
+        kind: Kind = "wrong" if isinstance(error, Wrong) else "error"
+        return Verdict(kind, one_line(str(error)), isinstance(error, WrongNumbers))
     if isinstance(error, SyntaxError) and error.filename == str(file):
         place = f"line {error.lineno}: " if error.lineno else ""
         return Verdict("error", f"{place}{type(error).__name__}: {one_line(error.msg)}")

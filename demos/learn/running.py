@@ -18,7 +18,7 @@ from scratchnet.demos.learn.limits import SECONDS
 
 MOST_PRINTED = 2000
 GRACE = 5
-"""Seconds more than the limit, for the start of the process."""
+"""Seconds more than the limits of the code and of the search for a slip, for the start."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def run(exercise: Exercise, file: Path, folder: Path, seconds: float) -> int | N
             start_new_session=True,
         )
         try:
-            return process.wait(seconds + GRACE)
+            return process.wait(2 * seconds + GRACE)
         except subprocess.TimeoutExpired:
             return None
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,27 @@ Mistake = tuple[str, Any]
 """A sentence, and the numbers that code with this mistake gives."""
 
 
+searching: ContextVar[bool] = ContextVar("whether solutions with slips are checked", default=False)
+"""Then a check gives the numbers alone: it need not look for reasons."""
+
+
 class Wrong(Exception):
-    """One sentence: what is wrong with the learner's code, with the numbers of one entry.
+    """One sentence: what is wrong with the learner's code, with the numbers of one entry."""
 
-    `is_named` is False where it gives the numbers alone, and no reason for them.
-    """
+    is_named = True
+    """Whether it gives a reason."""
 
-    def __init__(self, sentence: str, is_named: bool = True) -> None:
-        super().__init__(sentence)
-        self.is_named = is_named
+
+class WrongShape(Wrong):
+    """Another shape than the right one, for which a reason is still to be found."""
+
+    is_named = False
+
+
+class WrongNumbers(Wrong):
+    """Other numbers than the right ones, for which a reason is still to be found."""
+
+    is_named = False
 
 
 def number(value: Any, what: str) -> float:
@@ -45,7 +58,7 @@ def array(value: Any, what: str, shape: Sequence[int] | None = ()) -> Any:
     if shape is None and found.size == 1:
         return found
     if shape is None or found.shape != tuple(shape):
-        raise Wrong(f"{what} has shape {found.shape}: must be {wanted}", is_named=False)
+        raise WrongShape(f"{what} has shape {found.shape}: must be {wanted}")
     return found
 
 
@@ -75,7 +88,11 @@ def compare(
         numbers = np.asarray(numbers, np.float64)
         if numbers.shape == right.shape and is_close(found, numbers, tolerance):
             raise Wrong(f"{said}: {sentence}")
-    raise Wrong(said, is_named=False)
+    if np.isnan(found[worst]):
+        raise Wrong(f"{said}: 0 / 0, infinity - infinity, or a root or logarithm below 0")
+    if not found.any():
+        raise Wrong(f"{said}: everything is 0")
+    raise WrongNumbers(said)
 
 
 def is_close(found: Any, right: Any, tolerance: float = 1e-5) -> bool:

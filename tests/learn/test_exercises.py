@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scratchnet.demos.learn.catalogue import Exercise, exercises
-from scratchnet.demos.learn.judge import judge
+from scratchnet.demos.learn.judge import judge, with_slip
 from scratchnet.demos.learn.source import lines_of
 
 HERE = Path(__file__).parent
@@ -32,7 +32,8 @@ def test_a_right_solution_is_accepted(file: Path) -> None:
 def test_a_mistake_is_named(file: Path) -> None:
     head, _, says = file.read_text().splitlines()[0].partition("# says: ")
     assert not head and says
-    verdict = judge(exercises()[file.parent.name], file)
+    exercise = exercises()[file.parent.name]
+    verdict = with_slip(judge(exercise, file), exercise)
     assert verdict.kind in ("wrong", "error") and says in verdict.message, verdict
 
 

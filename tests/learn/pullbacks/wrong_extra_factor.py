@@ -1,4 +1,4 @@
-# says: a factor of a is too many
+# says: a is too many
 import numpy as np
 
 

@@ -9,7 +9,7 @@ class Node:
 
 
 def backward(order):
-    grads = {id(order[0]): np.ones(3)}
+    grads = {id(order[0]): np.ones_like(order[0].value)}
     for node in order:
         node.grad = grads[id(node)]
         for parent, pullback in node.inputs:

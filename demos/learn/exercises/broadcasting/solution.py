@@ -4,7 +4,7 @@ import numpy as np
 
 
 def unbroadcast(dy: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    while dy.ndim > len(shape):
+    for _ in range(dy.ndim - len(shape)):
         dy = dy.sum(axis=0)
     for axis, size in enumerate(shape):
         if size == 1:

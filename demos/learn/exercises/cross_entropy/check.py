@@ -7,7 +7,7 @@ import numpy as np
 from scratchnet.demos.learn.wrong import Wrong, array, compare, number
 
 LABELS = np.array([2, 0, 2, 3, 1])
-LARGE = np.array([[1000.0, 999.0, 998.0, 0.0], [-1000.0, -1000.0, -1002.0, -1001.0]])
+LARGE = np.array([[3000.0, 2999.0, 2998.0, 0.0], [-3000.0, -3000.0, -3002.0, -3001.0]])
 OVERFLOW = "e^z overflows or is 0 in all places: subtract each row's largest logit first"
 LOGARITHM = "a probability rounds to 0, and ln 0 is -infinity: take ln p_k by the formula"
 
@@ -36,7 +36,7 @@ def check_softmax(learner: Any, z: Any) -> None:
         ("e^z of the shifted logits is still to be divided", right / right.max(1, keepdims=True)),
     ]
     compare(learner.softmax(z.copy()), right, "softmax: p", mistakes)
-    what = "softmax of the rows 1000, 999, 998, 0 and -1000, -1000, -1002, -1001: p"
+    what = "softmax of the rows 3000, 2999, 2998, 0 and -3000, -3000, -3002, -3001: p"
     found = array(learner.softmax(LARGE.copy()), what, LARGE.shape)
     if np.isnan(found).any():
         raise Wrong(f"{what} holds nan: {OVERFLOW}")
@@ -60,12 +60,12 @@ def check_loss(learner: Any, z: Any) -> None:
     ]
     compare(number(learner.loss(z.copy(), LABELS.copy()), "loss"), -picked.mean(), "loss", mistakes)
     labels = np.array([3, 0])
-    right = (1000 + np.log(1 + np.exp(-1) + np.exp(-2)) + np.log(2 + np.exp(-2) + np.exp(-1))) / 2
-    what = "loss for a label whose logit is 1000 below the largest"
+    right = (3000 + np.log(1 + np.exp(-1) + np.exp(-2)) + np.log(2 + np.exp(-2) + np.exp(-1))) / 2
+    what = "loss for a label whose logit is 3000 below the largest"
     found = number(learner.loss(LARGE.copy(), labels.copy()), what)
     if not np.isfinite(found):
         raise Wrong(f"{what} is {found}, must be {right:.6g}: {LOGARITHM}")
-    hidden = [(f"a small number added to p hides it: {LOGARITHM}", found)] if found < 100 else []
+    hidden = [(f"a small number added to p hides it: {LOGARITHM}", found)] if found < 1000 else []
     compare(found, right, what, hidden)
 
 

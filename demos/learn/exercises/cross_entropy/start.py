@@ -33,7 +33,7 @@ import numpy as np
 
 
 def softmax(z: np.ndarray) -> np.ndarray:
-    """The probabilities p (N, classes), also for logits such as 1000 and -1000."""
+    """The probabilities p (N, classes), also for logits such as 3000 and -3000."""
     raise NotImplementedError
 
 

@@ -18,8 +18,13 @@ def multiply(learner: Any, a: Any, b: Any) -> Any:
     return learner.Node(x * z, (a, lambda dy: dy * z), (b, lambda dy: dy * x))
 
 
+def total(learner: Any, a: Any) -> Any:
+    return learner.Node(np.sum(a.value), (a, lambda dy: np.full(3, dy)))
+
+
 def check(learner: Any) -> None:
     once(learner)
+    summed(learner)
     product(learner)
     several(learner)
     shared(learner)
@@ -34,8 +39,20 @@ def once(learner: Any) -> None:
         raise Wrong("y = x * z: a grad is None after backward, must be an array in every node")
     at = "y = x * z: the grad of"
     compare(y.grad, np.ones(3), f"{at} y", [("the result's grad is 1 everywhere", X * Z)])
-    compare(x.grad, Z, f"{at} x", [("the result's grad must begin as 1", X * Z * Z)])
+    known = [("the result's grad must begin as 1", X * Z * Z)]
+    known += [("this is y's grad: send pullback(node.grad) to each input", np.ones(3))]
+    compare(x.grad, Z, f"{at} x", known)
     compare(z.grad, X, f"{at} z")
+
+
+def summed(learner: Any) -> None:
+    x, z = learner.Node(X), learner.Node(Z)
+    product = multiply(learner, x, z)
+    y = total(learner, product)
+    learner.backward([y, product, x, z])
+    what = "y = sum of x * z, one number: the grad of"
+    compare(y.grad, 1.0, f"{what} y")
+    compare(x.grad, Z, f"{what} x")
 
 
 def product(learner: Any) -> None:
@@ -45,6 +62,7 @@ def product(learner: Any) -> None:
     mistakes = [
         ("only one of the two uses counts: add the second to the first", X),
         ("the two gradients are multiplied, must be added", X * X),
+        ("the second gradient is subtracted, must be added", 0 * X),
     ]
     compare(x.grad, 2 * X, "y = x * x: the grad of x", mistakes)
 

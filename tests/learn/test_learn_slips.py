@@ -1,0 +1,65 @@
+"""Mistakes that no check was told of: a slip in the solution explains them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from scratchnet.demos.learn import running
+from scratchnet.demos.learn.catalogue import exercises
+from scratchnet.demos.learn.judge import Verdict, judge, with_slip
+from scratchnet.demos.learn.slips import slip_that_says, slips
+
+
+def verdict_on(name: str, text: str, folder: Path) -> Verdict:
+    (file := folder / "code.py").write_text(text)
+    return with_slip(judge(exercises()[name], file), exercises()[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "line"),
+    [
+        ("optimizers", "(1 - b2) * g**2", "(1 - b1) * g * g", "v = b2 * v + (1 - b1) * g ** 2"),
+        ("optimizers", "beta * v + g", "g + beta * w", "v = beta * w + g"),
+        ("chain_rule", "2 * (y - t)", "2 * y - 2 * -t", "dy = 2 * (y + t)"),
+        ("batchnorm_backward", ".mean(axis=0) + eps", ".sum(0) + eps", "sum(axis=0) + eps"),
+        ("cross_entropy", "np.log(np.exp(z).sum", "np.log(np.exp(z).mean", ".mean(axis=1"),
+    ],
+)  # fmt: skip
+def test_a_slip_is_quoted(name: str, right: str, wrong: str, line: str, tmp_path: Path) -> None:
+    solution = exercises()[name].solution
+    assert right in solution
+    verdict = verdict_on(name, solution.replace(right, wrong), tmp_path)
+    assert verdict.kind == "wrong" and "the numbers are those of `" in verdict.message
+    assert line in verdict.message
+
+
+def test_numbers_that_no_slip_gives_are_left_without_a_reason(tmp_path: Path) -> None:
+    text = exercises()["optimizers"].solution.replace("w - rate * g", "w - rate * g**3 - 7.3")
+    verdict = verdict_on("optimizers", text, tmp_path)
+    assert verdict.kind == "wrong" and verdict.lacks_reason and "those of" not in verdict.message
+
+
+def test_no_slip_is_the_solution_itself_and_each_can_be_compiled() -> None:
+    for exercise in exercises().values():
+        solution = ast.unparse(ast.parse(exercise.solution))
+        tree = ast.parse(exercise.solution)
+        for line, changed in slips(tree):
+            assert line and ast.unparse(changed) != solution
+            compile(ast.fix_missing_locations(changed), "slip", "exec")
+        assert ast.unparse(tree) == solution
+
+
+def test_a_solution_that_may_never_end_is_not_changed() -> None:
+    exercise = exercises()["the_walk"]
+    assert "while" in exercise.solution
+    assert slip_that_says(exercise, "anything") is None
+
+
+def test_the_process_tells_the_slip_too(tmp_path: Path) -> None:
+    exercise = exercises()["matmul"]
+    (file := tmp_path / "code.py").write_text(
+        exercise.solution.replace("dy.sum(axis=0)", "dy.max(axis=0)")
+    )
+    verdict = running.check(exercise, file).verdict
+    assert "those of `return (dy @ w.T, x.T @ dy, dy.max(axis=0))`" in verdict.message
