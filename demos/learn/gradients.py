@@ -79,15 +79,8 @@ def diagnosis(
         known = explain_pullback(forward, pullback, *arrays)
     for each in known:
         if each.mistake and each.argument == number:
-<<<<<<< HEAD
-            sentence = re.sub(
-                r"\(input (\d)\)|\b(?:equal to )?input (\d)",
-                lambda m: names[int(m[1] or m[2])],
-                each.sentence,
-=======
             return INPUT.sub(
                 lambda found: names[int(found[1] or found[2] or number)], each.sentence
->>>>>>> 5f98c9b (learn: a mistake that no check was told of is explained by a slip in the solution that gives the same numbers)
             )
     return None
 

@@ -40,14 +40,14 @@ def test_numbers_that_no_slip_gives_are_left_without_a_reason(tmp_path: Path) ->
     assert verdict.kind == "wrong" and verdict.lacks_reason and "those of" not in verdict.message
 
 
-def test_no_slip_is_the_solution_itself_and_each_can_be_compiled() -> None:
-    for exercise in exercises().values():
-        solution = ast.unparse(ast.parse(exercise.solution))
-        tree = ast.parse(exercise.solution)
-        for line, changed in slips(tree):
-            assert line and ast.unparse(changed) != solution
-            compile(ast.fix_missing_locations(changed), "slip", "exec")
-        assert ast.unparse(tree) == solution
+@pytest.mark.parametrize("name", ["cross_entropy", "finite_differences", "own_backend"])
+def test_no_slip_is_the_solution_itself_and_each_can_be_compiled(name: str) -> None:
+    tree = ast.parse(exercises()[name].solution)
+    solution = ast.unparse(tree)
+    for line, changed in slips(tree):
+        assert line and ast.unparse(changed) != solution
+        compile(ast.fix_missing_locations(changed), "slip", "exec")
+    assert ast.unparse(tree) == solution
 
 
 def test_a_solution_that_may_never_end_is_not_changed() -> None:
