@@ -15,7 +15,8 @@ One after another makes a chain, n - 1 gates deep. A tree takes neighbours two b
     x5 --------------+
 
 Every pair of a level can be computed at the same time. With XOR as three threshold neurons on two
-levels, the tree for n bits is a network of 3 (n - 1) neurons and 2 ceil(log2 n) layers.
+levels, the tree for n bits is a network of 2 ceil(log2 n) layers and 3 (n - 1) neurons, besides
+those that only carry a waiting signal up.
 
 Write `parity(bits, xor)`: `bits` is a list of n signals, n >= 1, and xor(a, b) makes the signal of
 one gate. Use it, and nothing else, on the signals; the check counts gates and levels.

@@ -150,7 +150,7 @@ def check_moves(notes: list[Any], steps: list[Any], X: Any, y: Any) -> None:
         gradients.append(gradient)
         place = int(np.argmax(np.abs(after - before + RATE * gradient)))
         says = [
-            ("no gradient had reached the parameters: loss.backward() comes before", 0 * gradient),
+            ("no gradient has come yet, loss.backward() comes before the step", 0 * gradient),
             ("the loss is summed over the batch, must be its mean", gradient * len(rows)),
             ("the step uses gradients that are left from other batches", sum(gradients)),
         ]
