@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from scratchnet.demos import registry
-from scratchnet.demos.claims import command
-from scratchnet.demos.claims.arithmetic import COMPUTED
+from scratchnet.demos.claims import arithmetic, command, laws
 from scratchnet.demos.claims.ledger import (
     MEASURED,
     SOURCES,
@@ -24,6 +23,7 @@ from scratchnet.demos.command_line import main
 from scratchnet.demos.settings import parse, resolve
 from scratchnet.demos.verdicts import WORDINGS
 
+COMPUTED = arithmetic.COMPUTED | laws.COMPUTED
 CHECKS = (*MEASURED, "arithmetic", "separate measurement", "citation", "argument", "open")
 KINDS = (
     *("arithmetic", "theorem", "rule of thumb", "historical table"),

@@ -5,7 +5,7 @@ How a row is checked:
 
 - `experiment` and `exact`: by claims of experiments, whose last recorded verdicts stand in
   `demos/results`; the row's verdict follows from them (`VERDICTS`).
-- `arithmetic`: computed on the spot, in `arithmetic.py`.
+- `arithmetic`: computed on the spot, in `arithmetic.py` and `laws.py`.
 - `separate measurement`: by hand, once; the evidence says what was found.
 - `citation`, `argument`, `open`: by a source, by reasoning, or not at all.
 
@@ -90,9 +90,9 @@ class Row:
         """What arithmetic found, in words."""
         if self.check != "arithmetic":
             return ""
-        from scratchnet.demos.claims.arithmetic import COMPUTED
+        from scratchnet.demos.claims import arithmetic, laws
 
-        return COMPUTED[self.id]()[1]
+        return (arithmetic.COMPUTED | laws.COMPUTED)[self.id]()[1]
 
 
 def combined(verdicts: list[str]) -> str:
