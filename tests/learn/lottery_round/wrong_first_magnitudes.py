@@ -1,4 +1,4 @@
-# says: not of the first ones
+# says: not of the first
 """A right solution."""
 
 import numpy as np

@@ -1,4 +1,4 @@
-# says: not the one that stays
+# says: not what stays
 """A right solution."""
 
 import numpy as np

@@ -1,4 +1,4 @@
-# says: is inverted
+# says: the mask is inverted
 """A right solution."""
 
 import numpy as np

@@ -1,4 +1,4 @@
-# says: not of all weights
+# says: not of all
 """A right solution."""
 
 import numpy as np

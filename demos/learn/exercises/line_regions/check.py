@@ -8,7 +8,7 @@ import numpy as np
 
 from scratchnet import mlp
 from scratchnet.demos.learn.answers import row
-from scratchnet.demos.learn.wrong import Wrong, shown
+from scratchnet.demos.learn.wrong import Wrong, WrongNumbers, shown
 from scratchnet.depth.hand_set import model_from_weights
 from scratchnet.depth.regions import line_regions
 from scratchnet.depth.slices import Line
@@ -84,7 +84,9 @@ def check_points(what: str, found: Any, points: Any, values: Any, new: Any) -> N
         raise Wrong(f"{result}: every place must be there once")
     if len(new) and found.shape == new.shape and np.allclose(np.sort(found), new, atol=NEAR):
         raise Wrong(f"{result}: the old points must be returned too")
-    raise Wrong(f"{result}{reason(found, points, values, new)}")
+    if why := reason(found, points, values, new):
+        raise Wrong(f"{result}: {why}")
+    raise WrongNumbers(result)
 
 
 def listed(numbers: Any) -> str:
@@ -94,15 +96,15 @@ def listed(numbers: Any) -> str:
 def reason(found: Any, points: Any, values: Any, new: Any) -> str:
     """Which slip gives these points, as far as it is known."""
     if np.isnan(found).any():
-        return ": a neuron that is 0 at both ends has no crossing, and v0 / (v0 - v1) is 0 / 0"
+        return "a neuron that is 0 at both ends has no crossing, and v0 / (v0 - v1) is 0 / 0"
     extra = [each for each in found if np.abs(points - each).min() > NEAR]
     lost = [each for each in points if not len(found) or np.abs(found - each).min() > NEAR]
     if lost:
-        return f": the old point {lost[0]:g} is gone"
+        return f"the old point {lost[0]:g} is gone"
     if len(extra) < len(new):
-        return ": a crossing is missed"
+        return "a crossing is missed"
     if len(extra) > len(new):
-        return ": there is no crossing where both ends have the same sign, or one is 0"
+        return "there is no crossing where both ends have the same sign, or one is 0"
     for p0, p1, v0, v1 in zip(points, points[1:], values[:-1, 0], values[1:, 0], strict=False):
         share = v0 / (v0 - v1) if v0 != v1 else np.nan
         slips = {
@@ -115,7 +117,7 @@ def reason(found: Any, points: Any, values: Any, new: Any) -> str:
         }
         for sentence, place in slips.items():
             if len(extra) == 1 and abs(extra[0] - place) < NEAR:
-                return f": {sentence}"
+                return sentence
     return ""
 
 

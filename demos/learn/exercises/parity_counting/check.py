@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.demos.learn.answers import numbers, parts
-from scratchnet.demos.learn.wrong import Wrong, shown
+from scratchnet.demos.learn.wrong import Wrong, WrongNumbers, shown
 from scratchnet.depth.circuits import row_bits
 
 
@@ -45,7 +45,9 @@ def check_rows(n: int, W1: Any, b1: Any, W2: Any, b2: Any) -> None:
         f"h W2 + b2 is {z[row]:g}"
     )
     reason = reason_for(n, h_by_count, y_by_count, y)
-    raise Wrong(f"{one}; {reason}" if reason else one)
+    if reason:
+        raise Wrong(f"{one}; {reason}")
+    raise WrongNumbers(one)
 
 
 def outputs(X: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> tuple[Any, Any, Any]:
