@@ -18,7 +18,7 @@ from typing import Any
 
 from scratchnet.demos.learn.catalogue import exercises
 from scratchnet.demos.learn.judge import NotAllowed, Verdict, explained, judge, with_slip
-from scratchnet.demos.learn.limits import BYTES_OF_MEMORY, BYTES_WRITTEN
+from scratchnet.demos.learn.limits import BYTES_OF_MEMORY, BYTES_WRITTEN, SECONDS_OF_SEARCH
 
 SPARE = 2**24
 """Bytes that are set free to explain that there are none left."""
@@ -49,7 +49,7 @@ def main(name: str, file: str, result: str, seconds: str) -> None:
         verdict = explained(error, Path(file))
     write(verdict, here / result)
     # The search for a slip has a time of its own; the verdict stands without it.
-    faulthandler.dump_traceback_later(float(seconds), exit=True, file=traces)
+    faulthandler.dump_traceback_later(SECONDS_OF_SEARCH, exit=True, file=traces)
     write(with_slip(verdict, exercise), here / result)
     os._exit(0)
 

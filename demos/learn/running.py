@@ -14,11 +14,11 @@ from pathlib import Path
 
 from scratchnet.demos.learn.catalogue import Exercise
 from scratchnet.demos.learn.judge import Verdict
-from scratchnet.demos.learn.limits import SECONDS
+from scratchnet.demos.learn.limits import SECONDS, SECONDS_OF_SEARCH
 
 MOST_PRINTED = 2000
 GRACE = 5
-"""Seconds more than the limits of the code and of the search for a slip, for the start."""
+"""Seconds more than the limits, for the start of the process."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def run(exercise: Exercise, file: Path, folder: Path, seconds: float) -> int | N
             start_new_session=True,
         )
         try:
-            return process.wait(2 * seconds + GRACE)
+            return process.wait(seconds + SECONDS_OF_SEARCH + GRACE)
         except subprocess.TimeoutExpired:
             return None
         finally:

@@ -44,6 +44,7 @@ def check(learner: Any) -> None:
             ("x (1 - x), must be y (1 - y) with y = sigmoid(x)", lambda dy, x: dy * x * (1 - x)),
             ("this is the derivative at y, must be that at x", lambda dy, x: dy * of_sigmoid(y)),
             ("this is the derivative of tanh", lambda dy, x: dy * (1 - y * y)),
+            ("y is 1 / (1 + e^-x), this has 1 + e^-x for it", lambda dy, x: dy * (y - 1) / y**2),
             ("the factor 1 - y is missing", lambda dy, x: dy * y),
             ("the factor y is missing", lambda dy, x: dy * (1 - y)),
             ("the sign is wrong", lambda dy, x: -dy * slope),

@@ -47,8 +47,21 @@ def check_loss(learner: Any, z: Any) -> None:
     logarithms = np.log(probabilities(z))
     picked = logarithms[np.arange(5), LABELS]
     p = np.exp(picked)
+    label, total = z[np.arange(5), LABELS], np.log(np.exp(z).sum(axis=1))
+    shifted = total - z.max(axis=1)
     mistakes = [
         ("the sign is wrong: the loss is -ln p", picked.mean()),
+        ("m is subtracted in the sum, but not from the label's logit", (shifted - label).mean()),
+        (
+            "m is subtracted from the label's logit, but not in the sum",
+            (total - label + z.max(axis=1)).mean(),
+        ),
+        (
+            "the label's logit is added, must be subtracted from ln of the sum",
+            (total + label).mean(),
+        ),
+        ("the label's logit is missing", total.mean()),
+        ("ln of the sum of all e^z is missing", -label.mean()),
         ("a sum, must be the mean over the samples", -picked.sum()),
         ("divided by samples times classes, must be divided by N", -picked.sum() / 20),
         ("the logarithm is missing", -p.mean()),
@@ -78,6 +91,9 @@ def check_gradient(learner: Any, z: Any) -> None:
         ("the sign is wrong: p - t, not t - p", t - p),
         ("divided by samples times classes, must be divided by N", (p - t) / 20),
         ("t is missing: subtract 1 at the labels", p / 5),
+        ("t is added, must be subtracted", (p + t) / 5),
+        ("p is missing", t / 5),
+        ("p is missing", -t / 5),
         ("only the label's logit gets a gradient, must be all", (p - t) * t / 5),
         ("this is z - t, must be p - t with p = softmax(z)", (z - t) / 5),
         ("a factor p (1 - p) too much: it has cancelled already", (p - t) * p * (1 - p) / 5),
