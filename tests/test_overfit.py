@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from scratchnet.demos.experiment import quick_settings, run_small
-from scratchnet.demos.overfit.experiment import data, experiment, target
+from scratchnet.demos.overfit.experiment import answer, data, experiment, plot, tables, target
+from scratchnet.demos.running import Result
 from scratchnet.demos.verdicts import judge
 
 
@@ -25,3 +26,7 @@ def test_every_remedy_changes_the_largest_network_and_claims_follow() -> None:
     assert all(not np.array_equal(row["test_loss"], plain["test_loss"]) for row in others)
     verdicts = judge(experiment.claims(result))
     assert len(verdicts) == 6 and ("001-030",) in [each.claim.ledger for each in verdicts]
+    # Interrupted after its first arm it still has an answer and figures.
+    first = Result(result.settings, rows=[plain])
+    assert answer(first).count(plain.arm) == 2 and len(tables(first)[0].rows) == 1
+    assert plot(first).get_suptitle() == answer(first)

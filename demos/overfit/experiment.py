@@ -185,7 +185,8 @@ def plot(result: Result) -> Any:
 def answer(result: Result, verdicts: Any = ()) -> str:
     """Which arm has the lowest test loss, and which the highest."""
     medians = {row.arm: float(np.nanmedian(row["test_loss"])) for row in result.verdict_rows()}
-    (best, lowest), *_, (worst, highest) = sorted(medians.items(), key=lambda each: each[1])
+    ordered = sorted(medians.items(), key=lambda each: each[1])
+    (best, lowest), (worst, highest) = ordered[0], ordered[-1]
     return f"Lowest median test loss: {best} ({lowest:.2g}); highest: {worst} ({highest:.2g})"
 
 
