@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from time import monotonic, perf_counter
 
 SECONDS_AT_ONCE = 0.02
 """For how long it trains before it looks for messages."""
@@ -21,7 +21,7 @@ class Pace:
 
     def restart(self) -> None:
         """Count the steps from here on."""
-        self._begun = self._looked = time.monotonic()
+        self._begun = self._looked = monotonic()
         self._made = self._total = 0
         self._measured = 0.0
 
@@ -29,11 +29,11 @@ class Pace:
         """In how many seconds the next step is due."""
         if self.speed is None:
             return 0.0
-        return self._begun + (self._made + 1) / self.speed - time.monotonic()
+        return self._begun + (self._made + 1) / self.speed - monotonic()
 
     def spend(self, advance: Callable[[int], int], most: int | None = None) -> None:
         """Let `advance` make the steps that are due, or `most` of them, for a moment at most."""
-        now = time.monotonic()
+        now = monotonic()
         due = 1 << 30 if most is None else most
         if self.speed is not None and most is None:
             due = int((now - self._begun) * self.speed) - self._made
@@ -42,19 +42,19 @@ class Pace:
                 due = max(1, int(self.speed / 30))
                 self._begun, self._made = now - due / self.speed, 0
         end = now + SECONDS_AT_ONCE
-        while due > 0 and (left := end - time.monotonic()) > 0:
-            start = time.perf_counter()
+        while due > 0 and (left := end - monotonic()) > 0:
+            start = perf_counter()
             done = advance(min(due, max(1, int(left * self._rate))))
             if not done:
                 return
-            self._rate = done / max(time.perf_counter() - start, 1e-6)
+            self._rate = done / max(perf_counter() - start, 1e-6)
             due -= done
             self._made += done
             self._total += done
 
     def measured(self) -> float:
         """Steps per second of time that passed since the last look, smoothed."""
-        now = time.monotonic()
+        now = monotonic()
         if now - self._looked > 0.2:
             rate = self._total / (now - self._looked)
             self._measured = rate if not self._measured else 0.5 * (self._measured + rate)

@@ -228,29 +228,40 @@ class Outbox:
                 self._size -= len(message)
 
 
+class Allowance:
+    """How many messages a tab may send: so many at once, and so many in each second."""
+
+    def __init__(self, per_second: float, now: float) -> None:
+        self._per_second = self._left = per_second
+        self._last = now
+
+    def takes(self, now: float) -> bool:
+        """Whether one more is allowed at this time, in seconds."""
+        gained = (now - self._last) * self._per_second
+        self._left, self._last = min(self._left + gained, self._per_second), now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 async def receive(connection: WebSocket, session: Session) -> None:
-    """Hand the page's messages to the session; too many end the connection."""
-    allowed, last = float(protocol.MESSAGES_PER_SECOND), time.monotonic()
+    """Hand the page's messages to the session, but those that are too many."""
+    allowance = Allowance(protocol.MESSAGES_PER_SECOND, time.monotonic())
     while True:
         message = await connection.receive()
         if message["type"] == "websocket.disconnect":
             return
         text = message.get("text")
-        now = time.monotonic()
-        allowed = min(
-            allowed + (now - last) * protocol.MESSAGES_PER_SECOND, protocol.MESSAGES_PER_SECOND
-        )
-        last = now
-        if allowed < 1:
+        if not allowance.takes(time.monotonic()):
             session.say(
                 "error",
                 sentence=f"more than {protocol.MESSAGES_PER_SECOND} messages in a second: must be "
                 "fewer; this one was left out",
             )
+            # The next ones wait in the connection.
             await asyncio.sleep(0.1)
-            continue
-        allowed -= 1
-        if not session.put(message.get("bytes", b"") if text is None else text):
+        elif not session.put(message.get("bytes", b"") if text is None else text):
             session.say("error", sentence="the server is busy: this message was left out")
 
 

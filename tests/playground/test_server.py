@@ -155,14 +155,27 @@ def test_a_large_message_ends_its_tab_alone(playground: Any) -> None:
         other.until("picture", step=1)
 
 
-def test_too_many_messages_are_left_out_with_a_sentence(playground: Any) -> None:
+def test_the_allowance_is_so_many_in_a_second() -> None:
+    allowance = server.Allowance(50, now=7.0)
+    assert [allowance.takes(7.0) for _ in range(60)] == [True] * 50 + [False] * 10
+    assert [allowance.takes(7.125) for _ in range(7)] == [True] * 6 + [False]
+    assert [allowance.takes(900.0) for _ in range(51)] == [True] * 50 + [False]
+
+
+def test_a_message_too_many_is_left_out_with_a_sentence(
+    playground: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Client(playground) as tab:
-        for _ in range(3 * protocol.MESSAGES_PER_SECOND):
-            tab.do("hover")
-        error, _ = tab.until("error")
-        assert "50 messages in a second" in error["sentence"]
-        tab.do("step")
-        tab.until("picture", step=1)
+        while isinstance(tab.connection.recv(timeout=60), str):
+            pass
+        with monkeypatch.context() as patched:
+            patched.setattr(server.Allowance, "takes", lambda *_: False)
+            tab.do("step")
+            error, _ = tab.until("error")
+            assert "50 messages in a second" in error["sentence"]
+        tab.do("show", size=20)
+        header, arrays = tab.until("picture")
+        assert header["step"] == 0 and arrays["prediction"].shape == (20, 20)
 
 
 def test_a_mistake_in_the_program_ends_its_tab_alone(

@@ -9,7 +9,7 @@ import pytest
 from tabs import Tab
 
 from scratchnet import Tensor, evaluate_loss, fit
-from scratchnet.demos.playground import pictures, protocol
+from scratchnet.demos.playground import pacing, pictures, protocol
 from scratchnet.demos.playground.data import make_task
 from scratchnet.demos.playground.learning import Learning, make_model, make_optimizer
 from scratchnet.demos.playground.state import KINDS, state_from
@@ -55,13 +55,26 @@ def test_play_trains_until_pause() -> None:
     assert reached[0] == 0 and reached[-1] == steps and (np.diff(reached) > 0).all()
 
 
-def test_the_speed_is_kept() -> None:
-    tab = Tab(SMALL)
-    tab.do("speed", steps_per_second=0.1)
-    tab.do("play")
-    for _ in range(3):
-        tab.session._turn()
-    assert tab.session.learning.steps <= 1
+def test_the_speed_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 5.0
+    monkeypatch.setattr(pacing, "monotonic", lambda: now)
+    pace, made = pacing.Pace(), 0
+
+    def advance(steps: int) -> int:
+        nonlocal made
+        made += steps
+        return steps
+
+    pace.speed = 64.0
+    pace.restart()
+    for _ in range(256):
+        now += 1 / 256
+        pace.spend(advance)
+    assert made == 64 and 0 < pace.wait() <= 1 / 64
+    now += 3600
+    pace.spend(advance)
+    assert 64 < made < 70  # it does not catch up
+    assert pace.wait() > 0
 
 
 def test_no_more_than_two_pictures_are_under_way() -> None:
