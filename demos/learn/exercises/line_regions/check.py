@@ -110,6 +110,7 @@ def reason(found: Any, points: Any, values: Any, new: Any) -> str:
         slips = {
             "the share is that of the way back, from the right end": p1 - share * (p1 - p0),
             "the share must be taken of p1 - p0, and added to p0": p0 + share * p1,
+            "the share is v0 / (v0 - v1), this has v1 above": p0 + (share - 1) * (p1 - p0),
             "p0 must be added": share * (p1 - p0),
             "this is the middle, not the place where the line is 0": (p0 + p1) / 2,
             "the share is v0 / (v0 - v1), not + v1": p0 + v0 / (v0 + v1 or np.nan) * (p1 - p0),

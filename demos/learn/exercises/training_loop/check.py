@@ -194,6 +194,7 @@ def check_losses(value: Any, notes: list[Any], steps: list[Any], X: Any, y: Any)
         ("the small batch must count less, by its samples", of_batches.mean(axis=1)),
         ("the last batch has fewer than batch_size samples", BATCH * of_batches.sum(axis=1) / N),
         ("this is the loss of the last batch, not of the epoch", of_batches[:, -1]),
+        ("the sum must go over all batches, += and not =", (of_batches * sizes)[:, -1] / N),
         ("the losses of the batches are added up, not averaged", of_batches.sum(axis=1)),
         ("the sum over the samples is not divided by N", total),
         ("the sum is divided by the number of batches, must be by N", total / batches),
