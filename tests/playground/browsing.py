@@ -77,7 +77,8 @@ def step(page: Any) -> int:
 
 
 def train(page: Any, steps: int) -> None:
-    """Play until so many steps were made, then pause."""
+    """Play until so many steps were made, as fast as it goes, then pause."""
+    page.select_option("#speed", "")
     page.click("#play")
     page.wait_for_function(f"() => +document.body.dataset.step >= {steps}")
     page.click("#play")

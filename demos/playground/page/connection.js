@@ -66,3 +66,12 @@ export function combine(first, second) {
   const extra = [...(first.skipped ?? []), first.arrays.curves].filter(Boolean);
   return { ...second, arrays, skipped: extra, numbers: [...(first.numbers ?? [first.n]), second.n] };
 }
+
+/** Whether a server answers that does not know this page's token. */
+export async function isRefused() {
+  try {
+    return (await fetch(location.pathname + location.search, { cache: "no-store" })).status === 403;
+  } catch {
+    return false;
+  }
+}

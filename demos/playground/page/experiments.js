@@ -13,6 +13,7 @@ export class Experiments {
   constructor(send, wanted, classes) {
     Object.assign(this, { send, wanted, classes });
     this.running = null;
+    this.words = Object.fromEntries(Object.values(NAMES).map(({ text }) => [text, $(text).textContent]));
     for (const [what, { button }] of Object.entries(NAMES)) {
       $(button).addEventListener("click", () => (this.running === what ? this.cancel() : this.start(what)));
     }
@@ -25,6 +26,22 @@ export class Experiments {
     this.send(steps ? { do: what, steps } : { do: what });
     $(NAMES[what].button).textContent = "Cancel";
     $(NAMES[what].text).textContent = "training…";
+  }
+
+  /** Take results away that another state than this one gave. */
+  forget(state) {
+    const now = JSON.stringify(state);
+    if (this.of !== undefined && this.of !== now) {
+      this.seedsShown = this.sweepShown = null;
+      for (const id of ["seeds-chart", "seeds-strip", "sweep-chart"]) $(id).hidden = true;
+      for (const { text } of Object.values(NAMES)) if (this.running === null) $(text).textContent = this.words[text];
+    }
+    this.of = now;
+  }
+
+  /** The server gives up what runs when it trains or begins anew. */
+  drop() {
+    if (this.running) this.cancel();
   }
 
   cancel() {

@@ -13,12 +13,11 @@ export class Layers {
     $("fewer-layers").addEventListener("click", () => change(wanted().slice(0, -1)));
   }
 
-  count(parameters) {
+  count() {
     const n = this.wanted().length;
     $("layer-count").textContent = `${n} hidden layer${n === 1 ? "" : "s"}`;
     $("fewer-layers").disabled = n === 0;
     $("more-layers").disabled = n === MOST_LAYERS;
-    $("network-title").textContent = parameters ? `The network: ${parameters.toLocaleString("en")} parameters` : "The network";
   }
 
   /** Buttons above the drawn layers, at the columns' middles. */

@@ -3,7 +3,7 @@
 import { element } from "./controls.js";
 
 export class Lessons {
-  /** `on` has `begin(lesson)`, `variant(state)`, `act(what)` and `end()`. */
+  /** `on` has `begin(lesson)`, `predicted()`, `pause()`, `act(action)` and `end()`. */
   constructor(select, card, on) {
     Object.assign(this, { select, card, on });
     this.current = null;
@@ -89,7 +89,10 @@ export class Lessons {
 
   /** Show the outcome once enough steps were made. */
   progress(step) {
-    if (this.current && !this.waits && this.outcome.hidden && this.current.until && step >= this.current.until) this.reveal();
+    if (this.current && !this.waits && this.outcome.hidden && this.current.until && step >= this.current.until) {
+      this.on.pause();
+      this.reveal();
+    }
   }
 
   finished(what) {

@@ -2,7 +2,7 @@
 
 import { applyTheme, nextTheme, onTheme, theme } from "./colors.js";
 import { Backprop } from "./backprop.js";
-import { combine, Connection } from "./connection.js";
+import { combine, Connection, isRefused } from "./connection.js";
 import { Controls } from "./controls.js";
 import { Curves, percent } from "./curves.js";
 import { Experiments } from "./experiments.js";
@@ -38,7 +38,7 @@ let believeFrom = 0; // pictures before this number may be older than the last p
 let ended = false; // training diverged: it cannot go on
 let picture = null;
 let resume = false; // play on once the new state has come
-const view = { regions: true, wrong: true, test: true, speed: null, prune: 0 };
+const view = { regions: true, wrong: true, test: true, speed: 60, prune: 0 };
 
 const send = (message) => connection.send(message);
 const plane = new Plane($("plane"), $("plane-note"));
@@ -59,7 +59,7 @@ const backprop = new Backprop($("backprop-panel"), network, {
 });
 const layers = new Layers(() => wanted.network.layers, (widths) => {
   change("network.layers", widths, true);
-  layers.count(understood?.parameters);
+  layers.count();
 });
 const hover = new Hover($("detail"), network, send, () => (backprop.active ? backprop.sample : 0));
 const controls = new Controls($("controls"), change);
@@ -73,6 +73,7 @@ const lessons = new Lessons($("lesson"), $("lesson-card"), {
   },
   predicted: gate,
   end: gate,
+  pause: () => playing && toggle(),
   act(action) {
     if (action.state) adopt(merge(wanted, action.state), {});
     if (action.do === "play") {
@@ -133,20 +134,12 @@ const connection = new Connection(socketAddress, {
     document.body.dataset.connected = "no";
     if (attempts === 0 && playing) playingIs(true);
     let sentence = "The server does not answer: it has ended, or the connection is cut. Trying again…";
-    if (attempts >= 1 && (await refused())) {
+    if (attempts >= 1 && (await isRefused())) {
       sentence = "A server answers that does not know this page's token: it was started anew. Open the address that it printed; the part after # of this one still holds your settings.";
     }
     if (document.body.dataset.connected === "no") banner(sentence);
   },
 });
-
-async function refused() {
-  try {
-    return (await fetch(location.pathname + location.search, { cache: "no-store" })).status === 403;
-  } catch {
-    return false;
-  }
-}
 
 const answers = {
   limits(message) {
@@ -209,10 +202,11 @@ function begin(message) {
   plane.classes = message.classes;
   if (message.inputs !== 2 && plane.sample !== null) plane.sample = null;
   curves.clear();
+  experiments.forget(message.state);
   const inputs = message.inputs === 2 ? message.names : Array.from({ length: message.inputs }, (_, i) => String(i + 1));
   network.shape(message.layers, inputs, message.classes);
   showLegend(understood.classes);
-  layers.count(understood.parameters);
+  layers.count();
   playingIs(false);
   if (resume) {
     resume = false;
@@ -245,10 +239,7 @@ function show() {
   send({ do: "seen", picture: picture.n });
   document.body.dataset.picture = picture.n;
   document.body.dataset.step = picture.step;
-  drawn++;
 }
-let drawn = 0;
-Object.defineProperty(window, "picturesDrawn", { get: () => drawn });
 
 let lastSlow = 0;
 /** The network and the curves are drawn less often than the plane while it trains. */
@@ -258,7 +249,7 @@ function drawSlowly(busy) {
   lastSlow = now;
   network.draw();
   curves.draw();
-  $("network-note").textContent = network.note(backprop.active);
+  $("network-note").textContent = network.note(backprop.active, understood.parameters);
   if (network.focus && busy) hover.ask(network.focus);
   if (backprop.active && !busy) backprop.on.ask(backprop.sample);
 }
@@ -326,6 +317,7 @@ function submit() {
   controls.clearErrors();
   notice("");
   if (!complete()) return;
+  experiments.drop();
   if (playing) resume = true;
   expected++;
   send({ do: "set", state: wanted });
@@ -357,6 +349,7 @@ function applyView() {
   $("speed").value = view.speed ?? "";
   Object.assign(plane.show, { regions: view.regions, wrong: view.wrong, test: view.test });
   send({ do: "show", regions: view.regions, size: GRID });
+  send({ do: "speed", steps_per_second: view.speed });
 }
 
 for (const [box, key] of [["show-regions", "regions"], ["show-wrong", "wrong"], ["show-test", "test"]]) {
@@ -398,6 +391,7 @@ function gate() {
 
 function toggle() {
   if (lessons.waits || (ended && !playing)) return;
+  experiments.drop();
   believeFrom = (picture?.n ?? 0) + 3;
   playingIs(!playing);
   send({ do: playing ? "play" : "pause" });
@@ -406,7 +400,10 @@ function toggle() {
 $("play").addEventListener("click", toggle);
 $("step").addEventListener("click", () => send({ do: "step" }));
 $("epoch").addEventListener("click", () => send({ do: "epoch" }));
-$("back").addEventListener("click", () => send({ do: "back" }));
+$("back").addEventListener("click", () => {
+  experiments.drop();
+  send({ do: "back" });
+});
 $("speed").addEventListener("change", () => {
   view.speed = $("speed").value === "" ? null : Number($("speed").value);
   send({ do: "speed", steps_per_second: view.speed });
@@ -418,7 +415,7 @@ $("backprop").addEventListener("click", () => {
   $("backprop").setAttribute("aria-pressed", String(active));
   if (!active) plane.sample = null;
   backprop.use(active);
-  $("network-note").textContent = network.note(backprop.active);
+  $("network-note").textContent = network.note(backprop.active, understood.parameters);
   plane.draw();
 });
 plane.canvas.addEventListener("click", (event) => {

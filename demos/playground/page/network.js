@@ -50,11 +50,12 @@ export class Network {
   }
 
   /** A sentence about what is drawn. */
-  note(isBackprop) {
+  note(isBackprop, parameters) {
+    const count = `${parameters.toLocaleString("en")} parameters. `;
     if (isBackprop) return "Edges are as thick as what they hand on in this step: orange adds, blue subtracts.";
     const silent = (this.silent ?? []).slice(0, -this.layers.at(-1)).filter(Boolean).length;
-    if (!silent) return "Orange edges are positive weights, blue ones negative; a neuron's picture shows its value over the plane.";
-    return `${silent} hidden neuron${silent === 1 ? " is" : "s are"} zero all over the picture (struck through).`;
+    if (!silent) return count + "Orange edges are positive weights, blue ones negative; a neuron's picture shows its value over the plane.";
+    return `${count}${silent} hidden neuron${silent === 1 ? " is" : "s are"} zero all over the picture (struck through).`;
   }
 
   name(layer, neuron) {
