@@ -115,6 +115,10 @@ static bool release(int first, int last, State barrier) {
   return any;
 }
 
+// In which order they run between two barriers must not matter: a test tries both.
+static bool backwards;
+EXPORT void emu_backwards(int yes) { backwards = yes; }
+
 static void run_as_fibers(std::function<void()>& threads) {
   int n = emu_blockDim.x * emu_blockDim.y * emu_blockDim.z;
   body = &threads;
@@ -125,7 +129,8 @@ static void run_as_fibers(std::function<void()>& threads) {
   for (int i = 0; i < n; i++) prepare_fiber(i);
   for (;;) {
     bool moved = false, ended = true;
-    for (int i = 0; i < n; i++) {
+    for (int turn = 0; turn < n; turn++) {
+      int i = backwards ? n - 1 - turn : turn;
       if (fibers[i].state != READY) continue;
       moved = true;
       running = i;

@@ -1,69 +1,17 @@
-"""Steps compiled to one CUDA kernel train like NumPy's, a block of threads for each network."""
+"""Steps compiled to one CUDA kernel train like NumPy's, a block of threads for each network.
 
-import sys
+A few sharp cases; `test_kernel_calls.py` has one for each kind of call.
+"""
+
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from kernel_training import X, Y, check, cupy_on_cpu, network, trained
 
-if "cupy_on_cpu" not in sys.modules:
-    pytest.skip("runs on the emulated device: tests/emulator/run", allow_module_level=True)
-
-import cupy_on_cpu
-
-from scratchnet import SGD, Model, fit, mlp
-from scratchnet.optim import Optimizer
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(22, 2))
-Y = (X[:, :1] * X[:, 1:] > 0).astype(float)
-BOUND = {"float32": 2e-5, "float64": 1e-11}
-
-Make = Callable[[str], Optimizer]
-
-
-def state(model: Model) -> list[Any]:
-    buffers = [each for _, layer in model.root.walk() for each in layer.buffers.values()]
-    arrays = [model.parameter_buffer, model.gradient_buffer, *buffers]
-    return [model.backend.to_numpy(each).copy() for each in arrays]
-
-
-def trained(make: Make, backend: str, **how: Any) -> tuple[Any, list[Any], list[str]]:
-    """The losses, what is left, and the launches of our kernel."""
-    optimizer = make(backend)
-    with cupy_on_cpu.log() as log, warnings.catch_warnings():
-        warnings.simplefilter("error")
-        settings = {"epochs": 6, "y": Y, **how}
-        history = fit(optimizer.model, X, optimizer=optimizer, **settings)
-    launches = [line for line in log.lines if line.startswith("KERNEL run <")]
-    return history.loss, state(optimizer.model), launches
-
-
-def check(make: Make, **how: Any) -> list[Any]:
-    """Train by the kernel and on NumPy, compare, and give what the kernel left."""
-    want_losses, want, _ = trained(make, "numpy", **how)
-    losses, got, launches = trained(make, "cupy", compile=True, **how)
-    assert launches
-    bound = BOUND[want[0].dtype.name]
-    np.testing.assert_allclose(losses, want_losses, rtol=bound, atol=bound)
-    for mine, other in zip(got, want, strict=True):
-        if other.dtype.kind != "f":
-            np.testing.assert_array_equal(mine, other)
-        largest = max(np.abs(other).max(initial=0), 1e-3)
-        np.testing.assert_allclose(mine, other, rtol=0, atol=bound * largest)
-    return got
-
-
-def network(*widths: int, rate: float = 0.1, kind: Any = SGD, **settings: Any) -> Make:
-    optimizer = settings.pop("optimizer", {})
-
-    def make(backend: str) -> Optimizer:
-        model = mlp(list(widths), backend=backend, seed=3, **settings)
-        return kind(model, rate, **optimizer)
-
-    return make
+from scratchnet import SGD, Adam, fit, mlp
+from scratchnet.backends.compile import cuda_source, cuda_step
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -72,3 +20,58 @@ def test_a_network_alone_and_in_an_ensemble(dtype: str) -> None:
     several = check(network(2, 9, 5, 1, dtype=dtype, ensemble=3))
     for mine, other in zip(alone, several, strict=True):
         assert mine.tobytes() == other[0].tobytes()
+
+
+def test_everything_at_once_in_small_tiles_in_either_order(small_tiles: None) -> None:
+    """Batch normalisation's phases, dropout's bits, momentum, clipping, masks, a ragged batch."""
+    settings = {"optimizer": {"momentum": 0.9}, "batch_norm": True, "dropout": 0.3}
+    make = network(2, 7, 6, 1, ensemble=2, pruned=0.4, dtype="float64", **settings)
+    found = []
+    for is_backwards in (0, 1):
+        cupy_on_cpu.device.emu_backwards(is_backwards)
+        try:
+            found.append(check(make, batch_size=9, clip_norm=0.5, epochs=3))
+        finally:
+            cupy_on_cpu.device.emu_backwards(0)
+    for one, other in zip(*found, strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_many_steps_are_one_launch() -> None:
+    make = network(2, 4, 1, ensemble=2, kind=Adam, rate=lambda step: 0.1 / (1 + step))
+    trained(make, "cupy", compile=True, epochs=40)
+    losses, _, launches = trained(make, "cupy", compile=True, epochs=40)
+    assert losses.shape == (40, 2)
+    assert len(launches) < 10 and all(line.startswith("KERNEL run <2,1,1|") for line in launches)
+
+
+def test_a_network_that_does_not_fit_is_replayed_and_said() -> None:
+    model = mlp([2, 300, 300, 1], backend="cupy")
+    with pytest.warns(RuntimeWarning, match="replayed: .* KiB of shared memory: must"):
+        fit(model, X, Y, optimizer=SGD(model, 0.1), epochs=3, compile=True)
+    same = mlp([2, 300, 300, 1], backend="cupy")
+    fit(same, X, Y, optimizer=SGD(same, 0.1), epochs=3)
+    numbers = [model.backend.to_numpy(each.parameter_buffer) for each in (model, same)]
+    np.testing.assert_array_equal(*numbers)
+
+
+def test_a_network_that_diverges_leaves_the_others_alone() -> None:
+    make = network(2, 5, 1, rate=[0.1, 1e30, 0.1], ensemble=3, activation="leaky_relu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        optimizer = make("cupy")
+        history = fit(optimizer.model, X, Y, optimizer=optimizer, epochs=9, compile=True)
+        other = make("numpy")
+        want = fit(other.model, X, Y, optimizer=other, epochs=9)
+    assert [(each.network, each.epoch) for each in history.diverged] == [
+        (each.network, each.epoch) for each in want.diverged
+    ]
+    np.testing.assert_allclose(history.loss[:, ::2], want.loss[:, ::2], rtol=1e-5)
+
+
+@pytest.fixture
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Tiles of eight points, so that there are several, the last of them ragged."""
+    monkeypatch.setattr(cuda_step, "_kept", {})
+    for name in ("_LARGEST_TILE", "_USEFUL_TILE", "_SMALLEST_TILE"):
+        monkeypatch.setattr(cuda_source, name, 8)
