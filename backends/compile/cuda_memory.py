@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends.compile.arrays import View
-from scratchnet.backends.compile.classify import Node, Value
+from scratchnet.backends.compile.classify import Value
 from scratchnet.backends.compile.elementwise import c_type
+from scratchnet.backends.compile.fuse import Loop
+from scratchnet.backends.compile.loops import place_of
 from scratchnet.backends.compile.memory import ALIGNMENT, Memory, Pointer, Target, rounded_up
 
 GAP = 4
@@ -93,14 +95,19 @@ class BlockMemory(Memory):
         use.has_points |= view.points is not None
         return pointer
 
-    def note(self, node: Node, is_flat: bool) -> None:
-        """Enter what the call does with the arrays that have a pointer."""
-        for view in (*(each for each in node.inputs if isinstance(each, View)), node.out):
-            if id(view.owner) in self._numbers:
+    def note(self, loop: Loop) -> None:
+        """Enter what the loop does with the arrays that have a pointer."""
+        is_flat, written = loop.kind == "flat", set()
+        for node in loop.nodes:
+            for view in (*(each for each in node.inputs if isinstance(each, View)), node.out):
+                if id(view.owner) not in self._numbers:
+                    continue
                 use = self.use_of(view)
                 use.is_entrywise &= is_flat
                 use.is_written |= view is node.out
-                use.is_read |= view is not node.out
+                # What an entry-by-entry loop has just made it has in a register.
+                use.is_read |= view is not node.out and not (is_flat and place_of(view) in written)
+            written.add(place_of(node.out))
 
     def has_place(self, value: Value) -> bool:
         """Whether other loops than the one that makes it find the value."""

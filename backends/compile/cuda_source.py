@@ -22,7 +22,7 @@ SHARED_BYTES = {"sm_80": 166912, "sm_90": 232448, "sm_100": 232448}
 _LARGEST_TILE, _USEFUL_TILE, _SMALLEST_TILE = 1024, 64, 8
 
 
-@dataclass
+@dataclass(repr=False)
 class Kernel:
     """The source of a step's kernel, and what its launch needs."""
 
@@ -51,14 +51,21 @@ def write_kernel(calls: Sequence[Call], outcome: Array, most_shared: int) -> Ker
     tiles = _tiles(points)
     useful = [tile for tile in tiles if tile >= min(points, _USEFUL_TILE)]
     for with_entrywise, candidates in ((True, useful), (False, tiles)):
-        for tile in candidates:
-            kernel = _Assembly(calls, outcome, tile, with_entrywise).kernel()
+        # The larger the tile the more it takes, so that a search by halves finds the largest.
+        fitting = None
+        while candidates:
+            middle = len(candidates) // 2 if fitting else len(candidates) - 1
+            kernel = _Assembly(calls, outcome, candidates[middle], with_entrywise).kernel()
             if kernel.shared_bytes <= most_shared:
-                return kernel
-    needed = kernel.shared_bytes // 1024 + 1
+                fitting, candidates = kernel, candidates[:middle]
+            else:
+                candidates = candidates[middle + 1 :]
+        if fitting:
+            return fitting
+    needed = -(-kernel.shared_bytes // 1024)
     raise NotCompiled(
-        f"the network, its gradients and {tile} points take {needed} KiB of shared memory: must be "
-        f"at most {most_shared // 1024} KiB"
+        f"the network, its gradients and {kernel.tile} points take {needed} KiB of shared memory: "
+        f"must be at most {most_shared // 1024} KiB"
     )
 
 
@@ -140,10 +147,8 @@ class _Assembly:
                 self._between(loop)
             if phase.inside:
                 self._tiles(self.loops[number], crossing)
-        for loops, is_flat in ((self.between, True), (self.loops, False)):
-            for loop in (each for some in loops for each in some):
-                for node in loop.nodes:
-                    self.memory.note(node, is_flat and loop.kind == "flat")
+        for loop in (each for loops in (*self.between, *self.loops) for each in loops):
+            self.memory.note(loop)
         self.memory.array(self.loss)
         self.memory.settle(self.with_entrywise)
         return self._kernel()

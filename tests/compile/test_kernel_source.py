@@ -1,4 +1,4 @@
-"""The CUDA source of a step: what it says, and that NVIDIA's compiler takes it. No GPU is needed."""
+"""The CUDA source of a step, and that NVIDIA's compiler takes it; no GPU is needed."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def written(
 def test_a_tile_holds_as_many_points_as_fit_in_equal_shares() -> None:
     assert written(2, 16, 16, 1).tile == 400
     deep = written(2, *[32] * 8, 1)
-    assert deep.tile == 100 and deep.shared_bytes <= MOST
-    assert written(2, *[32] * 8, 1, most=SHARED_BYTES["sm_80"]).tile < 100
+    assert deep.tile == 136 and deep.shared_bytes <= MOST
+    assert written(2, *[32] * 8, 1, most=SHARED_BYTES["sm_80"]).tile < 136
 
 
 def test_an_ensemble_has_the_functions_of_a_network_alone() -> None:
@@ -47,13 +47,16 @@ def test_an_ensemble_has_the_functions_of_a_network_alone() -> None:
         re.findall(r"^INLINE void loop_.*?^}", written(2, 9, 1, ensemble=n).source, re.M | re.S)
         for n in (None, 3)
     ]
-    assert functions[0] == functions[1] != []
+    assert functions[0]
+    are_equal = functions[0] == functions[1]
+    assert are_equal  # and pytest compares no long texts
 
 
 def test_moments_lie_outside_where_they_do_not_fit() -> None:
     small, large = (written(2, w, w, 1, kind=Adam) for w in (16, 100))
-    moments = "copy((float*)(targets["
-    assert small.source.count(moments) - large.source.count(moments) == 2
+    # Parameters and gradients are written back to where they came from, and small's moments.
+    written_back = [each.source.count("(targets[") for each in (small, large)]
+    assert written_back == [4, 2]
     assert large.shared_bytes <= MOST
 
 
