@@ -65,7 +65,8 @@ results `ten_seeds` and `sweep` are such frames, see `ensembles.py`, and so is a
 - `neurons` uint8 (neurons, s, s): each hidden neuron and output over the window, layer by layer,
   128 for 0 and 255 (0) for the largest absolute value in its layer
 - `weights` float32: for each Linear layer its weights (in, out) row by row, then its biases (out)
-- `curves` float32 (k, 5): step, loss and test loss, accuracy and test accuracy, new ones only
+- `curves` float32 (k, 5): step, loss and test loss, accuracy and test accuracy; the new ones, of
+  steps between two pictures too
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from scratchnet.demos.playground import pictures, protocol
 from scratchnet.demos.playground.compiling import Compiling, has_compiler
 from scratchnet.demos.playground.data import make_task
 from scratchnet.demos.playground.fields import checked
-from scratchnet.demos.playground.learning import Learning
+from scratchnet.demos.playground.learning import Learning, Measured
 from scratchnet.demos.playground.pacing import Pace
 from scratchnet.demos.playground.stages import stages
 from scratchnet.demos.playground.state import State, state_from
@@ -52,8 +52,8 @@ class Session:
         self.playing, self._until = False, 0
         self.regions, self.size, self.pruned = True, 80, 0.0
         self._sent = self._seen = 0
-        self._curved = 0
-        """The step that the curves have reached on the page."""
+        self._curves: list[list[Any]] = []
+        """What was measured since the last picture."""
         self._drawn = self._drawing = 0.0
         """When the last picture was drawn, and how many seconds of computing it took."""
         self._crowded_until = 0.0
@@ -166,6 +166,7 @@ class Session:
         self._rest()
         self._is_new, self._sentence = True, ""
         self._crowded_until = 0.0
+        self._curves, self._look, self._measured_at = [], 1, -1
         self._pace.restart()
         self.say("state", **described(learning))
         self.picture()
@@ -287,7 +288,9 @@ class Session:
             else:
                 steps = min(steps, learning.left_of_epoch)
         if not self._sentence:
-            learning.advance(min(steps, MOST_STEPS - before))
+            learning.advance(min(steps, self._look - before, MOST_STEPS - before))
+        if learning.steps >= self._look:
+            self._measure()
         self._changed = True
         if learning.has_diverged:
             where = str(learning.diverged[0]).partition(": ")[2]
@@ -295,6 +298,20 @@ class Session:
         elif learning.steps >= MOST_STEPS:
             self._stop("limit", f"{MOST_STEPS:,} steps are made: go back to the start")
         return learning.steps - before
+
+    def _measure(self) -> Measured:
+        """Loss and accuracy now, which enter the curves.
+
+        Between pictures too: each step at first, then after every twentieth part of the steps.
+        """
+        learning = self.learning
+        found = learning.measured()
+        if learning.steps != self._measured_at:
+            losses = [found.loss, found.test_loss]
+            self._curves.append([learning.steps, *losses, found.accuracy, found.test_accuracy])
+        self._measured_at = learning.steps
+        self._look = learning.steps + 1 + learning.steps // 20
+        return found
 
     def _stop(self, why: str, sentence: str) -> None:
         self.playing = False
@@ -307,7 +324,7 @@ class Session:
         """Send a picture of the present network."""
         start = time.thread_time()
         learning, task = self.learning, self.task
-        measured = learning.measured()
+        measured = self._measure()
         model, shown = learning.model, measured
         if self.pruned:
             model = pictures.pruned(model, self.pruned)
@@ -319,11 +336,8 @@ class Session:
         if self._is_new:
             arrays |= pictures.points_of(task)
         arrays |= {"wrong": shown.wrong, "test_wrong": shown.test_wrong}
-        row = [learning.steps, measured.loss, measured.test_loss]
-        row += [measured.accuracy, measured.test_accuracy]
-        is_known = learning.steps == self._curved and not self._is_new
-        arrays["curves"] = np.array([] if is_known else [row], np.float32).reshape(-1, 5)
-        self._curved = learning.steps
+        arrays["curves"] = np.array(self._curves, np.float32).reshape(-1, 5)
+        self._curves = []
         self._sent += 1
         header = {
             "say": "picture",

@@ -53,6 +53,7 @@ def test_play_trains_until_pause() -> None:
     curves = [arrays["curves"] for header, arrays in tab.said if header["say"] == "picture"]
     reached = np.concatenate(curves)[:, 0]
     assert reached[0] == 0 and reached[-1] == steps and (np.diff(reached) > 0).all()
+    assert (np.diff(reached) <= 1 + reached[:-1] // 20).all()
 
 
 def test_the_speed_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
