@@ -70,6 +70,10 @@ def note_compiler(optimizer: Optimizer, compile: bool, goes_on: bool) -> None:
         )
 
 
+Changing = list[tuple[Array, Any]]
+"""Arrays that a step reads, each with what it holds in each of the steps."""
+
+
 @dataclass
 class Compiled:
     """A compiled step, or a recorded one where there is no compiled form."""
@@ -77,12 +81,9 @@ class Compiled:
     step: Any
     """A `backends.compile.CompiledStep` or `KernelStep`, or None."""
     arguments: list[Array]
-    state: list[Array]
-    """The arrays that a step changes and that were there before it."""
-
-
-Changing = list[tuple[Array, Any]]
-"""Arrays that a step reads, each with what it holds in each of the steps."""
+    before: Changing
+    """The arrays that a step changes and that were there before it, each as it was before the last
+    call: in the same memory each time, since to be given new one takes longer than to copy."""
 
 
 class CompiledTraining:
@@ -146,7 +147,9 @@ class CompiledTraining:
             if compiled.step is None and self._replayed is not None:
                 optimizer.steps = first
                 return self._replayed.many(steps, rows, known)
-            self._before = first, [(array, array.copy()) for array in compiled.state]
+            for array, numbers in compiled.before:
+                numbers[...] = array
+            self._before = first, compiled.before
             if compiled.step is None:
                 return self.recorded(*[each[0] for each in rows]).numpy()[None]
             changing = ahead(optimizer, steps) if steps > 1 else []
@@ -205,7 +208,7 @@ class CompiledTraining:
             want = [np.array(k.to_numpy(each)) for each in (outcome, model.gradient_buffer)]
         made = {id(owner(call.out)) for call in calls if call.is_new}
         changed = {id(owner(call.out)): owner(call.out) for call in calls}
-        state = [array for name, array in changed.items() if name not in made]
+        before = [(array, array.copy()) for name, array in changed.items() if name not in made]
         try:
             step = k.compiled(calls, outcome, model.ensemble or 1)
             if not step.function.is_compared:
@@ -217,8 +220,8 @@ class CompiledTraining:
                 step.function.is_compared = True
         except (NotCompiled, NoCompiler) as refusal:
             warnings.warn(f"the step is replayed: {refusal}", RuntimeWarning, stacklevel=7)
-            return Compiled(None, recording.arguments, state)
-        return Compiled(step, recording.arguments, state)
+            return Compiled(None, recording.arguments, before)
+        return Compiled(step, recording.arguments, before)
 
     def _compare(self, got: Sequence[Array], want: Sequence[Array]) -> None:
         """Raise `NotCompiled` where the two differ by more than rounding of a sound step would.

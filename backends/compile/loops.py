@@ -106,18 +106,14 @@ class Writer:
         width = x.width if isinstance(x, Value) else x.shape[1]  # type: ignore[union-attr]
         inner = f.vector(self.main, self.memory.target.lanes_of_row(width, self.main))
         vector = f.vector(self.main, lanes)
-        operation, neutral = {
-            "sum": ("Add", "0"), "max": ("Max", "-INFINITY"), "min": ("Min", "INFINITY"),
-        }[head.name]  # fmt: skip
+        operation = {"sum": "Add", "max": "Max", "min": "Min"}[head.name]
         pointer = self._points(x)
         name = f.name(pointer)
         terms.name(head, f"n{head.number}")
-        call = (
-            f"reduce<{operation}, {inner}, {pointer.c_type}>"
-            f"({name} + (i + r) * {pointer.row}, {width}, {neutral})"
+        terms.lines.append(
+            f"const {vector} n{head.number} = reduce_rows<{operation}, {inner}, {vector}, {width}>"
+            f"({name} + i * {pointer.row}, {pointer.row});"
         )
-        terms.lines.append(f"{vector} n{head.number};")
-        terms.lines.append(f"for (int r = 0; r < {lanes}; r++) n{head.number}[r] = {call};")
         return f"for (int64_t i = 0; i < {n}; i += {lanes}) {{"
 
     def _rows(self, f: Function, loop: Loop, kept: set[Value]) -> None:
@@ -176,7 +172,7 @@ class Writer:
         the squarer the block the fewer loads.
         """
         if self.memory.target.registers >= 32:
-            return {0: (6, 4), 2: (12, 2)}.get(vectors % 4, (8, 1))
+            return {0: (6, 4), 2: (8, 2)}.get(vectors % 4, (12, 1))
         return (6, 2) if vectors % 2 == 0 else (12, 1)
 
     def _points(self, each: Input) -> Pointer:
@@ -249,7 +245,7 @@ class Writer:
         name, to = f.name(pointer), f.name(out, writes=True)
         if width == 1:
             vector = f.vector(self.main, self.memory.target.lanes(self.main))
-            f.lines = [f"*{to} += sum_of_all<{vector}, 1>({name}, {pointer.row}, rows);"]
+            f.lines = [f"*{to} += sum_of_all<{vector}, {vector}, 1>({name}, {pointer.row}, rows);"]
             return f
         lanes = self.memory.target.lanes_of_row(width, self.main)
         vector = f.vector(self.main, lanes)
@@ -264,9 +260,10 @@ class Writer:
         value = node.values[0]
         pointer = self.memory.value(value)
         vector = f.vector(self.main, self.memory.target.lanes(self.main))
+        row = f.vector(self.main, self.memory.target.lanes_of_row(value.width, self.main))
         f.lines = [
-            f"*{f.name(out, writes=True)} += "
-            f"sum_of_all<{vector}, {value.width}>({f.name(pointer)}, {pointer.row}, rows);"
+            f"*{f.name(out, writes=True)} += sum_of_all<{vector}, {row}, {value.width}>"
+            f"({f.name(pointer)}, {pointer.row}, rows);"
         ]
         return f
 

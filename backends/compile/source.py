@@ -138,7 +138,7 @@ class _Assembly:
             self.functions[key] = f"loop_{len(self.functions) + 1}"
             self.text += [
                 f"// {names}",
-                f"static void {self.functions[key]}({f.parameters}, int rows) {{",
+                f"LOOP {self.functions[key]}({f.parameters}, int rows) {{",
                 *("  " + line for line in renamed),
                 "}",
             ]

@@ -3,14 +3,19 @@
 //
 // `__attribute__((vector_size))` is understood by gcc and clang on every processor. Where a vector
 // is wider than a register, the compiler splits it.
-#include <cmath>
-#include <cstdint>
-#include <cstring>
-#include <limits>
-#include <type_traits>
+//
+// What <cmath> and <limits> hold is written out: to read them takes as long as to compile some loops.
+#include <stdint.h>
+#include <string.h>
 #include <utility>
 
+#define INFINITY __builtin_inff()
+#define NAN __builtin_nanf("")
 #define INLINE static inline __attribute__((always_inline))
+// A loop of the step: once in the code, however often it is called.
+#define LOOP static __attribute__((noinline)) void
+// A loop over a few vectors, which are registers only where it is written out.
+#define UNROLL _Pragma("GCC unroll 32")
 
 template <class T, int n> struct vector_of { typedef T type __attribute__((vector_size(n * sizeof(T)))); };
 template <class T, int n> using vec = typename vector_of<T, n>::type;
@@ -66,38 +71,40 @@ template <int n_lanes, class Body> INLINE void each(int64_t n, Body body) {
 // Elementwise functions. A NaN among the operands of max and min is what comes out.
 template <class V> INLINE V maximum(V a, V b) { return ((a > b) | (a != a)) ? a : b; }
 template <class V> INLINE V minimum(V a, V b) { return ((a < b) | (a != a)) ? a : b; }
+template <class V> INLINE mask<V> sign_bit() { return (mask<V>)all<V>(-0.0f); }
 template <class V> INLINE V absolute(V x) {
-  mask<V> bits = (mask<V>)x & std::numeric_limits<entry<mask<V>>>::max();
-  return (V)bits;
+  return (V)((mask<V>)x & ~sign_bit<V>());
 }
 template <class V> INLINE V copy_sign(V size, V sign) {
-  const mask<V> top = all<mask<V>>(std::numeric_limits<entry<mask<V>>>::min());
-  return (V)(((mask<V>)size & ~top) | ((mask<V>)sign & top));
+  return (V)(((mask<V>)size & ~sign_bit<V>()) | ((mask<V>)sign & sign_bit<V>()));
 }
 template <class V> INLINE V sign(V x) {
   return x > 0 ? all<V>(1) : x < 0 ? all<V>(-1) : x == 0 ? all<V>(0) : x;
 }
 template <class V> INLINE V square_root(V x) {
   V y;
-  for (int i = 0; i < lanes<V>; i++) y[i] = std::sqrt(x[i]);
+  for (int i = 0; i < lanes<V>; i++) y[i] = sizeof(x[i]) == 4 ? __builtin_sqrtf(x[i]) : __builtin_sqrt(x[i]);
   return y;
 }
 template <class V> INLINE V power(V a, V b) {
   V y;
-  for (int i = 0; i < lanes<V>; i++) y[i] = std::pow(a[i], b[i]);
+  for (int i = 0; i < lanes<V>; i++) y[i] = sizeof(a[i]) == 4 ? __builtin_powf(a[i], b[i]) : __builtin_pow(a[i], b[i]);
   return y;
 }
 
-// Float formats: bits of the fraction, offset of the exponent, terms of the series below, and
-// ln 2 in two parts, of which the first has so few bits that a whole number times it is exact.
+// Float formats: bits of the fraction, offset of the exponent, terms of the series below, the smallest
+// normal number, and ln 2 in two parts, of which the first has so few bits that a whole number times
+// it is exact.
 template <class T> struct format;
 template <> struct format<float> {
   static constexpr int fraction = 23, bias = 127, exp_terms = 7, log_terms = 5;
+  static constexpr float smallest = 0x1p-126f;
   static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
   static constexpr float exp_above = 89.0f, exp_below = -104.0f, tanh_one = 10.0f;
 };
 template <> struct format<double> {
   static constexpr int fraction = 52, bias = 1023, exp_terms = 13, log_terms = 11;
+  static constexpr double smallest = 0x1p-1022;
   static constexpr double ln2_high = 0.693147180369123816490, ln2_low = 1.90821492927058770002e-10;
   static constexpr double exp_above = 710.0, exp_below = -746.0, tanh_one = 20.0;
 };
@@ -146,7 +153,7 @@ template <class V> INLINE V tanh_of(V x) {
 template <class V> INLINE V logarithm(V x) {
   using T = entry<V>;
   using F = format<T>;
-  const auto tiny = x < std::numeric_limits<T>::min();
+  const auto tiny = x < F::smallest;
   const V normal = tiny ? x * T(int64_t(1) << (F::fraction + 1)) : x;
   const mask<V> bits = (mask<V>)normal;
   const mask<V> root_half = (mask<V>)all<V>(T(0.70710678118654752440));
@@ -161,14 +168,13 @@ template <class V> INLINE V logarithm(V x) {
   const V whole = __builtin_convertvector(n, V);
   const V ln_m = 2 * s + 2 * s * square * p;
   const V y = whole * F::ln2_high + (ln_m + whole * F::ln2_low);
-  const V special = x < 0 ? all<V>(std::numeric_limits<T>::quiet_NaN())
-                          : x == 0 ? all<V>(-std::numeric_limits<T>::infinity()) : x;
-  return ((x > 0) & (x < std::numeric_limits<T>::infinity())) ? y : special;
+  const V special = x < 0 ? all<V>(NAN) : x == 0 ? all<V>(-INFINITY) : x;
+  return ((x > 0) & (x < INFINITY)) ? y : special;
 }
 // ln(1 + x): what rounding took from u = 1 + x is made good by the factor x / (u - 1).
 template <class V> INLINE V logarithm_of_one_plus(V x) {
   const V u = x + 1, y = logarithm(u);
-  const auto is_exact = (u == 1) | (u > std::numeric_limits<entry<V>>::max()) | (u <= 0);
+  const auto is_exact = (u == 1) | (u == INFINITY) | (u <= 0);
   return is_exact ? (u == 1 ? x : y) : y * (x / (u - 1));
 }
 
@@ -185,13 +191,26 @@ struct TinyResultsAreZero {
 #endif
 };
 
-// Sums of a vector's entries, in a fixed order: halves onto halves.
-template <class V> INLINE entry<V> sum_of(V x) {
-  entry<V> part[lanes<V>];
-  memcpy(part, &x, sizeof x);
-  for (int half = lanes<V> / 2; half; half /= 2)
-    for (int i = 0; i < half; i++) part[i] += part[i + half];
-  return part[0];
+// What sums and extremes are made of. `neutral` fills the lanes past the end of a row.
+struct Add {
+  template <class V> INLINE V of(V a, V b) { return a + b; }
+  template <class V> INLINE V neutral() { return V{}; }
+};
+struct Max {
+  template <class V> INLINE V of(V a, V b) { return maximum(a, b); }
+  template <class V> INLINE V neutral() { return all<V>(-INFINITY); }
+};
+struct Min {
+  template <class V> INLINE V of(V a, V b) { return minimum(a, b); }
+  template <class V> INLINE V neutral() { return all<V>(INFINITY); }
+};
+// The sum of a vector's entries, in a fixed order: halves onto halves.
+template <int half, class V, size_t... i> INLINE V folded(V x, std::index_sequence<i...>) {
+  return x + __builtin_shufflevector(x, x, int((i + half) % lanes<V>)...);
+}
+template <class V, int half = lanes<V> / 2> INLINE entry<V> sum_of(V x) {
+  if constexpr (half == 0) return x[0];
+  else return sum_of<V, half / 2>(folded<half>(x, std::make_index_sequence<lanes<V>>()));
 }
 
 // Products. A block of `rows` x `columns` vectors stays in registers while the terms are added; the
@@ -203,16 +222,16 @@ template <class V, int terms, int rows, int columns, class T, class Start, class
 INLINE void multiply_block(const T* x, int64_t x_row, const T* w, int64_t w_row, int64_t i, int64_t j, Start start, Finish finish) {
   constexpr int L = lanes<V>;
   V sum[rows][columns];
-  for (int r = 0; r < rows; r++)
-    for (int c = 0; c < columns; c++) sum[r][c] = start(j + c * L);
+  UNROLL for (int r = 0; r < rows; r++)
+    UNROLL for (int c = 0; c < columns; c++) sum[r][c] = start(j + c * L);
   for (int k = 0; k < terms; k++) {
     V row[columns];
-    for (int c = 0; c < columns; c++) row[c] = load<V>(w, Full{k * w_row + c * L});
-    for (int r = 0; r < rows; r++)
-      for (int c = 0; c < columns; c++) sum[r][c] += x[(i + r) * x_row + k] * row[c];
+    UNROLL for (int c = 0; c < columns; c++) row[c] = load<V>(w, Full{k * w_row + c * L});
+    UNROLL for (int r = 0; r < rows; r++)
+      UNROLL for (int c = 0; c < columns; c++) sum[r][c] += x[(i + r) * x_row + k] * row[c];
   }
-  for (int r = 0; r < rows; r++)
-    for (int c = 0; c < columns; c++) finish(i + r, j + c * L, sum[r][c]);
+  UNROLL for (int r = 0; r < rows; r++)
+    UNROLL for (int c = 0; c < columns; c++) finish(i + r, j + c * L, sum[r][c]);
 }
 template <class V, int n, int terms, int width, int rows, int columns, class T, class Start, class Finish>
 INLINE void multiply(const T* x, int64_t x_row, const T* w, int64_t w_row, int64_t panel, Start start, Finish finish) {
@@ -223,21 +242,46 @@ INLINE void multiply(const T* x, int64_t x_row, const T* w, int64_t w_row, int64
   }
 }
 
-// Lane i of what comes out is the sum of rows[i]'s lanes. Each step adds two rows into one, blocks
-// of `half` lanes of each beside one another, so that half as many are left.
-template <int half, class V, size_t... i> INLINE V add_pair(V a, V b, std::index_sequence<i...>) {
+// Lane i of what comes out is the sum, or another reduction, of rows[i]'s lanes. Each step makes two
+// rows one, blocks of `half` lanes of each beside one another, so that half as many are left.
+template <class Op, int half, class V, size_t... i> INLINE V joined(V a, V b, std::index_sequence<i...>) {
   constexpr int L = lanes<V>;
-  return __builtin_shufflevector(a, b, int(i % (2 * half) < half ? i : L + i - half)...) +
-         __builtin_shufflevector(a, b, int(i % (2 * half) < half ? i + half : L + i)...);
+  return Op::of(__builtin_shufflevector(a, b, int(i % (2 * half) < half ? i : L + i - half)...),
+                __builtin_shufflevector(a, b, int(i % (2 * half) < half ? i + half : L + i)...));
 }
-template <int count, class V> INLINE V sums_of_rows(const V* rows) {
+template <class Op, int count, class V> INLINE V reduced(const V* rows) {
   if constexpr (count == 1) return rows[0];
   else {
-    V sums[count / 2];
-    for (int i = 0; i < count / 2; i++)
-      sums[i] = add_pair<lanes<V> / count>(rows[2 * i], rows[2 * i + 1], std::make_index_sequence<lanes<V>>());
-    return sums_of_rows<count / 2>(sums);
+    V joint[count / 2];
+    UNROLL for (int i = 0; i < count / 2; i++)
+      joint[i] = joined<Op, lanes<V> / count>(rows[2 * i], rows[2 * i + 1], std::make_index_sequence<lanes<V>>());
+    return reduced<Op, count / 2>(joint);
   }
+}
+// The first `count` lanes of x, and the neutral number in the others.
+template <class Op, int count, class V, size_t... i> INLINE V only(V x, std::index_sequence<i...>) {
+  return __builtin_shufflevector(x, Op::template neutral<V>(), int(i < count ? i : lanes<V> + i)...);
+}
+// A row of `width` numbers, padded to whole vectors, as one vector.
+template <class Op, class V, int width, class T> INLINE V row_in_one(const T* x) {
+  constexpr int L = lanes<V>, whole = width - width % L;
+  V y = Op::template neutral<V>();
+  for (int j = 0; j < whole; j += L) y = Op::of(y, load<V>(x, Full{j}));
+  if constexpr (whole < width)
+    y = Op::of(y, only<Op, width - whole>(load<V>(x, Full{whole}), std::make_index_sequence<L>()));
+  return y;
+}
+// The reductions of as many rows as V has lanes; each row is cut into vectors R.
+template <class Op, class R, class V, int width, class T> INLINE V reduce_rows(const T* x, int64_t x_row) {
+  V y;
+  R result[lanes<V> / lanes<R>];
+  UNROLL for (int b = 0; b < lanes<V> / lanes<R>; b++) {
+    R rows[lanes<R>];
+    UNROLL for (int r = 0; r < lanes<R>; r++) rows[r] = row_in_one<Op, R, width>(x + (b * lanes<R> + r) * x_row);
+    result[b] = reduced<Op, lanes<R>>(rows);
+  }
+  memcpy(&y, result, sizeof y);
+  return y;
 }
 // finish(i, y) takes y[i ...] = sum over k of x[i][k] w[k], for as many rows of x as V has lanes.
 template <class V, int n, int terms, class T, class Finish>
@@ -245,7 +289,7 @@ INLINE void multiply_by_column(const T* x, int64_t x_row, const T* w, Finish fin
   constexpr int L = lanes<V>;
   for (int i = 0; i < n; i += L) {
     V sums[L];
-    for (int r = 0; r < L; r++) {
+    UNROLL for (int r = 0; r < L; r++) {
       V sum = {};
       const T* row = x + (i + r) * x_row;
       for (int k = 0; k + L <= terms; k += L) sum += load<V>(row, Full{k}) * load<V>(w, Full{k});
@@ -255,7 +299,7 @@ INLINE void multiply_by_column(const T* x, int64_t x_row, const T* w, Finish fin
       }
       sums[r] = sum;
     }
-    finish(i, sums_of_rows<L>(sums));
+    finish(i, reduced<Add, L>(sums));
   }
 }
 
@@ -267,16 +311,16 @@ INLINE void add_outer_block(const T* a, int64_t a_row, const T* b, int64_t b_row
   V sum[points][rows][columns] = {};
   int i = 0;
   for (; i + points <= n; i += points)
-    for (int p = 0; p < points; p++)
-      for (int r = 0; r < rows; r++)
-        for (int c = 0; c < columns; c++)
+    UNROLL for (int p = 0; p < points; p++)
+      UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int c = 0; c < columns; c++)
           sum[p][r][c] += a[(i + p) * a_row + r] * load<V>(b, Full{(i + p) * b_row + c * L});
   for (; i < n; i++)
-    for (int r = 0; r < rows; r++)
-      for (int c = 0; c < columns; c++) sum[0][r][c] += a[i * a_row + r] * load<V>(b, Full{i * b_row + c * L});
-  for (int r = 0; r < rows; r++)
-    for (int c = 0; c < columns; c++) {
-      for (int p = 1; p < points; p++) sum[0][r][c] += sum[p][r][c];
+    UNROLL for (int r = 0; r < rows; r++)
+      UNROLL for (int c = 0; c < columns; c++) sum[0][r][c] += a[i * a_row + r] * load<V>(b, Full{i * b_row + c * L});
+  UNROLL for (int r = 0; r < rows; r++)
+    UNROLL for (int c = 0; c < columns; c++) {
+      UNROLL for (int p = 1; p < points; p++) sum[0][r][c] += sum[p][r][c];
       const Full at{r * y_row + c * L};
       store(y, at, load<V>(y, at) + sum[0][r][c]);
     }
@@ -298,7 +342,7 @@ template <class V, int width, class T> INLINE void add_rows(const T* b, int64_t 
     V sum[points] = {};
     int i = 0;
     for (; i + points <= n; i += points)
-      for (int p = 0; p < points; p++) sum[p] += load<V>(b, Full{(i + p) * b_row + j});
+      UNROLL for (int p = 0; p < points; p++) sum[p] += load<V>(b, Full{(i + p) * b_row + j});
     for (; i < n; i++) sum[0] += load<V>(b, Full{i * b_row + j});
     store(y, Full{j}, load<V>(y, Full{j}) + ((sum[0] + sum[1]) + (sum[2] + sum[3])));
   }
@@ -319,13 +363,13 @@ template <int half, class V, size_t... i> INLINE void swap_blocks(V& a, V& b, st
 // The transpose of as many vectors as each has lanes.
 template <int half, class V> INLINE void transpose(V* v) {
   constexpr int L = lanes<V>;
-  for (int i = 0; i < L; i++)
+  UNROLL for (int i = 0; i < L; i++)
     if (!(i & half)) swap_blocks<half>(v[i], v[i + half], std::make_index_sequence<L>());
   if constexpr (half > 1) transpose<half / 2>(v);
 }
 // The matrix of a product, or its transpose, in panels that are `block` entries wide.
 template <class V, int terms, int width, int block, class T>
-static void arrange_panels(const T* x, int64_t row, int64_t column, T* y) {
+LOOP arrange_panels(const T* x, int64_t row, int64_t column, T* y) {
   constexpr int L = lanes<V>;
   for (int j = 0; j < width; j += L)
     for (int k = 0; k < terms; k += L) {
@@ -333,44 +377,24 @@ static void arrange_panels(const T* x, int64_t row, int64_t column, T* y) {
       const T* from = x + k * row + j * column;
       if ((row == 1 || column == 1) && k + L <= terms && j + L <= width) {
         V part[L];
-        for (int i = 0; i < L; i++) part[i] = load<V>(from, Full{i * (row == 1 ? column : row)});
+        UNROLL for (int i = 0; i < L; i++) part[i] = load<V>(from, Full{i * (row == 1 ? column : row)});
         if (row == 1) transpose<L / 2>(part);
-        for (int i = 0; i < L; i++) store(to, Full{i * block}, part[i]);
+        UNROLL for (int i = 0; i < L; i++) store(to, Full{i * block}, part[i]);
       } else
         for (int i = 0; i < L && k + i < terms; i++)
           for (int l = 0; l < L && j + l < width; l++) to[i * block + l] = from[i * row + l * column];
     }
 }
-// Over one row of numbers: reduce<...>(x) with `add`, `maximum` or `minimum`, whose `neutral` number
-// fills the lanes past the end.
-struct Add { template <class V> static inline V of(V a, V b) { return a + b; } };
-struct Max { template <class V> static inline V of(V a, V b) { return maximum(a, b); } };
-struct Min { template <class V> static inline V of(V a, V b) { return minimum(a, b); } };
-template <class Op, class V, class T> INLINE T reduce(const T* x, int64_t n, T neutral) {
-  constexpr int L = lanes<V>;
-  V result = all<V>(neutral);
-  each<L>(n, [&](auto at) {
-    V v = load<V>(x, at);
-    if constexpr (std::is_same_v<decltype(at), Part>)
-      for (int i = at.count; i < L; i++) v[i] = neutral;
-    result = Op::of(result, v);
-  });
-  T part[L];
-  memcpy(part, &result, sizeof part);
-  for (int half = L / 2; half; half /= 2) {
-    V low = all<V>(neutral), high = low;
-    for (int i = 0; i < half; i++) low[i] = part[i], high[i] = part[i + half];
-    result = Op::of(low, high);
-    memcpy(part, &result, sizeof part);
+// The sum of n rows of `width` numbers, which lie one behind the other or are padded to vectors R.
+template <class V, class R, int width, class T> INLINE T sum_of_all(const T* x, int64_t row, int n) {
+  if (row == width) {
+    V sum = {};
+    each<lanes<V>>(int64_t(n) * width, [&](auto at) { sum += load<V>(x, at); });
+    return sum_of(sum);
   }
-  return part[0];
-}
-// The sum of n rows of `width` numbers.
-template <class V, int width, class T> INLINE T sum_of_all(const T* x, int64_t row, int n) {
-  if (row == width) return reduce<Add, V, T>(x, int64_t(n) * width, 0);
-  T sum = 0;
-  for (int i = 0; i < n; i++) sum += reduce<Add, V, T>(x + i * row, width, 0);
-  return sum;
+  R sum = {};
+  for (int i = 0; i < n; i++) sum += row_in_one<Add, R, width>(x + i * row);
+  return sum_of(sum);
 }
 template <class V, class T> INLINE T dot(const T* a, int64_t a_row, const T* b, int64_t b_row, int n) {
   T sum = 0;

@@ -146,3 +146,14 @@ def test_a_step_that_differs_when_compiled_is_replayed(monkeypatch: pytest.Monke
     with pytest.warns(RuntimeWarning, match="the step is replayed: compiled it has other losses"):
         fit(models[1], X, X[:, :1] > 0, epochs=4, compile=True)
     assert models[0].parameter_buffer.tobytes() == models[1].parameter_buffer.tobytes()
+
+
+def test_ensembles_of_any_size_are_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have one source; a network of another width has its own, and is compared."""
+    compared: list[int] = []
+    monkeypatch.setattr(CompiledTraining, "_compare", lambda *_: compared.append(networks))
+    X = np.random.default_rng(2).normal(size=(23, 2))
+    for networks, width in ((3, 6), (2, 6), (3, 6), (4, 7)):
+        model = mlp([2, width, 1], ensemble=networks)
+        fit(model, X, X[:, :1] > 0, epochs=2, compile=True)
+    assert compared == [3, 4]

@@ -53,7 +53,7 @@ def for_arm(folder: Path) -> list[str]:
     command = [clang, "--target=aarch64-linux-gnu", "-mcpu=neoverse-n1", *build._FLAGS, *include]
     command.remove("-shared")
     trial = folder / "trial.cpp"
-    trial.write_text("#include <cmath>\n")
+    trial.write_text("#include <utility>\n")
     if subprocess.run([*command, "-fsyntax-only", str(trial)], capture_output=True).returncode:
         pytest.skip("clang++ has no headers for arm64 here")
     return command

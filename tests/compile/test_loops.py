@@ -42,9 +42,7 @@ def test_rows_are_loaded_by_vectors_and_a_column_by_its_number() -> None:
     ]
     assert step.function("max", *calls) == [
         "for (int64_t i = 0; i < 48; i += 16) {",
-        "f32x16 n1;",
-        "for (int r = 0; r < 16; r++) "
-        "n1[r] = reduce<Max, f32x8, float>(a + (i + r) * 8, 5, -INFINITY);",
+        "const f32x16 n1 = reduce_rows<Max, f32x8, f32x16, 5>(a + i * 8, 8);",
         "store(b, Full{i}, n1);",
         "}",
     ]
@@ -69,12 +67,12 @@ def test_rows_are_loaded_by_vectors_and_a_column_by_its_number() -> None:
     ]
 
 
-def test_sums_and_least_numbers_of_a_row_begin_with_what_changes_nothing() -> None:
+def test_sums_and_least_numbers_of_a_row() -> None:
     step, least, total = Step(), empty(40, 1), empty(40)
     lines = step.function("min", call("min", step.y, -1, True, out=least))
-    assert "reduce<Min, f32x8, float>(a + (i + r) * 8, 5, INFINITY);" in lines[2]
+    assert "reduce_rows<Min, f32x8, f32x16, 5>(a + i * 8, 8);" in lines[1]
     lines = step.function("sum", call("sum", step.y, -1, False, out=total))
-    assert "reduce<Add, f32x8, float>(a + (i + r) * 8, 5, 0);" in lines[2]
+    assert "reduce_rows<Add, f32x8, f32x16, 5>(a + i * 8, 8);" in lines[1]
 
 
 def test_one_number_for_each_point_runs_along_the_points() -> None:
