@@ -61,7 +61,9 @@ def main(arguments: Sequence[str]) -> int:
         Screen().help("learn", Settings, *ABOUT)
         return 0
     settings = resolve(Settings, parse(Settings, arguments))
-    given = [flag(name) for name in ONE_OF if getattr(settings, name)]
+    given = [flag(name) for name in ONE_OF if getattr(settings, name) not in (None, False)]
+    if settings.json and settings.watch:
+        given.append("--json")
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)}: must be given one at a time")
     if settings.start and settings.folder:
@@ -71,82 +73,91 @@ def main(arguments: Sequence[str]) -> int:
     if folder and (mended := folder.mended()):
         screen.text(mended)
     if settings.list:
-        return show_list(folder, settings.json, screen)
-    if folder is None:
+        found: Any = show_list(folder, screen, settings.json)
+    elif folder is None:
         screen.text(f"There is no folder of exercises here. Make one:\n\n  {START}\n")
         screen.text(f"{len(exercises())} exercises; `scratchnet learn --list` shows them.")
-        return 0
-    return act(settings, folder, screen)
+        found = {"folder": None}
+    else:
+        found = act(settings, folder, screen)
+    if settings.json:
+        print_json(found)
+    return int(isinstance(found, dict) and found.get("verdict") in ("wrong", "error"))
 
 
 START = f"scratchnet learn --start {USUAL}"
 
 
-def act(settings: Settings, folder: Folder, screen: Screen) -> int:
-    """Do what the options say, in the folder."""
+def act(settings: Settings, folder: Folder, screen: Screen) -> dict[str, Any]:
+    """Do what the options say, in the folder; what `--json` prints of it."""
     if settings.hint:
         return show_hint(folder, screen)
-    if settings.skip:
-        name = find(settings.skip).name
-        folder.change(lambda progress: skip(progress, name))
-        screen.text(f"Skipped: {name}.")
-    if settings.reset:
-        kept = folder.reset(find(settings.reset))
-        screen.text("The file is as it was given." + (f" Yours is kept as {kept}." if kept else ""))
-    if settings.open or settings.reset:
-        name = find(settings.open or settings.reset or "").name
-        folder.change(lambda progress: go_to(progress, name))
     if settings.notebook:
         from scratchnet.demos.learn.notebooks import write_notebooks
 
-        for line in write_notebooks(folder.path / "notebooks"):
+        lines = list(write_notebooks(folder.path / "notebooks"))
+        for line in lines:
             screen.whole(line)
-        return 0
-    if settings.watch:
-        try:
-            watch(folder, screen)
-        except KeyboardInterrupt:
-            screen.text("\nEnded. `scratchnet learn` goes on from here.")
-        return 0
-    return step(folder, screen, settings.json)
+        return {"notebooks": lines}
+    if settings.skip is not None:
+        name = find(settings.skip).name
+        folder.change(lambda progress: skip(progress, name))
+        screen.text(f"Skipped: {name}.")
+    if settings.reset is not None:
+        kept = folder.reset(find(settings.reset))
+        screen.text("The file is as it was given." + (f" Yours is kept as {kept}." if kept else ""))
+    chosen = settings.open if settings.reset is None else settings.reset
+    if chosen is not None:
+        name = find(chosen).name
+        folder.change(lambda progress: go_to(progress, name))
+    if not settings.watch:
+        return step(folder, screen)
+    try:
+        watch(folder, screen)
+    except KeyboardInterrupt:
+        screen.text("\nEnded. `scratchnet learn` goes on from here.")
+    return {}
 
 
-def show_list(folder: Folder | None, as_json: bool, screen: Screen) -> int:
-    if as_json:
-        progress = folder.progress() if folder else Progress()
-        print_json(
-            [
-                {"name": name, "title": each.title, "state": showing.state(name, progress)}
-                for name, each in exercises().items()
-            ]
-        )
-    else:
-        showing.show_list(folder, screen)
-    return 0
+def show_list(folder: Folder | None, screen: Screen, as_json: bool) -> list[dict[str, Any]]:
+    """All exercises with their states; what `--json` prints of them."""
+    progress = folder.progress() if folder else Progress()
+    if not as_json:
+        showing.show_list(progress, screen)
+    return [
+        {
+            "name": name,
+            "title": each.title,
+            "state": showing.state(name, progress),
+            "words_to_read": each.words_to_read,
+            "lines_to_write": each.lines_to_write,
+        }
+        for name, each in exercises().items()
+    ]
 
 
-def show_hint(folder: Folder, screen: Screen) -> int:
+def show_hint(folder: Folder, screen: Screen) -> dict[str, Any]:
     """The next hint; where all were shown, all of them."""
     exercise = folder.current()
     if exercise is None:
         screen.text("All exercises are done: there is nothing to hint at.")
-        return 0
-    seen = min(folder.progress().hints.get(exercise.name, 0), len(exercise.hints))
-    first = seen if seen < len(exercise.hints) else 0
-    last = seen + 1 if seen < len(exercise.hints) else seen
+        return {"exercise": None, "hints": []}
+    count = len(exercise.hints)
+    seen = folder.progress().hints.get(exercise.name, 0)
+    first, last = (seen, seen + 1) if 0 <= seen < count else (0, count)
     screen.text(f"{exercise.title}", "bold")
     for number in range(first, last):
-        screen.text(f"Hint {number + 1} of {len(exercise.hints)}: {exercise.hints[number]}")
+        screen.text(f"Hint {number + 1} of {count}: {exercise.hints[number]}")
     folder.change(lambda progress: progress.hints.update({exercise.name: last}))
-    return 0
+    return {"exercise": exercise.name, "hints": exercise.hints[first:last]}
 
 
-def step(folder: Folder, screen: Screen, as_json: bool = False) -> int:
+def step(folder: Folder, screen: Screen) -> dict[str, Any]:
     """Show the current exercise and check it; where it is right, show the next."""
     exercise = folder.current()
     if exercise is None:
         showing.show_end(folder.progress(), screen)
-        return 0
+        return {"exercise": None, **asdict(folder.progress())}
     present(exercise, folder, screen)
     kind, message = check_one(exercise, folder, screen)
     if kind == "right":
@@ -155,10 +166,8 @@ def step(folder: Folder, screen: Screen, as_json: bool = False) -> int:
             present(following, folder, screen)
         else:
             showing.show_end(folder.progress(), screen)
-    if as_json:
-        progress = asdict(folder.progress())
-        print_json({"exercise": exercise.name, "verdict": kind, "message": message, **progress})
-    return int(kind in ("wrong", "error"))
+    progress = asdict(folder.progress())
+    return {"exercise": exercise.name, "verdict": kind, "message": message, **progress}
 
 
 def present(exercise: Exercise, folder: Folder, screen: Screen) -> None:

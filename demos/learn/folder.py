@@ -65,7 +65,7 @@ class Folder:
         for exercise in exercises().values():
             folder.restore(exercise)
         if not (path / PROGRESS).exists():
-            folder.write(Progress())
+            folder.write(Progress(solved=folder.right_ones()))
         return folder
 
     @classmethod
@@ -77,6 +77,11 @@ class Folder:
         for each in (Path("."), USUAL) if path is None else (path,):
             if (each / PROGRESS).exists():
                 return cls(each)
+        if path is not None and path.is_file():
+            raise InputError(
+                f"{path}: must be a folder; `scratchnet learn {path.parent} --open {path.name}` "
+                "goes to this exercise"
+            )
         if path is not None:
             raise InputError(
                 f"{path}: must be a folder of exercises; `scratchnet learn --start {path}` makes it"
@@ -99,7 +104,7 @@ class Folder:
     def reset(self, exercise: Exercise) -> Path | None:
         """Begin an exercise anew; the copy of the learner's file, None where there was none."""
         file, kept = self.file(exercise), None
-        if file.exists():
+        if self.is_touched(exercise):
             copies = (file.with_name(f"{file.stem}.kept-{number}.py") for number in count(1))
             kept = next(copy for copy in copies if not copy.exists())
             shutil.copy2(file, kept)
@@ -150,18 +155,23 @@ class Folder:
         copies = (self.path / f"progress.damaged-{number}.json" for number in count(1))
         kept = next(copy for copy in copies if not copy.exists())
         os.replace(self.path / PROGRESS, kept)
-        solved = [each.name for each in exercises().values() if self.is_solved(each)]
+        solved = self.right_ones()
         self.write(Progress(solved=solved))
         return (
             f"{PROGRESS} could not be read and is kept as {kept.name}; all files were checked "
             f"again, {len(solved)} are right."
         )
 
-    def is_solved(self, exercise: Exercise) -> bool:
-        """Whether the learner's file is right; one that is as it was given is not run."""
+    def right_ones(self) -> list[str]:
+        """The exercises whose files are right; one that is as it was given is not run."""
+        touched = [each for each in exercises().values() if self.is_touched(each)]
+        return [each.name for each in touched if check(each, self.file(each)).verdict.is_right]
+
+    def is_touched(self, exercise: Exercise) -> bool:
+        """Whether the learner's file is there and other than it was given."""
         file = self.file(exercise)
-        is_touched = file.exists() and file.read_bytes() != exercise.start.encode()
-        return is_touched and check(exercise, file).verdict.is_right
+        given = exercise.start.encode()
+        return file.exists() and file.read_bytes().replace(b"\r\n", b"\n") != given
 
 
 def forget(progress: Progress, name: str) -> None:

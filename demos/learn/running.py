@@ -48,7 +48,7 @@ def run(exercise: Exercise, file: Path, folder: Path, seconds: float) -> int | N
     program = "scratchnet.demos.learn.child"
     command = ["-m", program, exercise.name, str(file), "verdict", str(seconds)]
     settings = {
-        "PYTHONPATH": os.pathsep.join(os.path.abspath(each) for each in sys.path if each),
+        "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
         "PYTHONSAFEPATH": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONIOENCODING": "utf-8:replace",

@@ -77,9 +77,8 @@ def show_engine(exercise: Exercise, text: str, screen: Screen) -> None:
             screen.whole(line)
 
 
-def show_list(folder: Folder | None, screen: Screen) -> None:
+def show_list(progress: Progress, screen: Screen) -> None:
     """All exercises in order, each with its state."""
-    progress = folder.progress() if folder else Progress()
     rows = [
         (f"{state(name, progress):<7} {name}", each.title) for name, each in exercises().items()
     ]

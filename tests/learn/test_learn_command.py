@@ -155,6 +155,38 @@ def test_reset_keeps_a_copy_of_the_learners_file(
     assert "kept-2.py" in capsys.readouterr().out.replace("\n", "")
 
 
+def test_reset_of_a_file_as_it_was_given_keeps_no_copy(
+    started: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(started.iterdir())
+    assert main(["--reset", SECOND.name]) == 0
+    assert sorted(started.iterdir()) == before and "kept" not in capsys.readouterr().out
+
+
+def test_a_folder_without_its_progress_is_checked_anew_when_it_is_started(started: Path) -> None:
+    write(started, SECOND, SECOND.solution)
+    (started / FIRST.file_name).write_bytes(b"\xff\xfe no Python")
+    (started / PROGRESS).unlink()
+    main(["--start", "learn"])
+    assert kept(started)["solved"] == [SECOND.name]
+
+
+def test_json_tells_what_was_done(started: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def told(*arguments: str) -> dict[str, object]:
+        main([*arguments, "--json"])
+        found: dict[str, object] = json.loads(capsys.readouterr().out)
+        return found
+
+    assert told("--hint") == {"exercise": FIRST.name, "hints": [FIRST.hints[0]]}
+    assert told()["verdict"] == "gap"
+    assert told("--skip", FIRST.name)["skipped"] == [FIRST.name]
+    assert len(list(told("--notebook"))) == 1
+    for name in exercises():
+        main(["--skip", name])
+    capsys.readouterr()
+    assert told()["exercise"] is None and told("--hint")["hints"] == []
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"solved": 3}', "null", "\x00\xff"])
 def test_a_damaged_progress_is_one_line_and_nothing_is_lost(
     text: str, started: Path, capsys: pytest.CaptureFixture[str]
@@ -188,8 +220,12 @@ def test_a_missing_file_comes_back(started: Path, capsys: pytest.CaptureFixture[
     ("arguments", "words"),
     [
         (["--hint", "--watch"], "--watch and --hint"),
+        (["--json", "--watch"], "--watch and --json"),
+        (["--open", ""], "unknown exercise ''"),
+        (["--open", FIRST.name, "--skip", ""], "--open and --skip"),
         (["--open", "chain_rul"], "chain_rule"),
         (["nowhere"], "scratchnet learn --start nowhere"),
+        (["learn/010_chain_rule.py"], "scratchnet learn learn --open 010_chain_rule.py"),
         (["learn", "--start", "other"], "left out"),
         (["--start", "learn/progress.json"], "must be a folder"),
     ],

@@ -35,8 +35,8 @@ def test_a_slip_is_quoted(name: str, right: str, wrong: str, line: str, tmp_path
 
 
 def test_numbers_that_no_slip_gives_are_left_without_a_reason(tmp_path: Path) -> None:
-    text = exercises()["optimizers"].solution.replace("w - rate * g", "w - rate * g**3 - 7.3")
-    verdict = verdict_on("optimizers", text, tmp_path)
+    text = exercises()["he_variance"].solution.replace("np.mean(x**2)", "np.mean(x**2) - 7.3")
+    verdict = verdict_on("he_variance", text, tmp_path)
     assert verdict.kind == "wrong" and verdict.lacks_reason and "those of" not in verdict.message
 
 
@@ -62,4 +62,5 @@ def test_the_process_tells_the_slip_too(tmp_path: Path) -> None:
         exercise.solution.replace("dy.sum(axis=0)", "dy.max(axis=0)")
     )
     verdict = running.check(exercise, file).verdict
-    assert "those of `return (dy @ w.T, x.T @ dy, dy.max(axis=0))`" in verdict.message
+    assert "the numbers are those of `return" in verdict.message
+    assert "dy.max(axis=0)" in verdict.message
