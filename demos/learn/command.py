@@ -14,7 +14,8 @@ from scratchnet.backends.errors import InputError
 from scratchnet.demos.learn import showing
 from scratchnet.demos.learn.catalogue import Exercise, exercises, find
 from scratchnet.demos.learn.folder import USUAL, Folder, Progress, solve
-from scratchnet.demos.learn.running import check
+from scratchnet.demos.learn.judge import Verdict
+from scratchnet.demos.learn.running import Checked, check
 from scratchnet.demos.results import print_json
 from scratchnet.demos.screen import Screen
 from scratchnet.demos.settings import ALL_BUT_JSON, Common, flag, option, parse, resolve
@@ -186,8 +187,14 @@ def present(exercise: Exercise, folder: Folder, screen: Screen) -> None:
 
 
 def check_one(exercise: Exercise, folder: Folder, screen: Screen) -> tuple[str, str]:
-    """Check the learner's file; a right one is counted, and the engine's lines are shown."""
-    checked = check(exercise, folder.file(exercise))
+    """Check the learner's file; a right one is counted, and the engine's lines are shown.
+
+    One as it was given is not run: what is wrong with it is for the learner to find.
+    """
+    if folder.is_touched(exercise):
+        checked = check(exercise, folder.file(exercise))
+    else:
+        checked = Checked(Verdict("gap", "the file is as it was given"))
     progress = folder.progress()
     seen = progress.hints.get(exercise.name, 0)
     showing.show_checked(checked, exercise, seen, screen)

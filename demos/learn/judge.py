@@ -88,7 +88,7 @@ def with_slip(verdict: Verdict, exercise: Exercise) -> Verdict:
     line = slip_that_says(exercise, verdict.message) if verdict.lacks_reason else None
     if line is None:
         return verdict
-    return Verdict("wrong", f"{verdict.message}: the numbers are those of `{line}`")
+    return Verdict("wrong", f"{verdict.message}: this is what `{line}` gives")
 
 
 def explained(error: BaseException, file: Path | None) -> Verdict:

@@ -30,14 +30,16 @@ def test_a_slip_is_quoted(name: str, right: str, wrong: str, line: str, tmp_path
     solution = exercises()[name].solution
     assert right in solution
     verdict = verdict_on(name, solution.replace(right, wrong), tmp_path)
-    assert verdict.kind == "wrong" and "the numbers are those of `" in verdict.message
+    assert verdict.kind == "wrong" and ": this is what `" in verdict.message
     assert line in verdict.message
 
 
 def test_numbers_that_no_slip_gives_are_left_without_a_reason(tmp_path: Path) -> None:
     text = exercises()["he_variance"].solution.replace("np.mean(x**2)", "np.mean(x**2) - 7.3")
     verdict = verdict_on("he_variance", text, tmp_path)
-    assert verdict.kind == "wrong" and verdict.lacks_reason and "those of" not in verdict.message
+    assert (
+        verdict.kind == "wrong" and verdict.lacks_reason and "this is what" not in verdict.message
+    )
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "finite_differences", "own_backend"])
@@ -62,5 +64,5 @@ def test_the_process_tells_the_slip_too(tmp_path: Path) -> None:
         exercise.solution.replace("dy.sum(axis=0)", "dy.max(axis=0)")
     )
     verdict = running.check(exercise, file).verdict
-    assert "the numbers are those of `return" in verdict.message
+    assert ": this is what `return" in verdict.message
     assert "dy.max(axis=0)" in verdict.message

@@ -27,5 +27,5 @@ def adam(
 ) -> tuple[Array, Array, Array]:
     m = b1 * m + (1 - b1) * g
     v = b2 * v + (1 - b2) * g**2
-    corrected = m / (1 - b1**t), v / (1 - b2**t)
-    return w - rate * corrected[0] / (np.sqrt(corrected[1]) + epsilon), m, v
+    corrected_m, corrected_v = m / (1 - b1**t), v / (1 - b2**t)
+    return w - rate * corrected_m / (np.sqrt(corrected_v) + epsilon), m, v
