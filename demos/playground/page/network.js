@@ -225,8 +225,8 @@ export class Network {
     const quiet = this.overlay && !values;
     const count = this.layers[layer - 1] * n;
     const gap = this.columns[1] - this.columns[0] - this.sizes[layer];
-    const thickest = Math.min(gap / 14, count > 1024 ? 1.6 : count > 256 ? 2.6 : 4.2);
-    context.globalAlpha = quiet ? 0.25 : count > 1024 ? 0.5 : 0.85;
+    const thickest = Math.min(gap / 14, 4.2, Math.max(1.3, 38 / Math.sqrt(count)));
+    context.globalAlpha = quiet ? 0.25 : count > 1024 ? 0.5 : 0.8;
     if (!values) {
       const path = new Path2D();
       for (let i = 0; i < count; i++) this.edge(path, layer, Math.floor(i / n), i % n);
