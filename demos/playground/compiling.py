@@ -15,37 +15,38 @@ class Compiling:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._wanted: Learning | None = None
-        self._ready: Learning | None = None
+        self._asked: Learning | None = None
+        self._is_ready = False
         self._thread: threading.Thread | None = None
 
     def ask(self, learning: Learning | None) -> None:
         """Begin to compile the steps of a training, instead of those of another; None: of none."""
         with self._lock:
-            if learning is self._wanted or learning is not None and learning is self._ready:
+            if learning is self._asked:
                 return
-            self._wanted = learning
-            if learning is not None and (self._thread is None or not self._thread.is_alive()):
+            self._asked, self._is_ready = learning, False
+            if learning is not None and self._thread is None:
                 self._thread = threading.Thread(target=self._run, daemon=True, name="compiling")
                 self._thread.start()
 
     def is_ready(self, learning: Learning) -> bool:
         """Whether its steps are compiled, so that `use(compile=True)` does not wait."""
         with self._lock:
-            return self._ready is learning
+            return self._is_ready and self._asked is learning
 
     def _run(self) -> None:
+        tried = None
         while True:
             with _ONE_AT_A_TIME:
                 with self._lock:
-                    learning, self._wanted = self._wanted, None
-                    if learning is None:
+                    learning = self._asked
+                    if learning is None or learning is tried:
                         self._thread = None
                         return
                 can = compiles(learning)
             with self._lock:
-                if can:
-                    self._ready = learning
+                self._is_ready = can and self._asked is learning
+            tried = learning
 
 
 def compiles(learning: Learning) -> bool:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import Any
 
 import numpy as np
@@ -117,7 +116,7 @@ class Learning:
         """Of a lottery ticket: the training of the whole network, see `tickets.py`."""
         self.segments: list[Segment] = []
         self.diverged: list[Divergence] = []
-        self._coming = self._forever()
+        self._coming = chain.from_iterable(repeat(self.batches))
         self._next: deque[tuple[Any, Any]] = deque()
         self.use(compile)
 
@@ -146,10 +145,6 @@ class Learning:
     def has_diverged(self) -> bool:
         """Whether no network can go on."""
         return len(self.diverged) == len(self.model.seeds)
-
-    def _forever(self) -> Iterator[tuple[Any, Any]]:
-        while True:
-            yield from self.batches
 
     def advance(self, steps: int) -> None:
         """Make so many steps, or fewer, where the loss stops being finite."""

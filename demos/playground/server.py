@@ -178,6 +178,12 @@ class Playground:
             await connection.send_text(protocol.text_frame({"say": "error", "sentence": sentence}))
             await connection.close(TRY_AGAIN_LATER)
             return
+        await self._talk(connection)
+        with suppress(RuntimeError, TimeoutError, WebSocketDisconnect):
+            await asyncio.wait_for(connection.close(INTERNAL_ERROR), SECONDS_TO_CLOSE)
+
+    async def _talk(self, connection: WebSocket) -> None:
+        """Let a session of its own answer the tab, until one of them ends."""
         outbox = Outbox()
         session = Session(outbox.send, self.tables)
         self.sessions.add(session)
@@ -191,8 +197,6 @@ class Playground:
             self.sessions.discard(session)
             for task in tasks:
                 task.cancel()
-        with suppress(RuntimeError, TimeoutError, WebSocketDisconnect):
-            await asyncio.wait_for(connection.close(INTERNAL_ERROR), SECONDS_TO_CLOSE)
 
 
 class Outbox:

@@ -162,6 +162,7 @@ class Session:
         self._begin(Learning(state, make_task(state.data, self._tables)))
 
     def _begin(self, learning: Learning) -> None:
+        self._compiling.ask(None)
         self.state, self.task, self.learning = learning.state, learning.task, learning
         self._rest()
         self._is_new, self._sentence = True, ""

@@ -1,9 +1,11 @@
 """The playground's server: who may connect, what is served, and that tabs are independent."""
 
+import gc
 import http.client
 import json
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -106,8 +108,13 @@ def test_the_work_ends_with_the_tab(playground: Any) -> None:
         tab.until("picture")
         tab.do("play")
         tab.until("picture", playing=True)
-        (session,) = playground.sessions
-    wait_for(lambda: not playground.sessions and not session.is_alive)
+        left, thread = [(weakref.ref(each), each._thread) for each in playground.sessions][0]
+        gc.disable()
+    try:
+        wait_for(lambda: not playground.sessions and not thread.is_alive())
+        wait_for(lambda: left() is None)
+    finally:
+        gc.enable()
 
 
 def post(playground: Any, content: bytes, path: str = "", **headers: str) -> tuple[int, Any, str]:

@@ -1,6 +1,8 @@
 """What a tab's session does on each message, and that its pictures and numbers are the engine's."""
 
+import gc
 import json
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -236,6 +238,20 @@ def test_pruning_is_a_view() -> None:
     np.testing.assert_array_equal(weights(tab), before)
     tab.do("prune", share=0.0)
     assert tab.picture()[0]["regions"] > 1
+
+
+def test_a_training_that_is_left_is_freed_at_once() -> None:
+    """Not when the next collection of cycles comes, which large arrays do not hasten."""
+    tab = Tab(SMALL)
+    gc.disable()
+    try:
+        for what in ("step", "backprop", "export"):
+            tab.do(what)
+        left = weakref.ref(tab.session.learning)
+        tab.do("set", state=SMALL)
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_divergence_is_a_sentence_and_the_session_goes_on() -> None:
