@@ -63,11 +63,6 @@ class Session:
         """Begin with the default state."""
         self._thread.start()
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether it still works."""
-        return self._thread.is_alive()
-
     def put(self, message: str | bytes) -> bool:
         """Hand in a message of the page; False where too many wait."""
         try:
