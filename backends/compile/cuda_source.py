@@ -19,6 +19,7 @@ from scratchnet.backends.interface import Array, Call
 
 SHARED_BYTES = {"sm_80": 166912, "sm_90": 232448, "sm_100": 232448}
 """What a block may have, by compute capability."""
+KERNEL_BEGINS = "// ---- The step."
 _LARGEST_TILE, _USEFUL_TILE, _SMALLEST_TILE = 1024, 64, 8
 
 
@@ -311,6 +312,7 @@ class _Assembly:
             f"#define TILE {memory.tile}",
             f"#define LD {memory.tile + GAP}",
             Path(__file__).with_name("kernel.cuh").read_text(),
+            KERNEL_BEGINS,
             *self.text,
             "",
             "// A block for each network does so many steps. The table has the addresses of the",

@@ -19,9 +19,13 @@ from scratchnet.backends.compile import (
     with_plain_biases,
     write_program,
 )
+from scratchnet.backends.compile.cuda_source import KERNEL_BEGINS
 from scratchnet.backends.errors import InputError
+from scratchnet.backends.interface import Backend
 from scratchnet.batches import Batches, checked_data
+from scratchnet.buffer_reuse import elide_copies
 from scratchnet.compiled_step import CompiledTraining
+from scratchnet.demos.compile import kernel
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
@@ -31,12 +35,18 @@ from scratchnet.layers import ACTIVATIONS
 from scratchnet.losses import LOSSES
 from scratchnet.model import Model, mlp
 from scratchnet.optim import Optimizer
+from scratchnet.program import RecordedStep, Recording
 from scratchnet.training import TrainingStep, fit
 
 PARTS = ("listing", "phases", "source")
 SECONDS = 0.25
 """Of each measurement, of which there are `ROUNDS`."""
 ROUNDS = 3
+LANGUAGES = {
+    "cpu": ("C++", "vectors.h", "\nusing "),
+    "cuda": ("CUDA", "kernel.cuh", f"\n{KERNEL_BEGINS}"),
+}
+"""What each target is written in, what that is built on, and the first line after it."""
 STAGES = ("as Python", "recorded", "compiled", "many steps in a call")
 
 
@@ -57,6 +67,7 @@ class Settings(Common):
     optimizer: Literal["sgd", "adam", "adamw"] = option("sgd", "What makes the step.")
     batch_norm: bool = option(False, "With batch normalisation, which needs further phases.")
     dropout: float = option(0.0, "Share of the hidden neurons left out.", low=0, high=0.9)
+    target: Literal["cpu", "cuda"] = option("cpu", "C++ for this processor, or a CUDA kernel.")
     parts: tuple[Literal["listing", "phases", "source"], ...] = option(PARTS, "What is printed.")
 
 
@@ -66,7 +77,7 @@ def check(s: Settings) -> None:
         raise InputError(f"--activation {s.activation}: must be one of {', '.join(ACTIVATIONS)}")
     if len(s.sizes) < 2:
         raise InputError("--sizes: must be at least two numbers, such as 2,1")
-    if reason := compiler_available():
+    if s.target == "cpu" and (reason := compiler_available()):
         raise InputError(f"scratchnet compile: {reason}")
 
 
@@ -87,8 +98,8 @@ def trainee(s: Settings) -> tuple[Optimizer, Any, Any]:
     return OPTIMIZERS[s.optimizer](model, 0.01), X, y
 
 
-def compiled(s: Settings) -> tuple[list[str], Program, dict[str, tuple[int, int]]]:
-    """The calls as lines, the program, and for each stage its calls or loops and bytes."""
+def recorded_step(s: Settings) -> tuple[RecordedStep, Recording, Backend]:
+    """A step of the training, and what was recorded of it."""
     optimizer, X, y = trainee(s)
     model, loss = optimizer.model, LOSSES["binary_cross_entropy"]
     batches = Batches(model, *checked_data(model, X, y, loss), s.batch_size)
@@ -98,12 +109,18 @@ def compiled(s: Settings) -> tuple[list[str], Program, dict[str, tuple[int, int]
     model.train()
     rows, _ = next(iter(batches))
     optimizer.prepare()
-    recording = recorded.record(rows)
+    return recorded, recorded.record(rows), model.backend
+
+
+def compiled(s: Settings) -> tuple[list[str], Program, dict[str, tuple[int, int]]]:
+    """The calls as lines, the program, and for each stage its calls or loops and bytes."""
+    recorded, recording, backend = recorded_step(s)
+    calls = elide_copies(recording.raw, recording.outcome, backend)
     try:
-        program = write_program(recording.raw, recording.outcome, find_compiler().target)
+        program = write_program(calls, recording.outcome, find_compiler().target)
     except NotCompiled as refusal:
         raise InputError(f"must be a step whose calls have a C++ form: {refusal}") from None
-    lines = recorded.lines(recording, with_plain_biases(recording.raw))
+    lines = recorded.lines(recording, with_plain_biases(calls))
     made = [call.out for call in recording.raw if call.is_new]
     reused = {id(_owner(call.out)): _owner(call.out).nbytes for call in recording.calls}
     outside = {id(_owner(call.out)) for call in recording.raw if not call.is_new}
@@ -156,6 +173,14 @@ def trained(
 def run(run: Run) -> None:
     """Record and compile the step, and time its stages."""
     s = run.settings
+    if s.target == "cuda":
+        made = kernel.run(run, *recorded_step(s))
+        run.result.extra |= {
+            "phases": phases_of(made),
+            "source": made.source,
+            "tile": made.tile,
+        }
+        return
     lines, program, sizes = compiled(s)
     seconds = seconds_per_step(s)
     for stage in STAGES:
@@ -172,7 +197,7 @@ def run(run: Run) -> None:
     }
 
 
-def phases_of(program: Program) -> list[tuple[str, str, str]]:
+def phases_of(program: Program | kernel.Kernel) -> list[tuple[str, str, str]]:
     """For each loop: its phase, where it stands, and its calls by number and name."""
     found = []
     for number, (before, inside) in enumerate(zip(program.between, program.loops, strict=True), 1):
@@ -196,10 +221,12 @@ def tables(result: Result) -> list[Table]:
         lines = [[f"phase {phase}, {runs}: {calls}"] for phase, runs, calls in extra["phases"]]
         found.append(Table(["loop"], lines, title))
     if "source" in s.parts:
-        own = extra["source"].partition("\nusing ")
+        language, library, begins = LANGUAGES[s.target]
+        own = extra["source"].partition(begins)
         lines = [[line] for line in (own[1] + own[2]).strip().splitlines()]
-        found.append(Table(["C++"], lines, "The source, after vectors.h, on which it is built"))
-    return [*found, saved(result)]
+        title = f"The source, after {library}, on which it is built"
+        found.append(Table([language], lines, title))
+    return [*found, kernel.taken(result) if s.target == "cuda" else saved(result)]
 
 
 def saved(result: Result) -> Table:
@@ -225,6 +252,8 @@ def saved(result: Result) -> Table:
 
 def answer(result: Result, _: Sequence[Any]) -> str:
     """How much faster the compiled step is."""
+    if result.settings.target == "cuda":
+        return kernel.answer(result)
     rows: list[Row] = list(result.verdict_rows())
     first, last = rows[0], rows[-1]
     times = first["step_seconds"][0] / last["step_seconds"][0]
@@ -242,7 +271,8 @@ def files(result: Result) -> Mapping[str, Callable[[Path], None]]:
     def write(path: Path) -> None:
         write_atomically(path, result.extra["source"].encode())
 
-    return {"step.cpp": write} if "source" in result.extra else {}
+    name = "step.cu" if result.settings.target == "cuda" else "step.cpp"
+    return {name: write} if "source" in result.extra else {}
 
 
 experiment = Experiment.of(
@@ -251,15 +281,16 @@ experiment = Experiment.of(
     source="compilers of neural networks, such as XLA (2017) and TVM (Chen et al., 2018)",
     look_for="calls that share a loop, so that what one makes the next still finds in registers or "
     "in cache; sums over all points, which begin a new phase.",
-    seconds=lambda s: 2 + len(STAGES) * (ROUNDS + 1) * SECONDS,
+    seconds=lambda s: 20 if s.target == "cuda" else 2 + len(STAGES) * (ROUNDS + 1) * SECONDS,
     definitions=(
         "A call is one operation on whole arrays, as NumPy does them.",
         "A tile is some points that go through all loops of a phase before the next ones do.",
     ),
-    work=lambda s: float(len(STAGES)),
+    work=lambda s: float(len(kernel.GPUS) if s.target == "cuda" else len(STAGES)),
     next=(
         "scratchnet compile --batch-norm --parts phases",
         "scratchnet compile --sizes 2,32,32,32,32,1 --optimizer adam --parts phases",
+        "scratchnet compile --target cuda --parts source",
         "scratchnet bench --peers jax --compiled",
     ),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scratchnet.backends.compile import compiler_available
+from scratchnet.backends.cuda_compiler import why_no_compiler
 from scratchnet.demos.command_line import main
 from scratchnet.demos.compile import experiment
 
@@ -59,3 +60,25 @@ def test_bad_input_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "must be one of" in capsys.readouterr().err
     assert main(["compile", "--sizes", "3"]) == 2
     assert "--sizes" in capsys.readouterr().err
+
+
+def test_the_kernel_for_a_gpu(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--sizes", "2,4,1", "--points", "20", "--target", "cuda"]
+    assert main(["compile", *arguments, "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    record = json.loads((tmp_path / "result.json").read_text())
+    source = (tmp_path / "step.cu").read_text()
+    assert source == record["extra"]["source"] and "__syncthreads();" in printed
+    for _, _, calls in record["extra"]["phases"]:
+        numbers_of = ", ".join(part.split()[0] for part in calls.split(", "))
+        assert f"// {numbers_of}: " in source
+    assert [row["arm"] for row in record["rows"]] == ["sm_80", "sm_90", "sm_100"]
+    assert all(row["shared_bytes"] > 0 for row in record["rows"])
+    if why_no_compiler() is None:
+        assert all(0 < row["registers"] < 256 for row in record["rows"])
+    assert "not run" in printed
+
+
+def test_a_network_too_large_for_a_block_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", "--sizes", "2,200,200,1", "--target", "cuda"]) == 2
+    assert "KiB of shared memory: must be at most" in capsys.readouterr().err
