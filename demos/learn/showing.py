@@ -59,7 +59,7 @@ def show_checked(checked: Checked, exercise: Exercise, seen: int, screen: Screen
     screen.text(f"\n{verdict}", "" if verdict.kind == "gap" else "bold")
     left = len(exercise.hints) - seen
     if verdict.kind == "gap":
-        screen.text("Read the file from its top, write what is missing, `scratchnet learn` again.")
+        screen.text("Read it from the top, change it, and run `scratchnet learn` again.")
     elif left > 0:
         screen.text(f"{counted(left, 'hint')} left: --hint shows the next.")
 
