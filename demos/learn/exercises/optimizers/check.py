@@ -96,6 +96,8 @@ def check_adam(learner: Any, w: Any, m: Any, v: Any, g: Any, t: int) -> None:
         ("b1 and 1 - b1 are swapped", (1 - B1) * m + B1 * g),
         ("a sum, must be a mean: (1 - b1) g", B1 * m + g),
         ("m is returned as it was", m),
+        ("the old m is lost", g),
+        ("the old m is lost", (1 - B1) * g),
         ("b2, must be b1", B2 * m + (1 - B2) * g),
     ]
     compare(new_m, mean, f"adam, step {t}: m", m_mistakes)
@@ -106,6 +108,8 @@ def check_adam(learner: Any, w: Any, m: Any, v: Any, g: Any, t: int) -> None:
         ("a sum, must be a mean: (1 - b2) g^2", B2 * v + g**2),
         ("b1, must be b2", B1 * v + (1 - B1) * g**2),
         ("v is returned as it was", v),
+        ("the old v is lost", g**2),
+        ("the old v is lost", (1 - B2) * g**2),
         ("m^2, must be g^2", B2 * v + (1 - B2) * mean**2),
         ("one number for all entries, must be entry by entry", B2 * v + (1 - B2) * norm(g) ** 2),
     ]

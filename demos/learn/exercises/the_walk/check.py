@@ -1,5 +1,6 @@
 """Graphs with one order, with several, deep ones, and ones with many ways."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -69,14 +70,15 @@ def in_order(learner: Any, nodes: list[Node]) -> None:
     for node in nodes:
         node.looks = 0
     try:
-        order = learner.backward_order(nodes[-1])
+        found = learner.backward_order(nodes[-1])
+        order = list(found) if isinstance(found, Iterable) else [found]
     except RecursionError:
         raise Wrong(
             f"recursion: a chain of {DEEP} ops needs as many nested calls, and Python allows about "
             "1,000; keep the nodes still to visit in a list"
         ) from None
-    if not isinstance(order, list | tuple) or not all(isinstance(each, Node) for each in order):
-        raise Wrong(f"backward_order returns {shown(order)}: must be a list of nodes")
+    if found is None or not all(isinstance(each, Node) for each in order):
+        raise Wrong(f"backward_order returns {shown(found)}: must be a list of nodes")
     graph = described(nodes)
     if len(set(order)) < len(order):
         twice = next(node for node in order if order.count(node) > 1)
