@@ -40,7 +40,7 @@ Server to page, text frames of JSON, each an object with "say":
 - `state`: `{"state": STATE, "parameters": n, "classes": [names], "inputs": n, "names": [x, y],
   "window": [left, right, bottom, top], "layers": [widths, inputs and outputs too], "per_epoch": n,
   "outputs": n, "ticket": bool, "notes": [sentence, ...]}`
-- `error`: `{"sentence", "field"?}`; the session goes on as it was
+- `error`: `{"sentence", "field"?: such as "data.noise"}`; the session goes on as it was
 - `stopped`: `{"why": "diverged"|"limit", "sentence"}`: it no longer plays
 - `progress`: `{"of": "ten_seeds"|"sweep", "done": steps, "steps"}`, and `cancelled`: `{"of"}`
 - `backprop`, `hover`, `export`: see `backprop.py`, `hover.py`, `export.py`

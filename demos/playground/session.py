@@ -149,8 +149,9 @@ class Session:
             getattr(self, f"do_{what}")(**{key: given[key] for key in message})
         except (InputError, MemoryError) as error:
             sentence = str(error) or "not enough memory: must be a smaller network or fewer points"
-            field = re.match(r"(data|network|training)\.\w+", sentence)
-            self.say("error", sentence=sentence, **({"field": field[0]} if field else {}))
+            named = re.match(r"(?:data|network|training)\.\w+", sentence)
+            field = named[0] if named else "data.formula" * sentence.startswith("formula ")
+            self.say("error", sentence=sentence, **({"field": field} if field else {}))
 
     def begin(self, state: State) -> None:
         """Start anew with a state."""

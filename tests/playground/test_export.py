@@ -17,6 +17,7 @@ from scratchnet.checkpoint import load_model, load_task
 from scratchnet.demos.playground.compiling import has_compiler
 from scratchnet.demos.playground.state import KINDS, state_from
 from scratchnet.demos.playground.tables import read
+from scratchnet.extras import is_installed
 
 pytestmark = pytest.mark.filterwarnings("ignore:network .* not finite:RuntimeWarning")
 
@@ -75,6 +76,16 @@ def test_the_code_makes_every_kind_of_data(kind: str, capsys: pytest.CaptureFixt
     drawn = [[0, 0, 0], [1, 1, 0], [0, 1, 7], [1, 0, 7]]
     tab = Tab({"data": {"kind": kind, "points": 50, "drawn": drawn, "noise": 0.123}})
     tab.do("step")
+    assert_exported(tab, capsys)
+
+
+@pytest.mark.skipif(not is_installed("sklearn"), reason="needs the extra 'data'")
+def test_digits_are_drawn_on_a_plane_and_exported(capsys: pytest.CaptureFixture[str]) -> None:
+    tab = Tab({"data": {"kind": "digits"}, "network": {"layers": [8]}})
+    for _ in range(3):
+        tab.do("step")
+    header, arrays = tab.picture()
+    assert header["regions"] > 1 and arrays["prediction"].shape == (10, 80, 80)
     assert_exported(tab, capsys)
 
 

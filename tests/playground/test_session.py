@@ -473,6 +473,10 @@ def test_a_bad_state_gets_a_sentence_and_the_old_one_stays(
 def test_an_error_names_its_field() -> None:
     error = Tab(SMALL).only("set", state={"network": {"layers": [4, 99]}})
     assert error["field"] == "network.layers"
+    error = Tab(SMALL).only("set", state={"data": {"kind": "formula", "formula": "z > 0"}})
+    assert error["field"] == "data.formula" and "'z' is unknown" in error["sentence"]
+    error = Tab(SMALL).only("set", state={"data": {"formula": "x" * 201}})
+    assert error["field"] == "data.formula"
 
 
 @pytest.mark.parametrize(("text", "must"), [
