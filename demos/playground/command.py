@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
                 import webbrowser
 
                 # Some browsers return only when they are closed.
-                Thread(target=webbrowser.open, args=[playground.url], daemon=True).start()
+                Thread(target=webbrowser.open, args=[playground.local_url], daemon=True).start()
 
         try:
             threadpool_limits(1, "blas")  # the bits of exported code are those of one thread

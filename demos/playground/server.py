@@ -64,9 +64,22 @@ class Playground:
 
     @property
     def url(self) -> str:
-        """What the browser opens."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """The page's address, for other machines too where they may use it."""
+        return self.address(socket.gethostname() if self.is_everywhere() else self.host)
+
+    @property
+    def local_url(self) -> str:
+        """The page's address on this machine."""
+        return self.address("localhost" if self.is_everywhere() else self.host)
+
+    def address(self, host: str) -> str:
+        """The page's address under a name of this machine."""
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{self.port}/?token={self.token}"
+
+    def is_everywhere(self) -> bool:
+        """Whether it listens on all addresses of this machine."""
+        return self.host in ("0.0.0.0", "::")
 
     def app(self, started: Callable[[], None] | None = None) -> Starlette:
         """The application; `started` is called once it runs."""
@@ -107,13 +120,13 @@ class Playground:
             return False
         if own.is_loopback:
             return name in ("localhost", "127.0.0.1", "[::1]")
-        if not own.is_unspecified:
+        if not self.is_everywhere():
             return False
         # It listens on all addresses: a number, which no foreign name can stand for, or its name.
         try:
             ipaddress.ip_address(name.strip("[]"))
         except ValueError:
-            return name in ("localhost", socket.gethostname())
+            return name in ("localhost", socket.gethostname().lower())
         return True
 
     def has_token(self, connection: HTTPConnection) -> bool:

@@ -70,6 +70,15 @@ def test_other_machines_only_when_asked(host: str) -> None:
         command(["--no-browser", "--host", host])
 
 
+def test_other_machines_when_asked_and_warned_of() -> None:
+    needs_the_extra()
+    with started("--host", "0.0.0.0", "--open", "--port", "0", "--json") as process:
+        assert process.stdout is not None and process.stderr is not None
+        url = json.loads(process.stdout.readline())["url"]
+        assert urlsplit(url).hostname == socket.gethostname().lower()
+        assert "whoever knows the URL" in process.stderr.readline()
+
+
 def test_a_host_that_is_not_here_is_one_line() -> None:
     needs_the_extra()
     for host in ("192.0.2.1", "no.such.host.invalid", "not a host"):
