@@ -67,6 +67,13 @@ def decoded(fragment: str) -> Any:
     return json.loads(zlib.decompress(packed, -zlib.MAX_WBITS))
 
 
+def encoded(content: Any) -> str:
+    """The part of an address that holds this."""
+    packing = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = packing.compress(json.dumps(content).encode()) + packing.flush()
+    return "s=" + base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
 def state(page: Any) -> Any:
     return held(page)["state"]
 

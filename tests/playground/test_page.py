@@ -11,7 +11,19 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from browsing import chromium, decoded, held, pixels, ready, state, step, tab, train, wait_for
+from browsing import (
+    chromium,
+    decoded,
+    encoded,
+    held,
+    pixels,
+    ready,
+    state,
+    step,
+    tab,
+    train,
+    wait_for,
+)
 
 for module in ("starlette", "uvicorn", "websockets", "playwright"):
     pytest.importorskip(module, reason="needs the extra 'playground', and Playwright")
@@ -166,12 +178,20 @@ def test_points_are_drawn_by_pointer_and_keyboard(page: Any) -> None:
     assert state(page)["data"]["drawn"][-1][2] == 1
     page.get_by_role("button", name="Undo").click()
     wait_for(lambda: state(page)["data"]["drawn"] == drawn)
-    train(page, 200)
-    assert page.text_content("#read-train-accuracy") == "100.0 %"
+    learn(page)
     page.get_by_role("button", name="+ class").click()
     page.mouse.click(*at(0.5, 0.9))
     page.mouse.click(*at(0.55, 0.9))
     wait_for(lambda: {label for *_, label in state(page)["data"]["drawn"]} == {0, 1, 2})
+
+
+def learn(page: Any) -> None:
+    """Play until all training points are right."""
+    page.select_option("#speed", "")
+    page.click("#play")
+    wait_for(lambda: page.text_content("#read-train-accuracy") == "100.0 %")
+    page.click("#play")
+    wait_for(lambda: page.get_attribute("#play", "aria-pressed") == "false")
 
 
 def table(rows: int, label: str = "kind") -> str:
@@ -207,8 +227,7 @@ def choose_tables(page: Any) -> None:
     wait_for(lambda: state(page)["data"]["columns"][1] == "noise")
     page.select_option("#table-inputs", "components")
     wait_for(lambda: state(page)["data"]["columns"] == [])
-    train(page, 200)
-    assert page.text_content("#read-train-accuracy") == "100.0 %"
+    learn(page)
     drop = """text => {
       const held = new DataTransfer();
       held.items.add(new File([text], "more.csv"));
@@ -268,6 +287,25 @@ def test_a_link_opens_the_same_state_and_trains_to_the_same_picture(
     page.fill("#open-link", link)
     page.click("#open-button")
     wait_for(lambda: held(page) == decoded(link))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "#s=AAAA",
+        "#" + encoded(5),
+        "#" + encoded({"state": [1]}),
+        "#" + encoded({"state": {"data": {"kind": "<b>spirals</b>"}}, "view": 3}),
+        "#" + encoded({"state": {"data": {"kind": "table", "table": "gone", "label": "a"}}}),
+    ],
+)
+def test_a_link_that_holds_nonsense_gets_a_sentence(
+    browser: Any, playground: Any, link: str
+) -> None:
+    with tab(browser, playground.url + link) as page:
+        wait_for(lambda: len(page.text_content("#notice")) > 20 or page.is_visible(".error"))
+        assert state(page)["data"]["kind"] == "spirals"
+        train(page, 5)
 
 
 def test_two_tabs_train_at_once_and_each_its_own(browser: Any, playground: Any, page: Any) -> None:

@@ -49,7 +49,7 @@ export class Connection {
   }
 
   get open() {
-    return this.socket.readyState === WebSocket.OPEN;
+    return this.socket?.readyState === WebSocket.OPEN;
   }
 
   send(message) {

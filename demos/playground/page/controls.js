@@ -30,6 +30,7 @@ const LADDERS = {
 };
 const STEPS = { "data.noise": 0.01, "data.turns": 0.1, "data.train_share": 0.05, "network.dropout": 0.05 };
 const OWN = new Set(["data.drawn", "data.table", "data.columns", "data.label", "network.layers"]);
+const FIRST = ["kind", "formula", "fractal", "dimensions", "classes"];
 const ALWAYS = new Set(["kind", "train_share", "seed"]);
 
 export const word = (value) => WORDS[value] ?? String(value).replaceAll("_", " ");
@@ -60,7 +61,8 @@ export class Controls {
     if (this.fields.size) return;
     for (const [part, fields] of Object.entries(limits.fields)) {
       const group = this.form.querySelector(`#${part}-fields`);
-      for (const [name, field] of Object.entries(fields)) {
+      const order = ([name]) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
+      for (const [name, field] of Object.entries(fields).sort((a, b) => order(a) - order(b))) {
         const path = `${part}.${name}`;
         if (!OWN.has(path)) this.add(group, path, name, field);
       }

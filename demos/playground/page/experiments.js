@@ -62,6 +62,7 @@ export class Experiments {
   }
 
   progress({ of, done, steps }) {
+    if (of !== this.running) return; // said before it was cancelled
     $(NAMES[of].text).textContent = `training: ${done.toLocaleString("en")} of ${steps.toLocaleString("en")} steps`;
   }
 

@@ -23,6 +23,8 @@ export class Layers {
   /** Buttons above the drawn layers, at the columns' middles. */
   place(columns, layers) {
     const focused = document.activeElement?.dataset?.stepper;
+    const narrow = columns.length > 1 && columns[1] - columns[0] < 52;
+    $("layer-steppers").classList.toggle("narrow", narrow);
     $("layer-steppers").replaceChildren(...layers.map((count, layer) => {
       const column = document.createElement("div"), words = document.createElement("div");
       column.className = "column";

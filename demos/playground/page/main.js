@@ -23,6 +23,7 @@ const token = new URLSearchParams(location.search).get("token") ?? "";
 const socketAddress = `ws://${location.host}/ws?token=${encodeURIComponent(token)}`;
 
 const GRID = 96;
+const UNREADABLE = "The address held a link that cannot be read.";
 const SLIDER_MS = 140;
 
 let limits = null;
@@ -33,6 +34,7 @@ let unsolicited = null; // the default state that a fresh connection brings, whe
 let first = true; // whether the connection's first state is still to come
 let expected = 0; // how many answers to `set` are still to come
 let restored = null; // what the address held
+let unreadable = ""; // a sentence about an address that holds something else
 let playing = false;
 let believeFrom = 0; // pictures before this number may be older than the last press of play
 let ended = false; // training diverged: it cannot go on
@@ -145,6 +147,7 @@ const answers = {
   limits(message) {
     limits = message;
     controls.build(limits);
+    $("data-fields").append(table.box);
     drawing.most = limits.fields.data.drawn.most;
     $("lesson").disabled = false;
   },
@@ -194,7 +197,8 @@ function begin(message) {
   if (expected === 0) {
     wanted = clone(message.state);
     controls.clearErrors();
-    notice(notesOf(message).join(" "));
+    notice([unreadable, ...notesOf(message)].join(" ").trim());
+    unreadable = "";
     controls.show(wanted);
     showOwn();
   }
@@ -464,7 +468,7 @@ async function open(link) {
 }
 
 addEventListener("hashchange", () => {
-  if (location.hash !== ownHash) open(location.hash).catch(() => notice("The address holds a link that cannot be read."));
+  if (location.hash !== ownHash) open(location.hash).catch(() => notice(UNREADABLE));
 });
 
 const take = dialogs({
@@ -476,17 +480,12 @@ const take = dialogs({
 });
 
 async function start() {
-  try {
-    restored = await decode(location.hash);
-    if (restored) {
-      Object.assign(view, viewFrom(restored.view));
-      $("prune").value = view.prune;
-      $("prune-out").textContent = percent(view.prune);
-      applyView();
-    }
-  } catch {
-    notice("The address holds a link that cannot be read.");
-  }
+  restored = await decode(location.hash).catch(() => ({}));
+  if (restored && !restored.state) unreadable = UNREADABLE;
+  Object.assign(view, viewFrom(restored?.view));
+  $("prune").value = view.prune;
+  $("prune-out").textContent = percent(view.prune);
+  applyView();
   await lessons.load("page/lessons.json");
   connection.connect();
   applyTheme();

@@ -1,5 +1,7 @@
 // States as plain objects: defaults, changes, and what a link holds of the view.
 
+const SPEEDS = [1, 10, 60, 300, 1000, null];
+
 export const clone = (value) => JSON.parse(JSON.stringify(value));
 
 /** Every field's default. */
@@ -22,7 +24,7 @@ export function merge(state, changes) {
 export function viewFrom(given) {
   const known = { prune: 0 };
   for (const key of ["regions", "wrong", "test"]) if (typeof given?.[key] === "boolean") known[key] = given[key];
-  if (given?.speed === null || given?.speed > 0) known.speed = given.speed;
+  if (SPEEDS.includes(given?.speed)) known.speed = given.speed;
   if (given?.prune > 0 && given.prune <= 1) known.prune = given.prune;
   return known;
 }
