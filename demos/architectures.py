@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from scratchnet.backends import get_backend
 from scratchnet.layers import BatchNorm, Layer, Linear, ReLU, Residual
 from scratchnet.model import Model, mlp
 
@@ -61,21 +62,15 @@ ARCHITECTURES = {
 
 
 def build(
-    name: str,
-    inputs: int,
-    width: int,
-    depth: int,
-    outputs: int,
-    seeds: Sequence[int],
-    backend: Any,
-    bias: str = "zeros",
+    s: Any, name: str, ends: tuple[int, int], depth: int, seeds: Sequence[int], bias: str = "zeros"
 ) -> Model:
     """An ensemble of this kind, a network for each seed, of at least `depth` hidden layers.
 
+    Width and backend are those of the settings, `ends` the numbers of inputs and outputs, and
     `bias` is an initialiser of biases; those of bottlenecks start from zero.
     """
-    kind = ARCHITECTURES[name]
-    blocks = kind.blocks(depth)
+    (inputs, outputs), width, blocks = ends, s.width, ARCHITECTURES[name].blocks(depth)
+    backend = get_backend(s.backend, s.precision)
     how: dict[str, Any] = {"seed": list(seeds), "ensemble": len(seeds), "backend": backend}
     if name in ("resnet", "pre-activation"):
         is_pre = name == "pre-activation"

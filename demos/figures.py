@@ -80,13 +80,26 @@ styled = style()
 
 @styled
 def drawn(draw: Callable[[], Figure]) -> Figure:
-    """The figure that the function draws, with a title in lines as long as it is wide."""
+    """The figure that the function draws, with a title in lines as long as it is wide.
+
+    Powers of ten are written as 1e-7: an exponent above the line would be too small to read.
+    """
+    from matplotlib.ticker import LogFormatterMathtext
+
     figure = draw()
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+            axis.set_major_formatter(power_of_ten)
     letters = int(11 * figure.get_figwidth())
     lines = [each for line in figure.get_suptitle().split("\n") for each in wrap(line, letters)]
     if lines:
         figure.suptitle("\n".join(lines), fontsize=11)
     return figure
+
+
+def power_of_ten(value: float, place: int | None = None) -> str:
+    """The label of a tick, such as 0.01, 100 or 1e-7."""
+    return f"{value:g}".replace("e+", "e").replace("e0", "e").replace("e-0", "e-")
 
 
 @styled

@@ -21,7 +21,7 @@ from scratchnet.demos.depth_limits.experiment import (
     first_gradients,
     tables,
 )
-from scratchnet.demos.experiment import run_small
+from scratchnet.demos.experiment import quick_settings, run_small
 from scratchnet.demos.running import Result, Row
 from scratchnet.demos.settings import resolve
 from scratchnet.demos.tuning import Data
@@ -32,7 +32,7 @@ TINY = {"layers": (2, 5), "width": 8, "points": 20, "epochs": 4}
 
 
 def made(kind: str, depth: int, width: int = 8) -> Model:
-    return build(kind, 2, width, depth, 1, (0, 1), "numpy")
+    return build(quick_settings(experiment, width=width), kind, (2, 1), depth, (0, 1))
 
 
 # The networks

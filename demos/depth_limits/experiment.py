@@ -12,11 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from scratchnet.backends import get_backend
 from scratchnet.batches import checked_data
 from scratchnet.datasets import spirals
-from scratchnet.demos.architectures import ARCHITECTURES, Kind
-from scratchnet.demos.architectures import build as build_network
+from scratchnet.demos.architectures import ARCHITECTURES, Kind, build
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
@@ -90,17 +88,17 @@ def arms(s: Settings) -> list[Arm]:
 
 def arm(s: Settings, kind: str, layers: int, switch: str) -> Arm:
     """A kind of network at one depth."""
-    layout = ARCHITECTURES[kind]
+    layout, builder = ARCHITECTURES[kind], partial(build, s, kind, (2, 1), layers)
     facts = {
         "kind": kind,
         "asked_layers": layers,
         "layers": layout.layers(layers),
         "switch": switch,
-        "parameters": build(s, kind, layers, (0,)).parameter_count,
+        "parameters": builder((0,)).parameter_count,
     }
     return Arm(
         arm_name(kind, layers, switch),
-        partial(build, s, kind, layers),
+        builder,
         points(lambda n, generator: spirals(n, seed=generator), s.points, s.points),
         partial(adam, s.warmup if switch else None),
         (0.01,) if s.quick else RATES,
@@ -110,11 +108,6 @@ def arm(s: Settings, kind: str, layers: int, switch: str) -> Arm:
         keep=lambda model, history, data: {"loss_curve": history.loss.astype(np.float32)},
         clip_norm=s.clip if switch else None,
     )
-
-
-def build(s: Settings, kind: str, layers: int, seeds: Sequence[int]) -> Model:
-    """An ensemble with a network for each seed."""
-    return build_network(kind, 2, s.width, layers, 1, seeds, get_backend(s.backend, s.precision))
 
 
 def adam(warmup: int | None, model: Model, rates: Sequence[float]) -> Optimizer:

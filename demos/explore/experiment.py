@@ -4,16 +4,14 @@ On the spirals, networks of one depth are trained as blocks of several kinds as 
 with shortcuts that are scaled or not, and with both.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
-from scratchnet.backends import get_backend
-from scratchnet.demos.architectures import ARCHITECTURES, Kind
-from scratchnet.demos.architectures import build as build_network
+from scratchnet.demos.architectures import ARCHITECTURES, Kind, build
 from scratchnet.demos.data import DESCRIPTIONS, HERE, PLANE, data_of, inputs_and_outputs
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.figures import probabilities, window
@@ -82,7 +80,7 @@ def arm(s: Settings, dataset: str, depth: int, kind: str) -> Arm:
     """A kind of network of one depth on one dataset."""
     optimizer = "adam" if dataset == "digits" else s.optimizer
     shape, layout = inputs_and_outputs(dataset), ARCHITECTURES[kind]
-    builder = partial(build, s, dataset, depth, kind)
+    builder = partial(build, s, kind, shape, depth)
     facts = {
         "dataset": dataset,
         "kind": kind,
@@ -103,13 +101,6 @@ def arm(s: Settings, dataset: str, depth: int, kind: str) -> Arm:
         work=samples / 400 * (layout.cost * layout.layers(depth) + 0.1 * sum(shape)),
         keep=partial(boundary, dataset),
     )
-
-
-def build(s: Settings, dataset: str, depth: int, kind: str, seeds: Sequence[int]) -> Model:
-    """An ensemble with a network for each seed."""
-    inputs, outputs = inputs_and_outputs(dataset)
-    backend = get_backend(s.backend, s.precision)
-    return build_network(kind, inputs, s.width, depth, outputs, seeds, backend)
 
 
 def boundary(dataset: str, model: Model, history: Any, data: Data) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def bound_figure(rows: list[Row]) -> Figure:
         ends = [gradients.min(), max(gradients.max(), 1.0)]
         panel.plot(ends, ends, color="black", linewidth=1)
         above = sum(passed(row, bound).sum() for row in rows)
-        panel.set_title(f"{title}: {above:,} of {len(gradients):,} pass it")
+        panel.set_title(f"{title}: {above:,} of {len(gradients):,} exceed it")
         panel.set(xscale="log", yscale="log", xlabel="bound")
     axes[0].set_ylabel("gradient of the first layer, |dL/dW_1|")
     bar = figure.colorbar(shown, ax=axes, label="neurons in a layer")

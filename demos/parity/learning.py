@@ -33,7 +33,7 @@ STEPS_BETWEEN_CHECKS = 25
 ONE, DEEP, WIDE = "one layer", "log2 n layers", "one wide layer"
 KINDS = {
     ONE: f"one layer of {WIDTH}",
-    DEEP: f"log₂ n layers of {WIDTH}",
+    DEEP: f"log2 n layers of {WIDTH}",
     WIDE: "one wide layer, as many parameters",
 }
 """The networks that are trained, and what they are."""

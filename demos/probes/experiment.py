@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from scratchnet.backends import get_backend
 from scratchnet.demos.architectures import ARCHITECTURES, Kind
 from scratchnet.demos.architectures import build as build_network
 from scratchnet.demos.data import DESCRIPTIONS, data_of, inputs_and_outputs
@@ -66,10 +65,8 @@ def arm(s: Settings) -> Arm:
 
 
 def build(s: Settings, seeds: Sequence[int], bias: str = "zeros") -> Model:
-    """Networks for the seeds, on the backend of the settings."""
-    inputs, outputs = inputs_and_outputs(s.dataset)
-    backend = get_backend(s.backend, s.precision)
-    return build_network(s.kind, inputs, s.width, s.depth, outputs, seeds, backend, bias)
+    """Networks for the seeds."""
+    return build_network(s, s.kind, inputs_and_outputs(s.dataset), s.depth, seeds, bias)
 
 
 def representation(model: Model | None, data: Data, s: Settings) -> dict[str, Any]:

@@ -27,9 +27,9 @@ def sawtooth_figure(deepest: int) -> Figure:
         ends = np.arange((CLOSE_UP if depth > 7 else 2**depth) + 1) / 2.0**depth
         heights = predict_in_blocks(sawtooth(depth, backend="numpy"), ends[:, None])[:, 0]
         panel.plot(ends, heights, linewidth=1.2 if depth > 4 else 1.8)
-        pieces = f"{2**depth:,}" if depth <= 20 else f"$2^{{{depth}}}$"
+        pieces = f"{2**depth:,}" if depth <= 20 else f"2^{depth}"
         panel.set(title=f"depth {depth}, {2 * depth} units: {pieces} pieces", yticks=[0, 1])
-        last = f"${CLOSE_UP} / 2^{{{depth}}}$" if depth > 7 else "1"
+        last = f"{CLOSE_UP} / 2^{depth}" if depth > 7 else "1"
         panel.set_xticks([0, ends[-1]], ["0", last])
         if depth > 7:
             panel.set_xlabel(f"the first {CLOSE_UP} pieces")

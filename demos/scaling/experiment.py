@@ -356,7 +356,7 @@ def tables(result: Result) -> Iterator[Table]:
 def joint_words(law: JointLaw) -> str:
     """Such as `L = 0.0046 + 2.4 / N^0.52 + 15 / D^0.9`."""
     terms = f"{law.A:.3g} / N^{law.alpha:.2f} + {law.B:.3g} / D^{law.beta:.2f}"
-    return f"L = {law.E:.2g} + {terms}"
+    return f"L = {law.E:.2g} + {terms}" if law.E > 1e-6 else f"L = {terms}"
 
 
 def notes(result: Result) -> Iterator[str]:
