@@ -136,14 +136,14 @@ class Backend(Primitives):
         self,
         running: tuple[Array, Array],
         batch: tuple[Array, Array],
-        correction: float,
+        correction: Any,
         momentum: Array,
         rest: Array,
     ) -> None:
         """running <- rest running + momentum batch, of mean and, times `correction`, variance
 
         `running` are (d,) or (E, 1, d), `batch` (1, d) or (E, 1, d), the others of shape (), or
-        (E, 1, 1) with one for each network.
+        (E, 1, 1) with one for each network; `correction` is a number, or an array of shape ().
         """
         mean, variance = batch
         for average, new in zip(running, (mean, variance), strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from scratchnet.losses import (
     class_labels,
     column,
     hinge,
+    loss_of,
     softmax_cross_entropy,
 )
 from scratchnet.model import Model, evaluating
@@ -97,25 +98,33 @@ class Batches:
         targets: Array,
         batch_size: int | None,
         weights: Array | None = None,
+        total: int | None = None,
+        total_weights: Any = None,
+        seeds: Sequence[int] | None = None,
     ) -> None:
+        """Where `inputs` are a share of all samples, `total` counts these and `total_weights`, on
+        the host, are theirs; `seeds` are those of the orders, without them the model's."""
         if batch_size is not None:
             positive_whole("batch_size", batch_size)
         self.model, self.inputs, self.targets = model, inputs, targets
         self.weights = weights
-        self._host_weights = None if weights is None else model.backend.to_numpy(weights)[..., 0]
+        self._host_weights = total_weights
+        if weights is not None and total_weights is None:
+            self._host_weights = model.backend.to_numpy(weights)[..., 0]
         self.batch_size = batch_size
         self.samples = inputs.shape[-2]
-        largest = min(batch_size or self.samples, self.samples)
-        if 1 in (largest, self.samples % largest):
+        self.total = self.samples if total is None else total
+        largest = min(batch_size or self.total, self.total)
+        if 1 in (largest, self.total % largest):
             for name, layer in model.root.walk():
                 if isinstance(layer, BatchNorm):
                     raise InputError(
-                        f"batches of {largest} from {self.samples} samples leave a batch of one, "
+                        f"batches of {largest} from {self.total} samples leave a batch of one, "
                         f"which layer {name}, {layer}, cannot standardise: change batch_size"
                     )
         self._generators = [
             np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(SHUFFLING,)))
-            for seed in model.seeds
+            for seed in seeds or model.seeds
         ]
 
     def __iter__(self) -> Iterator[tuple[tuple[Array, ...], float]]:
@@ -123,7 +132,7 @@ class Batches:
             yield (), 1.0
             return
         orders = self._draw_orders()
-        for start in range(0, self.samples, self.batch_size):
+        for start in range(0, self.total, self.batch_size):
             rows = orders[:, start : start + self.batch_size]
             index = self.model.backend.asarray(rows if self.model.ensemble else rows[0])
             yield (index,), self._share(rows)
@@ -131,8 +140,8 @@ class Batches:
     def _share(self, rows: Any) -> Any:
         """How much of the whole these rows (networks, B) are, for each network of an ensemble."""
         if self._host_weights is None:
-            return rows.shape[1] / self.samples
-        weights = np.broadcast_to(self._host_weights, (len(rows), self.samples))
+            return rows.shape[1] / self.total
+        weights = np.broadcast_to(self._host_weights, (len(rows), self.total))
         parts = np.take_along_axis(weights, rows, axis=-1).sum(axis=-1)
         shares = parts / self._host_weights.sum(axis=-1)
         return shares if self.model.ensemble else shares[0]
@@ -140,13 +149,13 @@ class Batches:
     @property
     def per_epoch(self) -> int:
         """The number of batches in an epoch."""
-        return 1 if self.batch_size is None else -(-self.samples // self.batch_size)
+        return 1 if self.batch_size is None else -(-self.total // self.batch_size)
 
     @property
     def has_smaller(self) -> bool:
         """Whether an epoch has several batches of which the last is smaller."""
-        size = self.batch_size or self.samples
-        return self.per_epoch > 1 and self.samples % size != 0
+        size = self.batch_size or self.total
+        return self.per_epoch > 1 and self.total % size != 0
 
     def ahead(self, epochs: int) -> list[tuple[tuple[Array, ...], Any]]:
         """The batches of so many epochs: (rows, shares) for those of one shape that follow on one
@@ -170,7 +179,7 @@ class Batches:
 
     def _draw_orders(self) -> Any:
         """The order of the samples in the next epoch, for each network."""
-        return np.stack([rng.permutation(self.samples) for rng in self._generators])
+        return np.stack([rng.permutation(self.total) for rng in self._generators])
 
     def select(self, *rows: Array) -> tuple[Tensor, Array]:
         """Inputs and targets of a batch: of those rows, or, without any, of the whole set."""
@@ -184,6 +193,20 @@ class Batches:
         if self.weights is None or not rows:
             return self.weights
         return self._select(self.weights, *rows)
+
+    def differentiate(self, compute_loss: Loss, *rows: Array) -> Tensor:
+        """The loss of a batch; its gradients go into the model's buffer."""
+        inputs, targets = self.select(*rows)
+        loss = loss_of(compute_loss, self.model(inputs), targets, self.select_weights(*rows))
+        loss.backward()
+        return loss
+
+    reports = True
+    """Whether this process warns of what several may see."""
+
+    def located(self, layers: list[str]) -> list[str]:
+        """The layers in which networks stopped being finite, as they are reported."""
+        return layers
 
     def _select(self, values: Array, index: Array) -> Array:
         """The rows `index` (B,) or (E, B) of values that are shared, or that lead with E."""

@@ -337,6 +337,7 @@ def checkpoints(path: str | Path, optimizer: Optimizer, every: int) -> Callable[
         save_checkpoint(path, model, optimizer, epoch + 1)
 
     callback.every = every  # type: ignore[attr-defined]
+    callback.on_first_rank = True  # type: ignore[attr-defined]
     return callback
 
 

@@ -313,8 +313,7 @@ def epochs_ahead(
                 if not math.isfinite(values[-1].sum()):
                     inputs = batches.select(*[each[done - 1] for each in rows])[0]
                     epoch = first + (steps - 1) // per_epoch
-                    model = batches.model
-                    if note_divergence(diverged, model, before, epoch, values[-1], inputs):
+                    if note_divergence(diverged, batches, before, epoch, values[-1], inputs):
                         losses.extend(_sums(parts, per_epoch))
                         return
                 rows, shares = tuple([each[done:] for each in rows]), shares[done:]

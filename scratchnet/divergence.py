@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array
+from scratchnet.batches import Batches
 from scratchnet.model import Model, evaluating
 from scratchnet.tensor import Tensor
 
@@ -29,13 +30,19 @@ class Divergence:
 
 
 def note_divergence(
-    diverged: list[Divergence], model: Model, before: Array, epoch: int, losses: Any, inputs: Tensor
+    diverged: list[Divergence],
+    batches: Batches,
+    before: Array,
+    epoch: int,
+    losses: Any,
+    inputs: Tensor,
 ) -> bool:
     """Enter the networks whose loss has just stopped being finite, with one warning each.
 
     `before` are the parameters that gave the losses. Where all networks have diverged by now, which
     is what this answers, they get them back.
     """
+    model = batches.model
     known = {divergence.network for divergence in diverged}
     found = {int(network) for network in np.flatnonzero(~np.isfinite(np.atleast_1d(losses)))}
     if found <= known:
@@ -43,11 +50,12 @@ def note_divergence(
     k = model.backend
     after = k.copy(model.parameter_buffer)
     k.copy(before, out=model.parameter_buffer)
-    layers = first_nonfinite_layers(model, inputs)
+    layers = batches.located(first_nonfinite_layers(model, inputs))
     for network in sorted(found - known):
         divergence = Divergence(network, epoch, layers[network])
         diverged.append(divergence)
-        warnings.warn(str(divergence), RuntimeWarning, stacklevel=4)
+        if batches.reports:
+            warnings.warn(str(divergence), RuntimeWarning, stacklevel=4)
     if len(diverged) < len(model.seeds):
         k.copy(after, out=model.parameter_buffer)
         return False

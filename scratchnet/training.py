@@ -6,7 +6,9 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from numbers import Real
 from typing import Any
@@ -27,9 +29,10 @@ from scratchnet.compiled_step import (
 from scratchnet.divergence import Divergence, note_divergence
 from scratchnet.early_stopping import EarlyStopping, check_patience, watching
 from scratchnet.evaluation import accuracy_measure, mean_loss
-from scratchnet.losses import Loss, get_loss, loss_of
+from scratchnet.losses import Loss, get_loss
 from scratchnet.model import Model
 from scratchnet.optim import Adam, Optimizer, clip_gradients
+from scratchnet.parallel import Ranks, SharedBatches, check_together, over_all, ranks_of
 from scratchnet.program import recorded
 from scratchnet.steps_ahead import StepsAhead
 from scratchnet.tensor import Tensor, enable_grad, note_write
@@ -93,6 +96,7 @@ def fit(
     record: bool = True,
     compile: bool = False,
     first_epoch: int = 0,
+    communicator: Any = None,
 ) -> History:
     """Train `model` on X (N, inputs) and targets y, in place; the loss says which y it takes.
 
@@ -134,6 +138,14 @@ def fit(
     had: see `checkpoint.load_checkpoint`. Ctrl-C ends the training and keeps what was done: see
     `History.stopped`.
 
+    With a `communicator` of mpi4py (extra `mpi`), X, y, the weights and the validation set are this
+    process's share: see `parallel`. All its ranks call `fit` alike, from the numbers of rank 0, and
+    all end with the same model and history: that of one process with the samples of rank 0, then of
+    rank 1, and so on, up to rounding, and with one rank to the bit. BatchNorm takes the statistics
+    of the whole batch. A callback with a true attribute `on_first_rank`, as of
+    `checkpoint.checkpoints`, is called on rank 0 only. A rank that fails or is interrupted ends all
+    with one line.
+
     The model is left in training mode, with the name of the loss in `model.loss`, and in
     `model.threshold` the value above which a single output means class 1 (`classes.threshold`).
     One that ends in Sigmoid, Softplus or ReLU under a loss that takes logits gets a warning.
@@ -146,27 +158,48 @@ def fit(
     if not isinstance(model, Model):
         given = type(model).__name__
         raise InputError(f"model is of type {given}: must be a Model, as in fit(model, X, y)")
-    compute_loss = get_loss(loss)
-    optimizer = Adam(model) if optimizer is None else optimizer
-    _check_settings(model, optimizer, epochs, first_epoch, callbacks)
-    _check_steps(clip_norm, accumulate, batch_size, compile)
-    if compile:
-        require_compiler(optimizer, record)
-    compile = compile or compiles(optimizer, record, accumulate)
-    data = checked_data(model, X, y, compute_loss)
-    weights = checked_weights(model, *data, compute_loss, sample_weight, class_weight)
-    batches = Batches(model, *data, batch_size, weights)
+    ranks = ranks_of(communicator)
+    with nullcontext() if ranks is None else ranks.agreeing():
+        compute_loss = get_loss(loss)
+        optimizer = Adam(model) if optimizer is None else optimizer
+        _check_settings(model, optimizer, epochs, first_epoch, callbacks)
+        _check_steps(clip_norm, accumulate, batch_size, compile)
+        if ranks is not None:
+            check_together(model, compile, ranks)
+        if compile:
+            require_compiler(optimizer, record)
+        compile = compile or (ranks is None and compiles(optimizer, record, accumulate))
+        data = checked_data(model, X, y, compute_loss)
+        weights = checked_weights(
+            model, *data, compute_loss, sample_weight, class_weight, ranks is not None
+        )
+        held_out = _checked_validation(model, validation, compute_loss)
+        check_patience(patience, held_out is not None)
+        above = threshold(compute_loss, model.backend.to_numpy(data[1]), model.root)
+    if ranks is None:
+        batches = Batches(model, *data, batch_size, weights)
+    else:
+        above = ranks.common(above)
+        ranks.check_same(
+            model, optimizer, batch_size=batch_size, epochs=epochs, first_epoch=first_epoch,
+            accumulate=accumulate, clip_norm=clip_norm, patience=patience,
+            loss=loss_name(compute_loss), weights=weights is not None, record=record,
+            accuracy=accuracy, validation=held_out is not None, callbacks=len(callbacks),
+        )  # fmt: skip
+        batches = SharedBatches(ranks, model, *data, batch_size, weights, compute_loss)
     batches.skip(first_epoch)
-    held_out = _checked_validation(model, validation, compute_loss)
-    above = threshold(compute_loss, model.backend.to_numpy(data[1]), model.root)
     measures = []
-    if accuracy:
-        measures.append(_accuracy_measure(model, data[0], y, above))
-        if validation is not None and held_out is not None:
-            measures.append(_accuracy_measure(model, held_out[0], validation[1], above, True))
-    check_patience(patience, held_out is not None)
+    with nullcontext() if ranks is None else ranks.agreeing():
+        if accuracy:
+            own = _accuracy_measure(model, data[0], y, above)
+            measures.append(over_all(own, data[0].shape[-2], ranks))
+        if accuracy and validation is not None and held_out is not None:
+            own = _accuracy_measure(model, held_out[0], validation[1], above, True)
+            measures.append(over_all(own, held_out[0].shape[-2], ranks))
+    if ranks is not None:
+        ranks.start_alike(model, optimizer)
     stopping = watching(optimizer.early_stopping, model, patience, first_epoch)
-    watch = Watch(model, compute_loss, held_out, measures, stopping, callbacks)
+    watch = Watch(model, compute_loss, held_out, measures, stopping, callbacks, ranks)
     if warning := output_warning(compute_loss, model.root):
         warnings.warn(warning, UserWarning, stacklevel=2)
     note_compiler(optimizer, compile, first_epoch > 0)
@@ -178,7 +211,9 @@ def fit(
     model.train()
     done = first_epoch
     # Overflow is no surprise here: every loss is looked at, and reported where it is not finite.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"), enable_grad():
+    together = nullcontext() if ranks is None else ranks.ending_together()
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    with quiet, enable_grad(), together:
         try:
             while done < epochs and not watch.stopped:
                 known = len(watch.new)
@@ -193,6 +228,8 @@ def fit(
                 done += len(watch.new) - known
                 watch.look(done)
         except KeyboardInterrupt:
+            if ranks is not None:
+                raise
             watch.stopped = "interrupted"
     best_epoch = None if stopping is None else stopping.restore()
     # The parameters are the best ones then: what was watched does not go on from them.
@@ -210,6 +247,7 @@ class Watch:
     measures: Sequence[Callable[[], Any]]
     stopping: EarlyStopping | None
     callbacks: Sequence[Callback]
+    ranks: Ranks | None = None
     stopped: str = ""
     """Why training ends; empty while it goes on."""
     diverged: list[Divergence] = field(default_factory=list)
@@ -236,7 +274,10 @@ class Watch:
         """Measure and call back, once so many epochs are done."""
         measured = [measure() for measure in self.measures]
         if self.held_out is not None:
-            validation_loss = mean_loss(self.model, *self.held_out, self.loss)
+            samples = self.held_out[0].shape[-2]
+            validation_loss = over_all(
+                partial(mean_loss, self.model, *self.held_out, self.loss), samples, self.ranks
+            )()
             if self.stopping is not None:
                 self.stopping.update(done - 1, validation_loss)
             self.validation_losses.append(validation_loss)
@@ -250,13 +291,20 @@ class Watch:
         answers = [
             _answer(callback(done - 1, self.model, self.losses[-1]))
             for callback, period in zip(self.callbacks, self.periods, strict=True)
-            if done % period == 0
+            if done % period == 0 and self._is_called(callback)
         ]
-        if any(answers):
+        stops = any(answers)
+        if self.callbacks and self.ranks is not None:
+            stops = self.ranks.any(stops)
+        if stops:
             self.stopped = "callback"
         self._stop_early()
         if len(self.diverged) == len(self.model.seeds):
             self.stopped = "diverged"
+
+    def _is_called(self, callback: Callback) -> bool:
+        is_first = self.ranks is None or self.ranks.rank == 0
+        return is_first or not getattr(callback, "on_first_rank", False)
 
     def _stop_early(self) -> None:
         if self.stopping is not None and self.stopping.done.all():
@@ -357,11 +405,7 @@ class TrainingStep:
 
         def differentiate(*rows: Array) -> Tensor:
             k.copy(model.parameter_buffer, out=before)
-            inputs, targets = batches.select(*rows)
-            weights = batches.select_weights(*rows)
-            loss = loss_of(compute_loss, model(inputs), targets, weights)
-            loss.backward()
-            return loss
+            return batches.differentiate(compute_loss, *rows)
 
         def change() -> None:
             if clip_norm is not None:
@@ -451,6 +495,6 @@ def _train_epoch(
         epoch_loss += share * value.astype(np.float64)
         if not math.isfinite(value.sum()):
             inputs, before = batches.select(*rows)[0], step.parameters_before
-            if note_divergence(diverged, model, before, epoch, value, inputs):
+            if note_divergence(diverged, batches, before, epoch, value, inputs):
                 break
     return epoch_loss

@@ -25,17 +25,17 @@ def checked_weights(
     loss: Loss,
     sample_weight: Any,
     class_weight: ClassWeight | None,
+    is_share: bool = False,
 ) -> Array | None:
     """The weight of each sample as a column (N, 1) or (E, N, 1), None where there are no weights.
 
     It is the product of its own weight and that of its class. Raises `InputError` for weights that
     are negative, not finite, all 0, or not one for each sample and for each label, and for a loss
-    that takes none.
+    that takes none. Those of a share of the samples may all be 0.
     """
     if sample_weight is None and class_weight is None:
         return None
-    parameters = inspect.signature(loss).parameters.values()
-    if not any(each.name == "weights" or each.kind == each.VAR_KEYWORD for each in parameters):
+    if not takes_weights(loss):
         raise InputError(
             f"weights with the loss {getattr(loss, '__name__', loss)!r}: it must have a parameter "
             "`weights`, which gets them as a column"
@@ -46,9 +46,15 @@ def checked_weights(
         weights = _of_samples(model, samples, sample_weight)
     if class_weight is not None:
         weights = weights * _of_classes(model.backend.to_numpy(targets), samples, class_weight)
-    if not weights.sum(axis=-1).all():
+    if not is_share and not weights.sum(axis=-1).all():
         raise InputError("all weights are 0: must be above 0 for at least one sample")
     return model.backend.asarray(weights[..., None], model.dtype)
+
+
+def takes_weights(loss: Loss) -> bool:
+    """Whether a loss has the argument `weights`."""
+    parameters = inspect.signature(loss).parameters.values()
+    return any(each.name == "weights" or each.kind == each.VAR_KEYWORD for each in parameters)
 
 
 def _of_samples(model: Model, samples: int, sample_weight: Any) -> Any:

@@ -191,7 +191,7 @@ class Learning:
             inputs = self.batches.select(*rows)[0]
             epoch = self.steps // self.per_epoch
             before = self._step.parameters_before
-            note_divergence(self.diverged, self.model, before, epoch, losses, inputs)
+            note_divergence(self.diverged, self.batches, before, epoch, losses, inputs)
 
     def measured(self, model: Model | None = None) -> Measured:
         """Loss and accuracy on both sets in eval mode, and which points are in the wrong class.

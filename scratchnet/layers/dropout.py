@@ -12,6 +12,7 @@ from scratchnet.backends import InputError
 from scratchnet.hyperparameters import FRACTION, Hyperparameter, Value, shown
 from scratchnet.layers.layer import Layer
 from scratchnet.layers.registry import register
+from scratchnet.sharing import share_of_batch
 from scratchnet.tensor import Tensor
 
 
@@ -20,7 +21,8 @@ class Dropout(Layer):
     """In training, each entry is 0 with probability `rate`, else x / (1 - rate); in eval, y = x.
 
     The mask depends on the network's seed, on the layer and on how many entries were drawn before,
-    so that a network drops the same entries alone and within an ensemble, and none draws twice.
+    so that a network drops the same entries alone and within an ensemble, and none draws twice;
+    where several processes share a batch, an entry is dropped as it would be in the whole batch.
     `rate` is one number, or one for each network.
     """
 
@@ -56,12 +58,19 @@ class Dropout(Layer):
         if not self.buffers:
             raise InputError(f"{self} has no key yet: give it to a Model")
         k, key, drawn = x.backend, self.buffers["key"], self.buffers["drawn"]
-        shape = x.data.shape[-2:]
-        size = shape[0] * shape[1]
+        samples, features = x.data.shape[-2:]
+        share = share_of_batch()
+        size = samples * features
+        if share is not None:
+            size = k.multiply(share.samples, features)
         if self.is_absent("rate"):
             k.add(drawn, size, out=drawn)
             return x
-        places = k.xp.arange(size, dtype=key.dtype).reshape(shape)
+        if share is None:
+            places = k.xp.arange(size, dtype=key.dtype).reshape(samples, features)
+        else:
+            first = k.multiply(share.places, features).reshape(*share.places.shape, 1)
+            places = k.add(first, k.xp.arange(features, dtype=key.dtype))
         counters = k.add(drawn, places)
         k.add(drawn, size, out=drawn)
         return ops.dropout(x, (self.arrays["kept_from"], self.arrays["scale"]), counters, key)

@@ -13,6 +13,7 @@ from scratchnet.backends.errors import positive_whole
 from scratchnet.hyperparameters import POSITIVE, PROPORTION, Hyperparameter, Value
 from scratchnet.layers.layer import Layer, check_input
 from scratchnet.layers.registry import register
+from scratchnet.sharing import share_of_batch
 from scratchnet.tensor import Tensor
 
 
@@ -22,7 +23,9 @@ class BatchNorm(Layer):
 
     In training m and v are the batch's mean and variance; running averages of them, with the
     unbiased variance, are kept for eval: running <- (1 - momentum) running + momentum batch.
-    `momentum` and `epsilon` are one number each, or one for each network.
+    `momentum` and `epsilon` are one number each, or one for each network. Where several processes
+    share a batch, m and v are those of the whole batch, which takes three sums over the processes
+    for each layer and step.
     """
 
     momentum = Hyperparameter(
@@ -60,16 +63,22 @@ class BatchNorm(Layer):
         check_input(self, x, self.features)
         k = x.backend
         if self.training and not self.is_frozen():
-            if x.data.shape[-2] < 2 or x.data.ndim > max(2, self.parameters["weight"].ndim):
+            share = share_of_batch()
+            too_few = share is None and x.data.shape[-2] < 2
+            if too_few or x.data.ndim > max(2, self.parameters["weight"].ndim):
                 raise InputError(
                     f"{self} got an input of shape {x.shape}: training needs (N, {self.features}) "
                     "with N of at least 2"
                 )
-            standard, mean, variance = ops.standardize(x, self.arrays["epsilon"])
             samples = x.data.shape[-2]
+            if share is None:
+                standard, mean, variance = ops.standardize(x, self.arrays["epsilon"])
+                unbiased: Any = samples / (samples - 1)
+            else:
+                standard, mean, variance = share.standardize(x, self.arrays["epsilon"])
+                unbiased = share.factors[1]
             running = self.buffers["running_mean"], self.buffers["running_var"]
             momentum, rest = self.arrays["momentum"], self.arrays["rest"]
-            unbiased = samples / (samples - 1)
             k.update_averages(running, (mean, variance), unbiased, momentum, rest)
         else:
             scale = k.sqrt(k.add(self.buffers["running_var"], self.arrays["epsilon"]))

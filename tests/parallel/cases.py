@@ -1,0 +1,237 @@
+"""Trainings on the ranks of this start of mpiexec, compared with the training of one process.
+
+Rank 0 writes what it found, by case, as JSON into the file that is named.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+from scratchnet.backends import InputError
+from scratchnet.layers import BatchNorm, Dropout, Linear, ReLU, Tanh
+from scratchnet.model import Model
+from scratchnet.optim import SGD, Adam, AdamW
+from scratchnet.pruning import prune
+from scratchnet.tensor import Tensor
+from scratchnet.training import fit
+
+COMM = MPI.COMM_WORLD
+RANK, SIZE = COMM.rank, COMM.size
+SAMPLES = 34
+rng = np.random.default_rng(0)
+X = rng.normal(size=(SAMPLES, 2))
+XOR = (X[:, 0] * X[:, 1] > 0).astype(float)
+WEIGHTS = rng.uniform(0, 2, SAMPLES) * (rng.uniform(size=SAMPLES) > 0.2)
+HELD_OUT = rng.normal(size=(15, 2))
+HELD_OUT_XOR = (HELD_OUT[:, 0] * HELD_OUT[:, 1] > 0).astype(float)
+
+
+def mine(values: Any) -> Any:
+    """This rank's rows: rank r holds about r + 1 parts of them, so the shares are uneven."""
+    cuts = np.cumsum([0, *range(1, SIZE + 1)]) * len(values) // (SIZE * (SIZE + 1) // 2)
+    return values[cuts[RANK] : cuts[RANK + 1]]
+
+
+def plain(**settings: Any) -> Model:
+    return Model(Linear(2, 8), Tanh(), Linear(8, 1), dtype="float64", **settings)
+
+
+def normalised(**settings: Any) -> Model:
+    layers = Dropout(0.2), Linear(2, 8), BatchNorm(8), ReLU(), Dropout(0.3), Linear(8, 1)
+    return Model(*layers, dtype="float64", **settings)
+
+
+def pruned(**settings: Any) -> Model:
+    model = plain(**settings)
+    prune(model, fraction=0.5)
+    return model
+
+
+def frozen(**settings: Any) -> Model:
+    model = plain(**settings)
+    model.parameters()[0].requires_grad = False
+    return model
+
+
+def own_loss(outputs: Any, targets: Any, weights: Any = None) -> Any:
+    """Divides by the sum of its weights, which is 0 where all rows fill up."""
+    squares = (outputs - targets) ** 2
+    if weights is None:
+        return squares.mean(axis=(-2, -1))
+    w = Tensor(weights)
+    return (squares * w).sum(axis=(-2, -1)) / w.sum(axis=(-2, -1))
+
+
+IN_ENSEMBLES = ("SGD with momentum and decay", "AdamW", "clipped", "mask", "weights", "validation")
+MakeOptimizer = Callable[[Model], Any]
+CASES: dict[str, tuple[Callable[..., Model], MakeOptimizer, dict[str, Any]]] = {
+    "SGD": (plain, lambda m: SGD(m, 0.3), {}),
+    "SGD with momentum and decay": (
+        plain,
+        lambda m: SGD(m, 0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+        {"batch_size": 11},
+    ),
+    "Adam": (plain, lambda m: Adam(m, 0.01), {}),
+    "Adam with decay": (plain, lambda m: Adam(m, 0.01, weight_decay=0.1), {"batch_size": 11}),
+    "AdamW": (plain, lambda m: AdamW(m, 0.01), {"batch_size": 5}),
+    "schedule": (plain, lambda m: SGD(m, lambda step: 0.1 / (1 + step)), {"batch_size": 11}),
+    "clipped": (plain, lambda m: SGD(m, 1.0), {"batch_size": 11, "clip_norm": 0.05}),
+    "mask": (pruned, lambda m: SGD(m, 0.1, momentum=0.9), {"batch_size": 11}),
+    "frozen, clipped": (frozen, lambda m: Adam(m, 0.01), {"batch_size": 11, "clip_norm": 0.1}),
+    "batches of one": (plain, lambda m: SGD(m, 0.1), {"batch_size": 1}),
+    "not recorded": (plain, lambda m: Adam(m, 0.01), {"batch_size": 11, "record": False}),
+    "accumulated": (plain, lambda m: SGD(m, 0.3), {"batch_size": 5, "accumulate": 3}),
+    "weights": (plain, lambda m: SGD(m, 0.3), {"sample_weight": WEIGHTS, "batch_size": 11}),
+    "weights, accumulated": (
+        plain,
+        lambda m: SGD(m, 0.3),
+        {"sample_weight": WEIGHTS, "batch_size": 5, "accumulate": 2},
+    ),
+    "weights, full batch": (
+        plain,
+        lambda m: SGD(m, 0.3),
+        {"sample_weight": WEIGHTS, "class_weight": {0: 1, 1: 5}},
+    ),
+    "own loss": (plain, lambda m: SGD(m, 0.1), {"loss": own_loss, "batch_size": 3}),
+    "own loss, full batch": (plain, lambda m: SGD(m, 0.1), {"loss": own_loss}),
+    "validation": (
+        plain,
+        lambda m: Adam(m, 0.1),
+        {"batch_size": 11, "patience": 2, "accuracy": True, "epochs": 20, "held out": True},
+    ),
+    "BatchNorm, Dropout": (normalised, lambda m: SGD(m, 0.1, momentum=0.5), {"batch_size": 8}),
+    "BatchNorm, Dropout, full batch": (normalised, lambda m: SGD(m, 0.1), {}),
+}
+
+
+def compared(model: Callable[..., Model], optimizer: MakeOptimizer, options: dict[str, Any]) -> Any:
+    """What this rank's training leaves, and how far it is from that of one process."""
+    options = {"epochs": 3, **options}
+    held_out = options.pop("held out", False)
+    ensemble = options.pop("ensemble", None)
+    weights = options.pop("sample_weight", None)
+    # Of other ranks only the shapes count.
+    shared = model(ensemble=ensemble, seed=7 if RANK == 0 else 100 + RANK)
+    history = fit(
+        shared,
+        mine(X),
+        mine(XOR),
+        optimizer=optimizer(shared),
+        communicator=COMM,
+        validation=(mine(HELD_OUT), mine(HELD_OUT_XOR)) if held_out else None,
+        sample_weight=None if weights is None else mine(weights),
+        **options,
+    )
+    numbers = measured(shared, history)
+    everywhere = COMM.gather(numbers, 0)
+    if RANK:
+        return None
+    alone = model(ensemble=ensemble, seed=7)
+    history = fit(
+        alone,
+        X,
+        XOR,
+        optimizer=optimizer(alone),
+        validation=(HELD_OUT, HELD_OUT_XOR) if held_out else None,
+        sample_weight=weights,
+        **options,
+    )
+    there = measured(alone, history)
+    return {
+        "same on all ranks": all(
+            each[name].tobytes() == numbers[name].tobytes() for each in everywhere for name in each
+        ),
+        "same bits": all(numbers[name].tobytes() == there[name].tobytes() for name in there),
+        "same length": numbers["loss"].shape == there["loss"].shape,
+        "distance": max(
+            float(np.abs(numbers[name] - there[name]).max(initial=0)) for name in there
+        ),
+        "moved": float(
+            np.abs(numbers["parameters"] - model(ensemble=ensemble, seed=7).parameter_buffer).max()
+        ),
+    }
+
+
+def measured(model: Model, history: Any) -> dict[str, Any]:
+    buffers = {
+        f"{name}.{each}": array.astype(float)
+        for name, layer in model.root.walk()
+        for each, array in layer.buffers.items()
+        if each != "key"
+    }
+    return {
+        "parameters": model.parameter_buffer,
+        "loss": history.loss,
+        "validation": history.validation_loss,
+        "accuracy": history.accuracy,
+        "validation accuracy": history.validation_accuracy,
+        "best": np.array(0 if history.best_epoch is None else history.best_epoch, float),
+        **buffers,
+    }
+
+
+def refused(x: Any, y: Any, **options: Any) -> str:
+    """What `fit` says to that on this rank."""
+    model = options.pop("model", None) or plain()
+    try:
+        fit(model, x, y, **{"communicator": COMM, "epochs": 1, **options})
+    except InputError as error:
+        return str(error)
+    return "nothing"
+
+
+def refusals() -> dict[str, list[str]]:
+    """What each rank says to input that is wrong on the last rank, or everywhere."""
+    x, y, is_last = mine(X).copy(), mine(XOR), RANK == SIZE - 1
+    nan = np.where(is_last, np.nan, x)
+    said = {
+        "nan": refused(nan, y),
+        "empty": refused(x[:0] if is_last else x, y[:0] if is_last else y),
+        "batch_size": refused(x, y, batch_size=RANK + 3),
+        "compile": refused(x, y, compile=True),
+        "rate": refused(x, y, model=(m := plain()), optimizer=SGD(m, 0.1 + is_last)),
+        "weights": refused(x, y, sample_weight=0 * y),
+        "loss": refused(x, y, loss=lambda z, t: (z * z).mean(axis=(-2, -1)), batch_size=4),
+        "communicator": refused(x, y, communicator="world"),
+    }
+    return {name: COMM.gather(each, 0) or [] for name, each in said.items()}
+
+
+def diverging() -> Any:
+    """An ensemble of which one network diverges, and then all: which, when, where, who warns."""
+    seen = []
+    for rates in ([0.1, 1e308], [1e308, 1e308]):
+        model = plain(ensemble=2)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            history = fit(
+                model, mine(X), mine(XOR), optimizer=SGD(model, rates), epochs=4,
+                loss="mean_squared_error", communicator=COMM,
+            )  # fmt: skip
+        seen.append(
+            [history.stopped, history.epochs, list(map(str, history.diverged)), len(caught)]
+        )
+    return COMM.gather(seen, 0)
+
+
+def main(path: str) -> None:
+    found: dict[str, Any] = {}
+    for name, (model, optimizer, options) in CASES.items():
+        found[name] = compared(model, optimizer, options)
+        if name in (*IN_ENSEMBLES, "BatchNorm, Dropout", "BatchNorm, Dropout, full batch"):
+            found[f"{name}, ensemble"] = compared(model, optimizer, {**options, "ensemble": 3})
+    if SIZE > 1:
+        found["refusals"], found["diverging"] = refusals(), diverging()
+    if RANK == 0:
+        Path(path).write_text(json.dumps(found))
+
+
+main(sys.argv[1])

@@ -1,0 +1,87 @@
+"""Training on 1, 2, 3 and 4 ranks is that of one process: see `cases.py`, which mpiexec starts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("mpi4py", reason="needs the extra mpi: pip install -e '.[mpi]'")
+
+from scratchnet.launching import launched
+
+HERE = Path(__file__).parent
+RANKS = (1, 2, 3, 4)
+ROUNDING = 1e-12
+"""In float64, where the numbers are about 1; BatchNorm and Adam make roundings larger."""
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What `cases.py` finds on so many ranks, by case; each start of mpiexec is made once."""
+    folder = tmp_path_factory.mktemp("ranks")
+
+    @cache
+    def of(ranks: int) -> dict[str, Any]:
+        path = folder / f"{ranks}.json"
+        command, environment = launched(ranks, [str(HERE / "cases.py"), str(path)])
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return dict(json.loads(path.read_text()))
+
+    return of
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+def test_any_number_of_ranks_trains_as_one_process(found: Any, ranks: int) -> None:
+    cases = {name: each for name, each in found(ranks).items() if "distance" in each}
+    assert len(cases) >= 25
+    assert not [name for name, each in cases.items() if not each["same on all ranks"]]
+    assert not [name for name, each in cases.items() if not each["same length"]]
+    # A training that moves nothing would agree with any.
+    assert not [name for name, each in cases.items() if each["moved"] < 1e-3]
+    far = {name: each["distance"] for name, each in cases.items() if each["distance"] > ROUNDING}
+    assert not far
+
+
+def test_one_rank_gives_the_same_bits(found: Any) -> None:
+    cases = {name: each for name, each in found(1).items() if "distance" in each}
+    assert not [name for name, each in cases.items() if not each["same bits"]]
+
+
+@pytest.mark.parametrize("ranks", RANKS[1:])
+def test_wrong_input_on_one_rank_is_refused_by_all(found: Any, ranks: int) -> None:
+    said = found(ranks)["refusals"]
+    beginnings = {
+        "nan": f"rank {ranks - 1} of {ranks}: X[0, 0] is nan",
+        "empty": f"rank {ranks - 1} of {ranks}: X of shape (0, 2)",
+        "batch_size": f"rank 1 of {ranks} has another batch_size than rank 0: 4; must be 3",
+        "compile": f"rank 0 of {ranks}: compile=True with a communicator",
+        "rate": f"rank {ranks - 1} of {ranks} has another optimizer than rank 0",
+        "weights": "all weights are 0",
+        "loss": f"mini-batches on {ranks} ranks with the loss '<lambda>'",
+        "communicator": "communicator is of type str",
+    }
+    assert said.keys() == beginnings.keys()
+    for name, beginning in beginnings.items():
+        assert len(said[name]) == ranks
+        assert len(set(said[name])) == 1, name
+        assert said[name][0].startswith(beginning)
+
+
+@pytest.mark.parametrize("ranks", RANKS[1:])
+def test_networks_diverge_on_all_ranks_alike_and_one_warns(found: Any, ranks: int) -> None:
+    of_each = found(ranks)["diverging"]
+    assert len(of_each) == ranks
+    for rank, ((stopped, epochs, first, warned), (ended, last, both, all_warned)) in enumerate(
+        of_each
+    ):
+        assert (stopped, epochs, len(first)) == ("epochs", 4, 1)
+        assert first[0].startswith("network 1: the loss was not finite at epoch 1, first seen in")
+        assert (ended, last, len(both)) == ("diverged", 2, 2)
+        assert (warned, all_warned) == ((1, 2) if rank == 0 else (0, 0))
+        assert both == of_each[0][1][2]
