@@ -162,6 +162,8 @@ def _training(learning: Learning) -> tuple[list[str], list[str]]:
         if epochs > first:
             goes_on = f", first_epoch={first}" if first else ""
             compiled = ", compile=True" if segment.compiled else ""
+            if segment.compiled and first:
+                lines.append("# From here on the steps were compiled; `fit` warns of the change.")
             lines.append(f"fit(model, X, y, epochs={epochs}{goes_on}{compiled}, **settings)")
     left = learning.steps % learning.per_epoch
     if not left or learning.has_diverged:
