@@ -129,11 +129,13 @@ def fit(
     optimizer, such as a variable that a callback changes; and an `if` on numbers read from
     `model.parameter_buffer` or a layer's `buffers`, where it goes the same way in the two steps
     that are compared, of which one is from disturbed numbers. With `compile` a step is one function
-    made by the system's C++ compiler, and many steps are one call where nothing looks at the model
-    in between: validation, `accuracy`, or a callback (see `Callback`). Its bits are not those of a
-    replay, but the same on every run, and for a network alone and in an ensemble. The same bits are
-    promised within one mode only, compiled or not, for one BLAS, one number of its threads and one
-    kind of processor; with `compile` also for one compiler. `first_epoch` > 0 goes on with a
+    made by the system's C++ compiler, or on a GPU one CUDA kernel, in which a block of threads
+    trains a network; and many steps are one call where nothing looks at the model in between:
+    validation, `accuracy`, or a callback (see `Callback`). Where a step has no compiled form, or a
+    network is too large for a block, a warning says so and the step is replayed. Its bits are
+    not those of a replay, but the same on every run, and for a network alone and in an ensemble.
+    The same bits are promised within one mode only, compiled or not, for one BLAS, one number of
+    its threads and one kind of processor; with `compile` also for one compiler. `first_epoch` > 0 goes on with a
     training that has done so many of the `epochs`, in the order of mini-batches that it would have
     had: see `checkpoint.load_checkpoint`. Ctrl-C ends the training and keeps what was done: see
     `History.stopped`.

@@ -1,5 +1,6 @@
 """The engine's step as Python runs it, recorded and compiled, and the two floors under it."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,14 @@ from scratchnet.model import Model
 from scratchnet.program import recorded
 from scratchnet.tensor import Tensor
 
-RECORDED, EAGER, COMPILED = "recorded", "eager", "C++ step"
+RECORDED, EAGER, COMPILED, KERNEL = "recorded", "eager", "C++ step", "CUDA kernel"
 PRODUCTS, LOOP = "matrix products", "hand-written loop"
 STEPS_IN_A_CALL = 20
 """Of the compiled step, and of JAX's scan."""
 
 
 def engine_step(name: str, problem: Problem, backend: Backend, threads: int = 1) -> Implementation:
-    """A step of gradient descent on all points by a model of its own: one of the three above.
+    """A step of gradient descent on all points by a model of its own: one of the four above.
 
     `threads` share out the networks of an ensemble where the step is compiled. Raises `InputError`
     where there is no compiler.
@@ -37,7 +38,7 @@ def engine_step(name: str, problem: Problem, backend: Backend, threads: int = 1)
         return loss
 
     networks = problem.case.networks
-    if name == COMPILED:
+    if name in (COMPILED, KERNEL):
         training = CompiledTraining(step, optimizer, threads)
         return Implementation(
             name,
@@ -60,6 +61,17 @@ def engine_step(name: str, problem: Problem, backend: Backend, threads: int = 1)
         backend.timer,
         networks=networks,
     )
+
+
+def kernel_step(problem: Problem, backend: Backend) -> Implementation | str:
+    """The step as a CUDA kernel, or in a line why it is none: what is replayed is timed already."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        engine_step(KERNEL, problem, backend).call()
+    replayed = [str(each.message) for each in said if "replayed" in str(each.message)]
+    if replayed:
+        return f"{problem.case}: no {KERNEL}, as {replayed[0]}."
+    return engine_step(KERNEL, problem, backend)
 
 
 def new_model(problem: Problem, backend: Backend) -> Model:

@@ -15,7 +15,7 @@ import numpy as np
 
 from scratchnet.backends import Backend, InputError, get_backend
 from scratchnet.backends.blas import forced_older_kernel
-from scratchnet.backends.compile import compiler_available, find_compiler
+from scratchnet.backends.compile import compiler_available
 from scratchnet.demos.bench import engine, jax_peer, report, torch_peer
 from scratchnet.demos.bench.cases import CUDA_FIGURES, FIGURES, Case
 from scratchnet.demos.bench.counting import count_step
@@ -91,7 +91,7 @@ def check(s: Settings) -> None:
         raise InputError(
             f"--precision {s.precision}: must be fp32 on a CPU, which only rounds to it"
         )
-    if s.compiled and (reason := "the backend is not numpy" if on_cuda else compiler_available()):
+    if s.compiled and not on_cuda and (reason := compiler_available()):
         raise InputError(f"--compiled: {reason}")
     check_threads(s.threads)
 
@@ -136,7 +136,7 @@ def prepare_peers(s: Settings, stack: ExitStack) -> dict[str, str]:
         jax_peer.jax_device(jax_peer.import_jax(s.threads == 1 and not on_cuda), on_cuda)
         versions["JAX"] = installed_version("jax")
     if s.compiled:
-        versions["compiler"] = str(find_compiler())
+        versions["compiler"] = get_backend(s.backend).compiler()
     return versions
 
 
@@ -168,7 +168,8 @@ def time_case(run: Run, case: Case, everywhere: set[int]) -> None:
 def row_of(case: Case, seconds: Mapping[str, Any], peak: float, bandwidth: float) -> Row:
     """The rounds of a case, and what follows from them."""
     count = count_step(case)
-    own = [name for name in (engine.RECORDED, engine.EAGER, engine.COMPILED) if name in seconds]
+    ours = (engine.RECORDED, engine.EAGER, engine.COMPILED, engine.KERNEL)
+    own = [name for name in ours if name in seconds]
     facts = {
         "network": case.network,
         **vars(case),
@@ -201,7 +202,9 @@ def implementations(
     yield engine.products(problem, backend)
     if not case.on_cuda and case.networks <= LARGEST_LOOP:
         yield engine.loop(problem)
-    if s.compiled:
+    if s.compiled and case.on_cuda:
+        yield engine.kernel_step(problem, backend)
+    elif s.compiled:
         yield engine.engine_step(engine.COMPILED, problem, backend, s.threads)
         if s.threads > 1 and case.ensemble:
             yield replace(
@@ -240,7 +243,8 @@ experiment = Experiment.of(
     definitions=(
         "A step is gradient descent on binary cross-entropy over all points.",
         "eager: the engine's step as Python runs it. recorded: the same calls, replayed. "
-        "C++ step: the recorded calls as one compiled function.",
+        "C++ step: the recorded calls as one compiled function. CUDA kernel: as one kernel, a "
+        "block of threads for each network.",
         "matrix products: those of the step alone. hand-written loop: the step as calls of NumPy.",
     ),
     work=lambda s: len(cases(s)),
@@ -252,6 +256,7 @@ experiment = Experiment.of(
         "scratchnet bench --figures --peers torch,jax --compiled --rounds 25",
         "scratchnet bench --depths 8 --widths 32 --batches 400 --ensembles 100 --compiled "
         "--threads 2",
+        "scratchnet bench --figures --backend cupy --peers torch,jax --compiled --rounds 15",
         "scratchnet compile",
     ),
 )

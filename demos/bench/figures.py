@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.bench.engine import COMPILED, EAGER, LOOP, PRODUCTS, RECORDED
+from scratchnet.demos.bench.engine import COMPILED, EAGER, KERNEL, LOOP, PRODUCTS, RECORDED
 from scratchnet.demos.bench.report import ONE_THREAD, headline, placements, present, ratios
 from scratchnet.demos.bench.timing import span
 from scratchnet.demos.figures import LINE_COLORS, Figure, new_figure
@@ -16,6 +16,7 @@ GREY = "#666666"
 BLUE, ORANGE, GREEN, PINK, *_ = LINE_COLORS
 STYLES: dict[str, dict[str, Any]] = {
     COMPILED: {"marker": "D", "color": ORANGE},
+    KERNEL: {"marker": "D", "color": ORANGE},
     ONE_THREAD: {"marker": "D", "color": ORANGE, "mfc": "white"},
     RECORDED: {"marker": "o", "color": BLUE},
     EAGER: {"marker": "o", "color": BLUE, "mfc": "white"},

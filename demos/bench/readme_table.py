@@ -22,8 +22,8 @@ from scratchnet.files import write_atomically
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 NO_GPU = """No GPU has been measured yet; on one,
-`scratchnet bench --figures --peers torch,jax --backend cupy` times these networks, a thousand of
-them at once, and matrices large enough for its peak."""
+`scratchnet bench --figures --peers torch,jax --backend cupy --compiled` times these networks, a
+thousand of them at once, and matrices large enough for its peak."""
 START, END = "<!-- bench: generated -->", "<!-- bench: end -->"
 
 Record = Mapping[str, Any]

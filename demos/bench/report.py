@@ -3,10 +3,12 @@
 Times are given as multiples of the recorded step's in the same round.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from scratchnet.backends import get_backend
-from scratchnet.demos.bench.engine import COMPILED, EAGER, LOOP, PRODUCTS, RECORDED
+from scratchnet.demos.bench.engine import COMPILED, EAGER, KERNEL, LOOP, PRODUCTS, RECORDED
 from scratchnet.demos.bench.problem import STEPS_COMPARED
 from scratchnet.demos.bench.roofline import Placement
 from scratchnet.demos.bench.timing import Spread, span, spread
@@ -15,7 +17,7 @@ from scratchnet.demos.screen import Table
 
 ONE_THREAD = "C++ step, one thread"
 ORDER = (
-    *(COMPILED, ONE_THREAD, "PyTorch eager", "torch.compile", "PyTorch CUDA graph"),
+    *(COMPILED, KERNEL, ONE_THREAD, "PyTorch eager", "torch.compile", "PyTorch CUDA graph"),
     *("JAX jit", "JAX scan", PRODUCTS, LOOP, EAGER),
 )
 """Of the implementations beside the recorded step."""
@@ -58,12 +60,13 @@ def headline(result: Result) -> str:
 
 def limits_table(result: Result) -> Table:
     """What each step computes, how fast, and how near it is to either limit."""
-    own = [name for name in (RECORDED, COMPILED) if name in placements(result.rows[0])]
+    ours = (RECORDED, COMPILED, KERNEL)
+    own = [name for name in ours if any(name in placements(row) for row in result.rows)]
     columns = {
         "step": "{arm}",
         "MFLOP": "{million_operations:,.1f}",
         "µs": "{microseconds:,.0f}",
-        **{f"{name}\nof peak": f"{{roofline[{name}].of_peak:.0%}}" for name in own},
+        **{f"{name}\nof peak": f"{{{name}, of peak:.0%}}" for name in own},
         "of\nmemory": "{roofline[recorded].of_bandwidth:.0%}",
     }
     return Table.of(
@@ -72,7 +75,13 @@ def limits_table(result: Result) -> Table:
         "|".join(columns.values()),
         "The step beside the device's limits, of which the nearer one binds. µs are those of the "
         "recorded step of one of the networks",
+        **{f"{name}, of peak": partial(_of_peak, name) for name in own},
     )
+
+
+def _of_peak(name: str, row: Row) -> float:
+    """The share of the peak; NaN where that implementation took no part."""
+    return placements(row)[name].of_peak if name in placements(row) else math.nan
 
 
 def ratio_table(result: Result) -> Table:

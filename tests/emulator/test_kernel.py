@@ -11,7 +11,12 @@ import pytest
 from kernel_training import X, Y, check, cupy_on_cpu, network, trained
 
 from scratchnet import SGD, Adam, fit, mlp
+from scratchnet.backends import get_backend
 from scratchnet.backends.compile import cuda_source, cuda_step
+from scratchnet.demos.bench import engine
+from scratchnet.demos.bench.cases import Case
+from scratchnet.demos.bench.problem import new_problem
+from scratchnet.demos.bench.timing import Implementation
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -75,3 +80,14 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(cuda_step, "_kept", {})
     for name in ("_LARGEST_TILE", "_USEFUL_TILE", "_SMALLEST_TILE"):
         monkeypatch.setattr(cuda_source, name, 8)
+
+
+def test_the_benchmark_times_the_kernel_or_says_why_not() -> None:
+    found = []
+    for width in (4, 300):
+        case = Case(2, width, 16, 2, backend="cupy")
+        found.append(engine.kernel_step(new_problem(case, 0), get_backend("cupy")))
+    kernel, refused = found
+    assert isinstance(kernel, Implementation) and kernel.losses is not None
+    assert kernel.losses(kernel.call()).shape == (engine.STEPS_IN_A_CALL, 2)
+    assert isinstance(refused, str) and "shared memory" in refused
