@@ -143,7 +143,7 @@ class Writer:
                 "  }",
             ]
             return
-        rows, columns = self.block(row // lanes)
+        rows, columns = self.block(row // lanes, self.memory.tile)
         start = f"{vector}{{}}"
         if (bias := _bias(loop)) is not None:
             # What comes out of the product is the result of the call that adds the bias.
@@ -165,15 +165,18 @@ class Writer:
             "});",
         ]
 
-    def block(self, vectors: int) -> tuple[int, int]:
-        """Rows and vectors of a product's block that fit the registers.
+    def block(self, vectors: int, n: int = 0) -> tuple[int, int]:
+        """Rows and vectors of a product's block that fit the registers, for n rows.
 
         Each row has a number to load and each column a vector, for rows x columns products; so
-        the squarer the block the fewer loads.
+        the squarer the block the fewer loads. Of two columns, 8 rows are enough, and up to 12 fit:
+        so many are taken that no smaller block is left over.
         """
-        if self.memory.target.registers >= 32:
-            return {0: (6, 4), 2: (8, 2)}.get(vectors % 4, (12, 1))
-        return (6, 2) if vectors % 2 == 0 else (12, 1)
+        if self.memory.target.registers < 32:
+            return (6, 2) if vectors % 2 == 0 else (12, 1)
+        if vectors % 4 == 2:
+            return next((rows for rows in (12, 11, 10, 9, 8) if n % rows == 0), 8), 2
+        return (6, 4) if vectors % 4 == 0 else (12, 1)
 
     def _points(self, each: Input) -> Pointer:
         """The present tile's rows of a value or of an array of the points."""
@@ -218,7 +221,7 @@ class Writer:
         if width == 1:
             self._dot(f, x, dy, out)
             return f
-        rows, columns = self.block(row // lanes)
+        rows, columns = self.block(row // lanes, height)
         rows = min(rows, height)
         vector = f.vector(self.main, lanes)
         a, b = self._left(f, x), self._left(f, dy)

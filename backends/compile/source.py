@@ -393,12 +393,12 @@ def _tile(points: int, bytes_per_point: int, bytes_of_matrices: int) -> int:
     """The number of points that go through a phase together.
 
     Enough to be worth a loop, few enough to stay in the first-level cache, and so many that the
-    last tile is nearly full. Matrices beyond the second-level cache are fetched for each tile anew,
-    which should then be a long one.
+    last tile is nearly full. Matrices beyond the first-level cache are fetched for each tile anew,
+    which should then be longer, and much longer where they are beyond the second-level one.
     """
     are_large = bytes_of_matrices > _LEVEL_TWO_CACHE
     largest = _LARGEST_TILE_OF_LARGE_MATRICES if are_large else _LARGEST_TILE
-    per_tile = 24 if are_large else 6
+    per_tile = 24 if are_large else 12 if bytes_of_matrices > _LEVEL_ONE_CACHE else 6
     best, least = _SMALLEST_TILE, float("inf")
     for tile in range(_SMALLEST_TILE, largest + 1, 8):
         computed = -(-points // tile) * tile

@@ -80,13 +80,17 @@ def test_places_in_the_scratch_are_aligned_and_do_not_overlap() -> None:
 def test_a_block_of_a_product_fits_the_registers() -> None:
     """Sums of rows x columns vectors, a vector of each column and a number of the row."""
     many, few = {1: 12, 2: 8, 4: 6}, {1: 12, 2: 6}
+    sizes = range(8, 97, 8)
     for target, rows in ((WIDE, many), (Target(32, 16), few), (Target(16, 32), many)):
         writer = Writer(Memory(target, np.dtype("float32"), 100, 24), {}, {})
         for vectors in range(1, 9):
-            block, columns = writer.block(vectors)
+            block, columns = writer.block(vectors, 7)
             assert columns == max(each for each in rows if vectors % each == 0)
             assert block == rows[columns]
-            assert block * columns + columns + 1 <= target.registers
+            largest = max(writer.block(vectors, n)[0] for n in sizes)
+            assert largest * columns + columns + 1 <= target.registers
+    wide = Writer(Memory(WIDE, np.dtype("float32"), 100, 24), {}, {})
+    assert [wide.block(2, n)[0] for n in sizes] == [8, 8, 12, 8, 10, 12, 8, 8, 12, 10, 11, 12]
 
 
 @pytest.mark.parametrize("samples", [1, 8, 9, 16, 30, 96, 97, 200, 1000, 4096])
@@ -107,7 +111,12 @@ def test_wide_layers_have_small_tiles() -> None:
     ("points", "bytes_per_point", "bytes_of_matrices", "tile"),
     [
         *((0, 512, 0, 8), (1, 0, 0, 8), (64, 1500, 0, 32), (96, 0, 0, 96), (1024, 512, 0, 80)),
-        *((300, 1500, 2**20, 40), (300, 1500, 2**20 + 1, 152), (1000, 0, 2**20 + 1, 200)),
+        *(
+            (300, 1500, 2**20, 80),
+            (300, 1500, 40 * 1024, 40),
+            (300, 1500, 2**20 + 1, 152),
+            (1000, 0, 2**20 + 1, 200),
+        ),
         *((250, 1000, 2**20 + 1, 128), (250, 1024, 2**20 + 1, 256)),
     ],
 )
@@ -115,8 +124,11 @@ def test_a_tile_is_the_cheapest(
     points: int, bytes_per_point: int, bytes_of_matrices: int, tile: int
 ) -> None:
     """Of the multiples of 8 up to 96, or 256 where matrices do not fit the second-level cache. A
-    tile costs as much as 6 points, or 24, and all a tenth more for each doubling beyond 40 KiB."""
+    tile costs as much as 6 points, 12 where they do not fit the first-level one, or 24, and all a
+    tenth more for each doubling beyond 40 KiB."""
     most, extra = (257, 24) if bytes_of_matrices > 2**20 else (97, 6)
+    if 40 * 1024 < bytes_of_matrices <= 2**20:
+        extra = 12
 
     def cost(tile: int) -> float:
         doublings = np.log2(max(1, tile * bytes_per_point / 40960))
