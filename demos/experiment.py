@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import get_backend
+from scratchnet.demos.cluster import Cluster, opened
 from scratchnet.demos.compiling import Mode, decide, keep
 from scratchnet.demos.figures import Figure, drawn, png, show, svg
 from scratchnet.demos.results import RECORD_NAME, check_writable, environment, print_json, to_json
-from scratchnet.demos.running import Result, Row, Run, check_memory
+from scratchnet.demos.running import ArmFailed, Result, Row, Run, check_memory
 from scratchnet.demos.screen import Screen, Table, print_table
 from scratchnet.demos.settings import (
     PRESENTATION,
@@ -126,8 +127,10 @@ def execute(experiment: Experiment, settings: Any) -> int:
     announce(experiment, settings, mode, screen)
     if "resume" in options_of(experiment.settings):
         keep(settings.out, mode)
-    with mode.opened():
-        result = compute(experiment, settings)
+    # The estimate is of the largest ensemble: of all seeds, or the 25 of a sweep.
+    size = experiment.memory(settings) / max(settings.seeds, 25)
+    with mode.opened(), opened(settings, mode, size, screen.text) as workers:
+        result = compute(experiment, settings, workers)
     if result.interrupted and all(row.part == "tuning" for row in result.rows):
         raise KeyboardInterrupt
     verdicts = judge(experiment.claims(result), QUICK_REASON if settings.quick else "")
@@ -142,19 +145,22 @@ def execute(experiment: Experiment, settings: Any) -> int:
         print_json(record)
     if settings.show and not result.interrupted:
         show([drawn(draw) for draw in experiment.figures(result).values()], screen.text)
-    return INTERRUPTED if result.interrupted else 0
+    return INTERRUPTED if result.interrupted else int(bool(result.failures))
 
 
-def compute(experiment: Experiment, settings: Any) -> Result:
+def compute(experiment: Experiment, settings: Any, workers: Cluster | None) -> Result:
     """The rows of the experiment; those that were finished when it was interrupted."""
     from scratchnet.demos.progress import progress
 
     with progress(experiment.name, experiment.work(settings)) as advance:
-        run = Run(settings, experiment.name, advance, settings.out / "arms")
+        shown = workers.one_at_a_time(advance) if workers else advance
+        run = Run(settings, experiment.name, shown, settings.out / "arms", workers)
         try:
             experiment.run(run)
         except KeyboardInterrupt:
             run.result.interrupted = True
+        except ArmFailed as failed:
+            run.result.failures += failed.args[0]
     return run.result
 
 
@@ -279,6 +285,9 @@ def report(
     """Answer, tables, pictures, claims, and what to try next."""
     if result.interrupted:
         screen.text("Interrupted: what follows is of the arms that were finished.", "bold")
+    if result.failures:
+        screen.text("Failed, and not in what follows:", "bold")
+        screen.items(result.failures)
     answer = experiment.answer(result, verdicts) if experiment.answer else ""
     screen.text(f"Answer: {answer or headline(verdicts)}\n", "bold")
     for table in experiment.tables(result):

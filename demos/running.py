@@ -4,6 +4,8 @@ A `Row` holds an arm's numbers over its seeds. `Run.row` computes one, or takes 
 where `--resume` finds it finished. When a run is interrupted, the rows that it has are a `Result`.
 """
 
+from __future__ import annotations
+
 import hashlib
 import io
 import json
@@ -11,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,11 @@ from scratchnet.files import write_atomically
 
 Numbers = tuple[Mapping[str, Any], Mapping[str, Any]]
 """Measures and arrays of a row, by name."""
+
+
+class ArmFailed(Exception):
+    """Chunks of an arm raised an error on a worker; its argument is a list of lines, one each."""
+
 
 Advance = Callable[..., None]
 """`advance(steps, note="", value=None)`: so many units of work are done; what is done now, and its
@@ -80,6 +87,8 @@ class Result:
     tuned: dict[str, Any] = field(default_factory=dict)
     """By arm, how its learning rate was chosen: see `tuning.Tuned`."""
     interrupted: bool = False
+    failures: list[str] = field(default_factory=list)
+    """Lines about arms that raised an error on a worker, and have no row."""
 
     def __contains__(self, arm: str) -> bool:
         return any(row.arm == arm for row in self.verdict_rows())
@@ -90,6 +99,13 @@ class Result:
             if row.arm == arm:
                 return row
         raise KeyError(arm)
+
+    def take(self, other: Result) -> None:
+        """Add what another result of the same settings found."""
+        self.rows += other.rows
+        self.tuned |= other.tuned
+        self.failures += other.failures
+        self.interrupted |= other.interrupted
 
     def verdict_rows(self) -> Iterator[Row]:
         """All rows but those on which learning rates were chosen."""
@@ -133,6 +149,8 @@ class Run:
     advance: Advance = no_progress
     folder: Path | None = None
     """Where finished rows are kept; None keeps none."""
+    cluster: Any = None
+    """The workers (`cluster.Cluster`) that train the networks, or None: this process does."""
     result: Result = field(init=False)
 
     def __post_init__(self) -> None:
@@ -153,10 +171,7 @@ class Run:
         disk does so at once. Raises `KeyboardInterrupt` where Ctrl-C ended it early.
         """
         self.advance(0, note=f"{arm}, learning rates" if part == "tuning" else arm)
-        path = None
-        if self.folder:
-            name = re.sub("[^a-z0-9]+", "-", arm.lower())
-            path = self.folder / f"{name}-{self.key(arm, facts, seeds, part)}.npz"
+        path = self.path(arm, self.key(arm, facts, seeds, part))
         kept = read(path) if path and self.settings.resume else None
         if kept:
             self.advance(work)
@@ -167,11 +182,79 @@ class Run:
         self.result.rows.append(row)
         return row
 
+    def networks(
+        self,
+        arm: str,
+        facts: Mapping[str, Any],
+        seeds: Sequence[int],
+        train: Callable[[Sequence[int], Advance], Numbers],
+        work: float,
+        part: str = "verdict",
+        axes: Mapping[str, int] | None = None,
+    ) -> Row:
+        """As `row`, of networks that a cluster may train in chunks: there is one for each seed.
+
+        `train(places, advance)` returns the numbers of the networks of these places of `seeds`, and
+        advances its share of the work. `axes` names the arrays that have an axis of networks, and
+        says which; other arrays belong to the first network.
+        """
+
+        if self.cluster is None:
+            whole = partial(train, range(len(seeds)))
+            return self.row(arm, facts, seeds, whole, work, part)
+        from scratchnet.demos.cluster import chunks_of
+
+        chunks = chunks_of(self, arm, facts, seeds, train, work, part)
+
+        def compute(advance: Advance) -> Numbers:
+            found = self.cluster.numbers(chunks, self.settings.resume, advance)
+            return together(found, axes or {})
+
+        row = self.row(arm, facts, seeds, compute, work, part)
+        kept = self.path(arm, self.key(arm, facts, seeds, part))
+        for chunk in chunks if kept and kept.exists() else ():
+            if chunk.path:
+                chunk.path.unlink(missing_ok=True)
+        return row
+
+    def path(self, arm: str, key: str) -> Path | None:
+        """Where the numbers of a row, or of some of its networks, are kept."""
+        name = re.sub("[^a-z0-9]+", "-", arm.lower())
+        return self.folder / f"{name}-{key}.npz" if self.folder else None
+
     def key(self, arm: str, facts: Mapping[str, Any], seeds: Sequence[int], part: str) -> str:
         """A digest of everything that the row's numbers depend on, the source code included."""
         content = [self.name, arm, to_plain(facts), list(seeds), part, shared(self.settings)]
         text = json.dumps([*content, source_digest()], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def together(found: Sequence[Numbers], axes: Mapping[str, int]) -> Numbers:
+    """The numbers of all networks from those of chunks, in order.
+
+    Arrays without an axis of networks are the first chunk's. Where all networks of a chunk diverged
+    its curves ended early; what they lack is NaN.
+    """
+    measures = {
+        name: np.concatenate([np.asarray(each[name]) for each, _ in found]) for name in found[0][0]
+    }
+    arrays = {
+        name: joined([arrays[name] for _, arrays in found], axes[name]) if name in axes else first
+        for name, first in found[0][1].items()
+    }
+    return measures, arrays
+
+
+def joined(parts: Sequence[Any], axis: int) -> Any:
+    """Arrays concatenated along the axis, the shorter ones filled up with NaN along the others."""
+    parts = [np.asarray(each) for each in parts]
+    longest = np.max([each.shape for each in parts], axis=0)
+    filled = []
+    for each in parts:
+        missing = [(0, 0 if at == axis else longest[at] - n) for at, n in enumerate(each.shape)]
+        lacks = any(after for _, after in missing)
+        filled.append(np.pad(each, missing, constant_values=np.nan) if lacks else each)
+    return np.concatenate(filled, axis)
 
 
 def shared(settings: Common) -> dict[str, Any]:

@@ -95,12 +95,21 @@ class Common:
     vector: bool = option(False, "Also write the figures as SVG.")
     show: bool = option(False, "Open the figures in windows as well.")
     resume: bool = option(False, "Take arms that an earlier run in --out finished from there.")
+    workers: int | None = option(
+        None, "Processes that train the networks, on this machine.", low=1, high=1000
+    )
+    scheduler: str | None = option(
+        None, "Dask scheduler whose workers train the networks.", metavar="ADDRESS"
+    )
 
 
 ALL_BUT_JSON = tuple(each.name for each in dataclasses.fields(Common) if each.name != "json")
 """What a command that only prints something is `without`."""
 
-PRESENTATION = ("quick", "watch", "out", "json", "csv", "vector", "show", "resume", "record")
+PRESENTATION = (
+    *("quick", "watch", "out", "json", "csv", "vector", "show", "resume", "record"),
+    *("workers", "scheduler"),
+)
 """Fields that change no number of an arm."""
 
 S = TypeVar("S", bound=Common)

@@ -18,13 +18,14 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from scratchnet.backends import get_backend
 from scratchnet.datasets import digits
-from scratchnet.demos.running import Advance, Row, Run
+from scratchnet.demos.running import Advance, ArmFailed, Numbers, Row, Run
 from scratchnet.demos.verdicts import MARGINS
 from scratchnet.evaluation import accuracy, evaluate_loss
 from scratchnet.model import Model, mlp
@@ -162,6 +163,8 @@ class Arm:
     clip_norm: float | None = None
     keep: Callable[[Model, Any, Data], Mapping[str, Any]] | None = None
     """`keep(model, history, data)`: arrays for figures, of the verdict seeds."""
+    axes: Mapping[str, int] = field(default_factory=dict)
+    """The axis of networks of each array that has one; other arrays are of the first network."""
     callbacks: Callable[[Model], Sequence[Any]] | None = None
     train: Trainer | None = None
     """Instead of `train_networks`."""
@@ -196,11 +199,33 @@ def tuned(run: Run, arm: Arm) -> Row:
 def each_tuned(arms: Callable[[Any], Iterable[Arm]]) -> Callable[[Run], None]:
     """`Experiment.run` of arms that are tuned one after the other."""
 
-    def run(run: Run) -> None:
-        for arm in arms(run.settings):
-            tuned(run, arm)
+    return lambda run: tune_all(run, list(arms(run.settings)))
 
-    return run
+
+def tune_all(run: Run, arms: Sequence[Arm], tune: Callable[[Run, Arm], object] = tuned) -> None:
+    """`tune` every arm: one after the other, or side by side where there are workers."""
+    if run.cluster is None:
+        for arm in arms:
+            tune(run, arm)
+        return
+    runs = [Run(run.settings, run.name, run.advance, run.folder, run.cluster) for _ in arms]
+
+    def job(own: Run, arm: Arm) -> None:
+        try:
+            tune(own, arm)
+        except ArmFailed as failed:
+            own.result.failures += failed.args[0]
+        except KeyboardInterrupt:
+            own.result.interrupted = True
+
+    jobs = [partial(job, own, arm) for own, arm in zip(runs, arms, strict=True)]
+    try:
+        run.cluster.side_by_side(jobs)
+    finally:
+        for own in runs:
+            run.result.take(own.result)
+    if run.result.interrupted:
+        raise KeyboardInterrupt
 
 
 def work_of(arms: Callable[[Any], Iterable[Arm]]) -> Callable[[Any], float]:
@@ -274,13 +299,20 @@ def row_of(run: Run, arm: Arm, seeds: tuple[int, ...], rates: tuple[float, ...],
     networks, tuning, train = seeds * len(rates), part == "tuning", arm.train or train_networks
     each = tuple(rate for rate in rates for _ in seeds)
     rate: dict[str, Any] = {"learning_rates": rates} if tuning else {"learning_rate": rates[0]}
-    return run.row(
+    settings = run.settings
+
+    def trained(places: Sequence[int], advance: Advance) -> Numbers:
+        some, at = tuple(networks[i] for i in places), tuple(each[i] for i in places)
+        return train(arm, some, at, settings, advance, tuning)
+
+    return run.networks(
         arm.name,
         {**arm.facts, **rate, "epochs": arm.epochs},
         networks,
-        lambda advance: train(arm, networks, each, run.settings, advance, tuning),
+        trained,
         arm.work * arm.epochs * len(networks),
         part,
+        arm.axes,
     )
 
 

@@ -18,7 +18,7 @@ from scratchnet.demos.architectures import ARCHITECTURES, Kind, build
 from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.tuning import TUNING_SEEDS, Arm, Data, points, tuned, work_of
+from scratchnet.demos.tuning import TUNING_SEEDS, Arm, Data, points, tune_all, tuned, work_of
 from scratchnet.demos.verdicts import Claim, counted, ratio, successes
 from scratchnet.losses import get_loss
 from scratchnet.model import Model
@@ -106,6 +106,7 @@ def arm(s: Settings, kind: str, layers: int, switch: str) -> Arm:
         facts,
         work=layout.cost * layout.layers(layers),
         keep=lambda model, history, data: {"loss_curve": history.loss.astype(np.float32)},
+        axes={"loss_curve": 1},
         clip_norm=s.clip if switch else None,
     )
 
@@ -119,10 +120,14 @@ def adam(warmup: int | None, model: Model, rates: Sequence[float]) -> Optimizer:
 
 def run(run: Run) -> None:
     """Every arm at its best learning rate, and its first gradients."""
-    for each in arms(run.settings):
-        seeds = tuned(run, each).seeds
-        if not each.facts["switch"]:
-            run.row(each.name, each.facts, seeds, partial(before, each, seeds), 0, BEFORE)
+    tune_all(run, arms(run.settings), with_first_gradients)
+
+
+def with_first_gradients(run: Run, arm: Arm) -> None:
+    """An arm at its best learning rate, and its first gradients."""
+    seeds = tuned(run, arm).seeds
+    if not arm.facts["switch"]:
+        run.row(arm.name, arm.facts, seeds, partial(before, arm, seeds), 0, BEFORE)
 
 
 def before(arm: Arm, seeds: Sequence[int], _: Any) -> tuple[dict[str, Any], dict[str, Any]]:

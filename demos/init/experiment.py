@@ -28,7 +28,7 @@ from scratchnet.demos.init.measures import (
 )
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.tuning import Arm, points, tuned
+from scratchnet.demos.tuning import Arm, points, tune_all
 from scratchnet.demos.verdicts import Claim, Verdict, difference, exact, success, successes
 from scratchnet.optim import SGD
 
@@ -109,6 +109,7 @@ def arms(s: Settings) -> Iterator[Arm]:
             keep=lambda model, history, data: {
                 "nan_epochs": np.array([each.epoch + 1 for each in history.diverged], int)
             },
+            axes={"nan_epochs": 0},
         )
 
 
@@ -131,8 +132,7 @@ def run(run: Run) -> None:
         widths, seeds = widths_of(s, shape), range(s.seed, s.seed + networks_of(s, shape))
         facts = {"rule": rule, "shape": shape, "widths": widths}
         run.row(name, facts, tuple(seeds), partial(measure, s, rule, widths, seeds), work)
-    for each in arms(s):
-        tuned(run, each)
+    tune_all(run, list(arms(s)))
     seeds = range(s.seed, s.seed + s.pairs)
     for width in BOUND_WIDTHS if "sigmoid" in s.activations else ():
         compute = partial(first_gradients, s, width, seeds)

@@ -20,7 +20,7 @@ from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.lottery.masks import VARIANTS, Masks, weights_left
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.tuning import RATES, Arm, tuned
+from scratchnet.demos.tuning import RATES, Arm, tune_all, tuned
 from scratchnet.demos.verdicts import Claim, counted, difference, exact, ratio, successes
 from scratchnet.evaluation import accuracy
 from scratchnet.lottery import iterative_pruning
@@ -160,11 +160,11 @@ def run(run: Run) -> None:
     """The dense networks, the tickets at their rate, and every arm at its own."""
     s = run.settings
     masks = masks_of(s)
-    for arm in arms(s, masks):
-        tuned(run, arm)
-        if arm.name == DENSE:
-            for late in sorted({0, s.rewind_step}):
-                find_tickets(run, masks, arm, late)
+    dense, *others = arms(s, masks)
+    tuned(run, dense)
+    for late in sorted({0, s.rewind_step}):
+        find_tickets(run, masks, dense, late)
+    tune_all(run, others)
 
 
 def find_tickets(run: Run, masks: Masks, dense: Arm, late: int) -> None:
@@ -177,9 +177,10 @@ def find_tickets(run: Run, masks: Masks, dense: Arm, late: int) -> None:
     ticket = "late ticket" if late else "ticket"
     for part, seeds in groups.items():
         facts = {"rewound_to": late, "learning_rate": rate}
-        compute = partial(prune_iteratively, s, dense, seeds, rate, late)
+        compute = partial(prune_iteratively, s, dense, list(seeds), rate, late)
         work = pruning_work(s, late, len(seeds))
-        row = run.row(f"finding: {ticket}", facts, seeds, compute, work, part=part)
+        axes = {"masks": 1, "start": 0}
+        row = run.networks(f"finding: {ticket}", facts, seeds, compute, work, part, axes)
         for i, seed in enumerate(seeds):
             masks.tickets[ticket, seed] = row.arrays["masks"][:, i], row.arrays["start"][i]
 
@@ -191,9 +192,16 @@ def pruning_work(s: Settings, late: int, seeds: int) -> float:
 
 
 def prune_iteratively(
-    s: Settings, dense: Arm, seeds: Sequence[int], rate: float, late: int, advance: Any
+    s: Settings,
+    dense: Arm,
+    all_seeds: Sequence[int],
+    rate: float,
+    late: int,
+    places: Sequence[int],
+    advance: Any,
 ) -> tuple[Any, Any]:
     """The masks of all rounds and the weights to start from; no measures."""
+    seeds = [all_seeds[place] for place in places]
     data, rates = dense.data(seeds), [rate] * len(seeds)
 
     def train(model: Model, steps: int) -> None:

@@ -26,6 +26,8 @@ from scratchnet.model import Model
 
 NETWORK, TRAINED = "the network", "trained"
 CONTROLS = UNTRAINED, RANDOM, RAW = "untrained", "random biases", "raw inputs"
+MEASURES = "test", "converged", "zero_share", "dead_share", "effective_rank"
+"""Of each layer and seed: of its probe, then of its outputs."""
 MOST_MAPPED = 400
 CHAPTER = {1: 0.30, 3: 0.55, 6: 0.78, 8: 0.85}
 """Probe accuracies by layer that a textbook chapter reports, without naming data."""
@@ -61,6 +63,7 @@ def arm(s: Settings) -> Arm:
         {"layers": layers, "parameters": build(s, (0,)).parameter_count},
         work=layout.cost * layers * (2 if s.dataset == "digits" else s.points / 400),
         keep=lambda model, history, data: representation(model, data, s),
+        axes=dict.fromkeys(MEASURES, 1),
     )
 
 
@@ -80,8 +83,8 @@ def representation(model: Model | None, data: Data, s: Settings) -> dict[str, An
             train, test = hidden_outputs(model, data.X), hidden_outputs(model, data.X_test)
     pairs = zip(train, test, strict=True)
     probes = [probe_accuracy(A, data.y, A_test, data.y_test) for A, A_test in pairs]
-    found = {name: [getattr(each, name) for each in probes] for name in ("test", "converged")}
-    for name in ("zero_share", "dead_share", "effective_rank"):
+    found = {name: [getattr(each, name) for each in probes] for name in MEASURES[:2]}
+    for name in MEASURES[2:]:
         found[name] = [getattr(summarize(A), name) for A in test]
     places = np.unique(np.linspace(0, len(data.y_test) - 1, MOST_MAPPED).astype(int))
     layers = layers_to_show(len(test))

@@ -26,7 +26,7 @@ from scratchnet.demos.experiment import Experiment, Table
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.spiral import task as spiral
-from scratchnet.demos.tuning import Arm, Data, stream, tuned
+from scratchnet.demos.tuning import Arm, Data, stream, tune_all, tuned
 from scratchnet.demos.verdicts import Claim, difference, ratio
 from scratchnet.evaluation import accuracy
 from scratchnet.layers import from_description
@@ -191,7 +191,7 @@ def arms(s: Settings, networks: Networks) -> Iterator[Arm]:
 
     dense, *found = levels((0.0, *s.sparsities), networks.single)
     if not networks.digest:
-        yield arm(DENSE, partial(build, s), s.epochs, dense, keep=learned)
+        yield arm(DENSE, partial(build, s), s.epochs, dense, keep=learned, axes={"parameters": 0})
     yield arm(UNPRUNED, networks.of, s.steps, dense, train=prune_and_train)
     for level in found:
         for method in s.methods:
@@ -220,11 +220,12 @@ def run(run: Run) -> None:
     """Train dense networks, prune them in all ways, and train the rest."""
     s = run.settings
     networks = networks_of(s)
-    for arm in arms(s, networks):
-        row = tuned(run, arm)
-        if arm.name == DENSE:
-            for each in (row, dense_of_tuning(run, arm) if len(arm.rates) > 1 else row):
-                networks.learned |= dict(zip(each.seeds, each.arrays["parameters"], strict=True))
+    first, *others = arms(s, networks)
+    row = tuned(run, first)
+    if first.name == DENSE:
+        for each in (row, dense_of_tuning(run, first) if len(first.rates) > 1 else row):
+            networks.learned |= dict(zip(each.seeds, each.arrays["parameters"], strict=True))
+    tune_all(run, others)
 
 
 def dense_of_tuning(run: Run, arm: Arm) -> Row:

@@ -23,7 +23,7 @@ from scratchnet.demos.regions.figures import animate
 from scratchnet.demos.regions.reach import compare
 from scratchnet.demos.running import Advance, Result, Row, Run
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.tuning import TUNING_SEEDS, Arm, points, train_networks, tuned
+from scratchnet.demos.tuning import TUNING_SEEDS, Arm, points, train_networks, tune_all
 from scratchnet.demos.verdicts import Claim, fact, ratio
 from scratchnet.depth.regions import plane_regions
 from scratchnet.depth.sampled_regions import sampled_regions
@@ -159,11 +159,11 @@ def counts(s: Settings, model: Model, network: int, epochs: int) -> dict[str, fl
 def run(run: Run) -> None:
     """Compare every architecture, or train it."""
     s = run.settings
+    if not s.compare:
+        tune_all(run, [arm(s, each) for each in architectures(s)])
+        return
     for each in architectures(s):
-        if s.compare:
-            compare(run, each, plane(s.window))
-        else:
-            tuned(run, arm(s, each))
+        compare(run, each, plane(s.window))
 
 
 def work(s: Settings) -> float:

@@ -169,6 +169,7 @@ def arm(s: Settings, depth: int, optimizer: str, normed: bool) -> Arm:
         facts | {"parameters": parameters},
         work=depth * width * (2.5 if normed else 1.0) + 10,
         keep=partial(keep, film),
+        axes={"loss_curve": 1},
         callbacks=partial(looking, s, film, epochs, data) if s.animate or s.watch else None,
     )
 

@@ -175,6 +175,7 @@ def arm(s: Settings, name: str, label: str, widths: tuple[int, ...], bias: str) 
         facts | {"bias_init": bias},
         work=train * (size / 20 + 3 * sum(widths) + target.inputs / 2) + 8000 * len(widths),
         keep=keep if target.inputs == 1 else None,
+        axes={"pieces": 0, "steps_to_low": 0},
         train=train_in_fives,
     )
 

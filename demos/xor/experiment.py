@@ -121,7 +121,8 @@ def arms(s: Settings) -> list[Arm]:
     found, rates = [], (0.05,) if s.quick else RATES
     for activation, hidden in [("relu", 0), *product(s.activation, s.hidden)]:
         name, facts = arm_name(activation, hidden), {"activation": activation, "hidden": hidden}
-        more: dict[str, Any] = {"facts": facts, "work": 20 + hidden, "keep": keep}
+        axes = {f"state {each}": 0 for each in build(s, facts, (0,)).state_dict()}
+        more: dict[str, Any] = {"facts": facts, "work": 20 + hidden, "keep": keep, "axes": axes}
         found.append(Arm(name, partial(build, s, facts), data, Adam, rates, s.epochs, **more))
     return found
 
