@@ -185,6 +185,18 @@ def check_workers(here: Facts, there: Mapping[str, Facts]) -> None:
         raise InputError("workers must be like this process, but differ:\n" + "\n".join(rows))
 
 
+def library(settings: Any) -> Any:
+    """Dask's, where the settings ask for workers. Raises `InputError` where they cannot be had."""
+    if settings.workers is None and settings.scheduler is None:
+        return None
+    if settings.workers is not None and settings.scheduler is not None:
+        raise InputError("--workers with --scheduler: must be one of them")
+    option = "--workers" if settings.workers else "--scheduler"
+    if get_backend(settings.backend, settings.precision).name != "numpy":
+        raise InputError(f"{option} on a GPU: must be with --backend numpy")
+    return require("distributed", "Dask", "cluster", option)
+
+
 @contextmanager
 def opened(
     settings: Any, mode: Mode, size: float, say: Callable[[str], None]
@@ -196,15 +208,10 @@ def opened(
     Raises `InputError` where Dask is not installed, the scheduler is not reached, or a worker
     differs from this process.
     """
-    if settings.workers is None and settings.scheduler is None:
+    distributed = library(settings)
+    if distributed is None:
         yield None
         return
-    if settings.workers is not None and settings.scheduler is not None:
-        raise InputError("--workers with --scheduler: must be one of them")
-    if get_backend(settings.backend, settings.precision).name != "numpy":
-        raise InputError("--workers on a GPU: must be with --backend numpy")
-    option = "--workers" if settings.workers else "--scheduler"
-    distributed = require("distributed", "Dask", "cluster", option)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     import dask
 

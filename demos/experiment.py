@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import get_backend
-from scratchnet.demos.cluster import Cluster, opened
+from scratchnet.demos.cluster import Cluster, library, opened
 from scratchnet.demos.compiling import Mode, decide, keep
 from scratchnet.demos.figures import Figure, drawn, png, show, svg
 from scratchnet.demos.results import RECORD_NAME, check_writable, environment, print_json, to_json
@@ -120,6 +120,7 @@ def execute(experiment: Experiment, settings: Any) -> int:
     """Run with these settings and report; the exit status. Raises `InputError` before any work."""
     check_memory(experiment.memory(settings))
     backend = get_backend(settings.backend, settings.precision)
+    library(settings)
     check_writable(settings.out)
     mode = decide(settings, backend, experiment.seconds(settings))
     settings = replace(settings, compile="on" if mode.compile else "off")

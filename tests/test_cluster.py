@@ -1,0 +1,174 @@
+"""Experiments on Dask workers: the same bits, and nothing lost. Needs the extra 'cluster'."""
+
+import os
+import signal
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scratchnet.backends.errors import InputError
+from scratchnet.demos import cluster as clusters
+from scratchnet.demos import tuning
+from scratchnet.demos.compiling import Mode
+from scratchnet.demos.experiment import quick_settings, run_small
+from scratchnet.demos.lottery.experiment import experiment as lottery
+from scratchnet.demos.running import ArmFailed, Run, joined, together
+from scratchnet.demos.spiral.experiment import experiment as spiral
+from scratchnet.demos.xor.experiment import experiment as xor
+
+SMALL = {"seeds": 5, "learning_rate": (0.1, 0.2, 0.4, 0.8, 1.6), "epochs": 4, "points": 20}
+
+
+@settings(deadline=None)
+@given(st.integers(1, 12), st.integers(1, 6), st.integers(1, 30))
+def test_chunks_hold_every_network_once_and_repeat_whole_sets_of_seeds(n, rates, most):
+    seeds = list(range(n)) * rates
+    parts = clusters.parts_of(seeds, most)
+    assert [place for part in parts for place in part] == list(range(n * rates))
+    for part in parts:
+        some = [seeds[place] for place in part]
+        different = list(dict.fromkeys(some))
+        assert len(some) <= most and some == different * (len(some) // len(different))
+
+
+def test_numbers_of_chunks_are_joined_along_the_axis_of_networks():
+    one = {"loss": np.array([1.0, 2.0])}, {"curve": np.ones((3, 2)), "X": np.array([7])}
+    other = {"loss": np.array([3.0])}, {"curve": np.zeros((2, 1)), "X": np.array([8])}
+    measures, arrays = together([one, other], {"curve": 1})
+    np.testing.assert_array_equal(measures["loss"], [1, 2, 3])
+    np.testing.assert_array_equal(arrays["curve"], [[1, 1, 0], [1, 1, 0], [1, 1, np.nan]])
+    np.testing.assert_array_equal(arrays["X"], [7])
+    counts = joined([np.array([1, 2]), np.array([], int)], 0)
+    assert counts.dtype == int and counts.tolist() == [1, 2]
+
+
+def test_a_worker_that_differs_is_refused_with_what_differs():
+    here = {"numpy": "2.4", "blas_kernel": "Haswell"}
+    clusters.check_workers(here, {"tcp://a": here})
+    with pytest.raises(InputError) as caught:
+        clusters.check_workers(here, {"tcp://a": here, "tcp://b": {"numpy": "2.3"}})
+    lines = str(caught.value).splitlines()
+    assert lines[1:] == [
+        "  tcp://b  numpy: 2.3; here 2.4",
+        "  tcp://b  blas_kernel: missing; here Haswell",
+    ]
+
+
+def test_without_dask_a_line_says_what_to_install(monkeypatch):
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr("scratchnet.extras.importlib.import_module", missing)
+    with (
+        pytest.raises(InputError, match=r"--workers needs Dask.*\[cluster\]"),
+        clusters.opened(quick_settings(spiral, workers=2), Mode(False), 1.0, print),
+    ):
+        pass
+
+
+@pytest.fixture(scope="module")
+def workers():
+    """Two workers, and chunks of four networks so that rows have several."""
+    pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+    asked = quick_settings(spiral, workers=2, backend="numpy")
+    with clusters.opened(asked, Mode(False), 1.0, print) as cluster:
+        cluster.networks = 4
+        yield cluster
+
+
+def with_workers(experiment, cluster, folder=None, **given):
+    run = Run(quick_settings(experiment, **given), experiment.name, folder=folder, cluster=cluster)
+    experiment.run(run)
+    return run.result
+
+
+def assert_same(one, other):
+    assert [(row.arm, row.part, row.facts) for row in one.rows] == [
+        (row.arm, row.part, row.facts) for row in other.rows
+    ]
+    for a, b in zip(one.rows, other.rows, strict=True):
+        for mine, its in ((a.measures, b.measures), (a.arrays, b.arrays)):
+            assert set(mine) == set(its)
+            for name in mine:
+                if not name.endswith("seconds"):
+                    assert np.asarray(mine[name]).tobytes() == np.asarray(its[name]).tobytes()
+
+
+@pytest.mark.parametrize(
+    "experiment, given",
+    [
+        (spiral, SMALL),
+        (lottery, {"seeds": 5, "steps": 3, "rounds": (1,), "variants": ("ticket",)}),
+        (xor, {"seeds": 6, "epochs": 20}),
+    ],
+    ids=["spiral", "lottery", "xor"],
+)
+def test_rows_have_the_bits_of_one_process_in_the_order_of_the_arms(workers, experiment, given):
+    with np.errstate(all="ignore"):
+        assert_same(with_workers(experiment, workers, **given), run_small(experiment, **given))
+
+
+def test_a_chunk_is_kept_at_once_and_taken_from_there(workers, tmp_path):
+    resumed = {**SMALL, "depths": (1,), "resume": True}
+    run = Run(quick_settings(spiral, **resumed), "spiral", folder=tmp_path, cluster=workers)
+    (arm,) = spiral_arms(run.settings)
+    networks = tuple(range(8))
+    done = []
+
+    def train(places, advance):
+        if places.start == 4:
+            raise ValueError("no luck")
+        return {"score": np.array(places, float)}, {}
+
+    with pytest.raises(ArmFailed, match="seeds 4 to 7.*ValueError: no luck"):
+        run.networks(arm.name, arm.facts, networks, train, 8.0)
+    assert len(list(tmp_path.glob("*.npz"))) == 1
+
+    def train_the_rest(places, advance):
+        if places.start != 4:
+            raise ValueError("trained again")
+        return {"score": np.array(places, float)}, {}
+
+    run.advance = lambda steps=1, note="", value=None: done.append(steps)
+    row = run.networks(arm.name, arm.facts, networks, train_the_rest, 8.0)
+    assert row["score"].tolist() == list(range(8))
+    assert sum(done) == 8 and len(list(tmp_path.glob("*.npz"))) == 1
+
+
+def spiral_arms(s):
+    from scratchnet.demos.spiral.experiment import arms
+
+    return arms(s)
+
+
+def test_an_arm_that_fails_does_not_end_the_others(workers):
+    run = Run(quick_settings(spiral, **SMALL), "spiral", cluster=workers)
+
+    def broken(seeds):
+        raise ValueError("no network")
+
+    good, bad = spiral_arms(run.settings)[:2]
+    tuning.tune_all(run, [replace(bad, build=broken), good])
+    assert [row.arm for row in run.result.verdict_rows()] == [good.name]
+    assert all("ValueError: no network" in line for line in run.result.failures)
+    assert run.result.failures
+
+
+def test_a_worker_that_is_killed_costs_nothing(workers):
+    one = run_small(spiral, **SMALL)
+    processes = workers.client.run(os.getpid)
+    victim = SimpleNamespace(pid=next(iter(processes.values())), done=False)
+
+    def kill(steps=1, note="", value=None):
+        if steps and not victim.done:
+            victim.done = True
+            os.kill(victim.pid, signal.SIGKILL)
+
+    run = Run(quick_settings(spiral, **SMALL), "spiral", cluster=workers, advance=kill)
+    spiral.run(run)
+    assert victim.done
+    assert_same(run.result, one)
