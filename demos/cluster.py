@@ -44,6 +44,8 @@ PATIENCE = 30.0
 DEATHS = 10
 """Workers that may die on a chunk before it counts as the cause."""
 
+GONE = "the scheduler is gone: chunks that were finished are kept, and --resume goes on from them"
+
 Facts = Mapping[str, str]
 
 
@@ -77,8 +79,8 @@ class Cluster:
     def numbers(self, chunks: Sequence[Chunk], resume: bool, advance: Advance) -> list[Numbers]:
         """Of each chunk, in their order, from disk where `resume` finds them.
 
-        Raises `ArmFailed` once all were tried, where one failed, and `KeyboardInterrupt` where the
-        run was cancelled or the scheduler is gone.
+        Raises `ArmFailed` once all were tried, where one failed or the scheduler is gone, and
+        `KeyboardInterrupt` where the run was cancelled.
         """
         from distributed import as_completed
 
@@ -102,10 +104,10 @@ class Cluster:
                 advance(chunk.work)
             elif future.status == "error":
                 failures.append(f"{chunk.about}: {one_line(future.exception())}")
-            else:
-                self.cancelled = True
+            elif not self.cancelled:
+                failures = [GONE]
             future.release()
-        if failures:
+        if failures and not self.cancelled:
             raise ArmFailed(failures)
         if len(found) < len(chunks):
             raise KeyboardInterrupt
@@ -212,8 +214,12 @@ def opened(
     if distributed is None:
         yield None
         return
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     import dask
+
+    # What fails is told in lines of our own.
+    for name in logging.root.manager.loggerDict:
+        if name.partition(".")[0] in ("distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
     with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}):
         client = (

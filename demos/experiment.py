@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.backends import get_backend
+from scratchnet.backends import InputError, get_backend
 from scratchnet.demos.cluster import Cluster, library, opened
 from scratchnet.demos.compiling import Mode, decide, keep
 from scratchnet.demos.figures import Figure, drawn, png, show, svg
@@ -132,8 +132,11 @@ def execute(experiment: Experiment, settings: Any) -> int:
     size = experiment.memory(settings) / max(settings.seeds, 25)
     with mode.opened(), opened(settings, mode, size, screen.text) as workers:
         result = compute(experiment, settings, workers)
-    if result.interrupted and all(row.part == "tuning" for row in result.rows):
-        raise KeyboardInterrupt
+    if all(row.part == "tuning" for row in result.rows):
+        if result.interrupted:
+            raise KeyboardInterrupt
+        if result.failures:
+            raise InputError("; ".join(dict.fromkeys(result.failures)))
     verdicts = judge(experiment.claims(result), QUICK_REASON if settings.quick else "")
     record = record_of(result, verdicts, environment(backend) | mode.environment)
     written = save_numbers(settings, record, result)
@@ -288,7 +291,7 @@ def report(
         screen.text("Interrupted: what follows is of the arms that were finished.", "bold")
     if result.failures:
         screen.text("Failed, and not in what follows:", "bold")
-        screen.items(result.failures)
+        screen.items(list(dict.fromkeys(result.failures)))
     answer = experiment.answer(result, verdicts) if experiment.answer else ""
     screen.text(f"Answer: {answer or headline(verdicts)}\n", "bold")
     for table in experiment.tables(result):
