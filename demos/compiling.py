@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from scratchnet.backends import Backend
-from scratchnet.backends.compile import compiler_available, find_compiler
 from scratchnet.backends.errors import InputError
 from scratchnet.demos.results import to_json
 from scratchnet.files import write_atomically
@@ -57,7 +56,6 @@ def decide(settings: Any, backend: Backend, seconds: float) -> Mode:
     Raises `InputError` where `--compile on` cannot be had, and where the run to `--resume` had
     another mode or compiler.
     """
-    obstacle = obstacle_of(settings, backend)
     wanted = settings.compile
     kept = read(settings.out) if settings.resume else None
     if kept is not None:
@@ -65,15 +63,14 @@ def decide(settings: Any, backend: Backend, seconds: float) -> Mode:
         if wanted not in ("auto", before):
             raise InputError(f"--compile {wanted}: must be {before}, as in the run to --resume")
         wanted = before
-        if kept.compile and obstacle:
-            raise InputError(
-                f"--resume of a run with compiled steps: must be without, as {obstacle}"
-            )
+    obstacle = obstacle_of(settings, backend, wanted)
+    if kept is not None and kept.compile and obstacle:
+        raise InputError(f"--resume of a run with compiled steps: must be without, as {obstacle}")
     if wanted == "on" and obstacle:
         raise InputError(f"--compile on: must be off, as {obstacle}")
     if wanted == "off" or obstacle or (wanted == "auto" and seconds < WORTHWHILE):
         return Mode(False, reason=_reason(wanted, obstacle))
-    mode = Mode(True, str(find_compiler()))
+    mode = Mode(True, backend.compiler())
     if kept is not None and kept.compiler != mode.compiler:
         raise InputError(
             f"--resume: the compiler must be that of the run, {kept.compiler}; here it is "
@@ -82,15 +79,15 @@ def decide(settings: Any, backend: Backend, seconds: float) -> Mode:
     return mode
 
 
-def obstacle_of(settings: Any, backend: Backend) -> str:
-    """Why steps cannot be compiled, or nothing."""
+def obstacle_of(settings: Any, backend: Backend, wanted: str) -> str:
+    """Why steps cannot be compiled, or on a GPU are not without being asked for, or nothing."""
     if not settings.record:
         return "--no-record runs them as Python"
-    if backend.name != "numpy":
-        return f"the backend is {backend.name}, not numpy"
+    if backend.name != "numpy" and wanted != "on":
+        return f"no GPU has timed what is compiled for the backend {backend.name} yet"
     if settings.precision != "fp32":
         return f"--precision is {settings.precision}, not fp32"
-    return compiler_available() or ""
+    return backend.why_not_compiled() or ""
 
 
 def _reason(wanted: str, obstacle: str) -> str:

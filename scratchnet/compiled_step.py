@@ -40,7 +40,7 @@ def compiling() -> Iterator[None]:
 def compiles(optimizer: Optimizer, record: bool, accumulate: int) -> bool:
     """Whether a block of `compiling` is open, and the training is one that can be compiled."""
     can = record and not is_eager() and accumulate == 1
-    return can and optimizer.model.backend.name == "numpy" and bool(_COMPILING.values())
+    return can and optimizer.model.backend.precision == "fp32" and bool(_COMPILING.values())
 
 
 def require_compiler(optimizer: Optimizer, record: bool) -> None:

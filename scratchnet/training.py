@@ -135,10 +135,10 @@ def fit(
     network is too large for a block, a warning says so and the step is replayed. Its bits are
     not those of a replay, but the same on every run, and for a network alone and in an ensemble.
     The same bits are promised within one mode only, compiled or not, for one BLAS, one number of
-    its threads and one kind of processor; with `compile` also for one compiler. `first_epoch` > 0 goes on with a
-    training that has done so many of the `epochs`, in the order of mini-batches that it would have
-    had: see `checkpoint.load_checkpoint`. Ctrl-C ends the training and keeps what was done: see
-    `History.stopped`.
+    its threads and one kind of processor; with `compile` also for one compiler. `first_epoch` > 0
+    goes on with a training that has done so many of the `epochs`, in the order of mini-batches that
+    it would have had: see `checkpoint.load_checkpoint`. Ctrl-C ends the training and keeps what was
+    done: see `History.stopped`.
 
     With a `communicator` of mpi4py (extra `mpi`), X, y, the weights and the validation set are this
     process's share: see `parallel`. All its ranks call `fit` alike, from the numbers of rank 0, and

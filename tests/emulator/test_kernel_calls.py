@@ -4,6 +4,7 @@
 """
 
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 from kernel_training import RNG, X, Y, check, network, trained
 
 from scratchnet import SGD, Adam, AdamW, Tensor, fit, mlp, ops
+from scratchnet.backends import get_backend
 from scratchnet.checkpoint import load_checkpoint, save_checkpoint
+from scratchnet.demos.compiling import decide
 from scratchnet.losses import LOSSES
 
 CLASSES = RNG.integers(0, 3, len(X))
@@ -158,3 +161,16 @@ def test_a_training_that_goes_on_has_the_same_bits(tmp_path: Any) -> None:
     load_checkpoint(tmp_path / "model", other.model, other)
     fit(other.model, X, Y, optimizer=other, epochs=7, first_epoch=3, **how)
     assert other.model.backend.to_numpy(other.model.parameter_buffer).tobytes() == want[0].tobytes()
+
+
+@pytest.mark.parametrize("wanted", ["auto", "on"])
+def test_a_command_makes_kernels_where_it_is_told_to(wanted: str, tmp_path: Any) -> None:
+    """By itself it does not: that waits for a GPU's times."""
+    given = SimpleNamespace(
+        compile=wanted, resume=False, out=tmp_path, record=True, precision="fp32"
+    )
+    mode = decide(given, get_backend("cupy"), 1e6)
+    assert mode.line.startswith("Steps: compiled by NVRTC" if wanted == "on" else "Steps: replayed")
+    with mode.opened():
+        _, _, launches = trained(network(2, 3, 1), "cupy", epochs=3)
+    assert bool(launches) == (wanted == "on")
