@@ -71,8 +71,8 @@ export class Network {
     const width = this.drawing.clientWidth, count = this.layers.length;
     if (!width || !count) return;
     const most = Math.max(...this.layers);
-    this.height = Math.round(Math.max(280, Math.min(680, most * (most > 12 ? 30 : 46))));
     const column = width / count;
+    this.height = Math.round(Math.max(200, Math.min(680, most * Math.min(most > 12 ? 30 : 46, column))));
     this.width = width;
     this.columns = this.layers.map((_, layer) => column * (layer + 0.5));
     this.sizes = this.layers.map((neurons) =>

@@ -147,6 +147,10 @@ export function icon(label, faded = false) {
   canvas.setAttribute("aria-hidden", "true");
   const context = canvas.getContext("2d"), path = new Path2D();
   mark(path, label, 16, 16, faded ? 7 : 10);
+  context.lineWidth = 4;
+  context.lineJoin = "round";
+  context.strokeStyle = palette().edge;
+  context.stroke(path);
   context.fillStyle = palette().classes[label % 10];
   context.globalAlpha = faded ? 0.75 : 1;
   context.fill(path);
