@@ -30,17 +30,22 @@ from scratchnet.seeds import SHUFFLING
 from scratchnet.tensor import Tensor, result
 
 
-def checked_data(model: Model, X: Any, y: Any, loss: Loss) -> tuple[Tensor, Array]:
+def checked_data(
+    model: Model, X: Any, y: Any, loss: Loss, streams: bool = False
+) -> tuple[Tensor, Array]:
     """X (N, inputs) and y on the model's backend, y in the shape and dtype that the loss takes.
 
-    An ensemble also takes X (E, N, inputs). Raises `InputError` for what `finite_numbers` refuses,
-    and where X and y are empty, or do not fit each other, the model or the loss.
+    An ensemble also takes X (E, N, inputs). With `streams`, X (N, inputs) stays where and as it is:
+    `Batches` reads, checks and converts what a batch needs. Raises `InputError` for what
+    `finite_numbers` refuses, and where X and y are empty, or do not fit each other, the model or
+    the loss.
     """
     loss = base(loss)
-    x, targets = checked_pair(model, X, y)
+    x, targets = checked_pair(model, X, y, streams)
     samples = x.shape[-2]
     with evaluating(model):
-        one = model(result(x.data[..., :1, :], model.backend))
+        row = model.backend.asarray(x.data[..., :1, :], model.dtype)
+        one = model(result(row, model.backend))
     k, shape = model.backend, (*one.shape[:-2], samples, one.shape[-1])
     if loss is softmax_cross_entropy:
         if shape[-1] == 1 and targets.any():
@@ -65,9 +70,17 @@ def checked_data(model: Model, X: Any, y: Any, loss: Loss) -> tuple[Tensor, Arra
     return x, k.asarray(targets, model.dtype if targets.dtype.kind == "f" else None)
 
 
-def checked_pair(model: Model, X: Any, y: Any) -> tuple[Tensor, NDArray[Any]]:
+def streams(model: Model, X: Any, batch_size: int | None) -> bool:
+    """Whether X is read from its file batch by batch: a `numpy.memmap` and mini-batches."""
+    is_mapped = isinstance(X, np.memmap) and X.ndim == 2 and X.dtype.kind in "fiub"
+    return is_mapped and batch_size is not None and model.backend.name == "numpy"
+
+
+def checked_pair(
+    model: Model, X: Any, y: Any, streams: bool = False
+) -> tuple[Tensor, NDArray[Any]]:
     """X on the model's backend and y on the host: numbers, and of the same samples."""
-    inputs = finite_numbers("X", X, model.dtype, model.backend)
+    inputs = X if streams else finite_numbers("X", X, model.dtype, model.backend)
     targets = finite_numbers("y", y, model.dtype, model.backend)
     if inputs.ndim != 2 and not (inputs.ndim == 3 and inputs.shape[0] == model.ensemble):
         own = f" or ({model.ensemble}, N, inputs)" if model.ensemble else ""
@@ -77,7 +90,9 @@ def checked_pair(model: Model, X: Any, y: Any) -> tuple[Tensor, NDArray[Any]]:
         raise InputError(f"X of shape {inputs.shape}, y of shape {targets.shape}: no samples")
     if samples not in targets.shape[:2]:
         raise InputError(f"X of shape {inputs.shape} and y of shape {targets.shape} do not fit")
-    return result(model.backend.asarray(inputs, model.dtype), model.backend), targets
+    if not streams:
+        inputs = model.backend.asarray(inputs, model.dtype)
+    return result(inputs, model.backend), targets
 
 
 class Batches:
@@ -85,6 +100,9 @@ class Batches:
 
     `rows` are the indices of its samples, which `select` takes: (B,), or (E, B) for an ensemble.
     With `weights`, (N, 1) or (E, N, 1), the share is of their sum, one for each network.
+
+    Inputs that are a `numpy.memmap` stay in their file: the rows of each mini-batch are read when
+    its turn comes, made finite numbers of the model's dtype, and stand last in `rows`.
 
     Without a `batch_size` the only batch is the whole set, in its order, and has no indices.
     Otherwise each epoch has a new order, and each network of an ensemble one of its own, drawn from
@@ -108,6 +126,7 @@ class Batches:
             positive_whole("batch_size", batch_size)
         self.model, self.inputs, self.targets = model, inputs, targets
         self.weights = weights
+        self.streams = streams(model, inputs.data, batch_size)
         self._host_weights = total_weights
         if weights is not None and total_weights is None:
             self._host_weights = model.backend.to_numpy(weights)[..., 0]
@@ -135,7 +154,26 @@ class Batches:
         for start in range(0, self.total, self.batch_size):
             rows = orders[:, start : start + self.batch_size]
             index = self.model.backend.asarray(rows if self.model.ensemble else rows[0])
-            yield (index,), self._share(rows)
+            yield (index, *self._read(index)), self._share(rows)
+
+    def _read(self, index: Array) -> tuple[Array, ...]:
+        """The rows of a streamed X; nothing where X is in memory.
+
+        Raises `InputError` where one is not finite in the model's dtype.
+        """
+        if not self.streams:
+            return ()
+        values = np.asarray(self.inputs.data[index])
+        with np.errstate(over="ignore"):
+            rows = values.astype(self.model.dtype, copy=False)
+        wrong = ~np.isfinite(rows)
+        if wrong.any():
+            place = tuple(np.argwhere(wrong)[0])
+            raise InputError(
+                f"X[{index[place[:-1]]}, {place[-1]}] is {values[place]}: all values must be "
+                f"finite in {self.model.dtype}"
+            )
+        return (rows,)
 
     def _share(self, rows: Any) -> Any:
         """How much of the whole these rows (networks, B) are, for each network of an ensemble."""
@@ -185,14 +223,14 @@ class Batches:
         """Inputs and targets of a batch: of those rows, or, without any, of the whole set."""
         if not rows:
             return self.inputs, self.targets
-        inputs = self._select(self.inputs.data, *rows)
-        return result(inputs, self.model.backend), self._select(self.targets, *rows)
+        inputs = rows[-1] if self.streams else self._select(self.inputs.data, rows[0])
+        return result(inputs, self.model.backend), self._select(self.targets, rows[0])
 
     def select_weights(self, *rows: Array) -> Array | None:
         """The weights of a batch, in the same way; None where there are none."""
         if self.weights is None or not rows:
             return self.weights
-        return self._select(self.weights, *rows)
+        return self._select(self.weights, rows[0])
 
     def differentiate(self, compute_loss: Loss, *rows: Array) -> Tensor:
         """The loss of a batch; its gradients go into the model's buffer."""

@@ -124,9 +124,10 @@ class Ranks:
             if isinstance(error, KeyboardInterrupt):
                 what = "it was interrupted"
             # Where all ranks fail alike one of them speaks: the first ends those that wait.
-            time.sleep(min(0.2 * self.rank, 1.0))
+            time.sleep(min(0.5 * self.rank, 2.0))
             line = f"rank {self.rank} of {self.size} ends the training: {' '.join(what.split())}"
             print(line, file=sys.stderr, flush=True)
+            time.sleep(0.2)  # until mpiexec has passed the line on
             self._communicator.Abort(130 if isinstance(error, KeyboardInterrupt) else 1)
             os._exit(1)  # not reached where Abort does what it must
 
@@ -219,7 +220,7 @@ class SharedBatches(Batches):
         weights: Array | None,
         loss: Loss,
     ) -> None:
-        self.ranks = ranks
+        self.ranks, self.reports = ranks, ranks.rank == 0
         own = inputs.shape[-2]
         self._ends = np.cumsum(ranks.gathered(own))
         self._first = int(self._ends[ranks.rank]) - own
@@ -282,7 +283,8 @@ class SharedBatches(Batches):
         alone = self.model.ensemble is None
         k = self.model.backend
         arrays = [k.asarray(each[0] if alone else each) for each in (index, places, real)]
-        return *arrays, self._part(rows, is_mine), *self._sizes(size)
+        part, sizes = self._part(rows, is_mine), self._sizes(size)
+        return *arrays, part, *sizes, *self._read(arrays[0])
 
     def _part(self, rows: Any, is_mine: Any) -> Array:
         """What part of the weights of these rows (networks, B) this rank has, () or (E,)."""
@@ -301,11 +303,8 @@ class SharedBatches(Batches):
         factors = np.array([1 / samples, samples / max(1, samples - 1)], self.model.dtype)
         return k.asarray(np.array(samples, np.uint64)), k.asarray(factors)
 
-    def select(self, *rows: Array) -> tuple[Tensor, Array]:
-        return super().select(*rows[:1])
-
     def select_weights(self, *rows: Array) -> Array | None:
-        own = super().select_weights(*rows[:1])
+        own = super().select_weights(*rows)
         if not rows:
             return own
         return rows[2] if own is None else self.model.backend.multiply(own, rows[2])
@@ -314,7 +313,7 @@ class SharedBatches(Batches):
         model, k = self.model, self.model.backend
         # What a step does not reach adds nothing to the sums, instead of an earlier gradient.
         k.copy(self._no_gradient, out=model.gradient_buffer)
-        places, real, part, samples, factors = rows[1:] or self._whole
+        places, real, part, samples, factors = rows[1:6] or self._whole
         share = Share(places, samples, factors, real, self._total)
         with SHARES.opened(share):
             outputs = model(self.select(*rows)[0])
@@ -330,10 +329,6 @@ class SharedBatches(Batches):
 
     def located(self, layers: list[str]) -> list[str]:
         return self.ranks.located(layers)
-
-    @property
-    def reports(self) -> bool:
-        return self.ranks.rank == 0
 
 
 Measure = Callable[[], Any]

@@ -7,8 +7,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from numbers import Real
 from typing import Any
@@ -17,7 +15,7 @@ import numpy as np
 
 from scratchnet.backends import Array, InputError
 from scratchnet.backends.errors import positive_whole, whole_number
-from scratchnet.batches import Batches, checked_data
+from scratchnet.batches import Batches, checked_data, streams
 from scratchnet.classes import loss_name, output_warning, threshold
 from scratchnet.compiled_step import (
     CompiledTraining,
@@ -27,53 +25,17 @@ from scratchnet.compiled_step import (
     require_compiler,
 )
 from scratchnet.divergence import Divergence, note_divergence
-from scratchnet.early_stopping import EarlyStopping, check_patience, watching
-from scratchnet.evaluation import accuracy_measure, mean_loss
+from scratchnet.early_stopping import check_patience, watching
+from scratchnet.evaluation import accuracy_measure
+from scratchnet.history import Callback, History, Watch
 from scratchnet.losses import Loss, get_loss
 from scratchnet.model import Model
 from scratchnet.optim import Adam, Optimizer, clip_gradients
-from scratchnet.parallel import Ranks, SharedBatches, check_together, over_all, ranks_of
+from scratchnet.parallel import SharedBatches, check_together, over_all, ranks_of
 from scratchnet.program import recorded
 from scratchnet.steps_ahead import StepsAhead
-from scratchnet.tensor import Tensor, enable_grad, note_write
+from scratchnet.tensor import Tensor, enable_grad
 from scratchnet.weighting import ClassWeight, checked_weights
-
-
-@dataclass
-class History:
-    """What `fit` measured. The curves have shape (epochs,), or (epochs, E) for an ensemble."""
-
-    loss: Any = field(default_factory=lambda: np.empty(0))
-    """Training loss, the mean over the epoch's samples, each before its step."""
-    validation_loss: Any = field(default_factory=lambda: np.empty(0))
-    """Loss on the validation set after each epoch, in eval mode; empty without one."""
-    accuracy: Any = field(default_factory=lambda: np.empty(0))
-    """`evaluation.accuracy` on the training set after each epoch; empty without accuracy=True."""
-    validation_accuracy: Any = field(default_factory=lambda: np.empty(0))
-    """The same on the validation set."""
-    seconds: float = 0.0
-    stopped: str = "epochs"
-    """Why training ended: 'epochs', 'early stopping', 'callback', 'interrupted' or 'diverged'."""
-    best_epoch: Any = None
-    """With early stopping, the epoch (of each network) whose parameters were kept.
-
-    Where no epoch had a finite validation loss it is -1, or `first_epoch` - 1: the parameters are
-    those from before the training.
-    """
-    diverged: list[Divergence] = field(default_factory=list)
-
-    @property
-    def epochs(self) -> int:
-        """The number of epochs with a loss; one in which all networks diverged counts too."""
-        return len(self.loss)
-
-
-Callback = Callable[[int, Model, Any], bool | None]
-"""Called after each epoch with (epoch, model, training loss); a true value ends the training.
-
-One with an attribute `every` is called after every so many epochs only. What lies between needs
-nothing of Python, and with compile=True is one call.
-"""
 
 
 def fit(
@@ -140,6 +102,10 @@ def fit(
     it would have had: see `checkpoint.load_checkpoint`. Ctrl-C ends the training and keeps what was
     done: see `History.stopped`.
 
+    X may be a `numpy.memmap` (N, inputs) that is larger than the memory: with a `batch_size`, the
+    rows of each batch are read when its turn comes, converted, and refused where one is not finite,
+    which ends the training. The order of the samples takes 8 bytes for each.
+
     With a `communicator` of mpi4py (extra `mpi`), X, y, the weights and the validation set are this
     process's share: see `parallel`. All its ranks call `fit` alike, from the numbers of rank 0, and
     all end with the same model and history: that of one process with the samples of rank 0, then of
@@ -170,8 +136,16 @@ def fit(
             check_together(model, compile, ranks)
         if compile:
             require_compiler(optimizer, record)
-        compile = compile or (ranks is None and compiles(optimizer, record, accumulate))
-        data = checked_data(model, X, y, compute_loss)
+        is_streamed = streams(model, X, batch_size)
+        if is_streamed and (compile or accuracy):
+            what = "compile" if compile else "accuracy"
+            raise InputError(
+                f"{what}=True with X a numpy.memmap and mini-batches: must be False, or X an array "
+                "in memory, as that looks at all of X at once"
+            )
+        alone = ranks is None and not is_streamed
+        compile = compile or (alone and compiles(optimizer, record, accumulate))
+        data = checked_data(model, X, y, compute_loss, is_streamed)
         weights = checked_weights(
             model, *data, compute_loss, sample_weight, class_weight, ranks is not None
         )
@@ -239,93 +213,6 @@ def fit(
     return watch.history(best_epoch, time.perf_counter() - start)
 
 
-@dataclass
-class Watch:
-    """What looks at a training after its epochs: measures, early stopping and callbacks."""
-
-    model: Model
-    loss: Loss
-    held_out: tuple[Tensor, Array] | None
-    measures: Sequence[Callable[[], Any]]
-    stopping: EarlyStopping | None
-    callbacks: Sequence[Callback]
-    ranks: Ranks | None = None
-    stopped: str = ""
-    """Why training ends; empty while it goes on."""
-    diverged: list[Divergence] = field(default_factory=list)
-    losses: list[Any] = field(default_factory=list)
-    validation_losses: list[Any] = field(default_factory=list)
-    accuracies: list[list[Any]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.periods = [
-            positive_whole("every of a callback", getattr(each, "every", 1))
-            for each in self.callbacks
-        ]
-        self.is_measured = bool(self.measures) or self.held_out is not None
-        # An epoch that is measured enters the curves with what was measured.
-        self.new: list[Any] = [] if self.is_measured else self.losses
-        self._stop_early()  # the checkpoint that it goes on from may be of a training that is over
-
-    def until_next_look(self, done: int, epochs: int) -> int:
-        """After how many of the epochs something looks at the model, once so many are done."""
-        periods = [*self.periods, 1] if self.is_measured else self.periods
-        return min([epochs - done, *(each - done % each for each in periods)])
-
-    def look(self, done: int) -> None:
-        """Measure and call back, once so many epochs are done."""
-        measured = [measure() for measure in self.measures]
-        if self.held_out is not None:
-            samples = self.held_out[0].shape[-2]
-            validation_loss = over_all(
-                partial(mean_loss, self.model, *self.held_out, self.loss), samples, self.ranks
-            )()
-            if self.stopping is not None:
-                self.stopping.update(done - 1, validation_loss)
-            self.validation_losses.append(validation_loss)
-        if self.is_measured:
-            self.losses.append(self.new.pop())
-            self.accuracies.append(measured)
-        if self.callbacks:
-            # A replay takes no note of its writes, and a callback may compute results.
-            note_write(self.model.parameters())
-        # A list, not a generator: every callback is called, whatever another one answers.
-        answers = [
-            _answer(callback(done - 1, self.model, self.losses[-1]))
-            for callback, period in zip(self.callbacks, self.periods, strict=True)
-            if done % period == 0 and self._is_called(callback)
-        ]
-        stops = any(answers)
-        if self.callbacks and self.ranks is not None:
-            stops = self.ranks.any(stops)
-        if stops:
-            self.stopped = "callback"
-        self._stop_early()
-        if len(self.diverged) == len(self.model.seeds):
-            self.stopped = "diverged"
-
-    def _is_called(self, callback: Callback) -> bool:
-        is_first = self.ranks is None or self.ranks.rank == 0
-        return is_first or not getattr(callback, "on_first_rank", False)
-
-    def _stop_early(self) -> None:
-        if self.stopping is not None and self.stopping.done.all():
-            self.stopped = "early stopping"
-
-    def history(self, best_epoch: Any, seconds: float) -> History:
-        """What was measured, as arrays."""
-        return History(
-            np.array(self.losses),
-            np.array(self.validation_losses),
-            np.array([each[0] for each in self.accuracies if each]),
-            np.array([each[1] for each in self.accuracies if each[1:]]),
-            seconds,
-            self.stopped or "epochs",
-            best_epoch,
-            self.diverged,
-        )
-
-
 def _check_settings(model: Model, optimizer: Any, epochs: int, first: int, callbacks: Any) -> None:
     if not isinstance(optimizer, Optimizer):
         raise InputError(f"optimizer is {optimizer!r}: must be one such as Adam(model)")
@@ -350,16 +237,6 @@ def _check_steps(clip: float | None, accumulate: int, batch_size: Any, compile: 
             f"accumulate is {accumulate} with compile=True: must be 1, as each call of a compiled "
             "step ends with the optimizer's"
         )
-
-
-def _answer(answer: Any) -> bool:
-    """Whether a callback ends the training; an array answers for no network or for several."""
-    if np.ndim(answer):
-        raise InputError(
-            f"a callback answered with shape {np.shape(answer)}: must be None, or one true or "
-            "false value"
-        )
-    return bool(answer)
 
 
 def _checked_validation(

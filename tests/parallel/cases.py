@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from mpi4py import MPI
 
 from scratchnet.backends import InputError
+from scratchnet.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from scratchnet.layers import BatchNorm, Dropout, Linear, ReLU, Tanh
 from scratchnet.model import Model
 from scratchnet.optim import SGD, Adam, AdamW
@@ -107,22 +109,31 @@ CASES: dict[str, tuple[Callable[..., Model], MakeOptimizer, dict[str, Any]]] = {
         lambda m: Adam(m, 0.1),
         {"batch_size": 11, "patience": 2, "accuracy": True, "epochs": 20, "held out": True},
     ),
+    "in a file": (normalised, lambda m: SGD(m, 0.1), {"batch_size": 8, "in a file": True}),
     "BatchNorm, Dropout": (normalised, lambda m: SGD(m, 0.1, momentum=0.5), {"batch_size": 8}),
     "BatchNorm, Dropout, full batch": (normalised, lambda m: SGD(m, 0.1), {}),
 }
+
+
+def in_file(values: Any) -> Any:
+    """The values as a `numpy.memmap`."""
+    file = tempfile.TemporaryFile()
+    file.write(values.tobytes())
+    return np.memmap(file, values.dtype, "r", shape=values.shape)
 
 
 def compared(model: Callable[..., Model], optimizer: MakeOptimizer, options: dict[str, Any]) -> Any:
     """What this rank's training leaves, and how far it is from that of one process."""
     options = {"epochs": 3, **options}
     held_out = options.pop("held out", False)
+    x = in_file(mine(X)) if options.pop("in a file", False) else mine(X)
     ensemble = options.pop("ensemble", None)
     weights = options.pop("sample_weight", None)
     # Of other ranks only the shapes count.
     shared = model(ensemble=ensemble, seed=7 if RANK == 0 else 100 + RANK)
     history = fit(
         shared,
-        mine(X),
+        x,
         mine(XOR),
         optimizer=optimizer(shared),
         communicator=COMM,
@@ -178,6 +189,41 @@ def measured(model: Model, history: Any) -> dict[str, Any]:
     }
 
 
+def resumed(path: Path) -> Any:
+    """How far trainings are from one without a stop that go on from a checkpoint on more ranks, or
+    on fewer, and which ranks had a callback for rank 0 called."""
+    options: dict[str, Any] = {"batch_size": 8, "epochs": 2}
+    begun, alone = normalised(seed=7), normalised(seed=7)
+    sgd = SGD(begun, 0.1, momentum=0.5)
+    calls: list[int] = []
+
+    def note(epoch: int, model: Model, loss: Any) -> None:
+        calls.append(epoch)
+
+    note.on_first_rank = True  # type: ignore[attr-defined]
+    written = [checkpoints(path, sgd, 1), note]
+    fit(begun, mine(X), mine(XOR), optimizer=sgd, communicator=COMM, callbacks=written, **options)
+    calls_of_each = COMM.allgather(calls)
+    if RANK == 0:
+        fit(alone, X, XOR, optimizer=(o := SGD(alone, 0.1, momentum=0.5)), **options)
+        save_checkpoint(path.with_suffix(".alone"), alone, o, 2)
+    COMM.Barrier()
+    more, fewer, whole = normalised(seed=7), normalised(seed=7), normalised(seed=7)
+    options["epochs"] = 4
+    sgd = SGD(more, 0.1, momentum=0.5)
+    done = load_checkpoint(path.with_suffix(".alone"), more, sgd)
+    x, y = mine(X), mine(XOR)
+    fit(more, x, y, optimizer=sgd, communicator=COMM, first_epoch=done, **options)
+    if RANK:
+        return None
+    sgd = SGD(fewer, 0.1, momentum=0.5)
+    fit(fewer, X, XOR, optimizer=sgd, first_epoch=load_checkpoint(path, fewer, sgd), **options)
+    fit(whole, X, XOR, optimizer=SGD(whole, 0.1, momentum=0.5), **options)
+    of_whole = whole.parameter_buffer
+    distances = [float(np.abs(each.parameter_buffer - of_whole).max()) for each in (more, fewer)]
+    return {"distances": distances, "calls": calls_of_each}
+
+
 def refused(x: Any, y: Any, **options: Any) -> str:
     """What `fit` says to that on this rank."""
     model = options.pop("model", None) or plain()
@@ -228,6 +274,7 @@ def main(path: str) -> None:
         found[name] = compared(model, optimizer, options)
         if name in (*IN_ENSEMBLES, "BatchNorm, Dropout", "BatchNorm, Dropout, full batch"):
             found[f"{name}, ensemble"] = compared(model, optimizer, {**options, "ensemble": 3})
+    found["resumed"] = resumed(Path(path).with_suffix(".safetensors"))
     if SIZE > 1:
         found["refusals"], found["diverging"] = refusals(), diverging()
     if RANK == 0:

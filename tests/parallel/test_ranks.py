@@ -53,6 +53,15 @@ def test_one_rank_gives_the_same_bits(found: Any) -> None:
     assert not [name for name, each in cases.items() if not each["same bits"]]
 
 
+@pytest.mark.parametrize("ranks", RANKS)
+def test_a_checkpoint_is_written_by_rank_0_and_any_number_of_ranks_goes_on(
+    found: Any, ranks: int
+) -> None:
+    resumed = found(ranks)["resumed"]
+    assert resumed["calls"] == [[0, 1], *[[]] * (ranks - 1)]
+    assert max(resumed["distances"]) < ROUNDING
+
+
 @pytest.mark.parametrize("ranks", RANKS[1:])
 def test_wrong_input_on_one_rank_is_refused_by_all(found: Any, ranks: int) -> None:
     said = found(ranks)["refusals"]
