@@ -212,8 +212,10 @@ class _Assembly:
         self._since.append(access)
 
     def _barrier(self, lines: list[str]) -> None:
-        lines.append("__syncthreads();")
-        self._since.clear()
+        """A barrier, unless nothing was done since the last one."""
+        if self._since:
+            lines.append("__syncthreads();")
+            self._since.clear()
 
     def _access(self, nodes: Sequence[Node], kept: set[Value], is_between: bool) -> Access:
         found = Access()
