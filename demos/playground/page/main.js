@@ -286,6 +286,7 @@ function playingIs(now) {
   playing = now;
   const button = $("play");
   button.setAttribute("aria-pressed", String(now));
+  $("detail").setAttribute("aria-live", now ? "off" : "polite"); // its numbers change too fast
   button.querySelector(".word").textContent = now ? "Pause" : "Play";
 }
 
@@ -394,7 +395,7 @@ function gate() {
 }
 
 function toggle() {
-  if (lessons.waits || (ended && !playing)) return;
+  if (lessons.waits || (ended && !playing) || !connection.open) return;
   experiments.drop();
   believeFrom = (picture?.n ?? 0) + 3;
   playingIs(!playing);

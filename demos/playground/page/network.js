@@ -226,7 +226,7 @@ export class Network {
     const count = this.layers[layer - 1] * n;
     const gap = this.columns[1] - this.columns[0] - this.sizes[layer];
     const thickest = Math.min(gap / 14, 4.2, Math.max(1.3, 38 / Math.sqrt(count)));
-    context.globalAlpha = quiet ? 0.25 : count > 1024 ? 0.5 : 0.8;
+    context.globalAlpha = quiet ? 0.25 : count > 1024 ? 0.4 : 0.8;
     if (!values) {
       const path = new Path2D();
       for (let i = 0; i < count; i++) this.edge(path, layer, Math.floor(i / n), i % n);
@@ -241,14 +241,15 @@ export class Network {
     const paths = Array.from({ length: 2 * WIDTHS }, () => null);
     for (let i = 0; i < values.length; i++) {
       const share = Math.min(1, Math.abs(values[i]) / most);
-      if (!(share > (count > 1024 ? 0.12 : 0.015))) continue;
-      const key = Math.min(WIDTHS - 1, Math.floor(share * WIDTHS)) + (values[i] > 0 ? WIDTHS : 0);
+      // Of thousands of edges those that are large enough to be told apart.
+      if (!(share > (count > 1024 ? 0.3 : 0.015))) continue;
+      const key = 2 * Math.min(WIDTHS - 1, Math.floor(share * WIDTHS)) + (values[i] > 0 ? 1 : 0);
       this.edge((paths[key] ??= new Path2D()), layer, Math.floor(i / n), i % n);
     }
     paths.forEach((path, key) => {
       if (!path) return;
-      context.lineWidth = 0.35 + (thickest * ((key % WIDTHS) + 0.5)) / WIDTHS;
-      context.strokeStyle = key < WIDTHS ? colors.negative : colors.positive;
+      context.lineWidth = 0.35 + (thickest * ((key >> 1) + 0.5)) / WIDTHS;
+      context.strokeStyle = key % 2 ? colors.positive : colors.negative;
       context.stroke(path);
     });
     context.globalAlpha = 1;

@@ -31,6 +31,7 @@ export class Drawing {
     if (active && !this.stroke) this.points = points.map((point) => [...point]);
     this.plane.drawing = active ? this : null;
     this.plane.canvas.classList.toggle("drawing", active);
+    this.plane.canvas.setAttribute("role", active ? "application" : "img");
     this.tools.hidden = !active;
     this.classes = Math.max(this.classes, ...this.points.map(([, , label]) => label + 1));
     if (active && !this.active) {
