@@ -398,8 +398,8 @@ def measured(model: Model, data: Data, tuning: bool) -> dict[str, Any]:
 
 
 def progress_callback(arm: Arm, networks: int, advance: Advance) -> Callable[..., None]:
-    """Tells the progress display about a hundred times how far training is, and the median loss."""
-    most = max(1, arm.epochs // 100)
+    """Tells the progress display about fifty times how far training is, and the median loss."""
+    most = max(1, arm.epochs // 50)
     every = next(each for each in range(most, 0, -1) if arm.epochs % each == 0)
 
     def done(epoch: int, model: Model, loss: Any) -> None:
