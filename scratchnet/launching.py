@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from scratchnet.backends import InputError
 from scratchnet.extras import require
+
+RANK_OF = "SCRATCHNET_RANKS"
+"""Set in the environment of processes that `run_on` has started."""
 
 SETTINGS = {
     # Open MPI as such refuses the superuser, and more processes than processors.
@@ -39,3 +44,41 @@ def launched(ranks: int, arguments: Sequence[str]) -> tuple[list[str], dict[str,
     python = [sys.executable, "-m", "mpi4py", *arguments]
     environment = {name: os.environ.get(name, value) for name, value in SETTINGS.items()}
     return [mpiexec, "-n", str(ranks), *python], {**os.environ, **environment}
+
+
+def run_on(ranks: int, arguments: Sequence[str]) -> int:
+    """Run this Python with these arguments on so many ranks; the exit status.
+
+    What they print comes through; what ends several of them alike is said once, and of a rank that
+    was killed there is one line in place of mpiexec's.
+    """
+    command, environment = launched(ranks, arguments)
+    environment[RANK_OF] = str(ranks)
+    if not sys.stdout.isatty():
+        environment["TERM"] = "dumb"  # mpiexec gives a rank a terminal of its own
+    seen: set[str] = set()
+    started = subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace"
+    )
+    assert started.stderr is not None
+    is_framed = False
+    with started:
+        try:
+            for line in started.stderr:
+                said = line.strip("\0\n")
+                if set(said) == {"-"}:
+                    is_framed = not is_framed
+                elif is_framed:
+                    # Open MPI's own report; it names a rank that was killed.
+                    killed = re.search(r"process rank (\d+)", said)
+                    if killed and "noticed" in said:
+                        said = f"rank {killed[1]} of {ranks} was killed, which ends the training"
+                        print(said, file=sys.stderr, flush=True)
+                elif said not in seen:
+                    if said.startswith(("scratchnet:", "rank ")):
+                        seen.add(said)
+                    print(said, file=sys.stderr, flush=True)
+        except KeyboardInterrupt:
+            started.terminate()
+            raise
+    return started.returncode

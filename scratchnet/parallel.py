@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import Array, Backend, InputError
+from scratchnet.backends.contexts import Blocks
 from scratchnet.backends.interface import Out
 from scratchnet.batches import Batches
 from scratchnet.extras import require
@@ -164,6 +165,36 @@ def ranks_of(communicator: Any) -> Ranks | None:
     """The ranks of a communicator; None for no communicator, and for one process alone."""
     ranks = None if communicator is None else Ranks(communicator)
     return ranks if ranks is not None and ranks.size > 1 else None
+
+
+_EVERYWHERE: Blocks[Any] = Blocks("training on all ranks")
+
+
+@contextmanager
+def on_all_ranks(communicator: Any) -> Iterator[None]:
+    """Inside, `fit` gets the whole data on every rank and trains on this rank's part of them.
+
+    So a program that runs alike on all ranks trains together without a word of its own.
+    """
+    with _EVERYWHERE.opened(communicator):
+        yield
+
+
+def own_part(communicator: Any, X: Any, y: Any, weights: Any) -> tuple[Any, Any, Any, Any]:
+    """The communicator of a block of `on_all_ranks`, and this rank's rows, about equally many."""
+    around = _EVERYWHERE.values()
+    if communicator is not None or not around:
+        return communicator, X, y, weights
+    rank, ranks, samples = around[-1].Get_rank(), around[-1].Get_size(), np.shape(X)[-2]
+    rows = slice(samples * rank // ranks, samples * (rank + 1) // ranks)
+
+    def part(values: Any) -> Any:
+        is_shared = np.shape(values)[0] == samples and np.ndim(X) == 2
+        of_each = not is_shared and np.ndim(values) > 1 and np.shape(values)[1] == samples
+        return values[:, rows] if of_each else values[rows]
+
+    own_weights = None if weights is None else part(np.asarray(weights))
+    return around[-1], X[..., rows, :], part(np.asarray(y)), own_weights
 
 
 def check_together(model: Model, compile: bool, ranks: Ranks) -> None:

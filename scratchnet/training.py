@@ -31,7 +31,7 @@ from scratchnet.history import Callback, History, Watch
 from scratchnet.losses import Loss, get_loss
 from scratchnet.model import Model
 from scratchnet.optim import Adam, Optimizer, clip_gradients
-from scratchnet.parallel import SharedBatches, check_together, over_all, ranks_of
+from scratchnet.parallel import SharedBatches, check_together, over_all, own_part, ranks_of
 from scratchnet.program import recorded
 from scratchnet.steps_ahead import StepsAhead
 from scratchnet.tensor import Tensor, enable_grad
@@ -126,6 +126,7 @@ def fit(
     if not isinstance(model, Model):
         given = type(model).__name__
         raise InputError(f"model is of type {given}: must be a Model, as in fit(model, X, y)")
+    communicator, X, y, sample_weight = own_part(communicator, X, y, sample_weight)
     ranks = ranks_of(communicator)
     with nullcontext() if ranks is None else ranks.agreeing():
         compute_loss = get_loss(loss)

@@ -21,7 +21,8 @@ import numpy as np
 from scratchnet.backends.errors import InputError
 from scratchnet.checkpoint import save_model
 from scratchnet.demos import tuning
-from scratchnet.demos.experiment import Experiment, Table
+from scratchnet.demos.experiment import Table
+from scratchnet.demos.ranks import OnRanks
 from scratchnet.demos.results import check_writable_file
 from scratchnet.demos.running import Advance, Result, Run
 from scratchnet.demos.settings import Common, option
@@ -68,6 +69,9 @@ class Settings(Common):
         None, "Rows of a mini-batch; up to 1,000 rows are one batch, else 128.", low=1
     )
     save: Path | None = option(None, "The network's file, in place of model.safetensors in --out.")
+    ranks: int = option(
+        1, "Processes that share the training rows, over MPI (extra: mpi).", low=1, high=4096
+    )
     watch: bool = option(False, "Draw loss and, for two inputs, classes while it trains.")
     seeds: int = option(5, "Splits, each with a network.", quick=2, low=1, high=1000)
 
@@ -471,7 +475,7 @@ def work(s: Settings) -> float:
     return 1 + tuning.work_of(arms)(s)
 
 
-experiment = Experiment.of(
+experiment = OnRanks.of(
     __name__,
     question="How well can a network predict a column of this table?",
     source=SOURCE,

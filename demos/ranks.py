@@ -1,0 +1,51 @@
+"""An experiment that trains on several processes: `--ranks N`.
+
+All ranks run the same program on the same data, and each `fit` inside trains on all of them. Rank 0
+alone writes and prints.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from scratchnet.backends import InputError
+from scratchnet.demos.experiment import Experiment, execute
+from scratchnet.demos.settings import parse, resolve
+from scratchnet.extras import require
+from scratchnet.launching import RANK_OF, run_on
+from scratchnet.parallel import on_all_ranks
+
+
+class OnRanks(Experiment):
+    """One whose settings have `ranks`."""
+
+    def main(self, arguments: Sequence[str]) -> int:
+        """Run the command with these arguments, here or on as many ranks; the exit status."""
+        if {"-h", "--help"} & set(arguments):
+            return super().main(arguments)
+        given = parse(self.settings, arguments)
+        if resolve(self.settings, given).ranks == 1:
+            return super().main(arguments)
+        for name, value in (("resume", True), ("watch", True), ("workers", given.get("workers"))):
+            if value and given.get(name):
+                raise InputError(f"--{name} with --ranks: must be left out")
+        if given.get("compile") == "on":
+            raise InputError("--compile on with --ranks: must be off, as ranks talk in each step")
+        given["compile"] = "off"
+        given.setdefault("out", Path("runs") / self.name)
+        if RANK_OF not in os.environ:
+            self.check(resolve(self.settings, given))
+            return run_on(given["ranks"], ["-m", "scratchnet", self.name, *arguments])
+        communicator = require("mpi4py.MPI", "mpi4py", "mpi", "--ranks").COMM_WORLD
+        with on_all_ranks(communicator):
+            if communicator.Get_rank() == 0:
+                return execute(self, resolve(self.settings, given))
+            with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere:
+                own = {"out": Path(folder), "save": None, "json": False, "show": False}
+                given |= {name: each for name, each in own.items() if name in given}
+                with redirect_stdout(nowhere):
+                    return execute(self, resolve(self.settings, given))

@@ -1,0 +1,68 @@
+"""`scratchnet train --ranks N` is `scratchnet train`, up to rounding; rank 0 alone writes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scratchnet.demos.command_line import main
+
+
+def table(folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    rows = rng.uniform(-1, 1, (120, 2))
+    lines = [f"{x},{y},{'in' if x * x + y * y < 0.6 else 'out'}" for x, y in rows]
+    path = folder / "points.csv"
+    path.write_text("\n".join(["x,y,place", *lines]))
+    return path
+
+
+def trained(path: Path, out: Path, *options: str) -> Any:
+    quick = ["--quick", "--compile", "off", "--json", "--batch", "32", "--out", str(out)]
+    command = [sys.executable, "-m", "scratchnet", "train", str(path), *quick, *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_two_ranks_train_as_one_process_does(tmp_path: Path) -> None:
+    pytest.importorskip("mpi4py", reason="needs the extra mpi: pip install -e '.[mpi]'")
+    from safetensors.numpy import load_file
+
+    path = table(tmp_path)
+    for name, options in (("one", ()), ("two", ("--ranks", "2"))):
+        trained(path, tmp_path / name, *options)
+    one, two = (load_file(tmp_path / each / "model.safetensors") for each in ("one", "two"))
+    assert one.keys() == two.keys()
+    for name in one:
+        np.testing.assert_allclose(one[name], two[name], rtol=1e-3, atol=1e-4)
+    assert sorted(each.name for each in (tmp_path / "two").iterdir()) == sorted(
+        each.name for each in (tmp_path / "one").iterdir()
+    )
+
+
+@pytest.mark.parametrize("option", [["--resume"], ["--compile", "on"]])
+def test_what_ranks_cannot_do_is_refused(
+    tmp_path: Path, option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(table(tmp_path)), "--ranks", "2", *option]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"scratchnet: {' '.join(option)} with --ranks: must be")
+    assert said.count("\n") == 1
+
+
+def test_without_mpi4py_one_line_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    assert main(["train", str(table(tmp_path)), "--ranks", "2"]) == 2
+    assert capsys.readouterr().err == (
+        "scratchnet: training on 2 ranks needs mpi4py, which is not installed: "
+        "pip install -e '.[mpi]'\n"
+    )
