@@ -110,6 +110,41 @@ def test_faults_of_a_pullback_are_a_sentence_each(pullback, sentence):
     assert (found.mistake, found.sentence) == (None, sentence)
 
 
+class Unreadable:
+    def __array__(self, *settings: object) -> np.ndarray:
+        raise RuntimeError
+
+
+ODD = {
+    "truth value": lambda found: True,
+    "truth values": lambda found: found > 0,
+    "unsigned": lambda found: np.abs(found).astype("uint8"),
+    "float16": lambda found: found.astype("float16"),
+    "ragged": lambda found: [[1.0], [1.0, 2.0]],
+    "type": lambda found: np.float32,
+    "unreadable": lambda found: Unreadable(),
+    "stacked": lambda found: np.array([found, found]),
+    "raveled": lambda found: found.ravel(),
+    "none": lambda found: found[:0],
+    "huge": lambda found: 1e300 * found,
+    "words": lambda found: found.astype(str),
+}
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (4, 4)])
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_nothing_is_raised_whatever_is_returned(odd, shape):
+    """Neither for a pullback nor for a function; what is wrong is said in one line."""
+    x = np.random.default_rng(0).standard_normal(shape)
+
+    def pullback(dy, x):
+        return dy * (1 - np.tanh(x) ** 2)
+
+    found = explain_pullback(np.tanh, lambda dy, x: odd(pullback(dy, x)), x)
+    assert found and all(each.sentence and "\n" not in str(each) for each in found)
+    explain_pullback(lambda x: odd(np.tanh(x)), pullback, x)
+
+
 def test_check_gradients_says_which_mistake_it_is():
     def exp(x: Tensor) -> Tensor:
         return result(np.exp(x.data), x.backend, (x, lambda dy: -dy * np.exp(x.data)))

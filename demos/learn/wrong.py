@@ -45,21 +45,26 @@ def array(value: Any, what: str, shape: Sequence[int] | None = ()) -> Any:
 
     Lists and scalars are taken as arrays. Raises `Wrong` for anything else, and another shape.
     """
-    if value is None:
-        raise Wrong(f"{what} is None: is there a return?")
     wanted = "a number" if shape in (None, ()) else f"numbers of shape {tuple(shape or ())}"
-    try:
-        found = np.asarray(value)
-        if found.dtype.kind not in "fiub":
-            raise ValueError
-    except ValueError:
-        raise Wrong(f"{what} is {shown(value)}: must be {wanted}") from None
-    found = found.astype(np.float64)
+    found = read(value, what, wanted)
     if shape is None and found.size == 1:
         return found
     if shape is None or found.shape != tuple(shape):
         raise WrongShape(f"{what} has shape {found.shape}: must be {wanted}")
     return found
+
+
+def read(value: Any, what: str, wanted: str) -> Any:
+    """The value as a float64 array of whatever shape; raises `Wrong` for what is none."""
+    if value is None:
+        raise Wrong(f"{what} is None: is there a return?")
+    try:
+        found = np.asarray(value)
+        if found.dtype.kind not in "fiub":
+            raise ValueError
+    except Exception:  # a list that is ragged, or an object's own __array__
+        raise Wrong(f"{what} is {shown(value)}: must be {wanted}") from None
+    return found.astype(np.float64)
 
 
 def compare(

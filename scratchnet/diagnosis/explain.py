@@ -125,6 +125,7 @@ def diagnosis(
     return "".join(f"{mark}{e.sentence}" for mark, e in zip(("; ", "; or: "), found, strict=False))
 
 
+@np.errstate(all="ignore")
 def _explained(
     subject: Subject,
     reference: Subject | None,

@@ -380,7 +380,7 @@ def _signs(t: Trial) -> Iterator[tuple[str, Callable[[Trial], Any]]]:
 
 
 def derivative_at_output(trials: Trials) -> Found:
-    if all(t.x.shape == t.y.shape for t in trials):
+    if all(t.x.shape == t.y.shape == t.got_shape for t in trials):
         if all(_fits_at(t, t.argument, t.y) for t in trials):
             yield "derivative at the output", MISTAKES["derivative at the output"]
         elif all(_fits_formula_of_output(t) for t in trials):
@@ -402,6 +402,8 @@ def _fits_formula_of_output(t: Trial) -> bool:
     def terms(v: Any) -> Any:
         return np.stack([np.ones_like(v), v, v * v, 1 / v], axis=1)
 
+    if not np.isfinite([terms(x), terms(y)]).all():
+        return False
     scale = np.abs(slopes).max()
     found, *_ = np.linalg.lstsq(terms(y), slopes, rcond=None)
     is_formula = np.abs(terms(y) @ found - slopes).max() <= 1e-7 * scale

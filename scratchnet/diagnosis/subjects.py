@@ -129,7 +129,7 @@ def of_arrays(
 
     def value(inputs: Arrays) -> Any:
         y = guarded("the function", forward, *[np.array(array) for array in inputs])
-        return np.array(as_gradient("the function", y))
+        return np.array(as_gradient("the function", y), "float64")
 
     def pull(dy: Any, inputs: Arrays) -> list[Any]:
         given, copies = np.array(dy, "float64"), [np.array(array) for array in inputs]
@@ -160,21 +160,26 @@ def require_unchanged(before: Any, after: Any, name: str = "the incoming gradien
 
 
 def as_gradient(what: str, value: Any) -> Any:
-    """The value, if it is an array or a number; otherwise a `Fault` that says what it is."""
+    """The value, if it is an array or a number; otherwise a `Fault` that says what it is.
+
+    Truth values and unsigned integers become float64: differences of those are none.
+    """
     if isinstance(value, Tensor):
         raise Fault(f"{what} returns a Tensor: must be an array")
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
-        array = value
-    else:
+    array = value
+    if not isinstance(getattr(value, "shape", None), tuple):
         try:
             array = np.asarray(value)
         except ValueError:
             raise Fault(f"{what} returns a ragged list: must be an array") from None
-    if array.dtype.kind == "c":
+        except Exception:
+            raise Fault(f"{what} returns {_kind(value)}: must be an array") from None
+    kind = getattr(getattr(array, "dtype", None), "kind", "")
+    if kind == "c":
         raise Fault(f"{what} returns an array of type {array.dtype}: must be real")
-    if array.dtype.kind not in "fiub":
+    if kind not in tuple("fiub"):
         raise Fault(f"{what} returns {_kind(value)}: must be an array of real numbers")
-    return array
+    return array.astype("float64") if kind in "bu" else array
 
 
 def guarded(what: str, function: Callable[..., Any], *arguments: Any) -> Any:

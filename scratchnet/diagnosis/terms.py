@@ -119,6 +119,8 @@ def _coefficients(
         ]
         design = np.stack([(term * w.ravel()[line]).ravel() for term in terms], axis=1)
         scale = np.linalg.norm(design, axis=0)
+        if not np.all(np.isfinite(scale) & (scale > 0)):
+            return None
         for matrix, coefficients in zip((t.right, t.got), found, strict=True):
             values = matrix[np.ix_(line, line)].ravel()
             fit, _, rank, _ = np.linalg.lstsq(design / scale, values, rcond=1e-9)

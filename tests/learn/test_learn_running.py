@@ -1,5 +1,6 @@
 """A learner's code does no harm, and whatever it does is told in one sentence."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,43 @@ def test_what_would_harm_is_stopped(
     assert_one_sentence(checked.verdict, kind, *words)
     assert other.read_text() == "kept" and sorted(tmp_path.iterdir()) == [file, other]
     assert len(checked.printed) <= running.MOST_PRINTED
+
+
+ODD = {
+    "a truth value": "True",
+    "a word": "'x'",
+    "a ragged list": "[[1.0], [1.0, 2.0]]",
+    "a type": "float",
+    "a type of NumPy": "np.float64",
+    "an object": "object()",
+    "a complex number": "1j",
+    "a long integer": "10**400",
+    "a generator": "(i for i in range(3))",
+    "a dictionary": "{}",
+    "nothing in it": "[]",
+    "another shape": "np.zeros((2, 3, 4, 5))",
+    "twice the result": "(found, found)",
+    "four in an array": "np.array([found] * 4)",
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+@pytest.mark.parametrize(
+    "name",
+    [name for name in exercises() if not name.startswith("hunt_")],
+)
+def test_whatever_a_function_returns_is_judged(name: str, odd: str, tmp_path: Path) -> None:
+    """An odd value is called wrong by the check, or the learner's code fails in a line of it."""
+    solution = exercises()[name].solution
+    functions = [node for node in ast.parse(solution).body if isinstance(node, ast.FunctionDef)]
+    for function in functions:
+        text = (
+            f"{solution}\nimport numpy as np\n_right = {function.name}\n"
+            f"def {function.name}(*given):\n    found = _right(*given)\n    return {odd}\n"
+        )
+        verdict = judge(exercises()[name], written(tmp_path, text))
+        is_told = verdict.kind in ("wrong", "right") or "(line " in verdict.message
+        assert is_told and "NoneType" not in verdict.message, verdict
 
 
 def test_what_is_printed_is_kept_and_the_folder_stays_clean(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.learn.wrong import Mistake, Wrong, array, compare, is_close
+from scratchnet.demos.learn.wrong import Mistake, Wrong, compare, is_close, read
 
 CASES: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (
     ((5, 3), (5, 3)),
@@ -28,8 +28,7 @@ def check(learner: Any) -> None:
         dy = rng.uniform(0.5, 1.5, full)
         right = summed(dy, shape)
         what = f"dy {full}, operand {shape}: the gradient"
-        found = learner.unbroadcast(dy.copy(), shape)
-        found = array(found, what, np.shape(found))
+        found = read(learner.unbroadcast(dy.copy(), shape), what, f"an array of shape {shape}")
         if found.shape != shape:
             raise Wrong(
                 f"{what} has shape {found.shape}, must be {shape}: {reason(found, dy, right)}"

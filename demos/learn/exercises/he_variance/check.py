@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet import init, mlp
-from scratchnet.demos.learn.wrong import Wrong, array, compare, shown
+from scratchnet.demos.learn.wrong import Wrong, array, compare, read, shown
 
 FAN_IN, FAN_OUT = 300, 500
 LIMIT = 0.05
@@ -58,9 +58,11 @@ def check_signal(learner: Any) -> None:
     rng = np.random.default_rng(12)
     x = rng.standard_normal((40, 6))
     weights = [rng.standard_normal(shape) for shape in ((6, 5), (5, 7), (7, 3))]
-    found = learner.mean_squares(x.copy(), [w.copy() for w in weights])
-    if np.shape(found) != (3,):
-        raise Wrong(f"mean_squares returns {shown(found)}: must be 3 numbers, one for each matrix")
+    given = learner.mean_squares(x.copy(), [w.copy() for w in weights])
+    wanted = "3 numbers, one for each matrix"
+    found = read(given, "what mean_squares returns", wanted)
+    if found.shape != (3,):
+        raise Wrong(f"mean_squares returns {shown(given)}: must be {wanted}")
     signals, linear = [x], [x]
     for w in weights:
         signals.append(np.maximum(signals[-1] @ w, 0))

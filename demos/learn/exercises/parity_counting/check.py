@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.learn.answers import numbers, parts
+from scratchnet.demos.learn.answers import numbers, parts, row
 from scratchnet.demos.learn.wrong import Wrong, WrongNumbers, shown
 from scratchnet.depth.circuits import row_bits
 
 
 def check(learner: Any) -> None:
     for n in (3, 4, 6, 1):
-        given = parts(learner.weights(n), 4, f"what weights({n}) returns")
-        hidden = np.size(given[1])
+        given = [*parts(learner.weights(n), 4, f"what weights({n}) returns")]
+        given[1] = row(given[1], f"b1 of weights({n})")
+        hidden = len(given[1])
         if hidden > n:
             raise Wrong(f"weights({n}) has {hidden} hidden neurons: must be {n}, that is enough")
         shapes = ((n, n), (n,), (n, 1), (1,))

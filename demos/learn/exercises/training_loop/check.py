@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet import SGD, InputError, Linear, Model, Tanh
-from scratchnet.demos.learn.answers import compare_numbers, numbers
+from scratchnet.demos.learn.answers import compare_numbers, numbers, row
 from scratchnet.demos.learn.wrong import Wrong, is_close
 from scratchnet.losses import binary_cross_entropy
 from scratchnet.tensor import WRITTEN_SINCE, builds_graph
@@ -186,7 +186,8 @@ def check_losses(value: Any, notes: list[Any], steps: list[Any], X: Any, y: Any)
         [gradient_at(note[1], X[rows], y[rows])[1] for note, rows in zip(notes, steps, strict=True)]
     ).reshape(EPOCHS, batches)
     sizes = np.array([len(rows) for rows in steps]).reshape(EPOCHS, batches)
-    if np.shape(value) == (EPOCHS * batches,):
+    losses = row(value, "what train returns")
+    if len(losses) == EPOCHS * batches:
         raise Wrong(f"train returns a loss for every step, {EPOCHS * batches}: must be {EPOCHS}")
     after = [np.mean(gradient_at(notes[i * batches + batches - 1][2], X, y)[1]) for i in range(3)]
     total = (of_batches * sizes).sum(axis=1)
@@ -201,4 +202,4 @@ def check_losses(value: Any, notes: list[Any], steps: list[Any], X: Any, y: Any)
         ("the sum must start at 0 in every epoch", np.cumsum(total) / N),
         ("this is the loss after the epoch's steps, must be before each", after),
     ]
-    compare_numbers(value, total / N, "the loss of an epoch", mistakes)
+    compare_numbers(losses, total / N, "the loss of an epoch", mistakes)
