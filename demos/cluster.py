@@ -9,15 +9,19 @@ chunks under way: `--resume` takes the others from the run's folder.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import platform
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from scratchnet.backends import get_backend
 from scratchnet.backends.errors import InputError
@@ -36,6 +40,7 @@ from scratchnet.demos.running import (
 )
 from scratchnet.environment import WITHOUT_EFFECT
 from scratchnet.extras import require
+from scratchnet.interruption import SIGNALS
 
 NETWORKS = 10
 """Of a chunk, where memory allows: fewer train slower each, more make fewer chunks."""
@@ -74,6 +79,8 @@ class Cluster:
     networks: int
     """How many a chunk may have."""
     cancelled: bool = False
+    waiting: set[Any] = field(default_factory=set)
+    """Futures of chunks that are not finished."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def numbers(self, chunks: Sequence[Chunk], resume: bool, advance: Advance) -> list[Numbers]:
@@ -90,9 +97,7 @@ class Cluster:
             if resume and chunk.path and (kept := read(chunk.path)):
                 found[chunk.key] = kept
                 advance(chunk.work)
-            elif not self.cancelled:
-                task = (self.expected, self.compile, chunk.train)
-                future = self.client.submit(train, *task, key=f"chunk-{chunk.key}")
+            elif future := self.submitted(chunk):
                 waiting[future] = chunk
         failures = []
         for future in as_completed(waiting):
@@ -106,12 +111,24 @@ class Cluster:
                 failures.append(f"{chunk.about}: {one_line(future.exception())}")
             elif not self.cancelled:
                 failures = [GONE]
+            self.waiting.discard(future)
             future.release()
         if failures and not self.cancelled:
             raise ArmFailed(failures)
         if len(found) < len(chunks):
             raise KeyboardInterrupt
         return [found[chunk.key] for chunk in chunks]
+
+    def submitted(self, chunk: Chunk) -> Any:
+        """The chunk's future, or None where the run was cancelled."""
+        task = (self.expected, self.compile, chunk.train)
+        with self.lock:
+            if self.cancelled:
+                return None
+            # A key of its own: of another try, or of another command, Dask would give the result.
+            future = self.client.submit(train, *task, key=f"chunk-{chunk.key}-{uuid4().hex}")
+            self.waiting.add(future)
+        return future
 
     def one_at_a_time(self, advance: Advance) -> Advance:
         """`advance`, for several threads."""
@@ -138,8 +155,10 @@ class Cluster:
 
     def cancel(self) -> None:
         """Let no chunk begin any more, and wait for none."""
-        self.cancelled = True
-        self.client.cancel(list(self.client.futures.values()), force=True)
+        with self.lock:
+            self.cancelled = True
+            waiting = list(self.waiting)
+        self.client.cancel(waiting)
 
 
 def train(expected: Facts, compile: bool, compute: Callable[[Advance], Numbers]) -> Numbers:
@@ -228,6 +247,9 @@ def opened(
             else remote(distributed, settings.scheduler)
         )
     try:
+        if settings.workers:
+            client.cluster.scale(settings.workers)
+            client.wait_for_workers(settings.workers)
         cluster = checked(client, mode, size)
         say(f"Workers: {len(cluster_workers(client))}; Dask's dashboard: {client.dashboard_link}")
         with limited_threads():
@@ -237,15 +259,32 @@ def opened(
 
 
 def local(distributed: Any, workers: int) -> Any:
-    """A client of as many worker processes on this machine, one thread each."""
-    cluster = distributed.LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        memory_limit=int(0.8 * available_memory() / workers),
-        dashboard_address="127.0.0.1:0",
-        silence_logs=logging.CRITICAL,
-    )
+    """A client of a cluster on this machine, of no workers yet: one thread each."""
+    with unseen_signals():
+        cluster = distributed.LocalCluster(
+            n_workers=0,
+            threads_per_worker=1,
+            memory_limit=int(0.8 * available_memory() / workers),
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        )
     return distributed.Client(cluster)
+
+
+@contextmanager
+def unseen_signals() -> Iterator[None]:
+    """A block in which threads start whose processes do not see Ctrl-C and SIGTERM.
+
+    A terminal sends Ctrl-C to all processes of a command. Only the first one acts on it, and ends
+    the others; Dask starts those, and those that take the place of dead ones, from such a thread.
+    """
+    # As it starts, the tracker undoes what is done here.
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def remote(distributed: Any, address: str) -> Any:
@@ -301,11 +340,19 @@ def checked(client: Any, mode: Mode, size: float) -> Cluster:
 
 
 def close(client: Any) -> None:
-    """End the client, and the workers that it started."""
+    """End the client, and the workers that it started, whatever they are doing."""
     cluster = client.cluster
-    client.close(timeout=2)
-    if cluster is not None:
-        cluster.close(timeout=5)
+
+    async def end_workers() -> None:
+        await asyncio.gather(*(worker.close(timeout=1) for worker in cluster.workers.values()))
+
+    with suppress(TimeoutError):
+        client.close(timeout=2)
+    if cluster:
+        # The cluster would wait for the chunks under way.
+        with suppress(TimeoutError):
+            cluster.sync(end_workers, callback_timeout=5)
+            cluster.close(timeout=5)
 
 
 def one_line(error: Any) -> str:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -172,3 +174,41 @@ def test_a_worker_that_is_killed_costs_nothing(workers):
     spiral.run(run)
     assert victim.done
     assert_same(run.result, one)
+
+
+def test_workers_do_not_see_what_a_terminal_sends_to_all_processes(workers):
+    for blocked in workers.client.run(signal.pthread_sigmask, signal.SIG_BLOCK, []).values():
+        assert {signal.SIGINT, signal.SIGTERM} <= blocked
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_an_interrupted_run_waits_for_no_chunk_and_leaves_no_process(tmp_path):
+    pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+    started, ends = tmp_path / "started", tmp_path / "never"
+
+    def endless(advance):
+        started.write_text("")
+        while not ends.exists():
+            time.sleep(0.01)
+        return {}, {}
+
+    chunks = [clusters.Chunk(str(n), "", endless, 1.0) for n in range(3)]
+    asked = quick_settings(spiral, workers=1, backend="numpy")
+    with clusters.opened(asked, Mode(False), 1.0, print) as cluster:
+        (pid,) = cluster.client.run(os.getpid).values()
+        ended = []
+
+        def job():
+            with pytest.raises(KeyboardInterrupt):
+                cluster.numbers(chunks, False, print)
+            ended.append(True)
+
+        thread = threading.Thread(target=job, daemon=True)
+        thread.start()
+        while not started.exists():
+            time.sleep(0.01)
+        cluster.cancel()
+        thread.join(60)
+        assert ended
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
