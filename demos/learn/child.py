@@ -102,8 +102,16 @@ def forbid_changes(folder: Path) -> None:
         name = os.path.realpath(os.fsdecode(path))
         return name.startswith(inside) or name == os.devnull
 
+    def is_other_folder(path: Any) -> bool:
+        return not isinstance(path, int) and os.path.isdir(path) and not may_write(path)
+
     def hook(event: str, values: tuple[Any, ...]) -> None:
         if event == "open":
+            # A folder that is open would be one to which other paths can be relative.
+            if is_other_folder(values[0]):
+                raise NotAllowed(
+                    f"your code opens the folder {os.fsdecode(values[0])}: a check changes no files"
+                )
             paths = list(values[:1]) if values[2] & WRITING else []
         elif event in CHANGES:
             paths = [each for each in values if isinstance(each, str | bytes | os.PathLike)]

@@ -3,7 +3,8 @@
 A check knows the mistakes that it was told of. For others the solution is changed in one place: an
 operator, a constant, a name, an axis, a factor that is left out. If the check says the very same
 sentence about the changed solution, with the same numbers, the learner has made that slip, in
-whatever form. The sentence then quotes the line with the slip, and not the right one.
+whatever form. The sentence then quotes the line with the slip, and not the right one. Of a line
+with several values it quotes the one with the slip: the others may be still to be written.
 """
 
 from __future__ import annotations
@@ -152,5 +153,11 @@ def replaced(
     """A copy of the tree with `other` for the node, and the line of its statement there."""
     memo: dict[int, Any] = {id(node): copy.deepcopy(other)}
     changed = copy.deepcopy(tree, memo)
-    text = " ".join(ast.unparse(memo[id(statement)]).split())
+    quoted = copy.copy(memo[id(statement)])
+    before, after = getattr(statement, "value", None), getattr(quoted, "value", None)
+    if isinstance(before, ast.Tuple) and isinstance(after, ast.Tuple):
+        pairs = list(zip(before.elts, after.elts, strict=True))
+        values = [b if ast.dump(a) != ast.dump(b) else ast.Constant(...) for a, b in pairs]
+        quoted.value = ast.Tuple(values, ast.Load())  # type: ignore[attr-defined]
+    text = " ".join(ast.unparse(quoted).split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}...", changed

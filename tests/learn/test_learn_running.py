@@ -65,7 +65,13 @@ def test_an_error_of_the_learner_is_one_sentence_with_its_line(
         ("    while True:\n        print('flood')\n", "error", ("prints or writes more", "line 3")),
         ("    open('{}', 'w')\n", "error", ("changes the file",)),
         ("    import os\n    os.remove('{}')\n", "error", ("changes the file",)),
-        ("    import shutil\n    shutil.rmtree('{}'[:-14])\n", "error", ("changes the file",)),
+        ("    import shutil\n    shutil.rmtree('{}'[:-14])\n", "error", ("changes no files",)),
+        (
+            "    import os\n    folder = os.open('{}'[:-14], os.O_RDONLY)\n"
+            "    os.open('progress.json', os.O_WRONLY | os.O_TRUNC, dir_fd=folder)\n",
+            "error",
+            ("opens the folder", "changes no files"),
+        ),
         ("    import os\n    os.system('true')\n", "error", ("other programs",)),
         ("    raise KeyboardInterrupt\n", "error", ("KeyboardInterrupt (line 2)",)),
         (
@@ -88,6 +94,7 @@ def test_an_error_of_the_learner_is_one_sentence_with_its_line(
         "write",
         "remove",
         "tree",
+        "beside an open folder",
         "program",
         "interrupt",
         "closed",

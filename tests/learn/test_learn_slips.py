@@ -34,6 +34,14 @@ def test_a_slip_is_quoted(name: str, right: str, wrong: str, line: str, tmp_path
     assert line in verdict.message
 
 
+def test_what_is_still_to_be_written_is_not_quoted(tmp_path: Path) -> None:
+    right = "return dz * x, dz, dz * w"
+    text = exercises()["chain_rule"].solution
+    assert right in text
+    verdict = verdict_on("chain_rule", text.replace(right, "return dz / x, 0.0, 0.0"), tmp_path)
+    assert "this is what `return (dz / x, ..., ...)` gives" in verdict.message
+
+
 def test_numbers_that_no_slip_gives_are_left_without_a_reason(tmp_path: Path) -> None:
     text = exercises()["he_variance"].solution.replace("np.mean(x**2)", "np.mean(x**2) - 7.3")
     verdict = verdict_on("he_variance", text, tmp_path)
