@@ -5,7 +5,7 @@ seeds, and the implementations where they have measures.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import product
@@ -16,7 +16,7 @@ import numpy as np
 from scratchnet.backends import Backend, InputError, get_backend
 from scratchnet.backends.blas import forced_older_kernel
 from scratchnet.backends.compile import compiler_available
-from scratchnet.demos.bench import engine, jax_peer, report, torch_peer
+from scratchnet.demos.bench import engine, jax_peer, ranks, report, torch_peer
 from scratchnet.demos.bench.cases import CUDA_FIGURES, FIGURES, Case
 from scratchnet.demos.bench.counting import count_step
 from scratchnet.demos.bench.figures import figures
@@ -32,12 +32,15 @@ from scratchnet.demos.bench.timing import (
     spread,
 )
 from scratchnet.demos.experiment import Experiment
-from scratchnet.demos.results import installed_version
+from scratchnet.demos.results import installed_version, print_json
 from scratchnet.demos.running import Row, Run
-from scratchnet.demos.settings import Common, flag, option
+from scratchnet.demos.screen import Screen
+from scratchnet.demos.settings import Common, flag, option, parse, resolve
 
 LARGEST_LOOP = 100
 """Networks of an ensemble for which the hand-written loop is still timed, one after another."""
+RANKS_CASE = Case(4, 256, 4096)
+"""What --ranks times where no size is given."""
 SWEPT = ("depths", "widths", "batches", "ensembles")
 
 
@@ -55,6 +58,9 @@ class Settings(Common):
     widths: tuple[int, ...] | None = swept((16, 64, 256), "Neurons per layer.", 100_000, (16, 64))
     batches: tuple[int, ...] | None = swept((64, 512), "Points per step.", 10**7, (256,))
     ensembles: tuple[int, ...] | None = swept((1,), "Networks side by side.", 10**6, (1,))
+    ranks: tuple[int, ...] | None = option(
+        None, "Steps on so many processes instead (extra: mpi).", low=1, high=4096
+    )
     figures: bool = option(False, "The networks of the README's table instead.")
     peers: tuple[Literal["torch", "jax"], ...] | None = option(
         None, "Let these make the same steps (extra: bench)."
@@ -235,7 +241,26 @@ def memory(s: Settings) -> float:
     return (2 + number_of_implementations(s)) * largest
 
 
-experiment = Experiment.of(
+class Bench(Experiment):
+    """The experiment, or with `--ranks` the times of steps on several processes."""
+
+    def main(self, arguments: Sequence[str]) -> int:
+        """Run the command with these arguments; the exit status."""
+        given = {} if {"-h", "--help"} & set(arguments) else parse(self.settings, arguments)
+        if not given.get("ranks"):
+            return super().main(arguments)
+        s = resolve(self.settings, given)
+        if get_backend(s.backend, s.precision).name != "numpy" or s.ensembles != (1,):
+            raise InputError("--ranks: must be on numpy, with one network")
+        self.check(s)
+        chosen = cases(s) if set(SWEPT) & set(given) or s.figures else (RANKS_CASE,)
+        found = ranks.report(chosen, s.ranks or (), Screen(s.json))
+        if s.json:
+            print_json({"ranks": found})
+        return 0
+
+
+experiment = Bench.of(
     __name__,
     question="How fast is a training step: beside the device's limits, and beside other libraries?",
     source="the roofline model (Williams, Waterman and Patterson 2009): the nearer limit binds",

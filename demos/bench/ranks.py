@@ -1,0 +1,140 @@
+"""`scratchnet bench --ranks 1,2`: a step on several processes, beside a model of what it can be.
+
+With a the latency of a message, b the bandwidth, P parameters of 4 bytes, n ranks, and t1 the step
+of one process on all points, an Allreduce that halves and doubles (Rabenseifner 2004) takes
+
+    t_sum(n) = 2 log2(n) a + 2 (1 - 1/n) 4 P / b,      and a step  t(n) = t1 / n + t_sum(n)
+
+a and b are those of the largest number of ranks, measured by Allreduces of one and of many numbers.
+Communication and computation are equal at the points where t1 / n = t_sum(n).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from scratchnet.backends import InputError
+from scratchnet.demos.bench.cases import Case
+from scratchnet.demos.screen import Screen
+from scratchnet.launching import launched
+
+ON_PAPER = (8, 64, 1024)
+MANY = 2**20
+STEPS, ROUNDS = 10, 5
+
+
+def measured(case: Case, ranks: int) -> dict[str, float]:
+    """What `main` below finds on so many ranks. Raises `InputError` where they cannot run."""
+    sizes = [str(each) for each in (case.depth, case.width, case.batch)]
+    command, environment = launched(ranks, ["-m", "scratchnet.demos.bench.ranks", *sizes])
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        reason = next(
+            (each for each in done.stderr.splitlines() if each.strip()), "no reason given"
+        )
+        raise InputError(f"bench on {ranks} ranks ended: {reason}")
+    return dict(json.loads(done.stdout.strip("\0\n").splitlines()[-1]))
+
+
+def report(cases: Sequence[Case], ranks: Sequence[int], screen: Screen) -> list[dict[str, Any]]:
+    """Measure and print all cases; the numbers."""
+    found = []
+    for case in cases:
+        of_each = {n: measured(case, n) for n in sorted({1, *ranks})}
+        whole, largest = of_each[1]["seconds"], of_each[max(of_each)]
+        found.append({"case": str(case), "parameters": case.parameters, "measured": of_each})
+        screen.text(f"\n{case}, {case.parameters:,} parameters", "bold")
+        for n in ranks:
+            here = of_each[n]
+            computed = here["seconds"] - here["communication"]
+            screen.text(
+                f"{n:5} ranks: {1e3 * here['seconds']:.2f} ms a step, of which "
+                f"{1e3 * computed:.2f} computing and {1e3 * here['communication']:.2f} in sums and "
+                f"waiting; ideal {1e3 * whole / n:.2f}"
+            )
+        if max(ranks) == 1:
+            continue
+        a, b = largest["latency"], largest["bandwidth"]
+        screen.text(f"Model with {1e6 * a:.0f} us and {b / 1e9:.2f} GB/s, as measured here:")
+        for n in sorted({*ranks, *ON_PAPER} - {1}):
+            total = sum_seconds(n, case.parameters, a, b)
+            points = total * n / (whole / case.batch)
+            found[-1].setdefault("model", {})[n] = {"sum": total, "points": points}
+            screen.text(
+                f"{n:5} ranks: {1e3 * (whole / n + total):.2f} ms a step, {1e3 * total:.2f} of it "
+                f"in sums; half of the time is computing from {points:,.0f} points on"
+            )
+    return found
+
+
+def sum_seconds(ranks: int, parameters: int, latency: float, bandwidth: float) -> float:
+    """t_sum of the formula above."""
+    moved = 2 * (1 - 1 / ranks) * 4 * parameters
+    return 2 * math.log2(ranks) * latency + moved / bandwidth
+
+
+def main(depth: int, width: int, batch: int) -> None:
+    """On each rank: time the steps and the sums; rank 0 prints the medians as JSON."""
+    from mpi4py import MPI
+
+    from scratchnet.batches import Batches, checked_data
+    from scratchnet.losses import binary_cross_entropy
+    from scratchnet.model import mlp
+    from scratchnet.optim import SGD
+    from scratchnet.parallel import Ranks, SharedBatches
+    from scratchnet.training import TrainingStep
+
+    ranks = Ranks(MPI.COMM_WORLD)
+    case = Case(depth, width, batch)
+    rng = np.random.default_rng(ranks.rank)
+    own = batch * (ranks.rank + 1) // ranks.size - batch * ranks.rank // ranks.size
+    X = rng.normal(size=(own, case.widths[0]))
+    model = mlp(case.widths, seed=0, backend="numpy")
+    data = checked_data(model, X, X[:, 0] > 0, binary_cross_entropy)
+    if ranks.size == 1:
+        batches = Batches(model, *data, None)
+    else:
+        batches = SharedBatches(ranks, model, *data, None, None, binary_cross_entropy)
+    step = TrainingStep(batches, binary_cross_entropy, SGD(model, 0.01), None, True)
+    rounds = []
+    for _ in range(ROUNDS + 1):
+        ranks.any(False)
+        before, start = ranks.seconds, time.perf_counter()
+        for _ in range(STEPS):
+            step()
+        rounds.append((time.perf_counter() - start, ranks.seconds - before))
+    seconds, communication = np.median(rounds[1:], axis=0) / STEPS
+    small, large = (fastest(ranks, np.zeros(size, np.float32)) for size in (1, MANY))
+    doublings = 2 * max(1.0, math.log2(ranks.size))
+    moved = 2 * (1 - 1 / max(2, ranks.size)) * 4 * MANY
+    if ranks.rank == 0:
+        numbers = {
+            "seconds": float(seconds),
+            "communication": float(communication),
+            "latency": small / doublings,
+            "bandwidth": moved / max(large - small, 1e-9),
+        }
+        print(json.dumps(numbers))
+
+
+def fastest(ranks: Any, array: Any) -> float:
+    """The seconds of the fastest of some sums of that array over the ranks."""
+    times = []
+    for _ in range(20):
+        ranks.any(False)
+        start = time.perf_counter()
+        ranks.total(array, array.copy())
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
