@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, mean_interval, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, mean_interval, new_figure
 from scratchnet.demos.running import Result
 from scratchnet.demos.tuning import Tuned, mean_scores
 from scratchnet.demos.verdicts import FEWEST_SEEDS
@@ -82,7 +82,6 @@ def rate_figures(
     return {"learning-rates": partial(learning_rate_figure, result, groups, **how)}
 
 
-@styled
 def learning_rate_figure(
     result: Result,
     groups: Mapping[str, Sequence[str]] | None = None,
@@ -194,7 +193,6 @@ def short(arm: str, panel: str) -> str:
     return arm
 
 
-@styled
 def loss_figure(result: Result, groups: Mapping[str, Sequence[str]]) -> Figure:
     """Training loss against epochs, a panel for each group of arms: has training settled?
 

@@ -1,7 +1,7 @@
 """One style for every figure: colour-blind safe, no ornaments, the same file for the same data.
 
 Figures are `matplotlib.figure.Figure` objects with their own canvas; pyplot, which needs a
-display, is imported only to show them in a window. A `plot` function is decorated with `styled`.
+display, is imported only to show them in a window. `drawn` draws one in this style.
 """
 
 import io
@@ -152,8 +152,12 @@ def grid_points(
 def probabilities(
     model: Any, extent: tuple[float, float, float, float], resolution: int = 150
 ) -> NDArray[np.float64]:
-    """P(class 1) by a network with one logit (not an ensemble), as `decision_panel` takes it."""
-    parts = np.array_split(grid_points(extent, resolution), -(-(resolution**2) // 2500))
+    """P(class 1) by a network with one logit (not an ensemble), as `decision_panel` takes it.
+
+    A network with one input is given the first coordinate: every row of the picture is the same.
+    """
+    points = grid_points(extent, resolution)[:, : model.layers[0].fan_in]
+    parts = np.array_split(points, -(-(resolution**2) // 2500))
     logits = np.concatenate([model.predict(part)[:, 0] for part in parts]).astype(np.float64)
     return np.exp(-np.logaddexp(0, -logits)).reshape(resolution, resolution)
 
@@ -216,27 +220,6 @@ def mean_interval(values: ArrayLike) -> tuple[float, float]:
         return (float(array[0]), 0.0) if array.size else (math.nan, math.nan)
     t = float(stdtrit(array.size - 1, 0.975))
     return float(array.mean()), t * float(array.std(ddof=1)) / math.sqrt(array.size)
-
-
-def mean_with_band(
-    axes: Axes,
-    x: ArrayLike,
-    samples: ArrayLike,
-    label: str = "",
-    color: str | None = None,
-    **line: Any,
-) -> None:
-    """Draw the mean over seeds against `x`, and its 95 % interval as a band.
-
-    `samples` is (n_seeds, n_x); NaNs are left out, and where fewer than two values remain the
-    band has no width. `line` goes to `Axes.plot`.
-    """
-    columns = np.asarray(samples, dtype=float).T
-    mean, half = np.transpose([mean_interval(column) for column in columns])
-    (drawn,) = axes.plot(x, mean, label=label, color=color, **line)
-    axes.fill_between(
-        np.asarray(x), mean - half, mean + half, color=drawn.get_color(), alpha=0.2, linewidth=0
-    )
 
 
 @styled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,11 +46,11 @@ class Table:
 
         `cells` has a format for each column, with bars between them as in `headings`, such as
         `{arm} | {learning_rate:g} | {test_accuracy:.1%}` below `network | rate | test`. What has no
-        finite value is shown as `-`.
+        finite value, or is no measure of that row, is shown as `-`.
         """
         lines = []
         for row in rows:
-            known = {"arm": row.arm, **row.facts}
+            known = defaultdict(lambda: math.nan, {"arm": row.arm, **row.facts})
             for name, values in row.measures.items():
                 finite = np.asarray(values, float)[np.isfinite(values)]
                 known[name] = middle(finite) if len(finite) else math.nan

@@ -121,7 +121,7 @@ def test_levels_that_no_bound_is_about_get_no_verdict() -> None:
     assert list(verdicts_of(shallow).values())[:4] == ["not tested"] * 4
     assert np.isnan(shallow[PYTORCH]["above bound"]).all()
     assert "j is 22" in notes(shallow)[0]
-    assert experiment.tables(shallow)[1].rows[2][3:] == ("-", "0.0%", "0.0%")
+    assert experiment.tables(shallow)[1].rows[2][3:] == ["-", "0.0%", "0.0%"]
     experiment.figures(shallow)["gradients"]()
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scratchnet.demos.drawing import seeds_at
 from scratchnet.demos.figures import (
     REGION_COLORS,
     decision_panel,
     grid_points,
-    mean_with_band,
     new_figure,
     styled,
     window,
@@ -77,13 +77,15 @@ def test_a_decision_panel_has_the_classes_where_they_are() -> None:
     assert red[1] < blue[1]
 
 
-def test_a_band_is_as_wide_as_the_interval() -> None:
+def test_a_bar_is_as_long_as_the_interval() -> None:
     _, axes = new_figure()
-    mean_with_band(axes, [1, 2], [[1.0, 3.0], [2.0, np.nan], [3.0, 3.0], [4.0, np.nan]])
-    np.testing.assert_allclose(axes.lines[0].get_ydata(), [2.5, 3.0])
-    heights = axes.collections[0].get_paths()[0].vertices[:, 1]
-    assert heights.max() == pytest.approx(2.5 + 2.054260, abs=1e-6)
-    assert heights.min() == pytest.approx(2.5 - 2.054260, abs=1e-6)
+    samples = [[1.0, 2.0, 3.0, 4.0, np.nan], [3.0, np.nan, 3.0, np.nan, np.nan]]
+    seeds_at(axes, [1, 2], samples, "black", "a label", bimodal=False)
+    (drawn,) = axes.containers
+    np.testing.assert_allclose(drawn[0].get_ydata(), [2.5, 3.0])
+    heights = drawn[2][0].get_segments()
+    np.testing.assert_allclose(heights[0][:, 1], [2.5 - 2.054260, 2.5 + 2.054260], atol=1e-6)
+    np.testing.assert_allclose(heights[1][:, 1], 3.0)
 
 
 def test_the_regions_of_the_classes_differ_in_grey() -> None:

@@ -1,4 +1,2 @@
-"""`scratchnet backends`: which array libraries work here."""
-
 SUMMARY = "Which array libraries work on this machine, and why not."
 PLACE = 300

@@ -5,7 +5,7 @@ from typing import Any
 
 from scratchnet.demos.backprop.experiment import at, number
 from scratchnet.demos.backprop.network import INPUTS, PARAMETERS, Edge
-from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, new_figure
 from scratchnet.demos.running import Result
 
 Point = tuple[float, float]
@@ -58,7 +58,6 @@ def shown(value: float) -> str:
     return number(value).replace("-", "−")
 
 
-@styled
 def graph(result: Result) -> Figure:
     """Every node with its value and gradient; along each edge an arrow forward and one back."""
     figure, axes = new_figure(width=WIDTH, height=HEIGHT)
@@ -153,7 +152,6 @@ def label(
     axes.text(x, y, text, color=color, bbox=ground, zorder=3, **style)
 
 
-@styled
 def step(result: Result) -> Figure:
     """The loss against the learning rate of the one step, and the line that the gradient gives."""
     figure, axes = new_figure(width=6.4, height=4.2)

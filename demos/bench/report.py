@@ -4,13 +4,13 @@ Times are given as multiples of the recorded step's in the same round.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 from scratchnet.backends import get_backend
 from scratchnet.demos.bench.engine import COMPILED, EAGER, KERNEL, LOOP, PRODUCTS, RECORDED
 from scratchnet.demos.bench.problem import STEPS_COMPARED
-from scratchnet.demos.bench.roofline import Placement
 from scratchnet.demos.bench.timing import Spread, span, spread
 from scratchnet.demos.running import Result, Row
 from scratchnet.demos.screen import Table
@@ -30,16 +30,14 @@ CASES_WITH_SPREADS = 10
 """A table of more has medians alone."""
 
 
-def ratios(row: Row) -> Mapping[str, Spread]:
-    """Of each implementation's time to the recorded step's."""
-    found: Mapping[str, Spread] = row.facts["time_over_recorded"]
-    return found
+def ratios(row: Row) -> Any:
+    """Of each implementation's time to the recorded step's: a `Spread` by name."""
+    return row.facts["time_over_recorded"]
 
 
-def placements(row: Row) -> Mapping[str, Placement]:
-    """Where each implementation stands below the roofline."""
-    found: Mapping[str, Placement] = row.facts["roofline"]
-    return found
+def placements(row: Row) -> Any:
+    """Where each implementation stands below the roofline: a `Placement` by name."""
+    return row.facts["roofline"]
 
 
 def present(rows: Sequence[Row]) -> list[str]:
@@ -88,12 +86,9 @@ def ratio_table(result: Result) -> Table:
     """A line for each case, and in how many of them the rounds are on one side of 1."""
     rows, names = result.rows, present(result.rows)
     form = "{}" if len(rows) <= CASES_WITH_SPREADS else "{0.median:.2f}"
+    shown = [{name: form.format(each) for name, each in ratios(row).items()} for row in rows]
     lines = [
-        [
-            row.arm,
-            *(form.format(ratios(row)[name]) if name in ratios(row) else "" for name in names),
-        ]
-        for row in rows
+        [r.arm, *(s.get(name, "") for name in names)] for r, s in zip(rows, shown, strict=True)
     ]
     sides: dict[str, Callable[[Spread], bool]] = {
         "slower than recorded in": lambda each: each.low > 1,
@@ -114,15 +109,14 @@ def ratio_table(result: Result) -> Table:
 def notes(result: Result) -> Iterator[str]:
     """How it was measured, what threads bring, and what may have disturbed the times."""
     s, extra, rows = result.settings, result.extra, result.rows
-    facts = get_backend(s.backend, s.precision).device_info()
+    device = get_backend(s.backend, s.precision).device_info()
     threads = f"{s.threads} thread{'s' * (s.threads > 1)}"
     versions = [f"{name} {version}" for name, version in extra["versions"].items()]
-    kernel = [f"products by {facts['blas']}, {facts['kernel']} kernel"] if "kernel" in facts else []
+    names = "products by {blas}, {kernel} kernel"
+    kernel = [names.format_map(device)] if "kernel" in device else []
     yield f"In {threads}: {'; '.join([*kernel, *versions])}."
-    for limit, fact, unit in (
-        ("peak", "peak_operations_per_second", "GFLOP/s"),
-        ("memory", "bytes_per_second", "GB/s"),
-    ):
+    facts = ("peak_operations_per_second", "GFLOP/s"), ("bytes_per_second", "GB/s")
+    for limit, (fact, unit) in zip(("peak", "memory"), facts, strict=True):
         measured = span((row.facts[fact] / 1e9 for row in rows), "{:,.0f}".format)
         yield f"{limit}: {extra[limit]}, the fastest of the rounds, {measured} {unit}."
     difference = max(row.facts["largest_loss_difference"] for row in rows)

@@ -3,11 +3,16 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-import numpy as np
-
 from scratchnet.demos.architectures import ARCHITECTURES
-from scratchnet.demos.drawing import color_of, loss_figure, named_places, percent_axis, rate_figures
-from scratchnet.demos.figures import Figure, new_figure, styled
+from scratchnet.demos.drawing import (
+    color_of,
+    loss_figure,
+    named_places,
+    percent_axis,
+    rate_figures,
+    seeds_at,
+)
+from scratchnet.demos.figures import Figure, new_figure
 from scratchnet.demos.running import Result
 
 MARKERS = "os^vDP*"
@@ -25,7 +30,6 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     return {"overview": partial(overview, result), **rates, **losses}
 
 
-@styled
 def overview(result: Result) -> Figure:
     """Training accuracy, and the first gradient before training, of each kind against depth.
 
@@ -42,10 +46,8 @@ def overview(result: Result) -> Figure:
             asked, kind = row.facts["asked_layers"], row.facts["kind"]
             place = layers.index(asked) + 0.7 * ((kinds.index(kind) + 0.5) / len(kinds) - 0.5)
             color, mark = color_of(kinds.index(kind)), MARKERS[kinds.index(kind)]
-            axes.plot([place] * len(values), values, ".", color=color, alpha=0.4, markersize=5)
-            name = ARCHITECTURES[kind].label if asked == layers[0] else None
-            median = np.median(values) if np.isfinite(values).all() else np.nan
-            axes.plot([place], [median], mark, color=color, markersize=7, label=name)
+            name = ARCHITECTURES[kind].label if asked == layers[0] else "_"
+            seeds_at(axes, [place], [values], color, name, marker=mark)
     for axes in panels:
         named_places(axes, [str(each) for each in layers], "hidden layers, at least")
         for between in range(1, len(layers)):

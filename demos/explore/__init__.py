@@ -1,4 +1,2 @@
-"""`scratchnet explore`: several depths on data from easy to hard, normalised and with shortcuts."""
-
 SUMMARY = "Depths 1 to 16 on data from easy to hard; what blocks add."
 PLACE = 100

@@ -1,8 +1,4 @@
-"""Networks of several depths on data from easy to hard, each at its best learning rate.
-
-On the spirals, networks of one depth are trained as blocks of several kinds as well: normalised,
-with shortcuts that are scaled or not, and with both.
-"""
+"""Networks of several depths and kinds on data from easy to hard, at their best rates."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +14,7 @@ from scratchnet.demos.figures import probabilities, window
 from scratchnet.demos.running import Result, Row
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import OPTIMIZERS, RATES, TUNING_SEEDS, Arm, Data, work_of
-from scratchnet.demos.verdicts import Claim, difference, exact, success
+from scratchnet.demos.verdicts import Claim, Contrast, difference, exact, success
 from scratchnet.model import Model
 
 ADAM_RATES = (*RATES["adam"], 0.04)
@@ -123,12 +119,12 @@ def memory(s: Settings) -> float:
 
 
 EASY = {
-    "linear": ("a lesson on depth: one hidden layer is enough", ("003-020", "000-035")),
-    "circles": ("an interview page: shallow networks suffice for simple tasks", ("000-021",)),
+    "linear": ("a lesson on depth: one hidden layer is enough", "003-020", "000-035"),
+    "circles": ("an interview page: shallow networks suffice for simple tasks", "000-021"),
 }
 REGULARISERS = {
-    "batch-norm": ("an interview page: it reduces overfitting", ("000-012",)),
-    "residual": ("an interview page: skips reduce overfitting", ("000-013",)),
+    "batch-norm": ("an interview page: it reduces overfitting", "000-012"),
+    "residual": ("an interview page: skips reduce overfitting", "000-013"),
 }
 
 
@@ -140,47 +136,41 @@ def claims(result: Result) -> Iterator[Claim]:
     spirals, plain = partial(arm_name, "spirals"), arm_name("spirals", s.kinds_depth)
     by_points = partial(difference, test_points=TEST_POINTS)
     by_digits = partial(difference, test_points=TEST_DIGITS)
-    for name, (source, ledger) in EASY.items():
+    for name, (source, *ledger) in EASY.items():
         sentence = f"On {name}, depth {low} does as well as depth {some}"
         pair = arm_name(name, some), arm_name(name, low)
-        yield from say(sentence, source, by_points, *pair, ledger=ledger, alike=True)
-    yield from say(
-        f"On spirals, more networks of {some} layers than of {low} solve them",
-        "textbook chapter, lab: accuracy rises with depth on spirals",
-        *(partial(success, level=SOLVED), spirals(some), spirals(low)),
-        ledger=("002-137",),
-    )
-    yield from say(
-        f"On spirals, {deep} plain layers reach a lower accuracy than {some}",
-        "textbook chapter: accuracy drops at 16 layers, by vanishing gradients",
-        *(by_points, spirals(some), spirals(deep)),
-        ledger=("002-049",),
-    )
-    yield from say(
-        f"On digits, {some} layers reach a higher accuracy than {low}",
-        "textbook chapter: depth is not optional for real problems",
-        *(by_digits, arm_name("digits", some), arm_name("digits", low)),
-        ledger=("002-124",),
-    )
-    for kind, (source, ledger) in REGULARISERS.items():
+        yield from say(sentence, source, by_points, *pair, ledger=(*ledger,), alike=True)
+    sentence = f"On spirals, more networks of {some} layers than of {low} solve them"
+    source = "textbook chapter, lab: accuracy rises with depth on spirals"
+    pair, solved = (spirals(some), spirals(low)), partial(success, level=SOLVED)
+    yield from say(sentence, source, solved, *pair, ledger=("002-137",))
+    sentence = f"On spirals, {deep} plain layers reach a lower accuracy than {some}"
+    source = "textbook chapter: accuracy drops at 16 layers, by vanishing gradients"
+    pair = spirals(some), spirals(deep)
+    yield from say(sentence, source, by_points, *pair, ledger=("002-049",))
+    sentence = f"On digits, {some} layers reach a higher accuracy than {low}"
+    source = "textbook chapter: depth is not optional for real problems"
+    pair = arm_name("digits", some), arm_name("digits", low)
+    yield from say(sentence, source, by_digits, *pair, ledger=("002-124",))
+    for kind, (source, row) in REGULARISERS.items():
         name = ARCHITECTURES[kind].label
         sentence = f"{at} {name} makes the gap between training and test accuracy smaller"
         pair = plain, spirals(s.kinds_depth, kind)
-        yield from say(sentence, source, by_points, *pair, measure=gap, ledger=ledger)
-    yield from say(
-        f"{at} residual + BN reaches a higher test accuracy",
-        "an interview page: with normalisation and skips more layers regularise",
-        *(by_points, spirals(s.kinds_depth, "resnet"), plain),
-        ledger=("000-007",),
-    )
-    yield from say(
-        f"Training {deep} layers takes longer than {low}",
-        "an interview page: too deep leads to longer training times",
-        lambda a, b: exact(times(a, b) > 1.1, f"{times(a, b):.1f} times as long on spirals"),
-        *(spirals(deep), spirals(low)),
-        measure=lambda row: row,
-        ledger=("000-026",),
-    )
+        yield from say(sentence, source, by_points, *pair, measure=gap, ledger=(row,))
+    sentence = f"{at} residual + BN reaches a higher test accuracy"
+    source = "an interview page: with normalisation and skips more layers regularise"
+    pair = spirals(s.kinds_depth, "resnet"), plain
+    yield from say(sentence, source, by_points, *pair, ledger=("000-007",))
+    sentence = f"Training {deep} layers takes longer than {low}"
+    source = "an interview page: too deep leads to longer training times"
+    pair, rows = (spirals(deep), spirals(low)), {"measure": lambda row: row}
+    yield from say(sentence, source, longer, *pair, ledger=("000-026",), **rows)
+
+
+def longer(row: Row, reference: Row) -> Contrast:
+    """Whether a row's training took longer than the reference."""
+    ratio = times(row, reference)
+    return exact(ratio > 1.1, f"{ratio:.1f} times as long on spirals")
 
 
 def gap(row: Row) -> Any:

@@ -14,7 +14,6 @@ from scratchnet.demos.figures import (
     Figure,
     decision_panel,
     new_figure,
-    styled,
     window,
 )
 from scratchnet.demos.running import Result, Row
@@ -47,7 +46,6 @@ def groups(result: Result) -> dict[str, list[Row]]:
     return found
 
 
-@styled
 def accuracies(result: Result) -> Figure:
     """Training and test accuracy, a panel for each dataset, and one for the kinds of networks."""
     panels = groups(result)
@@ -94,7 +92,6 @@ def draw(axes: Axes, rows: list[Row]) -> None:
     axes.grid(axis="x", visible=False)
 
 
-@styled
 def boundaries(result: Result) -> Figure:
     """What the first seed's networks make of the plane: a line for each panel of `accuracies`."""
     lines = {

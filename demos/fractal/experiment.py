@@ -1,10 +1,4 @@
-"""Fractal distributions: networks that realise them exactly, and what training makes of them.
-
-1. The distributions: their approximation curves P(j), requested and sampled.
-2. Networks with hand-set weights for every level, checked on samples; their linear regions.
-3. Networks of several depths that learn each curve, each at its best learning rate.
-4. With a curriculum: the curves one after another, beside as many steps on the last one alone.
-"""
+"""Fractal distributions: networks that realise them exactly, and what training makes of them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +9,7 @@ import numpy as np
 
 from scratchnet.demos import tuning
 from scratchnet.demos.experiment import Experiment, Table
-from scratchnet.demos.figures import grid_points
+from scratchnet.demos.figures import probabilities
 from scratchnet.demos.fractal.exact import (
     CHECKED_POINTS,
     box,
@@ -115,15 +109,7 @@ def stage_data(s: Settings, curve: str, last: Any, seeds: Sequence[int]) -> Data
 
 def keep(s: Settings, model: Model, history: Any, data: Data) -> dict[str, Any]:
     """P(class 1) by the first seed's network over the box around K_0, row 0 at the bottom."""
-    single = model.network(0)
-    parts = np.array_split(places(s, GRID), 8)
-    logits = np.concatenate([single.predict(part)[:, 0] for part in parts]).astype(np.float64)
-    return {"probabilities": np.exp(-np.logaddexp(0, -logits)).reshape(GRID, GRID)}
-
-
-def places(s: Settings, resolution: int) -> Any:
-    """The centres of pixels of the box, (N, d); on a line each row of the picture is the same."""
-    return grid_points(box(s), resolution)[:, : s.geometry.dimensions]
+    return {"probabilities": probabilities(model.network(0), box(s), GRID)}
 
 
 def run(run: Run) -> None:

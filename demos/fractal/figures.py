@@ -12,9 +12,9 @@ from scratchnet.demos.figures import (
     Figure,
     bare,
     decision_panel,
+    grid_points,
     new_figure,
     scatter_classes,
-    styled,
 )
 from scratchnet.demos.fractal.exact import box
 from scratchnet.demos.fractal.experiment import (
@@ -22,7 +22,6 @@ from scratchnet.demos.fractal.experiment import (
     binomial,
     curve_name,
     draw,
-    places,
     trained_rows,
 )
 from scratchnet.demos.fractal.settings import Settings
@@ -43,7 +42,6 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     return found | rate_figures(result, groups)
 
 
-@styled
 def accuracy_figure(result: Result) -> Figure:
     """Test accuracy against depth, a panel for each curve, with lines at the curve's P(j)."""
     s, gains = result.settings, []
@@ -85,7 +83,6 @@ def draw_curve(axes: Axes, curve: list[float]) -> None:
         axes.text(1.01, value, f"P({', '.join(levels)})", transform=place, **text)
 
 
-@styled
 def fractal_figure(s: Settings) -> Figure:
     """The levels of the fractal, and a sample of the coarsest and of the finest curve."""
     from matplotlib import colormaps
@@ -93,7 +90,8 @@ def fractal_figure(s: Settings) -> Figure:
     names = list(dict.fromkeys((s.from_coarse_to_fine[0], s.from_coarse_to_fine[-1])))
     figure, panels = new_figure(1, len(names) + 1, width=3.2 * (len(names) + 1), height=3.5)
     figure.set_layout_engine("compressed")
-    inside = s.geometry.levels_inside(places(s, PICTURE), s.level).reshape(PICTURE, PICTURE)
+    pixels = grid_points(box(s), PICTURE)[:, : s.geometry.dimensions]
+    inside = s.geometry.levels_inside(pixels, s.level).reshape(PICTURE, PICTURE)
     shades = colormaps["Blues"](np.linspace(0.12, 1, s.level + 1))
     shown: dict[str, Any] = {"origin": "lower", "interpolation": "nearest", "aspect": "auto"}
     panels[0].imshow(shades[inside], extent=box(s), **shown)
@@ -115,7 +113,6 @@ def frame(axes: Axes, s: Settings, title: str = "") -> None:
     bare(axes, title)
 
 
-@styled
 def boundary_figure(result: Result) -> Figure:
     """What networks of the first seed answer: a line for each curve, a column for each depth."""
     s = result.settings

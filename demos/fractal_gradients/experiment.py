@@ -16,7 +16,7 @@ import numpy as np
 from scratchnet.backends.errors import InputError
 from scratchnet.demos.drawing import color_of
 from scratchnet.demos.experiment import Experiment, Table
-from scratchnet.demos.figures import Figure, new_figure, styled
+from scratchnet.demos.figures import Figure, new_figure
 from scratchnet.demos.running import Advance, Result, Row, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import stream
@@ -94,13 +94,8 @@ def run(run: Run) -> None:
 def networks(s: Settings, initialiser: str) -> Model:
     """An ensemble 1-[width]*depth-1, in float64, whose network i depends on seed + i only."""
     weights, weight_size, biases, bias_size = INITIALISERS[initialiser]
-    options: dict[str, Any] = {
-        "init": "zeros",
-        "dtype": "float64",
-        "seed": s.seed,
-        "ensemble": s.seeds,
-    }
-    model = mlp([1, *[s.width] * s.depth, 1], backend=s.backend, **options)
+    how: dict[str, Any] = {"dtype": "float64", "seed": s.seed, "ensemble": s.seeds}
+    model = mlp([1, *[s.width] * s.depth, 1], init="zeros", backend=s.backend, **how)
     generators = [stream(seed, WEIGHTS) for seed in model.seeds]
     state = model.state_dict()
     fan_in = 1
@@ -209,9 +204,8 @@ def claims(result: Result) -> Iterator[Claim]:
             f"vacuous, since in {flat} of {s.seeds} networks the gradient is 0 on every curve, "
             "coarse ones too: all units are active on [0, 1], and the network is linear"
         )
-        yield say(
-            CONSTANT, "the gradient depends on the curve", PAPER, exact(flat < s.seeds, shown)
-        )
+        depends = exact(flat < s.seeds, shown)
+        yield say(CONSTANT, "the gradient depends on the curve", PAPER, depends)
 
 
 def deepest(result: Result, row: Row) -> list[tuple[str, float]]:
@@ -240,17 +234,11 @@ def tables(result: Result) -> list[Table]:
     entries = Table(("initial weights", *s.curve), [*lines, ("bound", *bound)], title)
     names = "initial weights | no bend\nin K_j | |output|\nabove 1 | above\nbound | above\nown"
     above = [name for name in rows[0].measures if name.startswith("above")]
-    lines = [
-        (
-            row.arm,
-            f"{np.median(row['bends gone at']):.0f}",
-            f"{np.mean(row['largest output'] > 1):.1%}",
-            *(share(row[name]) for name in above),
-        )
-        for row in rows
-    ]
+    cells = " | ".join(["{arm} | {bends gone at:.0f} | {wide}", *(f"{{{each}}}" for each in above)])
+    more: dict[str, Any] = {each: lambda row, name=each: share(row[name]) for each in above}
+    more["wide"] = lambda row: f"{np.mean(row['largest output'] > 1):.1%}"
     title = "Networks with an entry above a bound, for any level and curve"
-    return [entries, Table(f"{names} | own, loss\n1 - s f".split(" | "), lines, title)]
+    return [entries, Table.of(rows, f"{names} | own, loss\n1 - s f", cells, title, **more)]
 
 
 def notes(result: Result) -> list[str]:
@@ -267,7 +255,6 @@ def notes(result: Result) -> list[str]:
     ]
 
 
-@styled
 def figure(result: Result) -> Figure:
     """Medians against the level with the middle 80 % of networks, and bounds that say anything."""
     s, floor = result.settings, 1e-16

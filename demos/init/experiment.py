@@ -1,10 +1,4 @@
-"""Initial weights: signals and gradients through depth, training, and a bound on sigmoids.
-
-Eight rules for initial weights. First the mean squares of signals and gradients in random networks
-of three shapes, beside their formulas. Then training, at the one learning rate of a textbook
-chapter, which says what becomes NaN, and at the best rate of each rule. Last the first gradient of
-sigmoid networks, beside a theorem and beside an exercise's form of it.
-"""
+"""Initial weights: signals and gradients through depth, training, and a bound on sigmoids."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +23,7 @@ from scratchnet.demos.init.measures import (
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import Arm, points, tune_all
-from scratchnet.demos.verdicts import Claim, Verdict, difference, exact, success, successes
+from scratchnet.demos.verdicts import Claim, Verdict, difference, fact, success, successes
 from scratchnet.optim import SGD
 
 NARROWEST = 8
@@ -172,30 +166,29 @@ def claims(result: Result) -> list[Claim]:
 
 def training_claims(result: Result) -> Iterator[Claim]:
     """What becomes NaN at the chapter's rate, and who learns at the best."""
-    yield from result.claim(
-        "Fan-out instead of fan-in gives NaN at depth 8 (ReLU, equal widths)",
-        CHAPTER,
-        partial(success, second=1.0, level=1.0),
+
+    def lost(row: Row) -> Any:
+        return np.isnan(row["loss"]).astype(float)
+
+    def gap(row: Row) -> Any:
+        return row["train_accuracy"] - row["test_accuracy"]
+
+    says = "Fan-out instead of fan-in gives NaN at depth 8 (ReLU, equal widths)"
+    arm, all_of = (
         trained_name("fan-out", "relu", best=False),
-        measure=lambda row: np.isnan(row["loss"]).astype(float),
-        ledger=("002-112",),
+        partial(success, second=1.0, level=1.0),
     )
+    yield from result.claim(says, CHAPTER, all_of, arm, measure=lost, ledger=("002-112",))
     he, lecun, no_root = (trained_name(rule, "relu") for rule in ("he", "lecun", "no-root"))
-    yield from result.claim(
-        "With the root forgotten fewer ReLU networks learn than with He's weights",
+    says = "With the root forgotten fewer ReLU networks learn than with He's weights"
+    source, learn = (
         "interview page: deep networks underfit through bad initialisation",
         partial(success, level=LEARNED),
-        *(he, no_root),
-        ledger=("000-031",),
     )
-    yield from result.claim(
-        "Training minus test accuracy is smaller with He's weights than with LeCun's (ReLU)",
-        "interview page: He or Xavier initialisation reduces overfitting",
-        difference,
-        *(lecun, he),
-        measure=lambda row: row["train_accuracy"] - row["test_accuracy"],
-        ledger=("000-014",),
-    )
+    yield from result.claim(says, source, learn, he, no_root, ledger=("000-031",))
+    says = "Training minus test accuracy is smaller with He's weights than with LeCun's (ReLU)"
+    source = "interview page: He or Xavier initialisation reduces overfitting"
+    yield from result.claim(says, source, difference, lecun, he, measure=gap, ledger=("000-014",))
 
 
 def formula_claims(result: Result) -> Iterator[Claim]:
@@ -218,8 +211,7 @@ def formula_claims(result: Result) -> Iterator[Claim]:
             median = np.median(row.arrays["relu forward"][:, -1]) / 2
             shown = f"× {formula:.4g} by formula, × {median:.3g} in the median network"
             says = f"Fan-out doubles the variance in each of {layers} layers, {shape} widths"
-            holds = bool(np.isclose(formula, 2.0**layers))
-            yield Claim(says, CHAPTER, exact(holds, shown), ledger=ledger)
+            yield fact(says, CHAPTER, np.isclose(formula, 2.0**layers), shown, *ledger)
 
 
 def bound_claims(result: Result) -> Iterator[Claim]:
@@ -228,18 +220,18 @@ def bound_claims(result: Result) -> Iterator[Claim]:
     radius = max(abs(np.linalg.eigvals(first @ second)))
     shown = f"[[0,10],[0,0]] [[0,0],[10,0]] with radii 0 and 0 has radius {radius:g}"
     says = "A product of factors with spectral radius below 1 vanishes"
-    yield Claim(says, CHAPTER, exact(bool(radius < 1), shown), ledger=("002-052",))
+    yield fact(says, CHAPTER, radius < 1, shown, "002-052")
     if rows := [row for row in result.verdict_rows() if "exercise" in row.measures]:
         n = sum(len(row.seeds) for row in rows)
         above, wrong = (
             sum(passed(row, name).sum() for row in rows) for name in ("bound", "exercise")
         )
         says = "|dL/dW_1| <= (1/4)^L |W_2| ... |W_L| |x| |dL/da_L| in L sigmoid layers"
-        contrast = exact(above == 0, f"passed by {above} of {n:,} random networks")
-        yield Claim(says, "theorem, from sigma' <= 1/4", contrast, ledger=("001-029",))
+        shown, source = f"passed by {above} of {n:,} random networks", "theorem, from sigma' <= 1/4"
+        yield fact(says, source, above == 0, shown, "001-029")
         says = "|dL/dW_1| <= (w/4)^(L-1) |W_2| ... |W_L| |dL/da_L|, w neurons per layer"
-        contrast = exact(wrong == 0, f"passed by {wrong} of {n:,}: {where_passed(rows)}")
-        yield Claim(says, EXERCISE, contrast, ledger=("002-145",))
+        shown = f"passed by {wrong} of {n:,}: {where_passed(rows)}"
+        yield fact(says, EXERCISE, wrong == 0, shown, "002-145")
 
 
 def where_passed(rows: Sequence[Row]) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from scratchnet.demos.drawing import rate_figures
-from scratchnet.demos.figures import LINE_COLORS, Figure, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, Figure, new_figure
 from scratchnet.demos.init.measures import BOUND_WIDTHS, RULES, passed
 from scratchnet.demos.running import Result, Row
 
@@ -35,7 +35,6 @@ def shaped(result: Result, shape: str) -> list[Row]:
     return [row for row in result.verdict_rows() if row.facts.get("shape") == shape]
 
 
-@styled
 def mean_squares(result: Result, rows: list[Row]) -> Figure:
     """Median and middle 80 % of the networks, layer by layer, on a logarithmic scale."""
     lines, widths = result.settings.activations, rows[0].facts["widths"]
@@ -78,7 +77,6 @@ def between(widths: tuple[int, ...]) -> str:
 NAMES = {"forward": "signals z", "backward": "gradients dL/dz"}
 
 
-@styled
 def bound_figure(rows: list[Row]) -> Figure:
     """First gradients against the theorem's bound and against the exercise's."""
     figure, axes = new_figure(1, 2, width=10, height=4.4, sharey=True)

@@ -1,8 +1,6 @@
 """Lottery tickets: sparse networks that learn, beside controls and methods that need no training.
 
-A ticket is found by training, pruning and rewinding, round after round. Every arm is then trained
-from its own start at its best learning rate, ticket and controls alike. The trainings that find a
-ticket use the dense network's best rate, as Frankle and Carbin do.
+The trainings that find a ticket use the dense network's best rate, as Frankle and Carbin do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +19,7 @@ from scratchnet.demos.lottery.masks import VARIANTS, Masks, weights_left
 from scratchnet.demos.running import Result, Row, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import RATES, Arm, tune_all, tuned
-from scratchnet.demos.verdicts import Claim, counted, difference, exact, ratio, successes
+from scratchnet.demos.verdicts import Claim, counted, difference, fact, ratio, successes
 from scratchnet.evaluation import accuracy
 from scratchnet.lottery import iterative_pruning
 from scratchnet.model import Model
@@ -266,12 +264,9 @@ def claims(result: Result) -> Iterator[Claim]:
             )
     share = weights_left(total, s.fraction, rounds[-1]) / total
     exactly = (1 - s.fraction) ** rounds[-1]
-    yield Claim(
-        f"{rounds[-1]} rounds of {s.fraction:.0%} leave {exactly:.2%} of the weights",
-        TEXTBOOK,
-        exact(abs(share - exactly) * total < rounds[-1], f"{share:.2%}, in whole weights"),
-        ledger=("002-129",),
-    )
+    sentence = f"{rounds[-1]} rounds of {s.fraction:.0%} leave {exactly:.2%} of the weights"
+    holds, shown = abs(share - exactly) * total < rounds[-1], f"{share:.2%}, in whole weights"
+    yield fact(sentence, TEXTBOOK, holds, shown, "002-129")
 
 
 def answer(result: Result, verdicts: Any = ()) -> str:

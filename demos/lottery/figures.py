@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from scratchnet.demos.drawing import named_places, percent_axis, rate_figures, seeds_at
-from scratchnet.demos.figures import LINE_COLORS, Figure, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, Figure, new_figure
 from scratchnet.demos.lottery.experiment import DENSE, SOLVED, answer, masks_of
 from scratchnet.demos.lottery.masks import BEFORE, TICKETS, VARIANTS
 from scratchnet.demos.running import Result, Row
@@ -41,7 +41,6 @@ def by_variant(result: Result) -> dict[str, list[Row]]:
     return {each: [row for row in rows if row.facts["variant"] == each] for each in names}
 
 
-@styled
 def plot(result: Result) -> Figure:
     """Accuracy of every arm against the share of weights that is left."""
     figure, panels = new_figure(1, 2, width=12, height=4.8, sharey=True)
@@ -70,7 +69,6 @@ def plot(result: Result) -> Figure:
     return figure
 
 
-@styled
 def plot_masks(result: Result) -> Figure:
     """The masks of the first seed's ticket: a line for each sparsity, a column for each layer."""
     s = result.settings

@@ -14,7 +14,7 @@ import numpy as np
 from scratchnet.demos import tuning
 from scratchnet.demos.drawing import named_places, rate_figures, seeds_at
 from scratchnet.demos.experiment import Experiment, Table
-from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, new_figure
 from scratchnet.demos.running import Result
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import Arm, Data, stream
@@ -126,13 +126,10 @@ def claims(result: Result) -> Iterator[Claim]:
             pair = (arm, large)
             yield from result.claim(lower, source, ratio, *pair, measure="test_loss", ledger=(row,))
     if s.noise:
-        yield from result.claim(
-            f"{large} learns the noise: its training loss is below the noise's variance",
-            "Zhang et al. 2017, Understanding deep learning requires rethinking generalization",
-            partial(ratio, second=s.noise**2),
-            large,
-            measure="loss",
-        )
+        learns = f"{large} learns the noise: its training loss is below the noise's variance"
+        source = "Zhang et al. 2017, Understanding deep learning requires rethinking generalization"
+        below = partial(ratio, second=s.noise**2)
+        yield from result.claim(learns, source, below, large, measure="loss")
 
 
 def tables(result: Result) -> list[Table]:
@@ -156,7 +153,6 @@ def figures(result: Result) -> dict[str, Any]:
     return {"overfit": partial(plot, result), **rate_figures(result, groups)}
 
 
-@styled
 def plot(result: Result) -> Any:
     """What the first seed's networks compute, and the test losses of all."""
     rows = list(result.verdict_rows())

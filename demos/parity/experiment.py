@@ -1,8 +1,4 @@
-"""Parity, x_1 XOR ... XOR x_n: five circuits side by side, and which networks learn it.
-
-Each circuit is built and run on all 2^n rows. Then networks with one hidden layer, with log2 n
-layers, and with one wide layer are trained on whole truth tables, and on halves of them.
-"""
+"""Parity, x_1 XOR ... XOR x_n: five circuits side by side, and which networks learn it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.demos.drawing import named_places, percent_axis, rate_figures, seeds_at
-from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, new_figure
 from scratchnet.demos.parity.formulas import FORMULAS
 from scratchnet.demos.parity.learning import KINDS
 from scratchnet.demos.running import Result, Row
@@ -32,7 +32,6 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     return {**found, "learning": partial(learning, trained), **rates}
 
 
-@styled
 def costs(result: Result) -> Figure:
     """Neurons and connections against the number of inputs: lines are formulas, marks networks."""
     rows = [row for row in result.verdict_rows() if "circuit" in row.facts]
@@ -64,7 +63,6 @@ def draw_costs(axes: Axes, circuit: str, quantity: str, right: Sequence[Row]) ->
     axes.plot(places, values, marker, **how)
 
 
-@styled
 def learning(rows: Sequence[Row]) -> Figure:
     """Steps until the whole table is right, and accuracy on the half that was held out."""
     figure, axes = new_figure(1, 2, width=10.4, height=4.4, sharex=True)

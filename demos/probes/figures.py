@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.demos.drawing import rate_figures, seeds_at
-from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, new_figure, scatter_classes, styled
+from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, new_figure, scatter_classes
 from scratchnet.demos.running import Result, Row
 
 COLORS = {"trained": LINE_COLORS[0], "untrained": LINE_COLORS[1], "random biases": LINE_COLORS[2]}
@@ -23,7 +23,6 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     return drawn | rate_figures(result)
 
 
-@styled
 def probes(result: Result, rows: Sequence[Row]) -> Figure:
     """Probe accuracy after each hidden layer, with the controls."""
     figure, axes = new_figure(width=6.8, height=4.4)
@@ -31,7 +30,7 @@ def probes(result: Result, rows: Sequence[Row]) -> Figure:
         samples = row.arrays["test"]
         places = np.arange(1, len(samples) + 1)
         shifted = list(places + 0.2 * (number - 1))
-        style = {"linestyle": STYLES[row.arm], "bimodal": False}
+        style: Any = {"linestyle": STYLES[row.arm], "bimodal": False}
         seeds_at(axes, shifted, samples, COLORS[row.arm], row.arm, **style)
     raw = float(np.nanmean(result["raw inputs"].arrays["test"]))
     axes.axhline(raw, color="#666666", linestyle=":", label="raw inputs")
@@ -46,7 +45,6 @@ def probes(result: Result, rows: Sequence[Row]) -> Figure:
     return figure
 
 
-@styled
 def maps(result: Result, rows: Sequence[Row]) -> Figure:
     """Maps of some layers of the first seed's networks, with what a probe gets there."""
     layers = [int(name[4:]) for name in rows[0].arrays if name.startswith("map ")]

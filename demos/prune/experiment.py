@@ -1,10 +1,8 @@
 """Trained networks without some of their weights or neurons, and what training makes of the rest.
 
 Every method leaves the same number of weights: as many as a network has in which each hidden layer
-lost so many neurons that its sparsity is nearest to the one asked for. Beside the pruned networks
-stands that small network, trained from new weights for as long as a pruned one in all. Each seed
-draws data and weights anew; of a saved network (FILE) there is only one, and seeds redraw random
-masks and new weights.
+lost so many neurons that its sparsity is nearest to the one asked for. That small network is
+trained from new weights for as long as a pruned one in all.
 """
 
 import hashlib
@@ -252,50 +250,35 @@ def claims_at(result: Result, sparsity: float) -> Iterator[Claim]:
     share, by_test = f"{100 * sparsity:g} %", partial(difference, test_points=spiral.TEST_POINTS)
     weights, neurons, scratch = (f"{each}, {share}" for each in ("magnitude", "neurons", SCRATCH))
     without = f"Without {share} of its weights"
+
+    def size(row: Row) -> Any:
+        return row["compacted_parameters"] / row.facts["dense_parameters"]
+
     if 0.8 <= sparsity <= 0.9:
-        yield from result.claim(
-            f"{without}, and trained further, a network is as accurate",
-            f"{TEXTBOOK}: 80 to 90 % can be pruned",
-            by_test,
-            *(weights, UNPRUNED),
-            alike=True,
-            ledger=("002-070", "002-155"),
-        )
+        sentence = f"{without}, and trained further, a network is as accurate"
+        source, more = f"{TEXTBOOK}: 80 to 90 % can be pruned", {"ledger": ("002-070", "002-155")}
+        yield from result.claim(sentence, source, by_test, weights, UNPRUNED, alike=True, **more)
         # No learning rate has a part in the next two.
-        yield from result.claim(
-            f"{without}, and not trained further, a network is less accurate",
-            "interview page: pruning may degrade accuracy",
-            by_test,
-            *(UNPRUNED, weights),
-            measure="as_pruned",
-            untested="",
-            ledger=("000-030",),
-        )
-        yield from result.claim(
-            f"{without}, a network's matrices are half as large",
-            f"{TEXTBOOK}: inference cost falls dramatically",
-            ratio,
-            weights,
-            measure=lambda row: row["compacted_parameters"] / row.facts["dense_parameters"],
-            untested="",
-            margin=1.0,
-            ledger=("002-071",),
-        )
-    yield from result.claim(
+        sentence = f"{without}, and not trained further, a network is less accurate"
+        source = "interview page: pruning may degrade accuracy"
+        how: Any = {"measure": "as_pruned", "untested": "", "ledger": ("000-030",)}
+        yield from result.claim(sentence, source, by_test, UNPRUNED, weights, **how)
+        sentence = f"{without}, a network's matrices are half as large"
+        source = f"{TEXTBOOK}: inference cost falls dramatically"
+        how = {"measure": size, "untested": "", "ledger": ("002-071",)}
+        yield from result.claim(sentence, source, ratio, weights, margin=1.0, **how)
+    sentence = (
         f"At {share}, the small network trained from scratch is as accurate as the one that is "
-        "left without neurons",
-        "Liu et al. 2019, Rethinking the value of network pruning",
-        by_test,
-        *(scratch, neurons),
-        alike=True,
+        "left without neurons"
     )
-    yield from result.claim(
+    source = "Liu et al. 2019, Rethinking the value of network pruning"
+    yield from result.claim(sentence, source, by_test, scratch, neurons, alike=True)
+    sentence = (
         f"At {share}, with equally many weights left, a network is more accurate without weights "
-        "than without neurons",
-        "Mao et al. 2017, Exploring the regularity of sparse structure",
-        by_test,
-        *(weights, neurons),
+        "than without neurons"
     )
+    source = "Mao et al. 2017, Exploring the regularity of sparse structure"
+    yield from result.claim(sentence, source, by_test, weights, neurons)
 
 
 def answer(result: Result, verdicts: Any = ()) -> str:
@@ -310,16 +293,10 @@ def answer(result: Result, verdicts: Any = ()) -> str:
 def tables(result: Result) -> list[Table]:
     """Accuracy as pruned and after further training, and what is left in parameters."""
     headings = "arm | weights | as\npruned | trained | worst | size | rate"
-    cells = "{arm} | {weights:,} | {pruned:.1%} | {test_accuracy:.1%} | {least test_accuracy:.1%}"
-    cells += " | {size:,.0f} | {learning_rate:g}"
-
-    def of_pruned(row: Row, measure: str) -> float:
-        return float(np.median(row.measures.get(measure, np.nan)))
-
-    more = {"pruned": partial(of_pruned, measure="as_pruned")}
-    more["size"] = partial(of_pruned, measure="compacted_parameters")
+    cells = "{arm} | {weights:,} | {as_pruned:.1%} | {test_accuracy:.1%} | "
+    cells += "{least test_accuracy:.1%} | {compacted_parameters:,.0f} | {learning_rate:g}"
     title = "Medians over seeds; size: parameters without dead neurons"
-    return [Table.of(result.verdict_rows(), headings, cells, title, **more)]
+    return [Table.of(result.verdict_rows(), headings, cells, title)]
 
 
 def work(s: Settings) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.demos.drawing import named_places, percent_axis, rate_figures, seeds_at
-from scratchnet.demos.figures import LINE_COLORS, Figure, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, Figure, new_figure
 from scratchnet.demos.prune.experiment import METHODS, SCRATCH, UNPRUNED, answer
 from scratchnet.demos.running import Result, Row
 
@@ -28,7 +28,6 @@ def by_method(result: Result) -> Mapping[str, list[Row]]:
 ORDER = (*METHODS, SCRATCH)
 
 
-@styled
 def plot(result: Result) -> Figure:
     """Accuracy before and after further training against the share of weights taken out."""
     figure, (early, late) = new_figure(1, 2, width=11, height=4.6, sharey=True)

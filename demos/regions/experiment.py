@@ -1,9 +1,4 @@
-"""Linear regions: how many pieces ReLU networks make of the plane, counted exactly.
-
-Networks with the same number of neurons in 1, 2, 4 and 8 layers are counted before, during and
-after they learn two spirals, beside the bounds of theory. `--compare 8 2x4` asks instead what two
-architectures can reach: random networks, and the best that a search finds.
-"""
+"""Linear regions: how many pieces ReLU networks make of the plane, counted exactly."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

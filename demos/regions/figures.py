@@ -27,10 +27,9 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
         return {"compare": partial(comparison, result, found)} if found else {}
     if not rows:
         return {}
-    best = [f"{row.facts['learning_rate']:g} ({row.arm})" for row in (rows[0], rows[-1])]
-    drawn = {"mosaic": partial(course, result), "counts": partial(counts, rows)}
+    drawn: Any = {"mosaic": partial(course, result), "counts": partial(counts, rows)}
     drawn["depths"] = partial(depths, result, rows)
-    return drawn | rate_figures(result, f"The best learning rates: {best[0]} to {best[1]}")
+    return {**drawn, **rate_figures(result)}
 
 
 def shown(result: Result) -> Row:
@@ -63,7 +62,6 @@ def draw(axes: Axes, result: Result, row: Row, epochs: int, when: str, points: f
         scatter_classes(axes, row.arrays["X"], row.arrays["y"], points, **rim)
 
 
-@styled
 def course(result: Result) -> Figure:
     """One network before, during and after training."""
     row = shown(result)
@@ -83,7 +81,6 @@ def course(result: Result) -> Figure:
     return figure
 
 
-@styled
 def depths(result: Result, rows: Sequence[Row]) -> Figure:
     """Before and after training: one column for each architecture."""
     figure, axes = new_figure(2, len(rows), 2.7 * len(rows), 6.5, squeeze=False)
@@ -98,7 +95,6 @@ def depths(result: Result, rows: Sequence[Row]) -> Figure:
     return figure
 
 
-@styled
 def counts(rows: Sequence[Row]) -> Figure:
     """Regions of each seed during training."""
     figure, axes = new_figure(width=6.8, height=4.4)
@@ -119,7 +115,6 @@ def counts(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-@styled
 def comparison(result: Result, found: Sequence[Row]) -> Figure:
     """For each architecture the counts of random networks, a typical network and the best one."""
     figure, axes = new_figure(len(found), 3, 10.5, 3.7 * len(found) + 0.3, squeeze=False)

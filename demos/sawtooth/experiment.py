@@ -1,10 +1,4 @@
-"""Folding: pieces of a function against depth and width, and what they are good for.
-
-1. The tent map iterated L times: a network of width 2 whose linear pieces double with each layer,
-   and one hidden layer that gives the same function.
-2. Networks of both shapes with random weights: how many pieces they have.
-3. x^2 by summed tents: the error against depth, and the width one hidden layer needs for the same.
-"""
+"""Folding: pieces of a function against depth and width, and what they are good for."""
 
 import sys
 from collections.abc import Callable, Iterator

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.drawing import color_of
-from scratchnet.demos.figures import Figure, mean_with_band, new_figure, styled
+from scratchnet.demos.drawing import color_of, seeds_at
+from scratchnet.demos.figures import Figure, new_figure
 from scratchnet.demos.running import Row
 from scratchnet.depth.hand_set import predict_in_blocks
 from scratchnet.depth.sawtooth import sawtooth, square_network
@@ -13,7 +13,6 @@ from scratchnet.depth.sawtooth import sawtooth, square_network
 CLOSE_UP = 8  # so many pieces are drawn of more than 128
 
 
-@styled
 def sawtooth_figure(deepest: int) -> Figure:
     """The sawtooth of several depths; the deepest one close to 0, where its pieces can be seen."""
     depths = [*(depth for depth in (1, 2, 3, 4, 6) if depth < deepest), deepest]
@@ -37,7 +36,6 @@ def sawtooth_figure(deepest: int) -> Figure:
     return figure
 
 
-@styled
 def pieces_figure(folds: list[Row], random: list[Row]) -> Figure:
     """Pieces against hidden units: folded, at most by one layer, and with random weights."""
     figure, axes = new_figure(width=6.8, height=4.4)
@@ -48,9 +46,9 @@ def pieces_figure(folds: list[Row], random: list[Row]) -> Figure:
     axes.plot(units, units + 1, "--", color=color_of(1), label="one layer, at most: n + 1")
     labels = {"one layer": "one layer, random weights", "deep": "as deep, random weights"}
     for number, (name, label) in enumerate(labels.items(), start=2):
-        samples = np.array([row[name] for row in random]).T
-        style: dict[str, Any] = {"marker": "s^"[number - 2], "markersize": 4}
-        mean_with_band(axes, units[: len(random)], samples, label, color_of(number), **style)
+        style: dict[str, Any] = {"marker": "s^"[number - 2], "bimodal": False}
+        samples = [row[name] for row in random]
+        seeds_at(axes, list(units[: len(random)]), samples, color_of(number), label, **style)
     last = random[-1]
     axes.set(
         yscale="log",
@@ -63,7 +61,6 @@ def pieces_figure(folds: list[Row], random: list[Row]) -> Figure:
     return figure
 
 
-@styled
 def square_figure(squares: list[Row]) -> Figure:
     """x^2 and its first approximations."""
     figure, axes = new_figure(width=5.2, height=4.2)

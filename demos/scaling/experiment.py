@@ -1,11 +1,9 @@
 """Test loss against parameters, data and compute, on a task that is known: a teacher network.
 
-The teacher is a network with fixed random weights; inputs are normal, and a target is what it puts
-out, with mean 0 and variance 1. So the loss has no noise to stop at, and data are unlimited in
-principle. Networks of several sizes N learn from training sets of several sizes D. The learning
-rate of a size is chosen on its largest training set; each network counts at the moment of its
-smallest validation loss. To all losses together a joint law L(N, D) is fitted, and power laws to
-those of the largest training set, of the largest networks, and of the best use of compute.
+The loss has no noise to stop at, and data are unlimited in principle. The learning rate of a size
+is chosen on its largest training set; each network counts at the moment of its smallest validation
+loss. A joint law L(N, D) is fitted to all losses, and power laws to those of the largest training
+set, of the largest networks, and of the best use of compute.
 """
 
 import math

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.demos.drawing import rate_figures
-from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, new_figure, styled
+from scratchnet.demos.figures import LINE_COLORS, Axes, Figure, new_figure
 from scratchnet.demos.running import Result
 from scratchnet.demos.scaling import experiment as laws
 
@@ -22,7 +22,6 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     return found | {"joint": partial(joint, result)} | rate_figures(result, groups)
 
 
-@styled
 def scaling(result: Result) -> Figure:
     """Loss against each quantity: every seed, the fitted law, and for N the slope of the theory."""
     shown, fits = laws.curves(result), laws.fits(result)
@@ -50,7 +49,6 @@ def scaling(result: Result) -> Figure:
     return figure
 
 
-@styled
 def joint(result: Result) -> Figure:
     """Every loss against the number of samples, a line for each size, beside the joint law."""
     from matplotlib import colormaps

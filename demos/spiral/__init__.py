@@ -1,4 +1,2 @@
-"""`scratchnet spiral`: do two interleaved spirals need depth?"""
-
 SUMMARY = "Networks of several depths on spirals: where depth helps."
 PLACE = 15

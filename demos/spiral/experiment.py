@@ -1,10 +1,4 @@
-"""Networks of several depths on two interleaved spirals, each at its best learning rate.
-
-A gap between depths can have two causes: the shallow network cannot represent the spirals, or the
-optimizer does not find how. So every depth is trained by gradient descent and by Adam, and each
-pair at the learning rate that suits it best. `--protocol chapter` repeats the experiment of a
-textbook chapter, number for number.
-"""
+"""Networks of several depths on two interleaved spirals, each at its best learning rate."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +21,7 @@ from scratchnet.demos.running import Result, Row
 from scratchnet.demos.settings import Common, option, options_of
 from scratchnet.demos.spiral.task import CHAPTER_SEED, TASK, TEST_POINTS, Task, described
 from scratchnet.demos.tuning import OPTIMIZER_NAMES, OPTIMIZERS, RATES, Arm, Data, points
-from scratchnet.demos.verdicts import Claim, counted, difference, exact, success, successes
+from scratchnet.demos.verdicts import Claim, counted, difference, exact, fact, success, successes
 from scratchnet.demos.watching import check_watch, watching
 from scratchnet.depth.budget import parameter_count, width_for_budget
 from scratchnet.model import Model, mlp
@@ -314,14 +308,14 @@ def chapter_claims(result: Result) -> Iterator[Claim]:
     for row in result.verdict_rows():
         per_example, score = (
             row.facts["parameters"] / result.settings.points,
-            float(row["test_accuracy"][0]),
+            row["test_accuracy"][0],
         )
         if per_example >= 10:
             few = f"A network with {per_example:.1f} parameters per example"
             shown = f"{score:.1%} on test data at depth {row.facts['depth']}"
             source = "rule of thumb: fewer than 10 parameters per example"
             sentence = f"{few} does not generalise (under 90 %)"
-            yield Claim(sentence, source, exact(score < 0.9, shown), ledger=("002-056",))
+            yield fact(sentence, source, score < 0.9, shown, "002-056")
 
 
 def by_method(result: Result) -> dict[str, list[Row]]:

@@ -32,7 +32,6 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     return {"overview": partial(overview, result), **rates, **losses}
 
 
-@styled
 def overview(result: Result) -> Figure:
     """Boundaries of the first seed, a line for each optimizer, beside accuracy against depth."""
     groups = by_method(result)

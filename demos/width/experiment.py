@@ -1,10 +1,7 @@
 """The same number of parameters as one wide layer or as several narrow ones, target by target.
 
-Every shape of network is trained on every target at its own best learning rate, which decays to 0
-along half a cosine. Of the deeper networks the one with the best validation score on the tuning
-seeds is compared with one layer. Beside them: the initialiser of biases, widths that halve from
-layer to layer, and, on sparse inputs, where weights from the inputs are nearly all parameters, the
-width itself. `--compare section` repeats a course section's own comparison of two networks.
+Learning rates decay to 0 along half a cosine. Of the deeper networks the one with the best
+validation score on the tuning seeds is compared with one layer.
 """
 
 import math
@@ -398,18 +395,10 @@ def tables(result: Result) -> Iterator[Table]:
     if lines:
         title = "Median test error in variances, or accuracy, by hidden layers"
         yield Table(("target", *map(str, depths), "wins"), lines, title, words=(0, len(depths) + 1))
-    others = [
-        (
-            row.arm,
-            "-".join(map(str, row.facts["widths"])),
-            score(row),
-            f"{np.nanmedian(row['pieces']):.0f}" if "pieces" in row.measures else "",
-        )
-        for row in result.verdict_rows()
-        if row.arm not in shown
-    ]
-    if others:
-        yield Table(("arm", "widths", "score", "pieces"), others)
+    if others := [row for row in result.verdict_rows() if row.arm not in shown]:
+        more: Any = {"shape": lambda row: "-".join(map(str, row.facts["widths"])), "score": score}
+        form = "{arm} | {shape} | {score} | {pieces:.0f}"
+        yield Table.of(others, "arm | widths | score | pieces", form, **more)
 
 
 def notes(result: Result) -> Iterator[str]:

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from scratchnet.demos.drawing import rate_figures
-from scratchnet.demos.figures import Axes, Figure, new_figure, styled
+from scratchnet.demos.figures import Axes, Figure, new_figure
 from scratchnet.demos.running import Result
 from scratchnet.demos.verdicts import Verdict
 
@@ -28,7 +28,6 @@ def drawings(result: Result, verdicts: Sequence[Verdict]) -> Mapping[str, Callab
     return found | rate_figures(result, groups)
 
 
-@styled
 def grid(verdicts: Sequence[Verdict]) -> Figure:
     """A line for each claim: seeds, and the interval that decides it."""
     groups = {

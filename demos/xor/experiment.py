@@ -1,9 +1,4 @@
-"""XOR: what one threshold neuron cannot compute, three can, and training sometimes finds.
-
-First all labelings of the four points that one threshold neuron gives, then the circuit
-AND(OR, NAND), a model with weights set by hand, and then networks with one hidden layer, each at
-its best learning rate, which either find XOR or get stuck.
-"""
+"""XOR: what one threshold neuron cannot compute, three can, and training sometimes finds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -15,7 +15,6 @@ from scratchnet.demos.figures import (
     grid_points,
     new_figure,
     probabilities,
-    styled,
     window,
 )
 from scratchnet.demos.running import Result, Row
@@ -45,7 +44,6 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     return found | rate_figures(result, groups, score="points right")
 
 
-@styled
 def gates() -> Figure:
     """Where OR, NAND and their AND fire in the plane, and the plane of the two hidden signals."""
     figure, axes = new_figure(1, 4, width=11, height=3.4)
@@ -82,7 +80,6 @@ def plane(axes: Axes, extent: Any, shown: Any, corners: Any, x: str, y: str) -> 
         axes.annotate(", ".join(here), place, **offset)
 
 
-@styled
 def folding(result: Result, row: Row) -> Figure:
     """What a solved network and a stuck one do with the plane: inputs left, hidden signals right.
 

@@ -1,4 +1,2 @@
-"""`scratchnet xor-tree`: parity as a tree of XOR gates."""
-
 SUMMARY = "Parity as a tree of XOR gates: drawn, run on all inputs."
 PLACE = 20

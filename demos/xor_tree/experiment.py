@@ -1,8 +1,4 @@
-"""The XOR tree: parity of n inputs by threshold neurons, two signals at a time.
-
-The tree is built gate by gate and drawn with the value of every signal for one input; then it is
-run on all 2^n inputs, and what it costs stands beside the formulas.
-"""
+"""The XOR tree: parity of n inputs by threshold neurons, two signals at a time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.demos.figures import POINT_COLORS, REGION_COLORS, Axes, Figure, new_figure, styled
+from scratchnet.demos.figures import POINT_COLORS, REGION_COLORS, Axes, Figure, new_figure
 from scratchnet.demos.running import Result
 from scratchnet.depth.gates import RELAY, Gate, Wiring
 
@@ -36,7 +36,6 @@ def signal_places(wiring: Wiring) -> dict[str, Point]:
     return places
 
 
-@styled
 def tree(result: Result) -> Figure:
     """The tree of gates with the values of all signals; those that are 1 are orange and thick."""
     circuit, values = result.extra["circuit"], result.extra["values"]
