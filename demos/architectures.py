@@ -69,7 +69,8 @@ def build(
     Width and backend are those of the settings, `ends` the numbers of inputs and outputs, and
     `bias` is an initialiser of biases; those of bottlenecks start from zero.
     """
-    (inputs, outputs), width, blocks = ends, s.width, ARCHITECTURES[name].blocks(depth)
+    (inputs, outputs), blocks = ends, ARCHITECTURES[name].blocks(depth)
+    width: int = s.width
     backend = get_backend(s.backend, s.precision)
     how: dict[str, Any] = {"seed": list(seeds), "ensemble": len(seeds), "backend": backend}
     if name in ("resnet", "pre-activation"):

@@ -49,7 +49,7 @@ def seeds_at(
         axes.errorbar(places, middle, yerr=half, color=color, label=label, **line)
 
 
-def percent(share: float, place: int) -> str:
+def percent(share: float, place: float) -> str:
     """The label of a tick; above 100 % there is none."""
     return f"{100 * share:.3g}%" if share < 1.0001 else ""
 

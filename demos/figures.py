@@ -97,7 +97,7 @@ def drawn(draw: Callable[[], Figure]) -> Figure:
     return figure
 
 
-def power_of_ten(value: float, place: int | None = None) -> str:
+def power_of_ten(value: float, place: float = 0) -> str:
     """The label of a tick, such as 0.01, 100 or 1e-7."""
     return f"{value:g}".replace("e+", "e").replace("e0", "e").replace("e-0", "e-")
 

@@ -201,7 +201,10 @@ def test_close_up_of_a_network_without_corners_is_the_window() -> None:
 def test_tables_figures_and_the_moving_picture(
     result: Result, comparison: Result, tmp_path: Path
 ) -> None:
-    for each in (result, comparison, Result(result.settings)):
+    tried = {name: replace(each, scores=np.zeros((1, 5))) for name, each in result.tuned.items()}
+    swept = replace(result, tuned=tried)
+    assert "learning-rates" in experiment.figures(swept)
+    for each in (result, comparison, swept, Result(result.settings)):
         for table in experiment.tables(each):
             assert all(len(row) == len(table.headings) for row in table.rows)
         for draw in experiment.figures(each).values():

@@ -1,7 +1,4 @@
-"""What a run of `scratchnet bench` measured, as tables and as notes beside them.
-
-Times are given as multiples of the recorded step's in the same round.
-"""
+"""What a run of `scratchnet bench` measured, as tables and as notes beside them."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

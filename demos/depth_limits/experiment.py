@@ -222,14 +222,11 @@ def answer(result: Result, verdicts: Any) -> str:
     """How many networks of each kind learn at the deepest."""
     deep = max(result.settings.layers)
     rows = [row for row in result.verdict_rows() if row.facts["asked_layers"] == deep]
-    counts = [f"{label(row.facts['kind'], row.facts['switch'])} {learned(row)}" for row in rows]
+    names = [label(row.facts["kind"], row.facts["switch"]) for row in rows]
+    learned = [successes(row["train_accuracy"], LEARNED) for row in rows]
+    counts = [f"{name} {count}" for name, count in zip(names, learned, strict=True)]
     found = ", ".join(counts) or "none finished"
     return f"Of {result.settings.seeds} networks of {deep} layers, these learn: {found}."
-
-
-def learned(row: Row) -> int:
-    """How many of the row's networks learned their training data."""
-    return successes(row["train_accuracy"], LEARNED)
 
 
 def tables(result: Result) -> list[Table]:
@@ -243,13 +240,12 @@ def tables(result: Result) -> list[Table]:
         "learn": lambda row: counted(row["train_accuracy"], LEARNED),
         "gradient": lambda row: np.median(gradients.get(row.arm, np.nan)),
     }
-    by_depth: dict[int, list[Row]] = {}
-    for row in result.verdict_rows():
-        by_depth.setdefault(row.facts["asked_layers"], []).append(row)
-    return [
-        Table.of(rows, headings, cells, f"Asked for {asked} layers", **more)
-        for asked, rows in by_depth.items()
-    ]
+    rows = list(result.verdict_rows())
+    depths = {
+        asked: f"Asked for {asked} layers" for asked in (r.facts["asked_layers"] for r in rows)
+    }
+    own = {asked: [row for row in rows if row.facts["asked_layers"] == asked] for asked in depths}
+    return [Table.of(own[asked], headings, cells, title, **more) for asked, title in depths.items()]
 
 
 def notes(result: Result) -> list[str]:

@@ -195,11 +195,6 @@ def answer(result: Result, verdicts: Any) -> str:
     return f"median test accuracy at depth {depths}: {'; '.join(parts)}."
 
 
-def label(row: Row) -> str:
-    """What the table calls its kind of network."""
-    return ARCHITECTURES[row.facts["kind"]].label
-
-
 def tables(result: Result) -> Iterator[Table]:
     """A table for each dataset: depths, then the other kinds of networks."""
     headings = "network | layers | para-\nmeters | rate | train | test | worst | time"
@@ -211,8 +206,9 @@ def tables(result: Result) -> Iterator[Table]:
         rows = [row for row in result.verdict_rows() if row.facts["dataset"] == dataset]
         if rows:
             title = f"{dataset}: {DESCRIPTIONS[dataset]}"
-            time = partial(times, reference=rows[0])
-            yield Table.of(rows, headings, cells, title, label=label, time=time)
+            more = {"label": lambda row: ARCHITECTURES[row.facts["kind"]].label}
+            more["time"] = partial(times, reference=rows[0])
+            yield Table.of(rows, headings, cells, title, **more)
 
 
 def notes(result: Result) -> Iterator[str]:

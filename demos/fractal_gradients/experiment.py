@@ -1,9 +1,4 @@
-"""The largest gradient entry before training, over whole Cantor distributions, beside its bound.
-
-For each way to draw initial weights, each level and each curve: many networks, the hinge loss, and
-its gradient over the distribution itself, exactly (`scratchnet.depth.cantor_gradient`). The same
-networks serve all levels and curves.
-"""
+"""The largest gradient entry before training, over whole Cantor distributions, beside its bound."""
 
 import math
 from collections.abc import Callable, Iterator

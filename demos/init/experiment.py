@@ -166,29 +166,19 @@ def claims(result: Result) -> list[Claim]:
 
 def training_claims(result: Result) -> Iterator[Claim]:
     """What becomes NaN at the chapter's rate, and who learns at the best."""
-
-    def lost(row: Row) -> Any:
-        return np.isnan(row["loss"]).astype(float)
-
-    def gap(row: Row) -> Any:
-        return row["train_accuracy"] - row["test_accuracy"]
-
+    lost: Any = {"measure": lambda row: np.isnan(row["loss"]).astype(float)}
+    arm, all_are = trained_name("fan-out", "relu", best=False), partial(success, second=1, level=1)
     says = "Fan-out instead of fan-in gives NaN at depth 8 (ReLU, equal widths)"
-    arm, all_of = (
-        trained_name("fan-out", "relu", best=False),
-        partial(success, second=1.0, level=1.0),
-    )
-    yield from result.claim(says, CHAPTER, all_of, arm, measure=lost, ledger=("002-112",))
+    yield from result.claim(says, CHAPTER, all_are, arm, ledger=("002-112",), **lost)
     he, lecun, no_root = (trained_name(rule, "relu") for rule in ("he", "lecun", "no-root"))
     says = "With the root forgotten fewer ReLU networks learn than with He's weights"
-    source, learn = (
-        "interview page: deep networks underfit through bad initialisation",
-        partial(success, level=LEARNED),
-    )
+    source = "interview page: deep networks underfit through bad initialisation"
+    learn = partial(success, level=LEARNED)
     yield from result.claim(says, source, learn, he, no_root, ledger=("000-031",))
+    gap: Any = {"measure": lambda row: row["train_accuracy"] - row["test_accuracy"]}
     says = "Training minus test accuracy is smaller with He's weights than with LeCun's (ReLU)"
     source = "interview page: He or Xavier initialisation reduces overfitting"
-    yield from result.claim(says, source, difference, lecun, he, measure=gap, ledger=("000-014",))
+    yield from result.claim(says, source, difference, lecun, he, ledger=("000-014",), **gap)
 
 
 def formula_claims(result: Result) -> Iterator[Claim]:

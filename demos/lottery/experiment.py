@@ -287,12 +287,8 @@ def tables(result: Result) -> Iterator[Table]:
         rows = [row for row in result.verdict_rows() if row.facts["round"] == number]
         share, left = rows[0].facts["remaining"], rows[0].facts["weights"]
         title = f"{share:.1%} of the weights: {left:,}"
-        yield Table.of(rows, headings, cells, title, learn=learned, lost=lost)
-
-
-def learned(row: Row) -> str:
-    """How many of its networks learn."""
-    return counted(row["test_accuracy"], SOLVED)
+        more = {"learn": lambda row: counted(row["test_accuracy"], SOLVED), "lost": lost}
+        yield Table.of(rows, headings, cells, title, **more)
 
 
 def lost(row: Row) -> str:

@@ -1,8 +1,4 @@
-"""Which weights each method leaves, and from which values they start, seed by seed.
-
-Tickets come from iterative pruning, whose trainings are done once for all arms; controls change one
-thing about a ticket; and four methods prune before any training. All leave as many weights.
-"""
+"""Which weights each method leaves, and from which values they start, seed by seed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

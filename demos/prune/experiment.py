@@ -1,9 +1,4 @@
-"""Trained networks without some of their weights or neurons, and what training makes of the rest.
-
-Every method leaves the same number of weights: as many as a network has in which each hidden layer
-lost so many neurons that its sparsity is nearest to the one asked for. That small network is
-trained from new weights for as long as a pruned one in all.
-"""
+"""Trained networks without some of their weights or neurons, and what training makes of the rest."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -256,12 +251,13 @@ def claims_at(result: Result, sparsity: float) -> Iterator[Claim]:
 
     if 0.8 <= sparsity <= 0.9:
         sentence = f"{without}, and trained further, a network is as accurate"
-        source, more = f"{TEXTBOOK}: 80 to 90 % can be pruned", {"ledger": ("002-070", "002-155")}
-        yield from result.claim(sentence, source, by_test, weights, UNPRUNED, alike=True, **more)
+        source = f"{TEXTBOOK}: 80 to 90 % can be pruned"
+        how: Any = {"alike": True, "ledger": ("002-070", "002-155")}
+        yield from result.claim(sentence, source, by_test, weights, UNPRUNED, **how)
         # No learning rate has a part in the next two.
         sentence = f"{without}, and not trained further, a network is less accurate"
         source = "interview page: pruning may degrade accuracy"
-        how: Any = {"measure": "as_pruned", "untested": "", "ledger": ("000-030",)}
+        how = {"measure": "as_pruned", "untested": "", "ledger": ("000-030",)}
         yield from result.claim(sentence, source, by_test, UNPRUNED, weights, **how)
         sentence = f"{without}, a network's matrices are half as large"
         source = f"{TEXTBOOK}: inference cost falls dramatically"

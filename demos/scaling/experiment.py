@@ -1,10 +1,4 @@
-"""Test loss against parameters, data and compute, on a task that is known: a teacher network.
-
-The loss has no noise to stop at, and data are unlimited in principle. The learning rate of a size
-is chosen on its largest training set; each network counts at the moment of its smallest validation
-loss. A joint law L(N, D) is fitted to all losses, and power laws to those of the largest training
-set, of the largest networks, and of the best use of compute.
-"""
+"""Test loss against parameters, data and compute, on a task that is known: a teacher network."""
 
 import math
 import time

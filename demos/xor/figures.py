@@ -105,8 +105,7 @@ def folding(result: Result, row: Row) -> Figure:
         for line, text in labels.items()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
-    title = "Solved: the hidden layer folds the plane until one line is enough"
-    figure.suptitle(title)
+    figure.suptitle("Solved: the hidden layer folds the plane until one line is enough")
     return figure
 
 
