@@ -181,9 +181,9 @@ def label_lines(figure: Figure, panels: Sequence[Axes], inches: float = 0.45) ->
         if names:
             place: Any = {"bbox_to_anchor": (0.5, 0), "bbox_transform": panel.transAxes + down}
             panel.legend(loc="upper center", ncols=2, **place)
-    lines = panels[0].get_gridspec().nrows
+    grid: Any = panels[0].get_gridspec()
     most = max(len(names) for _, names in legends)
-    figure.set_figheight(figure.get_figheight() + 0.12 * lines * most)
+    figure.set_figheight(figure.get_figheight() + 0.12 * grid.nrows * most)
 
 
 def short(arm: str, panel: str) -> str:

@@ -16,7 +16,7 @@ from scratchnet.batches import checked_data
 from scratchnet.datasets import spirals
 from scratchnet.demos.architectures import ARCHITECTURES, Kind, build
 from scratchnet.demos.experiment import Experiment, Table
-from scratchnet.demos.running import Result, Row, Run
+from scratchnet.demos.running import Result, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.tuning import TUNING_SEEDS, Arm, Data, points, tune_all, tuned, work_of
 from scratchnet.demos.verdicts import Claim, counted, ratio, successes

@@ -1,7 +1,4 @@
-"""Lottery tickets: sparse networks that learn, beside controls and methods that need no training.
-
-The trainings that find a ticket use the dense network's best rate, as Frankle and Carbin do.
-"""
+"""Lottery tickets: sparse networks that learn, beside controls and methods that need no training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -166,7 +163,7 @@ def run(run: Run) -> None:
 
 
 def find_tickets(run: Run, masks: Masks, dense: Arm, late: int) -> None:
-    """Masks of all rounds, of the verdict seeds and of those on which rates are chosen."""
+    """Masks of all rounds, at the dense networks' best rate, as Frankle and Carbin find them."""
     s, rate = run.settings, run.result.tuned[DENSE].best
     first = tuning.FIRST_TUNING_SEED + s.seed
     groups = {"pruning": range(s.seed, s.seed + s.seeds)}

@@ -1,4 +1,4 @@
-"""Trained networks without some of their weights or neurons, and what training makes of the rest."""
+"""Networks that lose weights or neurons after training, and what training makes of the rest."""
 
 import hashlib
 from collections.abc import Iterator, Sequence

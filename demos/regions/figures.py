@@ -28,8 +28,7 @@ def drawings(result: Result) -> Mapping[str, Callable[[], Figure]]:
     if not rows:
         return {}
     drawn: Any = {"mosaic": partial(course, result), "counts": partial(counts, rows)}
-    drawn["depths"] = partial(depths, result, rows)
-    return {**drawn, **rate_figures(result)}
+    return {**drawn, "depths": partial(depths, result, rows), **rate_figures(result)}
 
 
 def shown(result: Result) -> Row:

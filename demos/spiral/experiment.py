@@ -306,10 +306,8 @@ def chapter_claims(result: Result) -> Iterator[Claim]:
         ledger=("002-114",),
     )
     for row in result.verdict_rows():
-        per_example, score = (
-            row.facts["parameters"] / result.settings.points,
-            row["test_accuracy"][0],
-        )
+        per_example = row.facts["parameters"] / result.settings.points
+        score = row["test_accuracy"][0]
         if per_example >= 10:
             few = f"A network with {per_example:.1f} parameters per example"
             shown = f"{score:.1%} on test data at depth {row.facts['depth']}"
