@@ -1,4 +1,4 @@
-"""Lottery tickets: sparse networks that learn, beside controls and methods that need no training."""
+"""Lottery tickets: sparse networks that learn, beside controls and pruning before training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
