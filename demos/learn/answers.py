@@ -46,6 +46,7 @@ def row(value: Any, what: str) -> Any:
 
 
 def without_ones(shape: Sequence[int]) -> list[int]:
+    """The lengths of the axes that are longer than 1, or empty."""
     return [length for length in shape if length != 1]
 
 

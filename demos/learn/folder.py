@@ -131,6 +131,7 @@ class Folder:
         self.write(progress)
 
     def write(self, progress: Progress) -> None:
+        """Keep this progress in the folder."""
         self.replace(self.path / PROGRESS, json.dumps(asdict(progress), indent=1) + "\n")
 
     def replace(self, file: Path, text: str) -> None:
@@ -139,6 +140,9 @@ class Folder:
         try:
             beside.write_text(text, "utf-8")
             os.replace(beside, file)
+        except OSError as error:
+            error.filename, error.filename2 = str(file), None
+            raise
         finally:
             beside.unlink(missing_ok=True)
 

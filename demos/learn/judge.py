@@ -35,6 +35,7 @@ class Verdict:
 
     @property
     def is_right(self) -> bool:
+        """Whether the exercise is solved."""
         return self.kind == "right"
 
 
@@ -80,6 +81,7 @@ def load(file: Path) -> ModuleType:
 
 
 def missing(name: str) -> Any:
+    """The `__getattr__` of a learner's module: raises `Missing`."""
     raise Missing(f"`{name}` is missing: the check needs it under this name")
 
 
@@ -137,6 +139,7 @@ def last_function(error: BaseException, file: Path | None) -> str:
 
 
 def frames_of(error: BaseException) -> list[traceback.FrameSummary]:
+    """The last 50 frames that the error came through."""
     return list(traceback.extract_tb(error.__traceback__, limit=-50))
 
 
@@ -149,5 +152,6 @@ def is_learners(frame: traceback.FrameSummary, file: Path | None) -> bool:
 
 
 def one_line(text: str) -> str:
+    """The text in one line of at most `LONGEST` characters."""
     text = " ".join(text.split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -136,9 +136,11 @@ def docstring_lines(node: ast.AST) -> range:
 
 
 def shortened(lines: Sequence[str]) -> list[str]:
+    """The first `MOST_LINES` lines, and how many more there are."""
     more = len(lines) - MOST_LINES
     return [*lines[:MOST_LINES], *([f"... {counted(more)} more"] if more > 0 else [])]
 
 
 def padded(lines: Sequence[str], length: int) -> list[str]:
+    """The lines, and empty ones up to that length."""
     return [*lines, *[""] * (length - len(lines))]

@@ -105,6 +105,7 @@ def statements(statement: ast.stmt) -> Iterator[ast.stmt]:
 
 
 def expressions(statement: ast.stmt) -> Iterator[ast.expr]:
+    """Every expression of the statement."""
     return (node for node in ast.walk(statement) if isinstance(node, ast.expr))
 
 

@@ -70,6 +70,8 @@ def explain_gradient(
     say which shapes and values the function takes: the gradient is tried at three points of that
     range, with axes of distinct lengths where the function takes those, and an explanation must
     fit at all of them. With a reference it is tried at the tensors as well, kinks included.
+    Without one a gradient that is wrong at a kink alone ("open at the kink") is not found: there
+    differences give no derivative, and drawn points do not fall on kinks.
 
     Returns no explanation where every gradient is right, and one without a name where none of
     `MISTAKES` explains a wrong one, or where the function or its pullback fails. Never raises what
@@ -96,8 +98,8 @@ def explain_pullback(
     """As `explain_gradient`, for y = forward(*arrays) and a pullback by hand, of NumPy arrays.
 
     pullback(gradient, *arrays) gets dL/dy, of y's shape, and returns dL/d(array) for the only
-    array, or a tuple of one per array. `reference` is a pullback that is right. The arrays say
-    which shapes and values to try.
+    array, or a tuple of one per array. `reference` is a pullback that is right; without one
+    mistakes at a kink alone are not found. The arrays say which shapes and values to try.
     """
     if not arrays:
         raise InputError("explain_pullback(forward, pullback, *arrays): must be given an array")
@@ -297,10 +299,7 @@ def _fitting(trials: Sequence[Trial], graph: Graph | None) -> list[Named]:
     ):
         return [(None, "the gradient is 0 everywhere, and should not be")]
     if not all(map(_is_linear, trials)):
-        not_linear = (
-            "the pullback is not linear in dL/dy: must multiply it by what depends on x alone"
-        )
-        return list(incoming_ignored(trials)) or [(None, not_linear)]
+        return list(incoming_ignored(trials)) or [(None, NOT_LINEAR)]
     uses = (lambda trials: uses_forgotten(trials, *graph),) if graph else ()
     with_constant = partial(factors, constant=True)
     involved = (operand_transposed, with_constant, part_forgotten)

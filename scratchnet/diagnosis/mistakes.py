@@ -45,11 +45,13 @@ def everywhere(trials: Trials, predicted: Callable[[Trial], Any]) -> bool:
 
 
 def sign(trials: Trials) -> Found:
+    """The gradient is minus the right one."""
     if everywhere(trials, lambda t: -t.right):
         yield "sign", "the gradient has the wrong sign"
 
 
 def constant_factor(trials: Trials) -> Found:
+    """The gradient is c times the right one, for the same c everywhere."""
     c = constant_between(trials, lambda t: (t.got, t.right))
     if c is None or c in (1.0, -1.0):
         return
@@ -116,6 +118,7 @@ def incoming_ignored(trials: Trials) -> Found:
 
 
 def transposed(trials: Trials) -> Found:
+    """The axes of the gradient, of the matrix or of dL/dy are in another order."""
     t = trials[0]
     axes = range(len(t.got_shape))
     for order in itertools.permutations(axes):
@@ -227,6 +230,7 @@ def _fits_at(t: Trial, number: int, values: Any) -> bool:
 
 
 def not_summed(trials: Trials) -> Found:
+    """The gradient has a broadcast shape, and summed to the input's it is right."""
     if all(not t.has_right_shape and t.agrees(_summed(t), t.right) for t in trials):
         t = trials[0]
         if t.got.size == t.right.size:
@@ -310,6 +314,7 @@ def _fits_sum(t: Trial, axes: tuple[int, ...], how: Callable[..., Any]) -> bool:
 
 
 def mask_inverted(trials: Trials) -> Found:
+    """The gradient is 0 where the right one is not, and the reverse; or two slopes are swapped."""
     if not all(t.has_right_shape and np.isfinite(t.got).all() for t in trials):
         return
     zero = [(abs(t.got) <= 1e-12, abs(t.right) <= 10 * t.error + 1e-12) for t in trials]
@@ -341,6 +346,7 @@ def mask_inverted(trials: Trials) -> Found:
 
 
 def right_only_where_positive(trials: Trials) -> Found:
+    """All entries that are wrong belong to negative entries of an input."""
     if not all(t.has_right_shape for t in trials):
         return
     for name, sign_of in _signs(trials[0]):
@@ -380,6 +386,7 @@ def _signs(t: Trial) -> Iterator[tuple[str, Callable[[Trial], Any]]]:
 
 
 def derivative_at_output(trials: Trials) -> Found:
+    """The gradient is the right one at y, or its formula in y was given x."""
     if all(t.x.shape == t.y.shape == t.got_shape for t in trials):
         if all(_fits_at(t, t.argument, t.y) for t in trials):
             yield "derivative at the output", MISTAKES["derivative at the output"]
@@ -421,6 +428,7 @@ def reaches(array: Any, shape: tuple[int, ...]) -> bool:
 
 
 def spread(array: Any, shape: tuple[int, ...]) -> Any:
+    """The array broadcast to the shape, as one row."""
     return np.broadcast_to(array, shape).ravel()
 
 

@@ -183,6 +183,7 @@ def as_gradient(what: str, value: Any) -> Any:
 
 
 def guarded(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """function(*arguments); what it raises becomes a `Fault`."""
     try:
         with np.errstate(all="ignore"):
             return function(*arguments)

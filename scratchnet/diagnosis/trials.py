@@ -54,6 +54,7 @@ class Trial:
 
     @property
     def x(self) -> Any:
+        """The input in question."""
         return self.inputs[self.argument]
 
     @property
@@ -63,6 +64,7 @@ class Trial:
 
     @property
     def has_right_shape(self) -> bool:
+        """Whether the gradient has its input's shape."""
         return self.got_shape == self.x.shape
 
     def agrees(self, a: Any, b: Any, tolerance: float = TOLERANCE) -> bool:
@@ -83,6 +85,7 @@ class Trial:
 
     @property
     def is_right(self) -> bool:
+        """Whether the gradient is right at this point, where that is known."""
         return self.has_right_shape and self.agrees(self.got, self.right)
 
 

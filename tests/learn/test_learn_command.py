@@ -356,3 +356,18 @@ def test_a_process_that_dies_is_told(tmp_path: Path) -> None:
     for status in (None, -11, 0, 3):
         verdict = running.died(status, tmp_path / "traces", tmp_path / "x.py", 10)
         assert verdict.kind == "error" and "your code" in verdict.message
+
+
+def test_a_file_that_cannot_be_written_is_named(
+    started: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not the one beside it, from which it would be replaced."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "beside")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(PermissionError) as told:
+        main(["--skip", FIRST.name])
+    assert told.value.filename == str(Path("learn") / PROGRESS)
+    assert not [each for each in started.iterdir() if each.name.startswith(".")]
