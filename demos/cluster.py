@@ -17,7 +17,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -366,7 +365,7 @@ def chunks_of(
     arm: str,
     facts: Mapping[str, Any],
     seeds: Sequence[int],
-    compute: Callable[[Sequence[int], Advance], Numbers],
+    train: Callable[[Sequence[int]], Callable[[Advance], Numbers]],
     work: float,
     part: str,
 ) -> list[Chunk]:
@@ -377,7 +376,7 @@ def chunks_of(
         key = run.key(arm, {**facts, "places": [places.start, places.stop]}, some, part)
         about = f"{arm}, {part}, seeds {some[0]} to {some[-1]}, {to_plain(facts)}"
         share = work * len(places) / len(seeds)
-        chunks.append(Chunk(key, about, partial(compute, places), share, run.path(arm, key)))
+        chunks.append(Chunk(key, about, train(places), share, run.path(arm, key)))
     return chunks
 
 

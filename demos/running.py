@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -187,21 +187,21 @@ class Run:
         arm: str,
         facts: Mapping[str, Any],
         seeds: Sequence[int],
-        train: Callable[[Sequence[int], Advance], Numbers],
+        train: Callable[[Sequence[int]], Callable[[Advance], Numbers]],
         work: float,
         part: str = "verdict",
         axes: Mapping[str, int] | None = None,
     ) -> Row:
         """As `row`, of networks that a cluster may train in chunks: there is one for each seed.
 
-        `train(places, advance)` returns the numbers of the networks of these places of `seeds`, and
-        advances its share of the work. `axes` names the arrays that have an axis of networks, and
-        says which; other arrays belong to the first network.
+        `train(places)` returns what trains the networks of these places of `seeds`, as the
+        `compute` of a row does; it travels to a worker with all that it refers to. `axes` names the
+        arrays that have an axis of networks, and says which; other arrays belong to the first
+        network.
         """
 
         if self.cluster is None:
-            whole = partial(train, range(len(seeds)))
-            return self.row(arm, facts, seeds, whole, work, part)
+            return self.row(arm, facts, seeds, train(range(len(seeds))), work, part)
         from scratchnet.demos.cluster import chunks_of
 
         chunks = chunks_of(self, arm, facts, seeds, train, work, part)

@@ -168,6 +168,8 @@ class Arm:
     callbacks: Callable[[Model], Sequence[Any]] | None = None
     train: Trainer | None = None
     """Instead of `train_networks`."""
+    share: Callable[[Sequence[int]], Mapping[str, Any]] | None = None
+    """`share(seeds)`: fields that hold less, and do for these seeds: what travels to a worker."""
 
     def total_work(self, seeds: int) -> float:
         """Of the sweep and the verdict seeds; a grid that is extended makes it more."""
@@ -296,14 +298,16 @@ def scores_of(run: Run, arm: Arm, rates: tuple[float, ...]) -> Any:
 
 def row_of(run: Run, arm: Arm, seeds: tuple[int, ...], rates: tuple[float, ...], part: str) -> Row:
     """The row of a network for each seed at each rate, seeds innermost, trained or from disk."""
-    networks, tuning, train = seeds * len(rates), part == "tuning", arm.train or train_networks
+    networks, tuning = seeds * len(rates), part == "tuning"
     each = tuple(rate for rate in rates for _ in seeds)
     rate: dict[str, Any] = {"learning_rates": rates} if tuning else {"learning_rate": rates[0]}
     settings = run.settings
 
-    def trained(places: Sequence[int], advance: Advance) -> Numbers:
+    def trained(places: Sequence[int]) -> Callable[[Advance], Numbers]:
         some, at = tuple(networks[i] for i in places), tuple(each[i] for i in places)
-        return train(arm, some, at, settings, advance, tuning)
+        own = replace(arm, **arm.share(some), share=None) if arm.share else arm
+        train = own.train or train_networks
+        return lambda advance: train(own, some, at, settings, advance, tuning)
 
     return run.networks(
         arm.name,

@@ -17,7 +17,9 @@ from scratchnet.demos import cluster as clusters
 from scratchnet.demos import tuning
 from scratchnet.demos.compiling import Mode
 from scratchnet.demos.experiment import quick_settings, run_small
+from scratchnet.demos.lottery.experiment import arms as lottery_arms
 from scratchnet.demos.lottery.experiment import experiment as lottery
+from scratchnet.demos.lottery.experiment import masks_of
 from scratchnet.demos.running import ArmFailed, Run, joined, together
 from scratchnet.demos.spiral.experiment import experiment as spiral
 from scratchnet.demos.xor.experiment import experiment as xor
@@ -121,19 +123,25 @@ def test_a_chunk_is_kept_at_once_and_taken_from_there(workers, tmp_path):
     networks = tuple(range(8))
     done = []
 
-    def train(places, advance):
-        if places.start == 4:
-            raise ValueError("no luck")
-        return {"score": np.array(places, float)}, {}
+    def train(places):
+        def compute(advance):
+            if places.start == 4:
+                raise ValueError("no luck")
+            return {"score": np.array(places, float)}, {}
+
+        return compute
 
     with pytest.raises(ArmFailed, match="seeds 4 to 7.*ValueError: no luck"):
         run.networks(arm.name, arm.facts, networks, train, 8.0)
     assert len(list(tmp_path.glob("*.npz"))) == 1
 
-    def train_the_rest(places, advance):
-        if places.start != 4:
-            raise ValueError("trained again")
-        return {"score": np.array(places, float)}, {}
+    def train_the_rest(places):
+        def compute(advance):
+            if places.start != 4:
+                raise ValueError("trained again")
+            return {"score": np.array(places, float)}, {}
+
+        return compute
 
     run.advance = lambda steps=1, note="", value=None: done.append(steps)
     row = run.networks(arm.name, arm.facts, networks, train_the_rest, 8.0)
@@ -145,6 +153,31 @@ def spiral_arms(s):
     from scratchnet.demos.spiral.experiment import arms
 
     return arms(s)
+
+
+@pytest.mark.parametrize("variant", ["ticket", "random mask", "snip", "late ticket"])
+def test_what_travels_with_a_chunk_does_not_grow_with_the_seeds_of_the_run(variant):
+    pickle = pytest.importorskip("cloudpickle", reason="needs the extra 'cluster'")
+
+    def size(seeds):
+        s = quick_settings(lottery, seeds=seeds, rewind_step=2, rounds=(1, 2))
+        masks = masks_of(s)
+        for seed in range(seeds):
+            for ticket in ("ticket", "late ticket"):
+                masks.tickets[ticket, seed] = np.ones((3, 1000), bool), np.full(1000, float(seed))
+        arm = next(each for each in lottery_arms(s, masks) if each.name.startswith(variant))
+        sent = []
+
+        def keep(chunks, resume, advance):
+            sent.extend(len(pickle.dumps(chunk.train)) for chunk in chunks)
+            raise ArmFailed([])
+
+        run = Run(s, cluster=SimpleNamespace(networks=4, numbers=keep))
+        with pytest.raises(ArmFailed):
+            tuning.row_of(run, arm, tuple(range(seeds)), (0.01,), "verdict")
+        return max(sent)
+
+    assert abs(size(40) - size(8)) < 200
 
 
 def test_an_arm_that_fails_does_not_end_the_others(workers):

@@ -118,15 +118,22 @@ def arms(s: Settings, masks: Masks) -> Iterator[Arm]:
         facts = {"variant": variant, "round": number, "weights": left, "remaining": left / total}
         yield Arm(
             name(s, variant, number),
-            partial(masks.network, variant, number) if number else masks.build,
-            masks.data,
-            Adam,
-            rates,
-            s.steps - late,
-            facts | {"rewound_to": late},
-            cost,
-            train=partial(train, masks),
+            data=masks.data,
+            optimizer=Adam,
+            rates=rates,
+            epochs=s.steps - late,
+            facts=facts | {"rewound_to": late},
+            work=cost,
+            share=partial(held, masks, variant, number),
+            **held(masks, variant, number),
         )
+
+
+def held(masks: Masks, variant: str, number: int, seeds: Any = None) -> dict[str, Any]:
+    """The fields of an arm that hold masks: all there are, or what these seeds need of them."""
+    masks = masks if seeds is None else masks.needed(variant, number, seeds)
+    build = partial(masks.network, variant, number) if number else masks.build
+    return {"build": build, "train": partial(train, masks)}
 
 
 def train(
@@ -172,10 +179,14 @@ def find_tickets(run: Run, masks: Masks, dense: Arm, late: int) -> None:
     ticket = "late ticket" if late else "ticket"
     for part, seeds in groups.items():
         facts = {"rewound_to": late, "learning_rate": rate}
-        compute = partial(prune_iteratively, s, dense, list(seeds), rate, late)
+
+        def found(places: Sequence[int], seeds: Sequence[int] = seeds, late: int = late) -> Any:
+            some = [seeds[place] for place in places]
+            return partial(prune_iteratively, s, dense, some, rate, late)
+
         work = pruning_work(s, late, len(seeds))
         axes = {"masks": 1, "start": 0}
-        row = run.networks(f"finding: {ticket}", facts, seeds, compute, work, part, axes)
+        row = run.networks(f"finding: {ticket}", facts, seeds, found, work, part, axes)
         for i, seed in enumerate(seeds):
             masks.tickets[ticket, seed] = row.arrays["masks"][:, i], row.arrays["start"][i]
 
@@ -189,14 +200,12 @@ def pruning_work(s: Settings, late: int, seeds: int) -> float:
 def prune_iteratively(
     s: Settings,
     dense: Arm,
-    all_seeds: Sequence[int],
+    seeds: Sequence[int],
     rate: float,
     late: int,
-    places: Sequence[int],
     advance: Any,
 ) -> tuple[Any, Any]:
     """The masks of all rounds and the weights to start from; no measures."""
-    seeds = [all_seeds[place] for place in places]
     data, rates = dense.data(seeds), [rate] * len(seeds)
 
     def train(model: Model, steps: int) -> None:

@@ -1,7 +1,9 @@
 """Which weights each method leaves, and from which values they start, seed by seed."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,11 @@ def weights_left(total: int, fraction: float, rounds: int) -> int:
     return total
 
 
+def ticket_of(variant: str) -> str:
+    """The ticket that this variant is made from, or has as many weights as."""
+    return "late ticket" if variant == "late ticket" else "ticket"
+
+
 @dataclass
 class Masks:
     """Masks and starting weights by seed."""
@@ -43,8 +50,7 @@ class Masks:
     """Untrained dense networks of these seeds."""
     data: Callable[[Sequence[int]], Data]
     tickets: dict[tuple[str, int], tuple[Any, Any]] = field(default_factory=dict)
-    """By ticket (in time or late) and seed: masks (rounds, P), and the weights (P,) to start from.
-    """
+    """By ticket (in time or late) and seed: masks (P,) by round, and weights (P,) to start from."""
 
     def network(self, variant: str, number: int, seeds: Sequence[int]) -> Model:
         """An ensemble of pruned networks after so many rounds, ready to be trained."""
@@ -61,9 +67,17 @@ class Masks:
         model.apply_mask()
         return model
 
+    def needed(self, variant: str, number: int, seeds: Sequence[int]) -> Masks:
+        """What this variant after so many rounds needs for these seeds; dense networks nothing."""
+        tickets: dict[tuple[str, int], tuple[Any, Any]] = {}
+        for seed in seeds if number else ():
+            masks, first = self.tickets[ticket_of(variant), seed]
+            tickets[ticket_of(variant), seed] = {number: masks[number]}, first
+        return replace(self, tickets=tickets)
+
     def one(self, variant: str, number: int, seed: int) -> tuple[Any, Any, float]:
         """Mask and weights of a ticket or control; the share of random masks without a path."""
-        kept, first = self.tickets["late ticket" if variant == "late ticket" else "ticket", seed]
+        kept, first = self.tickets[ticket_of(variant), seed]
         if variant in TICKETS:
             return kept[number], first, 0.0
         key = (CONTROL_DRAWS, number, CONTROLS.index(variant))
