@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 from scratchnet.backends import InputError
 from scratchnet.demos.experiment import Experiment, execute
@@ -28,7 +29,8 @@ class OnRanks(Experiment):
         if {"-h", "--help"} & set(arguments):
             return super().main(arguments)
         given = parse(self.settings, arguments)
-        if resolve(self.settings, given).ranks == 1:
+        settings: Any = resolve(self.settings, given)
+        if settings.ranks == 1:
             return super().main(arguments)
         for name, value in (("resume", True), ("watch", True), ("workers", given.get("workers"))):
             if value and given.get(name):

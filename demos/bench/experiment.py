@@ -249,7 +249,7 @@ class Bench(Experiment):
         given = {} if {"-h", "--help"} & set(arguments) else parse(self.settings, arguments)
         if not given.get("ranks"):
             return super().main(arguments)
-        s = resolve(self.settings, given)
+        s: Any = resolve(self.settings, given)
         if get_backend(s.backend, s.precision).name != "numpy" or s.ensembles != (1,):
             raise InputError("--ranks: must be on numpy, with one network")
         self.check(s)

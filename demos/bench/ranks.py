@@ -46,7 +46,7 @@ def measured(case: Case, ranks: int) -> dict[str, float]:
 
 def report(cases: Sequence[Case], ranks: Sequence[int], screen: Screen) -> list[dict[str, Any]]:
     """Measure and print all cases; the numbers."""
-    found = []
+    found: list[dict[str, Any]] = []
     for case in cases:
         of_each = {n: measured(case, n) for n in sorted({1, *ranks})}
         whole, largest = of_each[1]["seconds"], of_each[max(of_each)]
