@@ -58,6 +58,7 @@ def check(learner: Any) -> None:
         mistakes=[
             (NO_DY, lambda dy, x: 1 - t * t),
             ("1 - x^2, must be 1 - y^2 with y = tanh(x)", lambda dy, x: dy * (1 - x * x)),
+            ("y^2 is (tanh x)^2, not tanh(x^2)", lambda dy, x: dy * (1 - np.tanh(x * x))),
             ("1 - y, must be 1 - y^2", lambda dy, x: dy * (1 - t)),
             ("this is the derivative of the sigmoid", lambda dy, x: dy * t * (1 - t)),
             ("the derivative at y, must be that at x", lambda dy, x: dy * (1 - np.tanh(t) ** 2)),

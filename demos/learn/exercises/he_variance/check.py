@@ -44,6 +44,7 @@ def check_weights(learner: Any) -> None:
         "U(-a, a) has the variance a^2 / 3, so a = sqrt(6 / fan_in)": right / 3,
         "U(0, a) or U(-a, a) with a = 1 is not scaled": 1 / 3,
         "that is 4 / fan_in, twice as much": 2 * right,
+        "sqrt(6 / fan_in) is for U(-a, a), a normal law takes sqrt(2 / fan_in)": 3 * right,
     }
     near = min(known, key=lambda reason: abs(np.log(variance / known[reason] + 1e-300)))
     fits = abs(variance / known[near] - 1) <= LIMIT
