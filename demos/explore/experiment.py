@@ -206,9 +206,14 @@ def tables(result: Result) -> Iterator[Table]:
         rows = [row for row in result.verdict_rows() if row.facts["dataset"] == dataset]
         if rows:
             title = f"{dataset}: {DESCRIPTIONS[dataset]}"
-            more = {"label": lambda row: ARCHITECTURES[row.facts["kind"]].label}
-            more["time"] = partial(times, reference=rows[0])
-            yield Table.of(rows, headings, cells, title, **more)
+            yield Table.of(
+                rows,
+                headings,
+                cells,
+                title,
+                label=lambda row: ARCHITECTURES[row.facts["kind"]].label,
+                time=partial(times, reference=rows[0]),
+            )
 
 
 def notes(result: Result) -> Iterator[str]:

@@ -159,6 +159,6 @@ def replaced(
     if isinstance(before, ast.Tuple) and isinstance(after, ast.Tuple):
         pairs = list(zip(before.elts, after.elts, strict=True))
         values = [b if ast.dump(a) != ast.dump(b) else ast.Constant(...) for a, b in pairs]
-        quoted.value = ast.Tuple(values, ast.Load())  # type: ignore[attr-defined]
+        quoted.value = ast.Tuple(values, ast.Load())
     text = " ".join(ast.unparse(quoted).split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}...", changed
