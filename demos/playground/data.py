@@ -41,6 +41,7 @@ class Task:
 
     @property
     def inputs(self) -> int:
+        """The number of inputs of a network that learns it."""
         return int(self.X.shape[1])
 
     def on_plane(self, X: Any) -> Any:

@@ -24,6 +24,7 @@ class Whole:
     optional: bool = False
 
     def check(self, name: str, value: Any) -> int | None:
+        """The value as an int, or None. Raises `InputError` for any other, by name."""
         if value is None and self.optional:
             return None
         # A number that JavaScript has computed may be 3.0.
@@ -37,6 +38,7 @@ class Whole:
         return whole
 
     def described(self) -> dict[str, Any]:
+        """What the page is told of the field."""
         return {"kind": "whole", **_plain(self)}
 
 
@@ -50,6 +52,7 @@ class Number:
     optional: bool = False
 
     def check(self, name: str, value: Any) -> float | None:
+        """The value as a float, or None. Raises `InputError` for any other, by name."""
         if value is None and self.optional:
             return None
         if type(value) not in (int, float) or not self.low <= value <= self.high:
@@ -61,6 +64,7 @@ class Number:
         return float(value)
 
     def described(self) -> dict[str, Any]:
+        """What the page is told of the field."""
         return {"kind": "number", **_plain(self)}
 
 
@@ -72,6 +76,7 @@ class Choice:
     choices: tuple[str, ...]
 
     def check(self, name: str, value: Any) -> str:
+        """The value. Raises `InputError` for any other, by name."""
         if not isinstance(value, str) or value not in self.choices:
             hint = nearest_name(value, dict.fromkeys(self.choices)) if type(value) is str else ""
             raise InputError(
@@ -80,6 +85,7 @@ class Choice:
         return value
 
     def described(self) -> dict[str, Any]:
+        """What the page is told of the field."""
         return {"kind": "choice", **_plain(self)}
 
 
@@ -90,11 +96,13 @@ class Flag:
     default: bool
 
     def check(self, name: str, value: Any) -> bool:
+        """The value. Raises `InputError` for any other, by name."""
         if not isinstance(value, bool):
             raise InputError(f"{name} is {shown(value)}: must be true or false")
         return value
 
     def described(self) -> dict[str, Any]:
+        """What the page is told of the field."""
         return {"kind": "flag", **_plain(self)}
 
 
@@ -106,6 +114,7 @@ class Text:
     longest: int
 
     def check(self, name: str, value: Any) -> str:
+        """The value. Raises `InputError` for any other, by name."""
         if not isinstance(value, str):
             raise InputError(f"{name} is {shown(value)}: must be a text")
         if len(value) > self.longest:
@@ -115,6 +124,7 @@ class Text:
         return value
 
     def described(self) -> dict[str, Any]:
+        """What the page is told of the field."""
         return {"kind": "text", **_plain(self)}
 
 
@@ -127,6 +137,7 @@ class Many:
     most: int
 
     def check(self, name: str, value: Any) -> tuple[Any, ...]:
+        """The entries, each checked. Raises `InputError` for any other, by name."""
         if not isinstance(value, (list, tuple)):
             raise InputError(f"{name} is {shown(value)}: must be a list")
         if len(value) > self.most:
@@ -134,6 +145,7 @@ class Many:
         return tuple(self.entry.check(f"{name}[{i}]", each) for i, each in enumerate(value))
 
     def described(self) -> dict[str, Any]:
+        """What the page is told of the field."""
         return {
             "kind": "list",
             "default": list(self.default),
@@ -152,6 +164,7 @@ class Points:
     classes: int
 
     def check(self, name: str, value: Any) -> tuple[tuple[float, float, int], ...]:
+        """The points (x, y, class). Raises `InputError` for any other, by name."""
         if not isinstance(value, (list, tuple)):
             raise InputError(f"{name} is {shown(value)}: must be a list of points [x, y, class]")
         if len(value) > self.most:
@@ -169,6 +182,7 @@ class Points:
         return tuple(points)
 
     def described(self) -> dict[str, Any]:
+        """What the page is told of the field."""
         return {"kind": "points", **_plain(self)}
 
 

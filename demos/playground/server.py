@@ -130,6 +130,7 @@ class Playground:
         return True
 
     def has_token(self, connection: HTTPConnection) -> bool:
+        """Whether it comes with the token; the comparison takes as long for any guess."""
         given = connection.query_params.get("token", "")
         return secrets.compare_digest(given.encode(), self.token.encode())
 
@@ -293,4 +294,5 @@ def answer(message: dict[str, Any], status: int = 200) -> Response:
 
 
 def refusal() -> Response:
+    """The answer to a request without the token, or of a foreign page."""
     return PlainTextResponse("403: this address needs its token, and its own host\n", 403, HEADERS)

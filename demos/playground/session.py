@@ -171,6 +171,7 @@ class Session:
     # The messages of the page.
 
     def do_play(self) -> None:
+        """Train until told otherwise."""
         self._rest()
         self.playing = not self._sentence
         self._pace.restart()
@@ -179,72 +180,87 @@ class Session:
             self._compiling.ask(self.learning)
 
     def do_pause(self) -> None:
+        """Train no further."""
         self._rest()
         self._changed = True
 
     def do_step(self) -> None:
+        """Make one step of the optimizer."""
         self._rest()
         self._advance(1)
 
     def do_epoch(self) -> None:
+        """Train to the end of the epoch."""
         self._rest()
         self._until = self.learning.steps + self.learning.left_of_epoch
         self._go_on_with_epoch()
 
     def do_back(self) -> None:
+        """Begin anew with the same state."""
         # What is compiled is kept by the compiler: the steps are compiled from the first one on.
         compiled = self.learning.compiled and self.learning.whole is None
         self._begin(Learning(self.state, self.task, compile=compiled))
 
     def do_speed(self, steps_per_second: float | None = None) -> None:
+        """Train so fast; None: as fast as it goes."""
         self._pace.speed = steps_per_second
         self._pace.restart()
 
     def do_show(self, regions: bool | None = None, size: int | None = None) -> None:
+        """Choose what the pictures show."""
         self.regions = self.regions if regions is None else regions
         self.size = self.size if size is None else size
         self._changed = True
 
     def do_prune(self, share: float = 0.0) -> None:
+        """Picture the network without this share of its smallest weights."""
         self.pruned = share
         self._changed = True
 
     def do_seen(self, picture: int = 0) -> None:
+        """The page has drawn this picture."""
         self._seen = max(self._seen, min(picture, self._sent))
 
     def do_ticket(self, share: float = 0.8, mask: str = "smallest") -> None:
+        """Begin anew without this share of the weights: see `tickets.py`."""
         from scratchnet.demos.playground.tickets import ticket
 
         self._begin(ticket(self.learning, share, mask))
 
     def do_ten_seeds(self, steps: int | None = None) -> None:
+        """Train ten networks that differ in their seed."""
         from scratchnet.demos.playground.ensembles import steps_for, ten_seeds
 
         self._rest()
         self._job = ten_seeds(self.state, self.task, steps_for(self.learning.steps, steps))
 
     def do_sweep(self, steps: int | None = None) -> None:
+        """Train the network with one learning rate after another."""
         from scratchnet.demos.playground.ensembles import steps_for, sweep
 
         self._rest()
         self._job = sweep(self.state, self.task, steps_for(self.learning.steps, steps))
 
     def do_cancel(self) -> None:
+        """Give up `ten_seeds` or `sweep`."""
         if self._job is not None:
             self.say("cancelled", of=getattr(self._job, "__name__", ""))
         self._job = None
 
     def do_backprop(self, sample: int = 0) -> None:
+        """Tell the numbers of one training sample, forward and backward."""
         from scratchnet.demos.playground.backprop import numbers
 
         self.say("backprop", **numbers(self.learning, sample))
 
     def do_hover(self, layer: int = 1, neuron: int = 0, sample: int = 0, **edge: int) -> None:
+        """Tell what a neuron or an edge computes."""
         from scratchnet.demos.playground.hover import hover
 
         self.say("hover", **hover(self.learning, layer, neuron, edge.get("from"), sample))
 
     def do_export(self, what: str = "python") -> None:
+        """Give the network as code or as weights."""
         from scratchnet.demos.playground.export import exported
 
         self.say("export", **exported(self.learning, what))
