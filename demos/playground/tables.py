@@ -127,7 +127,7 @@ def check_size(name: str, columns: int, rows: int) -> None:
 
 def check_parquet(content: bytes, name: str) -> None:
     """Raise `InputError` where a file's own description says that it is too large unpacked."""
-    parquet = require("pyarrow.parquet", "pyarrow", "data", "a Parquet file")
+    parquet = require("pyarrow.parquet", "pyarrow", "data", f"{name}, a Parquet file,")
     try:
         described = parquet.read_metadata(io.BytesIO(content))
         groups = [described.row_group(i) for i in range(described.num_row_groups)]
@@ -214,8 +214,12 @@ def numbers(table: Table, name: str) -> Any:
     values = choose("column", name, table.columns)
     if is_words(values):
         raise InputError(f"column {name!r} holds words: must hold numbers to be an input")
-    if np.nanmax(np.abs(values), initial=0) > LARGEST_NUMBER:
-        raise InputError(f"column {name!r} holds {np.nanmax(np.abs(values)):g}: must be below 1e18")
+    too_large = values[np.abs(values) > LARGEST_NUMBER]
+    if len(too_large):
+        raise InputError(
+            f"column {name!r} holds {too_large[0]:g}: must be from {-LARGEST_NUMBER:g} to "
+            f"{LARGEST_NUMBER:g}"
+        )
     return values
 
 

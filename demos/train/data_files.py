@@ -51,7 +51,7 @@ def read_csv(path: Path) -> dict[str, Any]:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{path} is no text in UTF-8 (byte {error.start}): save it as UTF-8, or as npz"
+            f"{path} is no text in UTF-8 (byte {error.start}): must be CSV in UTF-8, or Parquet"
         ) from None
     separator = max(SEPARATORS, key=text.partition("\n")[0].count)
     try:
