@@ -293,10 +293,12 @@ def test_a_link_opens_the_same_state_and_trains_to_the_same_picture(
     "link",
     [
         "#s=AAAA",
+        "#s=%F0%9F",
         "#" + encoded(5),
         "#" + encoded({"state": [1]}),
         "#" + encoded({"state": {"data": {"kind": "<b>spirals</b>"}}, "view": 3}),
         "#" + encoded({"state": {"data": {"kind": "table", "table": "gone", "label": "a"}}}),
+        "#" + encoded({"state": {"data": {"kind": "formula", "formula": "__import__('os')"}}}),
     ],
 )
 def test_a_link_that_holds_nonsense_gets_a_sentence(
@@ -537,6 +539,14 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Any, playground: Any) -> N
             for part in ("#plane", "#network", "#controls", "#transport"):
                 box = page.locator(part).bounding_box()
                 assert 0 <= box["x"] and box["x"] + box["width"] <= 390
+
+
+def test_on_a_phone_the_buttons_of_backprop_stand_in_one_row(browser: Any, playground: Any) -> None:
+    with tab(browser, playground.url, viewport={"width": 390, "height": 844}) as page:
+        page.click("#backprop")
+        page.locator("#backprop-text b").wait_for()
+        buttons = page.locator("#backprop-panel .row:has(input[type=range]) button").all()
+        assert len({button.bounding_box()["y"] for button in buttons}) == 1 and len(buttons) == 3
 
 
 CONTRASTS = """() => {

@@ -156,10 +156,10 @@ export class Controls {
     }
   }
 
-  /** Put a sentence beside its field; true where there is such a field. */
+  /** Put a sentence beside its field; true where such a field is shown. */
   fail(path, sentence) {
     const field = this.fields.get(path);
-    if (!field) return false;
+    if (!field || field.box.hidden) return false;
     field.error.textContent = sentence;
     field.error.hidden = false;
     field.input.setAttribute("aria-invalid", "true");

@@ -12,7 +12,7 @@ export async function encode(held) {
 
 /** What a link, or its part after #, holds; null where it holds nothing. Raises for a broken one. */
 export async function decode(link) {
-  const found = /(?:^|[#?&])s=([\w-]+)/.exec(link.trim());
+  const found = /(?:^|[#?&])s=([^#&]+)/.exec(link.trim());
   if (!found) return null;
   const text = atob(found[1].replaceAll("-", "+").replaceAll("_", "/"));
   const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
