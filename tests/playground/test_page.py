@@ -405,6 +405,11 @@ def test_neurons_and_edges_tell_their_numbers_to_pointer_and_keyboard(page: Any)
     wait_for(lambda: page.text_content("#detail h3") == "output")
 
 
+def test_a_small_negative_number_has_the_sign_that_sums_know(page: Any) -> None:
+    shown = page.evaluate("async () => (await import('/page/network.js')).short(-0.002)")
+    assert shown == "−2e−3"
+
+
 def test_backprop_is_scrubbed_and_its_sums_are_the_engines(page: Any) -> None:
     train(page, 20)
     page.click("#backprop")

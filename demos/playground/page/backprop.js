@@ -7,7 +7,7 @@ const MS_PER_STEP = 1400;
 const MOST_TERMS = 6;
 const number = (value) => {
   if (!Number.isFinite(value)) return "–";
-  return (value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(4)))).replace("-", "−");
+  return (value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(4)))).replaceAll("-", "−");
 };
 export { number };
 

@@ -353,6 +353,6 @@ function silent({ data, shape }) {
 export function short(value) {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  if (size >= 1000 || (size < 0.005 && size > 0)) return value.toExponential(0);
+  if (size >= 1000 || (size < 0.005 && size > 0)) return value.toExponential(0).replaceAll("-", "−");
   return value.toFixed(size < 10 ? 2 : 0).replace("-", "−");
 }
