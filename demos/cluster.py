@@ -99,7 +99,12 @@ class Cluster:
             elif future := self.submitted(chunk):
                 waiting[future] = chunk
         failures = []
-        for future in as_completed(waiting):
+        completed = as_completed(waiting)
+        for future in completed:
+            if future.status in ("pending", "lost"):
+                # The worker that had its numbers died; another one trains it again.
+                completed.add(future)
+                continue
             chunk = waiting[future]
             if future.status == "finished":
                 found[chunk.key] = future.result()
@@ -195,14 +200,18 @@ def different(one: Facts, other: Facts) -> list[str]:
 
 
 def check_workers(here: Facts, there: Mapping[str, Facts]) -> None:
-    """Raise `InputError` with a table of what differs between this process and the workers."""
-    rows = [
-        f"  {address}  {name}: {known.get(name, 'missing')}; here {here.get(name, 'missing')}"
-        for address, known in sorted(there.items())
-        for name in different(here, known)
-    ]
+    """Raise `InputError` with a table, in its notes, of what differs between workers and here."""
+    rows: dict[str, list[str]] = {}
+    for address, known in sorted(there.items()):
+        for name in different(here, known):
+            row = f"{name}: {known.get(name, 'missing')}; here {here.get(name, 'missing')}"
+            rows.setdefault(row, []).append(address)
     if rows:
-        raise InputError("workers must be like this process, but differ:\n" + "\n".join(rows))
+        error = InputError("workers must be like this process, but differ:")
+        for row, those in rows.items():
+            others = f" and {len(those) - 1} more" if len(those) > 1 else ""
+            error.add_note(f"{row} ({those[0]}{others})")
+        raise error
 
 
 def library(settings: Any) -> Any:

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         status = INTERRUPTED
     except InputError as error:
-        return complain(str(error))
+        return complain(str(error), notes=getattr(error, "__notes__", ()))
     except MemoryError as error:
         return complain(f"not enough memory: {error}")
     except OSError as error:
@@ -81,7 +81,8 @@ def one_line_warnings() -> Iterator[None]:
         yield
 
 
-def complain(message: str, status: int = BAD_INPUT) -> int:
-    """Print the message as one line on stderr; returns the exit status."""
-    write(sys.stderr, f"scratchnet: {' '.join(message.split())}\n")
+def complain(message: str, status: int = BAD_INPUT, notes: Sequence[str] = ()) -> int:
+    """Print the message as one line on stderr, and each note below; returns the exit status."""
+    lines = [f"scratchnet: {message}", *notes]
+    write(sys.stderr, "\n  ".join(" ".join(line.split()) for line in lines) + "\n")
     return status

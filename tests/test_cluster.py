@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scratchnet.backends.errors import InputError
 from scratchnet.demos import cluster as clusters
-from scratchnet.demos import tuning
+from scratchnet.demos import command_line, tuning
 from scratchnet.demos.compiling import Mode
 from scratchnet.demos.experiment import quick_settings, run_small
 from scratchnet.demos.lottery.experiment import arms as lottery_arms
@@ -54,11 +54,24 @@ def test_a_worker_that_differs_is_refused_with_what_differs():
     here = {"numpy": "2.4", "blas_kernel": "Haswell"}
     clusters.check_workers(here, {"tcp://a": here})
     with pytest.raises(InputError) as caught:
-        clusters.check_workers(here, {"tcp://a": here, "tcp://b": {"numpy": "2.3"}})
-    lines = str(caught.value).splitlines()
-    assert lines[1:] == [
-        "  tcp://b  numpy: 2.3; here 2.4",
-        "  tcp://b  blas_kernel: missing; here Haswell",
+        older = {"blas_kernel": "Haswell", "numpy": "2.3"}
+        there = {"tcp://a": here, "tcp://b": {"numpy": "2.3"}, "tcp://c": older}
+        clusters.check_workers(here, there)
+    assert caught.value.__notes__ == [
+        "numpy: 2.3; here 2.4 (tcp://b and 1 more)",
+        "blas_kernel: missing; here Haswell (tcp://b)",
+    ]
+
+
+def test_the_command_prints_a_table_in_lines_of_its_own(monkeypatch, capsys):
+    def run(arguments):
+        clusters.check_workers({"numpy": "2.4"}, {"tcp://a": {"numpy": "2.3", "blas": "x"}})
+
+    monkeypatch.setattr(command_line, "run", run)
+    assert command_line.main([]) == command_line.BAD_INPUT
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "  numpy: 2.3; here 2.4 (tcp://a)",
+        "  blas: x; here missing (tcp://a)",
     ]
 
 
@@ -207,6 +220,27 @@ def test_a_worker_that_is_killed_costs_nothing(workers):
     spiral.run(run)
     assert victim.done
     assert_same(run.result, one)
+
+
+def test_numbers_that_die_with_their_worker_are_trained_again(workers):
+    killed = []
+
+    def kill(work):
+        futures = list(workers.waiting)
+        if not killed:
+            while not all(future.done() for future in futures):
+                time.sleep(0.01)
+            killed.extend(workers.client.run(os.getpid).values())
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+            while not any(future.status == "lost" for future in futures):
+                time.sleep(0.01)
+
+    chunks = [
+        clusters.Chunk(str(n), "", lambda advance, n=n: ({}, {"n": n}), 1.0) for n in range(4)
+    ]
+    found = workers.numbers(chunks, False, kill)
+    assert killed and [arrays["n"] for _, arrays in found] == [0, 1, 2, 3]
 
 
 def test_workers_do_not_see_what_a_terminal_sends_to_all_processes(workers):
