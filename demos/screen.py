@@ -48,7 +48,9 @@ class Table:
         `{arm} | {learning_rate:g} | {test_accuracy:.1%}` below `network | rate | test`. What has no
         finite value, or is no measure of that row, is shown as `-`.
         """
-        lines = []
+        lines, names = [], [heading.strip(" ") for heading in headings.split("|")]
+        if len(names) != len(cells.split("|")):
+            raise ValueError(f"{headings!r}: must name as many columns as {cells!r}")
         for row in rows:
             known = defaultdict(lambda: math.nan, {"arm": row.arm, **row.facts})
             for name, values in row.measures.items():
@@ -58,7 +60,7 @@ class Table:
             known |= {name: value(row) for name, value in more.items()}
             line = cells.format_map(known).replace("nan%", "-").replace("nan", "-")
             lines.append([cell.strip(" ") for cell in line.split("|")])
-        return cls([heading.strip(" ") for heading in headings.split("|")], lines, title)
+        return cls(names, lines, title)
 
 
 class Screen:

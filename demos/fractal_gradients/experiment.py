@@ -227,7 +227,7 @@ def tables(result: Result) -> list[Table]:
     lines = [(row.arm, *(small(value) for _, value in deepest(result, row))) for row in rows]
     title = f"Largest gradient entry at level {s.level[-1]}, median over networks"
     entries = Table(("initial weights", *s.curve), [*lines, ("bound", *bound)], title)
-    names = "initial weights | no bend\nin K_j | |output|\nabove 1 | above\nbound | above\nown"
+    names = "initial weights | no bend\nin K_j | output\nbeyond ±1 | above\nbound | above\nown"
     above = [name for name in rows[0].measures if name.startswith("above")]
     cells = " | ".join(["{arm} | {bends gone at:.0f} | {wide}", *(f"{{{each}}}" for each in above)])
     more: dict[str, Any] = {each: lambda row, name=each: share(row[name]) for each in above}
