@@ -17,10 +17,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+import numpy as np
 
 from scratchnet.backends import get_backend
 from scratchnet.backends.errors import InputError
@@ -156,6 +159,30 @@ class Cluster:
             for thread in threads:
                 thread.join(PATIENCE)
             raise
+
+    def tune_all(self, run: Run, arms: Sequence[Any], tune: Callable[[Run, Any], object]) -> None:
+        """`tune` the arms side by side; their rows in the order of the arms."""
+        runs = [Run(run.settings, run.name, run.advance, run.folder, run.cluster) for _ in arms]
+
+        def job(own: Run, arm: Any) -> None:
+            try:
+                tune(own, arm)
+            except ArmFailed as failed:
+                own.result.failures += failed.args[0]
+            except KeyboardInterrupt:
+                own.result.interrupted = True
+
+        jobs = [partial(job, own, arm) for own, arm in zip(runs, arms, strict=True)]
+        try:
+            self.side_by_side(jobs)
+        finally:
+            for own in runs:
+                run.result.rows += own.result.rows
+                run.result.tuned |= own.result.tuned
+                run.result.failures += own.result.failures
+                run.result.interrupted |= own.result.interrupted
+        if run.result.interrupted:
+            raise KeyboardInterrupt
 
     def cancel(self) -> None:
         """Let no chunk begin any more, and wait for none."""
@@ -367,6 +394,34 @@ def one_line(error: Any) -> str:
     """The kind of an error and the first line of what it says."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
+
+
+def together(found: Sequence[Numbers], axes: Mapping[str, int]) -> Numbers:
+    """The numbers of all networks from those of chunks, in order.
+
+    Arrays without an axis of networks are the first chunk's. Where all networks of a chunk diverged
+    its curves ended early; what they lack is NaN.
+    """
+    measures = {
+        name: np.concatenate([np.asarray(each[name]) for each, _ in found]) for name in found[0][0]
+    }
+    arrays = {
+        name: joined([arrays[name] for _, arrays in found], axes[name]) if name in axes else first
+        for name, first in found[0][1].items()
+    }
+    return measures, arrays
+
+
+def joined(parts: Sequence[Any], axis: int) -> Any:
+    """Arrays concatenated along the axis, the shorter ones filled up with NaN along the others."""
+    parts = [np.asarray(each) for each in parts]
+    longest = np.max([each.shape for each in parts], axis=0)
+    filled = []
+    for each in parts:
+        missing = [(0, 0 if at == axis else longest[at] - n) for at, n in enumerate(each.shape)]
+        lacks = any(after for _, after in missing)
+        filled.append(np.pad(each, missing, constant_values=np.nan) if lacks else each)
+    return np.concatenate(filled, axis)
 
 
 def chunks_of(

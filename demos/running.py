@@ -100,13 +100,6 @@ class Result:
                 return row
         raise KeyError(arm)
 
-    def take(self, other: Result) -> None:
-        """Add what another result of the same settings found."""
-        self.rows += other.rows
-        self.tuned |= other.tuned
-        self.failures += other.failures
-        self.interrupted |= other.interrupted
-
     def verdict_rows(self) -> Iterator[Row]:
         """All rows but those on which learning rates were chosen."""
         return (row for row in self.rows if row.part == "verdict")
@@ -202,7 +195,7 @@ class Run:
 
         if self.cluster is None:
             return self.row(arm, facts, seeds, train(range(len(seeds))), work, part)
-        from scratchnet.demos.cluster import chunks_of
+        from scratchnet.demos.cluster import chunks_of, together
 
         chunks = chunks_of(self, arm, facts, seeds, train, work, part)
 
@@ -227,34 +220,6 @@ class Run:
         content = [self.name, arm, to_plain(facts), list(seeds), part, shared(self.settings)]
         text = json.dumps([*content, source_digest()], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def together(found: Sequence[Numbers], axes: Mapping[str, int]) -> Numbers:
-    """The numbers of all networks from those of chunks, in order.
-
-    Arrays without an axis of networks are the first chunk's. Where all networks of a chunk diverged
-    its curves ended early; what they lack is NaN.
-    """
-    measures = {
-        name: np.concatenate([np.asarray(each[name]) for each, _ in found]) for name in found[0][0]
-    }
-    arrays = {
-        name: joined([arrays[name] for _, arrays in found], axes[name]) if name in axes else first
-        for name, first in found[0][1].items()
-    }
-    return measures, arrays
-
-
-def joined(parts: Sequence[Any], axis: int) -> Any:
-    """Arrays concatenated along the axis, the shorter ones filled up with NaN along the others."""
-    parts = [np.asarray(each) for each in parts]
-    longest = np.max([each.shape for each in parts], axis=0)
-    filled = []
-    for each in parts:
-        missing = [(0, 0 if at == axis else longest[at] - n) for at, n in enumerate(each.shape)]
-        lacks = any(after for _, after in missing)
-        filled.append(np.pad(each, missing, constant_values=np.nan) if lacks else each)
-    return np.concatenate(filled, axis)
 
 
 def shared(settings: Common) -> dict[str, Any]:

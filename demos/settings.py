@@ -95,12 +95,8 @@ class Common:
     vector: bool = option(False, "Also write the figures as SVG.")
     show: bool = option(False, "Open the figures in windows as well.")
     resume: bool = option(False, "Take arms that an earlier run in --out finished from there.")
-    workers: int | None = option(
-        None, "Processes that train the networks, on this machine.", low=1, high=1000
-    )
-    scheduler: str | None = option(
-        None, "Dask scheduler whose workers train the networks.", metavar="ADDRESS"
-    )
+    workers: int | None = option(None, "Processes that train the networks.", low=1, high=1000)
+    scheduler: str | None = option(None, "Dask's, whose workers do so.", metavar="ADDRESS")
 
 
 ALL_BUT_JSON = tuple(each.name for each in dataclasses.fields(Common) if each.name != "json")

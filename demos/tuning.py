@@ -18,14 +18,13 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from scratchnet.backends import get_backend
 from scratchnet.datasets import digits
-from scratchnet.demos.running import Advance, ArmFailed, Numbers, Row, Run
+from scratchnet.demos.running import Advance, Numbers, Row, Run
 from scratchnet.demos.verdicts import MARGINS
 from scratchnet.evaluation import accuracy, evaluate_loss
 from scratchnet.model import Model, mlp
@@ -210,24 +209,7 @@ def tune_all(run: Run, arms: Sequence[Arm], tune: Callable[[Run, Arm], object] =
         for arm in arms:
             tune(run, arm)
         return
-    runs = [Run(run.settings, run.name, run.advance, run.folder, run.cluster) for _ in arms]
-
-    def job(own: Run, arm: Arm) -> None:
-        try:
-            tune(own, arm)
-        except ArmFailed as failed:
-            own.result.failures += failed.args[0]
-        except KeyboardInterrupt:
-            own.result.interrupted = True
-
-    jobs = [partial(job, own, arm) for own, arm in zip(runs, arms, strict=True)]
-    try:
-        run.cluster.side_by_side(jobs)
-    finally:
-        for own in runs:
-            run.result.take(own.result)
-    if run.result.interrupted:
-        raise KeyboardInterrupt
+    run.cluster.tune_all(run, arms, tune)
 
 
 def work_of(arms: Callable[[Any], Iterable[Arm]]) -> Callable[[Any], float]:

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from scratchnet.backends.errors import InputError
 from scratchnet.demos import cluster as clusters
 from scratchnet.demos import command_line, tuning
+from scratchnet.demos.cluster import joined, together
 from scratchnet.demos.compiling import Mode
 from scratchnet.demos.experiment import quick_settings, run_small
 from scratchnet.demos.lottery.experiment import arms as lottery_arms
 from scratchnet.demos.lottery.experiment import experiment as lottery
 from scratchnet.demos.lottery.experiment import masks_of
-from scratchnet.demos.running import ArmFailed, Run, joined, together
+from scratchnet.demos.running import ArmFailed, Run
 from scratchnet.demos.spiral.experiment import experiment as spiral
 from scratchnet.demos.xor.experiment import experiment as xor
 
