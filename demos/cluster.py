@@ -162,7 +162,7 @@ class Cluster:
 
     def tune_all(self, run: Run, arms: Sequence[Any], tune: Callable[[Run, Any], object]) -> None:
         """`tune` the arms side by side; their rows in the order of the arms."""
-        runs = [Run(run.settings, run.name, run.advance, run.folder, run.cluster) for _ in arms]
+        runs = [Run(run.settings, run.name, run.advance, run.folder, self) for _ in arms]
 
         def job(own: Run, arm: Any) -> None:
             try:

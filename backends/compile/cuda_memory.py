@@ -82,6 +82,7 @@ class BlockMemory(Memory):
         return self.uses[self._numbers[id(view.owner)]]
 
     def array(self, view: View) -> Pointer:
+        """The pointer to the array of a view, whose size and reach are noted."""
         known = len(self.arrays)
         pointer = super().array(view)
         own = view.network_stride or view.owner.size

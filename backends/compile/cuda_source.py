@@ -137,6 +137,7 @@ class _Assembly:
         return accesses
 
     def kernel(self) -> Kernel:
+        """The source of the step's kernel, and what it needs to be launched."""
         crossing = {
             node.value
             for node in self.nodes

@@ -12,8 +12,9 @@ sum has the variance n_in v q; a ReLU lets half of it through:
 
     q_out = (n_in v / 2) q_in           eight layers: (n_in v / 2)^8
 
-So there is one v at which the size stays what it was; half of it or twice as much is 2^8 off after
-eight layers, in the mean square. Measure, find the bug, and mend it in any way you like:
+So there is one v at which the size stays what it was; with half of it, or twice as much, the mean
+square is wrong by a factor of 2^8 after eight layers. Measure, find the bug, and mend it in any way
+you like:
 
     for a in forward(X, initial_weights([64] * 9, rng)):
         print(np.sqrt((a**2).mean()))
