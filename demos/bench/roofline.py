@@ -40,8 +40,8 @@ extern "C" void run(float* numbers, void*, long n, long, long, void*) {
 class Limit:
     """Something to be timed in turns with the steps, which does as much per second as can be done.
 
-    If it was timed before, it would be another limit: the clock of a processor changes. Noise only
-    ever slows down, so the limit is the fastest of the rounds.
+    A processor's clock changes, so it is timed beside them. Noise only ever slows down: it is
+    the fastest of the rounds; a peak, of this case's and of those before.
     """
 
     implementation: Implementation
