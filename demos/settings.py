@@ -6,7 +6,8 @@
         optimizer: Literal["sgd", "adam"] = option("sgd", "sgd is full-batch gradient descent.")
         epochs: int = option({"sgd": 3000, "adam": 600}, "Training steps.", by="optimizer", low=1)
 
-A field has a type, a default, a value for `--quick`, a range and a sentence. From these follow the
+A field has a type, a default, a value for `--quick`, a range and a sentence, which says what its
+option does: of a switch that is on by default, what `--no-NAME` does. From these follow the
 options, the help, the checks, the record in JSON and every line about bad input. A default that is
 a dictionary depends on another field, `by`, and so may a quick value.
 
@@ -80,7 +81,7 @@ class Common:
     precision: Literal["fp32", "tf32", "bf16", "fp16"] = option(
         "fp32", "Of the operands of products; all else is float32. NumPy only rounds."
     )
-    record: bool = option(True, "Replay recorded training steps: the same bits, faster.")
+    record: bool = option(True, "Compute each training step anew: the same bits, slower.")
     compile: Literal["auto", "on", "off"] = option(
         "auto", "Compile recorded steps: faster, other last bits. auto does so for long runs."
     )

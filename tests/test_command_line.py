@@ -125,6 +125,26 @@ def test_every_demo_lists_its_options(name: str, capsys: pytest.CaptureFixture[s
         assert f"Usage: scratchnet {name} " in out and "--json" in out
 
 
+NEGATIVE = {
+    "--no-record": "Compute each training step anew",
+    "--no-learn": "Train no networks",
+    "--no-browser": "Print the URL, and open no browser",
+}
+"""What these options do, not what they keep from being done."""
+
+
+@pytest.mark.parametrize("name", registry.entries())
+def test_an_option_that_begins_with_no_is_described_by_what_it_does(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main([name, "--help"]) == 0
+    for line in capsys.readouterr().out.splitlines():
+        option, _, sentence = line.partition(" ")
+        if option.startswith("--no-"):
+            assert sentence.strip().startswith(NEGATIVE[option])
+
+
 def test_help_imports_no_demo_and_no_heavy_library() -> None:
     program = (
         "import sys; from scratchnet.demos.command_line import main; main(['--help']);"

@@ -23,7 +23,7 @@ from scratchnet.depth.parity import PARITY, parity_circuit
 @dataclass(frozen=True)
 class Settings(Common):
     inputs: int = option(16, "Of circuits.", quick=8, low=2, high=MOST_INPUTS, chooses_arms=True)
-    learn: bool = option(True, "Train networks as well.", chooses_arms=True)
+    learn: bool = option(True, "Train no networks: circuits alone.", chooses_arms=True)
     learn_inputs: tuple[int, ...] = option(
         (6, 8), "Of the tables to learn.", quick=(4,), low=2, high=14, chooses_arms=True
     )

@@ -29,7 +29,7 @@ class Settings(Common):
     port: int = option(8765, "Port to listen on; 0 takes a free one.", low=0, high=65535)
     host: str = option("127.0.0.1", "Address to listen on: others than this machine need --open.")
     open: bool = option(False, "Let other machines that know the URL use the page.")
-    browser: bool = option(True, "Print the URL only; else the browser opens the page.")
+    browser: bool = option(True, "Print the URL, and open no browser.")
 
 
 def main(arguments: Sequence[str]) -> int:
