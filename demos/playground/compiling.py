@@ -1,4 +1,7 @@
-"""Compiling the steps of a session beside its training, which replays them in the meantime."""
+"""Compiling a session's steps, and the cuts of its regions, beside its training.
+
+In the meantime the steps are replayed, and NumPy finds the regions.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ class Compiling:
         self._asked: Learning | None = None
         self._is_ready = False
         self._thread: threading.Thread | None = None
+        self.has_cutter = False
+        """Whether the function that cuts regions is compiled."""
 
     def ask(self, learning: Learning | None) -> None:
         """Begin to compile the steps of a training, instead of those of another; None: of none."""
@@ -43,6 +48,7 @@ class Compiling:
                     if learning is None or learning is tried:
                         self._thread = None
                         return
+                self.has_cutter = self.has_cutter or compiles_cuts()
                 can = compiles(learning)
             with self._lock:
                 self._is_ready = can and self._asked is learning
@@ -57,6 +63,18 @@ def compiles(learning: Learning) -> bool:
     twin = Learning(learning.state, learning.task, model, compile=True)
     twin.advance(twin.per_epoch)
     return twin.is_compiled
+
+
+def compiles_cuts() -> bool:
+    """Compile the function that cuts regions; whether it could be."""
+    from scratchnet.backends.compile import NoCompiler
+    from scratchnet.depth.compiled_polygons import cutter
+
+    try:
+        cutter()
+    except NoCompiler:
+        return False
+    return True
 
 
 def has_compiler() -> bool:

@@ -66,13 +66,16 @@ def prediction(model: Model, task: Task, size: int) -> tuple[Any, Any]:
     return shown.T.reshape(-1, size, size), outputs.T.reshape(-1, size, size)
 
 
-def exact(model: Model, task: Task, with_regions: bool) -> tuple[dict[str, Any], int]:
+def exact(
+    model: Model, task: Task, with_regions: bool, compile: bool = False
+) -> tuple[dict[str, Any], int]:
     """Boundary and, if asked for, regions of a network of linear pieces; and their number.
 
-    Raises `TooManyRegions`, and `InputError` for weights that are not finite.
+    `compile` finds the same in less time, see `plane_mosaic`. Raises `TooManyRegions`, and
+    `InputError` for weights that are not finite.
     """
     vertices, polygons, boundary = plane_mosaic(
-        shifted(model), task.plane, max_regions=MOST_REGIONS
+        shifted(model), task.plane, max_regions=MOST_REGIONS, compile=compile
     )
     arrays = {"boundary": boundary.astype(np.float32)}
     if with_regions:
@@ -188,11 +191,17 @@ def points_of(task: Task) -> dict[str, Any]:
 
 
 def plane_arrays(
-    model: Model, task: Task, size: int, with_regions: bool, is_crowded: bool = False
+    model: Model,
+    task: Task,
+    size: int,
+    with_regions: bool,
+    is_crowded: bool = False,
+    compile: bool = False,
 ) -> tuple[dict[str, Any], int | None, str]:
     """Prediction, boundary, regions and neurons; the regions' number, and what is missing, why.
 
-    `is_crowded` says that there are too many regions, so that none are looked for.
+    `is_crowded` says that there are too many regions, so that none are looked for. `compile`
+    is that of `exact`.
     """
     shown, margins = prediction(model, task, size)
     arrays = {"prediction": shown, "neurons": neurons(model, task), "weights": weights(model)}
@@ -204,7 +213,7 @@ def plane_arrays(
         sentence = TOO_MANY
     else:
         try:
-            found, count = exact(model, task, with_regions)
+            found, count = exact(model, task, with_regions, compile)
             return {**arrays, **found}, count, ""
         except TooManyRegions:
             sentence = TOO_MANY

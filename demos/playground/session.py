@@ -344,7 +344,7 @@ class Session:
             shown = learning.measured(model)
         is_crowded = time.monotonic() < self._crowded_until
         arrays, regions, sentence = pictures.plane_arrays(
-            model, task, self.size, self.regions, is_crowded
+            model, task, self.size, self.regions, is_crowded, self._compiling.has_cutter
         )
         if self._is_new:
             arrays |= pictures.points_of(task)

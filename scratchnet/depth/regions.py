@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scratchnet.backends.errors import positive_whole
+from scratchnet.depth.compiled_polygons import CompiledPolygons
 from scratchnet.depth.pieces import Intervals, Pieces, TooManyRegions
 from scratchnet.depth.piecewise_linear import PiecewiseLinear, restrict
 from scratchnet.depth.polygons import Polygons, edges
@@ -203,10 +204,15 @@ def plane_mosaic(
     plane: Plane | None = None,
     network: int | None = None,
     max_regions: int = 300_000,
+    compile: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`vertices`, `polygons` and `boundary` of `plane_regions`, without the maps: for pictures."""
+    """`vertices`, `polygons` and `boundary` of `plane_regions`, without the maps: for pictures.
+
+    `compile` lets a compiled function find the same, to the bit; it raises `NoCompiler` where there
+    is no compiler. It takes a second the first time, see `compiled_polygons.cutter`.
+    """
     plane = Plane() if plane is None else plane
-    pieces = Polygons(plane)
+    pieces = CompiledPolygons(plane) if compile else Polygons(plane)
     _cut_all(pieces, restrict(model, plane, network), max_regions)
     vertices, polygons = pieces.mosaic()
     classes, _ = pieces.decide()
