@@ -20,9 +20,6 @@ import numpy as np
 
 from scratchnet.backends.interface import Array
 
-WORKSPACE_BYTES = 32 * 2**20
-"""What NVIDIA recommends for Hopper; older devices are content with 4 MiB."""
-
 
 class Gemm(NamedTuple):
     """The integers of one call of cublasGemmStridedBatchedEx, in its order.
@@ -187,6 +184,11 @@ def load_library() -> ctypes.CDLL:
     return library
 
 
+def workspace_bytes(compute_capability: int) -> int:
+    """What NVIDIA recommends: 32 MiB from Hopper on, whose number is 90, and 4 MiB before."""
+    return (32 if compute_capability >= 90 else 4) * 2**20
+
+
 class Handle:
     """A handle of cuBLAS for one stream, with the memory that its products may use on the way."""
 
@@ -196,7 +198,8 @@ class Handle:
         self.call("cublasSetStream_v2", stream.ptr)
         # cuBLAS would otherwise allocate when it first runs on a stream, which a capture forbids.
         # Setting the stream goes back to that memory, so it comes first.
-        self._workspace = xp.empty(WORKSPACE_BYTES, np.uint8)
+        capability = int(xp.cuda.Device().compute_capability)
+        self._workspace = xp.empty(workspace_bytes(capability), np.uint8)
         memory = self._workspace.data.ptr, self._workspace.nbytes
         self.call("cublasSetWorkspace_v2", *memory)
 

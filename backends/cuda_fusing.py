@@ -4,6 +4,7 @@
     y <- x g;  y <- y + bias;  y <- max(0, y)       batch normalisation: gain, shift, the ReLU
     dx <- relu_backward(dy, y);  sums <- sum_rows(dx)      ReLU's gradient, and that of the bias
     t <- times_slope(dy, x);  sums <- sum_rows(t)          the gradient of a gain
+    l, s <- loss(z, t);  m <- scaled_sum(l);  dz <- times_share(s, dm)    a loss and its gradient
 
 Each kernel rounds as the calls do, so that not a bit changes.
 """
@@ -15,6 +16,9 @@ from typing import Any
 
 from scratchnet.backends.interface import Array, Call
 
+MOST_LOSSES = 2**13
+"""Of a network: of more, several blocks would be faster than one kernel less."""
+
 
 class Fusing:
     """Writes down a list of calls again, with fewer of them."""
@@ -23,7 +27,7 @@ class Fusing:
         self._backend, self._xp = backend, backend.xp
 
     def __call__(self, calls: Sequence[Call]) -> list[Call]:
-        return self._with_sums(self._with_biases(calls))
+        return self._with_means(self._with_sums(self._with_biases(calls)))
 
     # A product or a gain, a bias, and a ReLU, all written to one place.
 
@@ -121,6 +125,56 @@ class Fusing:
             inputs = (*call.inputs, call.out)
             before[number] = Call(kernels[call.kernel], inputs, sums, summing.is_new)
         return fits
+
+    # A loss, its mean over the samples, and the gradient of that mean.
+
+    def _with_means(self, calls: Sequence[Call]) -> list[Call]:
+        fused: list[Call] = []
+        for call in calls:
+            one = self._mean_of_losses(*fused[-2:], call) if len(fused) > 1 else None
+            if one is None:
+                fused.append(call)
+            else:
+                fused[-2:] = [one]
+        return fused
+
+    def _mean_of_losses(self, loss: Call, mean: Call, share: Call) -> Call | None:
+        """The three as one call, or None."""
+        k = self._backend
+        kernels = {
+            k._binary_cross_entropy: k.mean_binary_cross_entropy,
+            k._softmax_cross_entropy: k.mean_softmax_cross_entropy,
+        }
+        if loss.kernel not in kernels or (mean.kernel, share.kernel) != (
+            k._scaled_sum,
+            k._times_share,
+        ):
+            return None
+        both, logits, dz = loss.out, loss.inputs[0], share.out
+        (losses, part), (slopes, dm, other_part) = mean.inputs, share.inputs
+        is_one_loss = (
+            loss.is_new
+            and mean.is_new
+            and k.address(losses) == k.address(both)
+            and losses.size == slopes.size == logits.size == both.size // 2
+            and k.address(slopes) == k.address(both) + logits.nbytes
+            and losses.shape[:-1] == mean.out.shape == dm.shape == logits.shape[:-2]
+            and 0 < losses.shape[-1] <= MOST_LOSSES
+        )
+        arrays = (*loss.inputs[:2], both, mean.out, dm, dz)
+        if not is_one_loss or not all(each.flags.c_contiguous for each in arrays):
+            return None
+        written, read = (both, mean.out, dz), (*loss.inputs[:2], dm)
+        # An entry of dz may lie where that of the logits or targets was, which is read before.
+        apart = all(
+            not k.shares_memory(one, other) or (one is dz and self._same(one, other))
+            for one in written
+            for other in read
+        )
+        if not apart or k.shares_memory(dz, both) or k.shares_memory(dz, mean.out):
+            return None
+        inputs = (*loss.inputs, both, part, mean.out, dm, other_part)
+        return Call(kernels[loss.kernel], inputs, dz, share.is_new)
 
 
 def arrays_in(inputs: Any) -> list[Array]:

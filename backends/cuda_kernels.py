@@ -100,36 +100,88 @@ extern "C" __global__ void softmax(const real* x, real* y, int take_log, whole r
 """
 
 LOSSES = """
+// The mean part * (sum of the losses) of each network, and what its gradient is for the logits,
+// slopes * (dy * share); by one block for a network, whose n losses and slopes are in `both`.
+__device__ void mean_of_losses(
+    const real* both, double part, real* means, const real* dy, double share, real* dx, whole net,
+    whole networks, whole n)
+{
+    real sum = 0, factor = times(dy[net], real(share));
+    for (whole i = net * n + threadIdx.x; i < (net + 1) * n; i += blockDim.x) {
+        sum += both[i];
+        dx[i] = both[networks * n + i] * factor;
+    }
+    sum = over_strips(sum, 1);
+    if (!threadIdx.x) means[net] = sum * real(part);
+}
+
+__device__ void cross_entropy(real z, real t, real* loss, real* slope)
+{
+    real small = exp(-fabs(z));
+    *loss = fmax(z, real(0)) + log1p(small) - t * z;
+    *slope = exp(fmin(z, real(0))) / (1 + small) - t;
+}
+
 // The targets repeat after `targets_entries`: an ensemble's networks share them, or have their own.
 // The n losses are followed by their n derivatives.
 extern "C" __global__ void binary_cross_entropy(
     const real* logits, const real* targets, whole targets_entries, real* both, whole n)
 {
-    for_each(i, n) {
-        real z = logits[i], t = targets[i % targets_entries];
-        real small = exp(-fabs(z));
-        both[i] = fmax(z, real(0)) + log1p(small) - t * z;
-        both[n + i] = exp(fmin(z, real(0))) / (1 + small) - t;
+    for_each(i, n) cross_entropy(logits[i], targets[i % targets_entries], both + i, both + n + i);
+}
+
+extern "C" __global__ void mean_binary_cross_entropy(
+    const real* logits, const real* targets, whole targets_entries, real* both, double part,
+    real* means, const real* dy, double share, real* dx, whole networks, whole n)
+{
+    for (whole net = blockIdx.x; net < networks; net += gridDim.x) {
+        for (whole i = net * n + threadIdx.x; i < (net + 1) * n; i += blockDim.x)
+            cross_entropy(
+                logits[i], targets[i % targets_entries], both + i, both + networks * n + i);
+        mean_of_losses(both, part, means, dy, share, dx, net, networks, n);
     }
 }
 
-// One warp for each row of the logits (rows, d); the labels repeat after `labels_entries`.
+// Row `row` of the logits (rows, d), by a warp; the labels repeat after `labels_entries`.
+__device__ void softmax_cross_entropy_of_row(
+    const real* logits, const whole* labels, whole labels_entries, double smoothing, real* losses,
+    real* slopes, whole row, whole d)
+{
+    const real* z = logits + row * d;
+    real largest, log_total = log(total_of_row(z, d, &largest));
+    for (whole j = threadIdx.x % lanes; j < d; j += lanes) {
+        real log_p = z[j] - largest - log_total;
+        real is_label = labels[row % labels_entries] == j;
+        real q = is_label * real(1 - smoothing) + real(smoothing / d);
+        losses[row * d + j] = -(log_p * q);
+        slopes[row * d + j] = exp(log_p) - q;
+    }
+}
+
 extern "C" __global__ void softmax_cross_entropy(
     const real* logits, const whole* labels, whole labels_entries, double smoothing, real* both,
     whole rows, whole d)
 {
-    whole lane = threadIdx.x % lanes, warps = (whole)gridDim.x * blockDim.x / lanes, n = rows * d;
+    whole warps = (whole)gridDim.x * blockDim.x / lanes;
     whole warp = (blockIdx.x * (whole)blockDim.x + threadIdx.x) / lanes;
-    for (whole row = warp; row < rows; row += warps) {
-        const real* z = logits + row * d;
-        real largest, log_total = log(total_of_row(z, d, &largest));
-        for (whole j = lane; j < d; j += lanes) {
-            real log_p = z[j] - largest - log_total;
-            real is_label = labels[row % labels_entries] == j;
-            real q = is_label * real(1 - smoothing) + real(smoothing / d);
-            both[row * d + j] = -(log_p * q);
-            both[n + row * d + j] = exp(log_p) - q;
-        }
+    for (whole row = warp; row < rows; row += warps)
+        softmax_cross_entropy_of_row(
+            logits, labels, labels_entries, smoothing, both, both + rows * d, row, d);
+}
+
+extern "C" __global__ void mean_softmax_cross_entropy(
+    const real* logits, const whole* labels, whole labels_entries, double smoothing, real* both,
+    double part, real* means, const real* dy, double share, real* dx, whole networks, whole rows,
+    whole d)
+{
+    for (whole net = blockIdx.x; net < networks; net += gridDim.x) {
+        whole last = (net + 1) * rows;
+        real* slopes = both + networks * rows * d;
+        for (whole row = net * rows + threadIdx.x / lanes; row < last; row += blockDim.x / lanes)
+            softmax_cross_entropy_of_row(
+                logits, labels, labels_entries, smoothing, both, slopes, row, d);
+        __syncthreads();
+        mean_of_losses(both, part, means, dy, share, dx, net, networks, rows * d);
     }
 }
 """

@@ -96,6 +96,49 @@ class FusedSteps(Sums):
         )
         return self._delivered(target, out)
 
+    def mean_binary_cross_entropy(
+        self,
+        logits: Array,
+        targets: Array,
+        both: Array,
+        part: float,
+        means: Array,
+        dy: Array,
+        share: float,
+        out: Array,
+    ) -> Array:
+        """The losses, their means and the means' gradient; see `cuda_fusing.py`."""
+        networks = means.size
+        self._kernels[str(logits.dtype)].launch_sums(
+            "mean_binary_cross_entropy",
+            networks,
+            *(logits, targets, targets.size, both, part, means, dy, share, out),
+            *(networks, logits.size // networks),
+        )
+        return out
+
+    def mean_softmax_cross_entropy(
+        self,
+        logits: Array,
+        labels: Array,
+        smoothing: float,
+        both: Array,
+        part: float,
+        means: Array,
+        dy: Array,
+        share: float,
+        out: Array,
+    ) -> Array:
+        """As `mean_binary_cross_entropy`."""
+        networks, d = means.size, logits.shape[-1]
+        self._kernels[str(logits.dtype)].launch_sums(
+            "mean_softmax_cross_entropy",
+            networks,
+            *(logits, labels, labels.size, smoothing, both, part, means, dy, share, out),
+            *(networks, logits.size // networks // d, d),
+        )
+        return out
+
     @by_own_kernel
     def sgd_step(
         self,

@@ -183,12 +183,15 @@ class Stream:
         self.ptr = ptr
 
 
-def library_for(monkeypatch: pytest.MonkeyPatch, current: Any) -> tuple[Cublas, Library]:
+def library_for(
+    monkeypatch: pytest.MonkeyPatch, current: Any, capability: str = "90"
+) -> tuple[Cublas, Library]:
     """Cublas on streams that `current` gives; each workspace has an address of its own."""
     library = Library()
     addresses = count(256, 256)
     monkeypatch.setattr("scratchnet.backends.cublas.load_library", lambda: library)
-    cuda = SimpleNamespace(get_current_stream=current)
+    device = SimpleNamespace(compute_capability=capability)
+    cuda = SimpleNamespace(get_current_stream=current, Device=lambda: device)
 
     def empty(size: int, _: Any) -> Any:
         return SimpleNamespace(data=SimpleNamespace(ptr=next(addresses)), nbytes=size)
@@ -231,6 +234,20 @@ def test_two_threads_share_no_handle(monkeypatch: pytest.MonkeyPatch) -> None:
     other.join()
     products = [call[1] for call in library.calls if call[0] == "cublasGemmEx"]
     assert products == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("capability", "mebibytes"), {"80": 4, "89": 4, "90": 32, "100": 32, "120": 32}.items()
+)
+def test_memory_on_the_way_is_as_large_as_the_device_asks_for(
+    monkeypatch: pytest.MonkeyPatch, capability: str, mebibytes: int
+) -> None:
+    """Each thread has its own for each stream: 32 MiB are a lot where 4 are enough."""
+    stream = Stream(0)
+    cublas, library = library_for(monkeypatch, lambda: stream, capability)
+    product(cublas)
+    (made,) = [call for call in library.calls if call[0] == "cublasSetWorkspace_v2"]
+    assert made[-1] == mebibytes * 2**20
 
 
 @pytest.mark.parametrize("batch", [(), (3,)])

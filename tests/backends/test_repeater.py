@@ -1,6 +1,9 @@
 """Repeating recorded calls: on each backend the bits of an eager run; on CUDA by one graph."""
 
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 from agreement import either_dtype
 from strategies import EVERY_OP, positive
 
-from scratchnet import Adam, InputError, Model, Tensor, clip_gradients, mlp
+from scratchnet import Adam, InputError, Model, Tensor, clip_gradients, fit, mlp
 from scratchnet.backends import Backend, DeviceMemoryError
 from scratchnet.losses import binary_cross_entropy
 from scratchnet.program import recorded
@@ -160,6 +163,43 @@ def test_what_is_fused_keeps_its_bits(backend: Backend, lead: Any) -> None:
     assert replayed == [k.to_numpy(each).tobytes() for each in (*again, wide)]
 
 
+@pytest.mark.parametrize("lead", [(), (2,)], ids=str)
+@pytest.mark.parametrize("name", ["binary_cross_entropy", "softmax_cross_entropy"])
+def test_a_loss_its_mean_and_its_gradient_are_one_kernel(
+    backend: Backend, lead: Any, name: str
+) -> None:
+    if backend.name != "cupy":
+        pytest.skip("on NumPy nothing is fused")
+    k, rows, d = backend, 700, 1 if name == "binary_cross_entropy" else 3
+    both = filled(k, (2, *lead, rows, d), 0).reshape(-1)
+    size = both.size // 2
+    logits, away = (both[i : i + size].reshape(*lead, rows, d) for i in (0, d))
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, (*lead, rows))
+    targets = k.asarray(labels[..., None], "float32") if d == 1 else k.asarray(labels)
+    dm = filled(k, lead, 2)
+
+    def step() -> list[Any]:
+        more = () if d == 1 else (0.1,)
+        losses, slopes = getattr(k, name)(logits, targets, *more)
+        mean = k.scaled_sum(k.reshape(losses, (*lead, -1)), 1.0 / rows)
+        return [mean, k.times_share(slopes, dm, 1.0 / rows)]
+
+    with k.recording() as calls:
+        made = step()
+    assert len(calls) == 3 and len(k.fused(calls)) == 1
+    # It may be written over the logits, entry by entry, but not a row away, nor with gaps.
+    gaps = k.ones((*lead, rows, d + 1), "float32")[..., :d]
+    for place, number in ((logits, 1), (away, 3), (gaps, 3)):
+        assert len(k.fused([*calls[:2], calls[2]._replace(out=place)])) == number
+    repeat = repeated(k, calls)
+    for each in (logits, targets):
+        each[...] = k.asarray(k.to_numpy(each)[..., ::-1, :].copy() if each.ndim > 1 else each)
+    repeat()
+    replayed = [k.to_numpy(each).tobytes() for each in made]
+    assert replayed == [k.to_numpy(each).tobytes() for each in step()]
+
+
 def test_a_row_times_several_matrices_is_no_layer(backend: Backend) -> None:
     """The result (E, m) and its bias look like those of a batch."""
     if backend.name != "cupy":
@@ -248,6 +288,41 @@ def test_products_on_several_streams(cuda: Any) -> None:
                 y = cuda.matmul(cuda.matmul(x, x.mT), x)
                 stream.synchronize()
                 np.testing.assert_allclose(cuda.to_numpy(y), a @ a.T @ a, rtol=1e-10, atol=1e-9)
+
+
+def test_threads_and_streams_share_no_handle_and_no_memory_on_the_way(cuda: Any) -> None:
+    found = []
+
+    def multiply() -> None:
+        for stream in (cuda.xp.cuda.Stream(non_blocking=True), cuda.xp.cuda.Stream.null):
+            with stream:
+                x = cuda.ones((300, 300), "float32")
+                cuda.matmul(x, x)
+                found.append((stream, cuda._cublas._handle()))
+
+    multiply()
+    other = threading.Thread(target=multiply)
+    other.start()
+    other.join()
+    handles = [handle for _, handle in found]
+    assert len({handle.pointer.value for handle in handles}) == 4
+    spans = sorted((handle._workspace.data.ptr, handle._workspace.nbytes) for handle in handles)
+    for (start, size), (following, _) in pairwise(spans):
+        assert size >= 2**22 and start + size <= following
+
+
+def test_trainings_in_threads_leave_the_bits_of_those_one_after_another(cuda: Any) -> None:
+    """Each records and captures its steps while the others compute; some products by cuBLAS."""
+    X = np.random.default_rng(0).uniform(-1, 1, (20, 2))
+
+    def trained(seed: int) -> bytes:
+        model = mlp([2, 130, 130, 1], ensemble=2, seed=seed, backend=cuda)
+        fit(model, X, X[:, :1] > 0, optimizer=Adam(model, 0.01), epochs=4, batch_size=8)
+        return cuda.to_numpy(model.parameter_buffer).tobytes()
+
+    want = [trained(seed) for seed in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(trained, range(3))) == want
 
 
 def test_a_full_device_is_one_line_that_says_how_much(cuda: Any) -> None:

@@ -115,7 +115,8 @@ static bool release(int first, int last, State barrier) {
   return any;
 }
 
-// In which order they run between two barriers must not matter: a test tries both.
+// In which order they run between two barriers must not matter: a test tries both. Without barriers
+// it turns round the blocks and their threads, as sums by atomics come in any order.
 static bool backwards;
 EXPORT void emu_backwards(int yes) { backwards = yes; }
 
@@ -149,22 +150,26 @@ static void run_as_fibers(std::function<void()>& threads) {
   }
 }
 
+// Each index of a grid or a block, in order or backwards.
+template <class Body> static void for_each(Index& i, const Index& sizes, Body body) {
+  unsigned n = sizes.x * sizes.y * sizes.z;
+  for (unsigned turn = 0; turn < n; turn++) {
+    unsigned place = backwards ? n - 1 - turn : turn;
+    i = {place % sizes.x, place / sizes.x % sizes.y, place / sizes.x / sizes.y};
+    body();
+  }
+}
+
 static void run_one_by_one(std::function<void()>& thread) {
-  Index& i = emu_threadIdx;
-  for (i.z = 0; i.z < emu_blockDim.z; i.z++)
-    for (i.y = 0; i.y < emu_blockDim.y; i.y++)
-      for (i.x = 0; i.x < emu_blockDim.x; i.x++) thread();
+  for_each(emu_threadIdx, emu_blockDim, thread);
 }
 
 static void run_grid(bool has_barriers, Index grid, Index block, std::function<void()>& thread) {
   unsigned before = _mm_getcsr();
   if (flush) _mm_setcsr(before | 0x8040);
-  if (fast && !has_barriers) grid = block = {1, 1, 1};
+  if (fast && !has_barriers && !backwards) grid = block = {1, 1, 1};
   emu_gridDim = grid;
   emu_blockDim = block;
-  Index& b = emu_blockIdx;
-  for (b.z = 0; b.z < grid.z; b.z++)
-    for (b.y = 0; b.y < grid.y; b.y++)
-      for (b.x = 0; b.x < grid.x; b.x++) (has_barriers ? run_as_fibers : run_one_by_one)(thread);
+  for_each(emu_blockIdx, grid, [&] { (has_barriers ? run_as_fibers : run_one_by_one)(thread); });
   _mm_setcsr(before);
 }

@@ -128,14 +128,14 @@ def kernels_of(source: str) -> dict[str, bool]:
     """The kernels, and whether the threads of a block wait for each other in them.
 
     They do where a barrier is named between a kernel and the next one, or a function that names
-    one, and everywhere where a macro does.
+    one or another such function, and everywhere where a macro does.
     """
     bounds = r"(?:__launch_bounds__\([^)]*\)\s*)?"
     texts = re.split(rf"__global__\s+void\s+{bounds}(\w+)\s*\(", source)
     words = list(BARRIERS)
     functions = re.split(r"__device__[^;{]*?(\w+)\s*\([^;{)]*\)\s*{", source)
     for name, body in zip(functions[1::2], functions[2::2], strict=True):
-        if any(word in body.split("__global__")[0] for word in BARRIERS):
+        if any(word in body.split("__global__")[0] for word in words):
             words.append(name)
     macros = re.findall(r"#define(?:.*\\\n)*.*", source)
     in_macro = any(word in macro for macro in macros for word in BARRIERS)

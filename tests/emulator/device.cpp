@@ -138,11 +138,13 @@ RUNTIME(cudaMalloc)(void** place, size_t bytes) {
   if (bytes > MEMORY) return OUT_OF_MEMORY;
   *place = aligned(bytes);
   memset(*place, 0x7f, bytes);
+  Turn mine(turn);
   allocated[*place] = bytes;
   note("MALLOC " + std::to_string(bytes));
   return SUCCESS;
 }
 RUNTIME(cudaFree)(void* place) {
+  Turn mine(turn);
   note("FREE");
   allocated.erase(place);
   free(place);
@@ -158,6 +160,7 @@ RUNTIME(cudaMemGetInfo)(size_t* unused, size_t* total) {
 RUNTIME(cudaPointerGetAttributes)(cudaPointerAttributes* found, const void* place) {
   memset(found, 0, sizeof *found);
   found->type = cudaMemoryTypeUnregistered;
+  Turn mine(turn);
   auto block = allocated.upper_bound((void*)place);
   if (block == allocated.begin()) return SUCCESS;
   --block;
@@ -246,6 +249,7 @@ RUNTIME(cudaGraphExecDestroy)(void* graph) { delete (Graph*)graph; return SUCCES
 RUNTIME(cudaGraphUpload)(void*, void*) { return SUCCESS; }
 RUNTIME(cudaGraphLaunch)(void* handle, void*) {
   Graph* graph = (Graph*)handle;
+  Turn mine(turn);
   note("GRAPH of " + std::to_string(graph->nodes.size()) + " nodes");
   for (Node& node : graph->nodes) node.work();
   return SUCCESS;

@@ -1,21 +1,25 @@
-"""A training by the CUDA kernel of its steps, beside the same one on NumPy."""
+"""A training by the CUDA kernel of its steps, beside the same one on NumPy.
+
+On a GPU, or without one on the emulated device.
+"""
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 
-if "cupy_on_cpu" not in sys.modules:
-    pytest.skip("runs on the emulated device: tests/emulator/run", allow_module_level=True)
-
-import cupy_on_cpu
-
 from scratchnet import SGD, Model, fit, mlp
+from scratchnet.backends import available_backends
+from scratchnet.backends.compile.cuda_step import KernelStep
 from scratchnet.optim import Optimizer
 from scratchnet.pruning import prune
+
+if why_not := available_backends()["cupy"]:
+    pytest.skip(f"tests/emulator/run emulates a GPU: {why_not}", allow_module_level=True)
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(22, 2))
@@ -31,14 +35,40 @@ def state(model: Model) -> list[Any]:
     return [model.backend.to_numpy(each).copy() for each in arrays]
 
 
-def trained(make: Make, backend: str, **how: Any) -> tuple[Any, list[Any], list[str]]:
+@contextmanager
+def noted_launches() -> Iterator[list[tuple[int, int]]]:
+    """Inside, the networks and the steps of each launch of our kernel."""
+    found: list[tuple[int, int]] = []
+    run = KernelStep.run
+
+    def noted(step: KernelStep, steps: int, *others: Any) -> Any:
+        found.append((step._networks, steps))
+        return run(step, steps, *others)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KernelStep, "run", noted)
+        yield found
+
+
+@contextmanager
+def backwards() -> Iterator[None]:
+    """Inside, the emulated device runs the threads of a block from the last to the first."""
+    emulator = sys.modules.get("cupy_on_cpu")
+    turn: Any = emulator.device.emu_backwards if emulator else lambda _: None
+    turn(1)
+    try:
+        yield
+    finally:
+        turn(0)
+
+
+def trained(make: Make, backend: str, **how: Any) -> tuple[Any, list[Any], list[Any]]:
     """The losses, what is left, and the launches of our kernel."""
     optimizer = make(backend)
-    with cupy_on_cpu.log() as log, warnings.catch_warnings():
+    with noted_launches() as launches, warnings.catch_warnings():
         warnings.simplefilter("error")
         settings = {"epochs": 6, "y": Y, **how}
         history = fit(optimizer.model, X, optimizer=optimizer, **settings)
-    launches = [line for line in log.lines if line.startswith("KERNEL run <")]
     return history.loss, state(optimizer.model), launches
 
 

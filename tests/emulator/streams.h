@@ -1,9 +1,10 @@
 // Streams, captured graphs, the log of what is done, and the hazards of a capture.
 //
-// There is one host thread that computes, so a stream's work is done when it is put there, unless
-// the stream is being captured: then it is kept, and done when the graph is launched.
+// A stream's work is done when it is put there, unless the stream is being captured: then it is
+// kept, and done when the graph is launched. Threads of the host take turns.
 #pragma once
 #include <functional>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,9 @@ struct Graph { std::vector<Node> nodes; };
 struct Stream { bool capturing = false, spoiled = false; Graph captured; };
 
 static Stream default_stream;
-static int captures = 0;  // streams that are being captured
+static thread_local int captures = 0;  // streams that this thread is capturing
+static std::recursive_mutex turn;
+using Turn = std::lock_guard<std::recursive_mutex>;
 
 // The handles 0, 1 and 2 are CUDA's names for the default stream.
 static Stream* stream_of(void* handle) {
@@ -26,6 +29,7 @@ static bool is_logging = false;
 static void (*on_hazard)(const char*) = nullptr;
 
 static void note(const std::string& line) {
+  Turn mine(turn);
   if (is_logging) lines.push_back(line);
 }
 
@@ -41,6 +45,7 @@ static int submit(void* handle, const std::string& what, Work work) {
     note("captured " + what);
     return 0;
   }
+  Turn mine(turn);
   note(what);
   work();
   return 0;

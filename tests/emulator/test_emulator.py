@@ -39,6 +39,11 @@ extern "C" __global__ void places(int* x)
     x[block * blockDim.x * blockDim.y * blockDim.z + thread]++;
 }
 
+extern "C" __global__ void first_place(int* x)
+{
+    if (*x < 0) *x = blockIdx.x * blockDim.x + threadIdx.x;
+}
+
 extern "C" __global__ void count(int* x) { atomicAdd(x, 1); }
 """
 
@@ -53,6 +58,14 @@ def test_the_threads_of_a_block_meet_at_a_barrier(kernels: Any) -> None:
     y = cupy.empty_like(x)
     kernels.get_function("reversed")((2,), (96,), (x, y), shared_mem=384)
     assert y.get().tolist() == [*range(95, -1, -1), *range(191, 95, -1)]
+
+
+def test_a_barrier_is_found_in_functions_of_functions() -> None:
+    inner = "__device__ void inner() { __syncthreads(); }"
+    outer = "__device__ void outer() { inner(); }"
+    kernels = "__global__ void waits() { outer(); }  __global__ void runs() {}"
+    found = cupy_on_cpu.kernels_of(f"{inner} {outer} {kernels}")
+    assert found == {"waits": True, "runs": False}
 
 
 def test_a_shuffle_stays_in_its_warp(kernels: Any) -> None:
@@ -74,6 +87,17 @@ def test_atomics_lose_nothing(kernels: Any) -> None:
     kernels.get_function("count")((5,), (64,), (x,))
     # With EMULATOR_FAST a kernel without barriers is one thread.
     assert x.get()[0] == (1 if "EMULATOR_FAST" in os.environ else 320)
+
+
+def test_backwards_the_last_thread_of_the_last_block_comes_first(kernels: Any) -> None:
+    """So that sums by atomics come in two orders; EMULATOR_FAST then is slow."""
+    first = cupy.full(1, -1, dtype="int32")
+    cupy_on_cpu.device.emu_backwards(1)
+    try:
+        kernels.get_function("first_place")((2,), (3,), (first,))
+    finally:
+        cupy_on_cpu.device.emu_backwards(0)
+    assert first.get()[0] == 5
 
 
 def test_a_launch_that_no_device_takes_is_refused(kernels: Any) -> None:
