@@ -123,8 +123,11 @@ class CupyBackend(FusedSteps):
         )
 
     def compiled(self, calls: Sequence[Call], outcome: Array, networks: int) -> Any:
+        from scratchnet.backends.compile import NotCompiled
         from scratchnet.backends.compile.cuda_step import KernelStep
 
+        if self.precision != "fp32":
+            raise NotCompiled(f"its products are in {self.precision}, the kernel's must be in fp32")
         return KernelStep(self.xp, calls, outcome, networks)
 
     def in_primitives(self) -> AbstractContextManager[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
-from scratchnet import SGD, Adam, fit, mlp
-from scratchnet.backends import InputError
+from scratchnet import SGD, Adam, Tensor, fit, mlp
+from scratchnet.backends import InputError, get_backend
 from scratchnet.backends.compile import NotCompiled, compiler_available, find_compiler
 from scratchnet.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from scratchnet.compiled_step import BOUND, CompiledTraining
+from scratchnet.compiled_step import BOUND, CompiledTraining, compiling
 from scratchnet.schedules import cosine
 
 pytestmark = pytest.mark.skipif(compiler_available() is not None, reason="no C++ compiler")
@@ -77,6 +78,31 @@ def test_divergence_is_found_where_a_replay_finds_it() -> None:
 def test_compile_needs_a_recording() -> None:
     with pytest.raises(InputError, match="must be recorded"):
         fit(mlp([2, 4, 1]), X, Y, compile=True, record=False)
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16", "fp16"])
+def test_a_compiled_step_never_drops_the_precision_asked_for(precision: str) -> None:
+    """Its products would be in fp32: `fit` refuses it, or replays what it was left to choose."""
+    k, buffers = get_backend("numpy", precision), []
+    with pytest.raises(
+        InputError, match=f"^compile=True with precision {precision}: must be fp32$"
+    ):
+        fit(mlp([2, 4, 1], backend=k), X, Y, compile=True)
+    for block in (nullcontext, compiling):
+        model = mlp([2, 4, 1], backend=k)
+        with block():
+            fit(model, X, Y, epochs=3)
+        buffers.append(model.parameter_buffer.tobytes())
+    assert buffers[0] == buffers[1]
+    model = mlp([2, 4, 1], backend=k)
+
+    def step() -> Tensor:
+        loss = model(X).sum()
+        loss.backward()
+        return loss
+
+    with pytest.warns(RuntimeWarning, match="the step is replayed: "):
+        CompiledTraining(step, SGD(model, 0.1)).many(1, (), set())
 
 
 def test_without_a_compiler_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

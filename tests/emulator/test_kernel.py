@@ -12,7 +12,7 @@ import pytest
 from kernel_training import X, Y, backwards, check, network, trained
 
 from scratchnet import SGD, Adam, fit, mlp
-from scratchnet.backends import get_backend
+from scratchnet.backends import InputError, get_backend
 from scratchnet.backends.compile import cuda_source, cuda_step
 from scratchnet.compiled_step import CompiledTraining
 from scratchnet.demos.bench import engine
@@ -58,6 +58,18 @@ def test_a_network_that_does_not_fit_is_replayed_and_said() -> None:
     fit(same, X, Y, optimizer=SGD(same, 0.1), epochs=3)
     numbers = [model.backend.to_numpy(each.parameter_buffer) for each in (model, same)]
     np.testing.assert_array_equal(*numbers)
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16", "fp16"])
+def test_a_kernel_never_drops_the_precision_asked_for(precision: str) -> None:
+    k = get_backend("cupy", precision)
+    with pytest.raises(
+        InputError, match=f"^compile=True with precision {precision}: must be fp32$"
+    ):
+        fit(mlp([2, 4, 1], backend=k), X, Y, epochs=2, compile=True)
+    case = Case(2, 4, 16, backend="cupy", precision=precision)
+    refused = engine.kernel_step(new_problem(case, 0), k)
+    assert isinstance(refused, str) and f"its products are in {precision}" in refused
 
 
 def test_a_network_that_diverges_leaves_the_others_alone() -> None:
