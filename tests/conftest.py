@@ -11,11 +11,15 @@ from scratchnet.demos.bench import timing
 
 # No deadline: it is a clock, and a busy machine would fail a right answer.
 settings.register_profile("scratchnet", deadline=None, max_examples=50, print_blob=True)
-# For tests/campaigns: the same examples on every run, and no search for the smallest that fails.
+# For .ci/run: the same examples on every run. Without the option `--hypothesis-profile`, each run
+# of `pytest` draws anew.
+settings.register_profile(
+    "derandomized", settings.get_profile("scratchnet"), derandomize=True, database=None
+)
+# For tests/campaigns: besides, no search for the smallest example that fails.
 settings.register_profile(
     "campaign",
-    settings.get_profile("scratchnet"),
-    derandomize=True,
+    settings.get_profile("derandomized"),
     phases=(Phase.explicit, Phase.generate),
 )
 settings.load_profile("scratchnet")
