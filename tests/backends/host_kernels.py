@@ -16,7 +16,7 @@ import numpy as np
 from test_gemm_arguments import blas
 
 from scratchnet.backends.cublas import OPERANDS, Gemm, Operands
-from scratchnet.backends.cuda_kernels import parameter_types, sources, typed
+from scratchnet.backends.cuda_kernels import TYPES, parameter_types, sources, typed
 from scratchnet.backends.cupy_backend import CupyBackend
 from scratchnet.backends.interface import Backend
 from scratchnet.backends.numpy_backend import NumpyBackend
@@ -55,13 +55,22 @@ def compiled(folder: Path, dtype: str) -> ctypes.CDLL:
     return ctypes.CDLL(str(library))
 
 
+NUMBERS = {name: np.ctypeslib.as_ctypes_type(each) for name, each in TYPES.items()}
+
+
 class HostKernels:
     """As `Kernels`, but each launch is a loop on the host."""
 
     def __init__(self, folder: Path, dtype: str) -> None:
         self._library = compiled(folder, dtype)
         self._types = parameter_types(sources()[dtype])
-        self._real = np.dtype(dtype)
+        real: dict[str, Any] = {"real": dtype, "float": "f4", "word": "u8", "unsigned short": "u2"}
+        dtypes = real | {"whole": "i8", "unsigned": "u4"}
+        self._pointers = {
+            f"{const}{name}*": np.dtype(each)
+            for name, each in dtypes.items()
+            for const in ("", "const ")
+        }
 
     def launch(self, name: str, threads: int, *arguments: Any) -> None:
         if threads:
@@ -71,14 +80,9 @@ class HostKernels:
     launch_sums = launch
 
     def _as_c(self, declared: str, value: Any) -> Any:
-        if not declared.endswith("*"):
-            return np.ctypeslib.as_ctypes(np.asarray(value))
-        dtypes = {"real": self._real, "float": "f4", "word": "u8", "unsigned short": "u2"}
-        dtypes |= {"whole": "i8", "unsigned": np.uint32}
-        assert (
-            isinstance(value, np.ndarray)
-            and value.dtype == dtypes[declared.removeprefix("const ")[:-1]]
-        )
+        if declared in NUMBERS:
+            return NUMBERS[declared](value.item())
+        assert isinstance(value, np.ndarray) and value.dtype == self._pointers[declared]
         return ctypes.c_void_p(value.ctypes.data)
 
 

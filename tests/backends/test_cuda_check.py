@@ -1,7 +1,6 @@
 """What a user reads where CUDA cannot be used."""
 
 import logging
-import os
 import subprocess
 import sys
 from functools import cache
@@ -76,35 +75,45 @@ class cuda:
 """
 
 
-@pytest.mark.parametrize(
-    ("driver", "devices", "then", "expected"),
-    [
-        (0, 0, "", "no NVIDIA driver was found"),
-        (12040, 1, "", "serves CUDA up to 12.4"),
-        (13000, 0, "", "finds no NVIDIA GPU"),
-        (13000, 1, "", "cannot be used: "),
-        (0, 0, "raise ImportError('libx.so: cannot open')", "CuPy cannot be imported (libx.so"),
-        (
-            0,
-            0,
-            "raise RuntimeError('two wheels\\nof CuPy')",
-            "CuPy cannot be imported (two wheels)",
-        ),
-    ],
-)
-def test_each_thing_that_can_be_missing(
-    tmp_path: Path, driver: int, devices: int, then: str, expected: str
-) -> None:
-    (tmp_path / "cupy.py").write_text(FAKE_CUPY.format(driver=driver, devices=devices, then=then))
-    ask = "from scratchnet.backends import get_backend; get_backend('cupy')"
+MISSING = [
+    (0, 0, "", "no NVIDIA driver was found"),
+    (12040, 1, "", "serves CUDA up to 12.4"),
+    (13000, 0, "", "finds no NVIDIA GPU"),
+    (13000, 1, "", "cannot be used: "),
+    (0, 0, "raise ImportError('libx.so: cannot open')", "CuPy cannot be imported (libx.so"),
+    (0, 0, "raise RuntimeError('two wheels\\nof CuPy')", "CuPy cannot be imported (two wheels)"),
+]
+# A process for each CuPy, since an import is remembered; what they have in common is loaded once.
+ASK = """
+import os, sys
+from scratchnet.backends import get_backend
+for folder in sys.argv[1:]:
+    if os.fork() == 0:
+        sys.path.insert(0, folder)
+        get_backend("cupy")
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+    print("end of one", file=sys.stderr, flush=True)
+"""
+
+
+def test_each_thing_that_can_be_missing(tmp_path: Path) -> None:
+    folders = [tmp_path / str(number) for number in range(len(MISSING))]
+    for folder, (driver, devices, then, _) in zip(folders, MISSING, strict=True):
+        folder.mkdir()
+        text = FAKE_CUPY.format(driver=driver, devices=devices, then=then)
+        (folder / "cupy.py").write_text(text)
     done = subprocess.run(
-        [sys.executable, "-c", ask],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        [sys.executable, "-c", ASK, *map(str, folders)],
         capture_output=True,
         text=True,
     )
-    last = done.stderr.strip().splitlines()[-1]
-    assert done.returncode == 1 and expected in last and "InputError" in last
+    assert done.stdout.split() == ["1"] * len(MISSING)
+    *errors, rest = done.stderr.split("end of one\n")
+    assert not rest
+    for error, (*_, expected) in zip(errors, MISSING, strict=True):
+        last = error.strip().splitlines()[-1]
+        assert expected in last and "InputError" in last
 
 
 def test_a_full_device_is_an_input_error_of_its_own() -> None:
