@@ -1,9 +1,9 @@
-"""A second set of wrong gradients: what learners write for softmax, normalisations, products, ties.
+"""A second set of wrong gradients: what learners write for softmax, normalisations and products.
 
-As in `planted_gradients`, each is one mistake in one pullback, under the name of its kind. They were
-written after the diagnosis had its first form, and before it was extended for them, so what they
-measure stands apart from the first set. A mistake that has no name of its own in `MISTAKES` has None
-and the words by which the sentence must tell it.
+As in `planted_gradients`, each is one mistake in one pullback, under the name of its kind. They
+were written after the diagnosis had its first form, and before it was extended for them, so what
+they measure stands apart from the first set. A mistake that has no name of its own in `MISTAKES`
+has None and the words by which the sentence must tell it.
 """
 
 from __future__ import annotations

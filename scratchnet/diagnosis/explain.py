@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from scratchnet.backends import InputError
 from scratchnet.diagnosis.factors import factors
+from scratchnet.diagnosis.kinks import FoundAt, error_of_differences, faults_at_kinks
 from scratchnet.diagnosis.mistakes import (
     LOCAL,
-    MISTAKES,
     SIMPLE,
     incoming_ignored,
     operand_transposed,
@@ -69,9 +69,10 @@ def explain_gradient(
     float64, or with the gradient of `reference`, the same function with a right one. The tensors
     say which shapes and values the function takes: the gradient is tried at three points of that
     range, with axes of distinct lengths where the function takes those, and an explanation must
-    fit at all of them. With a reference it is tried at the tensors as well, kinks included.
-    Without one a gradient that is wrong at a kink alone ("open at the kink") is not found: there
-    differences give no derivative, and drawn points do not fall on kinks.
+    fit at all of them. It is tried at the tensors as well, and where one of them is 0: kinks may
+    lie there. At a kink it must be that of the reference. Without one any number between the slopes
+    on both sides is right there, but for |x|, relu and leaky_relu, and where the engine's ops are
+    used, which choose by the table in `scratchnet.ops`.
 
     Returns no explanation where every gradient is right, and one without a name where none of
     `MISTAKES` explains a wrong one, or where the function or its pullback fails. Never raises what
@@ -98,8 +99,8 @@ def explain_pullback(
     """As `explain_gradient`, for y = forward(*arrays) and a pullback by hand, of NumPy arrays.
 
     pullback(gradient, *arrays) gets dL/dy, of y's shape, and returns dL/d(array) for the only
-    array, or a tuple of one per array. `reference` is a pullback that is right; without one
-    mistakes at a kink alone are not found. The arrays say which shapes and values to try.
+    array, or a tuple of one per array. `reference` is a pullback that is right. The arrays say
+    which shapes and values to try.
     """
     if not arrays:
         raise InputError("explain_pullback(forward, pullback, *arrays): must be given an array")
@@ -144,7 +145,9 @@ def _explained(
         near, far = _drawn(subject, reference, given, rng)
         found: list[Explanation] = []
         trials = _by_argument(subject, reference, near or far, wanted, rng)
-        at_given = [] if not near else trials_at(subject, reference, given, wanted, rng)
+        given_trials: Sequence[Trial | None] = [None] * len(wanted)
+        if near:
+            given_trials = trials_at(subject, reference, given, wanted, rng)
         far_trials: list[list[Trial]] = []
         for place, argument in enumerate(wanted):
             these: Sequence[Trial] = trials[place]
@@ -158,9 +161,12 @@ def _explained(
                     named, these = _in_both(named, these, far_trials[place], graph)
                 if named[0][0] in (None, "wrong axis"):
                     named = _swapped(trials, place) or named
-            if not named and at_given:
-                named = list(_at_given(at_given[place], subject, reference is not None))
-                these = [at_given[place]] if named else these
+            if not named:
+                has_reference = reference is not None
+                at_given = list(_at_given(given_trials[place], subject, has_reference))
+                at_zero = _at_zero(subject, reference, given, argument, (near or far)[0], rng)
+                for name, sentence, t in (at_given or at_zero)[:1]:
+                    named, these = [(name, sentence)], [t]
             if not named:
                 named = list(_changed_later(subject, these[0], (near or far)[-1]))
             evidence = _evidence(next((t for t in these if not t.is_right), these[0]))
@@ -365,22 +371,39 @@ def _is_rounded(subject: Subject, t: Trial, rng: Any) -> bool:
     return False
 
 
-def _at_given(t: Trial, subject: Subject, has_reference: bool) -> Iterator[Named]:
-    """At the given inputs alone the gradient is wrong; at a kink, where there is a reference."""
+def _at_given(t: Trial | None, subject: Subject, has_reference: bool) -> Iterator[FoundAt]:
+    """At the given inputs alone the gradient is wrong."""
+    if t is None or (has_reference and t.is_right):
+        return
+    smooth = replace(t, error=error_of_differences(t, subject))
     if not np.isfinite(t.got).all():
-        yield None, "the gradient is not finite at the given inputs, where the function is"
-        return
-    wrong = ~np.all(t.equal(t.got, t.right), axis=1)
-    if not wrong.any():
-        return
-    if has_reference:
-        _, error = by_differences(subject, t.argument)(t.inputs)
-        if np.all(~np.isfinite(error[wrong]).all(axis=1)):
-            is_open = np.all(np.abs(t.got[wrong]).sum(1) >= np.abs(t.right[wrong]).sum(1))
-            at_kink = "at the kink itself the gradient is another than it should be"
-            yield "open at the kink", MISTAKES["open at the kink"] if is_open else at_kink
-            return
-    yield None, "the gradient is wrong at the given inputs, and right at others"
+        yield None, "the gradient is not finite at the given inputs, where the function is", t
+    elif not smooth.is_right:
+        yield None, "the gradient is wrong at the given inputs, and right at others", smooth
+    else:
+        yield from faults_at_kinks(t, subject, has_reference)
+
+
+def _at_zero(
+    subject: Subject,
+    reference: Subject | None,
+    given: Sequence[Any],
+    argument: int,
+    others: Sequence[Any],
+    rng: Any,
+) -> list[FoundAt]:
+    """Where the input is 0 everywhere, if it may be: at the kink of relu and its like."""
+    if not given[argument].min() <= 0 <= given[argument].max():
+        return []
+    inputs = [*others]
+    inputs[argument] = np.zeros(np.shape(inputs[argument]))
+    try:
+        (t,) = trials_at(subject, reference, inputs, [argument], rng)
+        if not all(np.isfinite(each).all() for each in (t.y, t.got, t.right)):
+            return []
+        return list(faults_at_kinks(t, subject, reference is not None))
+    except Fault:
+        return []
 
 
 def _changed_later(subject: Subject, t: Trial, other: Sequence[Any]) -> Iterator[Named]:

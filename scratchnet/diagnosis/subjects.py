@@ -39,6 +39,8 @@ class Subject:
     at: Callable[[Arrays], tuple[Any, Pull]]
     at_before: Callable[[Arrays, Arrays], tuple[Any, Pull]] | None = None
     """As `at`, but the function is called with the second inputs as well before it pulls back."""
+    is_own: Callable[[Arrays], bool] = lambda _: True
+    """Whether no pullback is one of the engine's ops."""
 
 
 def of_tensors(function: Callable[..., Any], like: Sequence[Tensor], what: str) -> Subject:
@@ -70,7 +72,13 @@ def of_tensors(function: Callable[..., Any], like: Sequence[Tensor], what: str) 
 
         return np.array(y.numpy()), pull
 
-    return Subject(value, lambda inputs: at_before(inputs, None), at_before)
+    def is_own(inputs: Arrays) -> bool:
+        with enable_grad():
+            nodes = nodes_of(called(inputs)[1])
+        modules = [getattr(pullback, "__module__", "") for n in nodes for _, pullback in n.inputs]
+        return not any(str(module).startswith("scratchnet.") for module in modules)
+
+    return Subject(value, lambda inputs: at_before(inputs, None), at_before, is_own)
 
 
 def leaves(inputs: Arrays, like: Sequence[Tensor]) -> list[Tensor]:

@@ -180,11 +180,17 @@ def by_differences(subject: Subject, argument: int) -> Truth:
                 smallest = np.fmin(smallest, error)
                 if np.all(smallest <= 1e-9 * np.max(np.abs(best), initial=1e-300)):
                     break
-            is_unknown = smallest > 1e-5 * np.maximum(np.abs(best), np.abs(best).max(initial=0.0))
             rows.append(best)
-            errors.append(np.where(is_unknown, np.inf, smallest))
+            errors.append(smallest)
         shape = (x.size, y.size)
-        return np.array(rows).reshape(shape), np.array(errors).reshape(shape)
+        slopes, error = np.array(rows).reshape(shape), np.array(errors).reshape(shape)
+        size = np.abs(slopes)
+        is_unknown = error > 1e-5 * size.max(axis=1, keepdims=True, initial=0.0)
+        # Beside the largest slope even an unknown one may be known to be next to nothing.
+        is_tiny = np.fmax(error, size) <= 1e-5 * size.max(initial=0.0)
+        error[is_unknown & is_tiny] = np.fmax(error, size)[is_unknown & is_tiny]
+        error[is_unknown & ~is_tiny] = np.inf
+        return slopes, error
 
     return truth
 
@@ -277,7 +283,10 @@ def _is_telling(shape: tuple[int, ...], others: Sequence[tuple[int, ...]]) -> bo
 
 
 def _values(given: Any, shape: tuple[int, ...], rng: Any) -> Any:
-    """Numbers from the range of those given, of both signs where those are."""
+    """Numbers from the range of those given, of both signs where those are.
+
+    Where those add up to 1, as probabilities and one-hot targets do, these do so along that axis.
+    """
     if not np.size(given):
         return np.array(rng.standard_normal(shape))
     low, high = float(np.min(given)), float(np.max(given))
@@ -289,4 +298,7 @@ def _values(given: Any, shape: tuple[int, ...], rng: Any) -> Any:
         drawn = np.array(rng.uniform(low, high, shape))
         if low >= 0 or high <= 0 or drawn.size < 2 or drawn.min() < 0 < drawn.max():
             break
+    for axis in range(-1, -len(shape) - 1, -1):
+        if low >= 0 and np.shape(given)[axis] > 1 and np.allclose(np.sum(given, axis), 1):
+            return drawn / drawn.sum(axis, keepdims=True)
     return drawn

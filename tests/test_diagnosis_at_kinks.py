@@ -1,0 +1,132 @@
+"""At kinks the diagnosis finds masks that are open there, and blames no subgradient."""
+
+import numpy as np
+import pytest
+
+from scratchnet import Tensor, ops
+from scratchnet.gradcheck import explain_gradient, explain_pullback
+
+X = np.array([[-1.0, 2.0, 0.5], [0.3, -0.7, 1.1]])
+TIES = np.array([[1.0, 1.0, 0.0], [2.0, 3.0, 3.0]])
+
+
+def relu(x):
+    return np.maximum(x, 0)
+
+
+def largest(x):
+    return x.max(1, keepdims=True)
+
+
+def prelu(x, slope):
+    return np.where(x > 0, x, slope * x)
+
+
+@pytest.mark.parametrize(
+    "forward, pullback, must_be",
+    [
+        (relu, lambda dy, x: dy * (x >= 0), "0"),
+        (lambda x: np.minimum(x, 0), lambda dy, x: dy * (x <= 0), "0"),
+        (lambda x: 3 * relu(x), lambda dy, x: 3 * dy * (x >= 0), "0"),
+        (abs, lambda dy, x: np.where(x >= 0, dy, -dy), "0"),
+        (abs, lambda dy, x: np.where(x > 0, dy, -dy), "0"),
+        (lambda x: prelu(x, 0.25), lambda dy, x: dy * np.where(x >= 0, 1, 0.25), "0.25"),
+    ],
+)
+def test_a_mask_that_is_open_at_0_is_found(forward, pullback, must_be):
+    (found,) = explain_pullback(forward, pullback, X)
+    assert found.mistake == "open at the kink"
+    assert found.sentence.endswith(f"must be {must_be}")
+    assert ", where the input is 0" in found.evidence
+
+
+def test_a_kink_that_the_given_inputs_lie_on():
+    target = np.arange(6.0).reshape(2, 3)
+
+    def error(x):
+        return abs(x - target).mean()
+
+    def pullback(dy, x):
+        return dy * np.where(x >= target, 1, -1) / x.size
+
+    at_kink = np.where(target > 2, target, 7.5)
+    (found,) = explain_pullback(error, pullback, at_kink)
+    assert found.mistake == "open at the kink"
+    right = explain_pullback(error, lambda dy, x: dy * np.sign(x - target) / x.size, at_kink)
+    assert right == []
+
+
+def test_entries_that_tie_must_share():
+    (found,) = explain_pullback(largest, lambda dy, x: dy * (x == largest(x)), TIES)
+    assert found.mistake == "open at the kink"
+    assert "2 entries tie, and their gradients add up to 2 times dL/dy" in found.sentence
+
+
+def test_what_lies_beside_both_slopes_is_wrong():
+    (found,) = explain_pullback(relu, lambda dy, x: np.where(x == 0, 7 * dy, dy * (x > 0)), X)
+    assert found.mistake is None
+    assert found.sentence.endswith("it is 7, where the slopes on the two sides are 0 and 1: "
+                                   "must be between them")  # fmt: skip
+
+
+def shared(dy, x):
+    ties = x == largest(x)
+    return dy * ties / ties.sum(1, keepdims=True)
+
+
+def first(dy, x):
+    return dy * (np.arange(x.shape[1]) == x.argmax(1)[:, None])
+
+
+@pytest.mark.parametrize(
+    "forward, pullback, x",
+    [
+        (relu, lambda dy, x: dy * (x > 0), X),
+        (relu, lambda dy, x: dy * ((x > 0) + 0.5 * (x == 0)), X),
+        (abs, lambda dy, x: dy * np.sign(x), X),
+        (lambda x: prelu(x, 2.0), lambda dy, x: dy * np.where(x > 0, 1, 2.0), X),
+        (lambda x: np.clip(x, 0, 1), lambda dy, x: dy * ((x >= 0) & (x <= 1)), X),
+        (lambda x: np.clip(x, 0, 1), lambda dy, x: dy * ((x > 0) & (x < 1)), X),
+        (lambda x: np.clip(x, 0, 9), lambda dy, x: dy * ((x >= 0) & (x <= 9)), X),
+        (lambda x: np.clip(x, -0.7, None), lambda dy, x: dy * (x >= -0.7), X),
+        (np.sign, lambda dy, x: 0 * dy, X),
+        (lambda x: x * abs(x), lambda dy, x: 2 * dy * abs(x), X),
+        (largest, shared, TIES),
+        (largest, first, TIES),
+    ],
+)
+def test_no_subgradient_is_blamed(forward, pullback, x):
+    for inputs in (x, np.zeros((2, 3)), np.where(x > 0.4, x, 0)):
+        assert explain_pullback(forward, pullback, inputs) == []
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        ops.relu,
+        ops.absolute,
+        lambda x: ops.clip(x, 0),
+        lambda x: ops.maximum(x, 0.0),
+        lambda x: ops.leaky_relu(x, 2.0),
+        lambda x: ops.where(x.data >= 0, x, -x),
+        lambda x: 2.0 * ops.relu(x) - ops.relu(-x),
+        lambda x: ops.max(x, 1),
+    ],
+)
+@pytest.mark.parametrize("x", [X, TIES, np.zeros((2, 3))])
+def test_the_engine_takes_what_it_takes_at_kinks(function, x):
+    assert explain_gradient(function, Tensor(x, requires_grad=True)) == []
+
+
+def test_the_reference_says_what_is_right_at_a_kink():
+    def closed(x):
+        return ops.relu(x)
+
+    def opened(x):
+        return ops.clip(x, 0)
+
+    x = Tensor(X, requires_grad=True)
+    (found,) = explain_gradient(opened, x, reference=closed)
+    assert found.mistake == "open at the kink"
+    (found,) = explain_gradient(closed, x, reference=opened)
+    assert found.sentence == "at the kink itself the gradient is another than it should be"
