@@ -34,6 +34,18 @@ class Call(NamedTuple):
     """Whether the call made `out` itself, so that nobody else had it before."""
 
 
+def by_host(kernel: Kernel) -> Kernel:
+    """A kernel, such as a sum over processes, that stays a call of Python: a compiled step is cut
+    there, into a function for what comes before and one for what comes after."""
+    kernel.is_by_host = True  # type: ignore[attr-defined]
+    return kernel
+
+
+def is_by_host(kernel: Kernel) -> bool:
+    """Whether the kernel is marked as `by_host`."""
+    return getattr(kernel, "is_by_host", False)
+
+
 _AROUND: Blocks[tuple[Door, Callable[..., Array]]] = Blocks("what stands around run")
 _GUARDING: Blocks[Door] = Blocks("whether the arrays of a step are guarded")
 _COUNTING = threading.RLock()

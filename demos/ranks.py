@@ -35,9 +35,6 @@ class OnRanks(Experiment):
         for name, value in (("resume", True), ("watch", True), ("workers", given.get("workers"))):
             if value and given.get(name):
                 raise InputError(f"--{name} with --ranks: must be left out")
-        if given.get("compile") == "on":
-            raise InputError("--compile on with --ranks: must be off, as ranks talk in each step")
-        given["compile"] = "off"
         given.setdefault("out", Path("runs") / self.name)
         if RANK_OF not in os.environ:
             self.check(resolve(self.settings, given))

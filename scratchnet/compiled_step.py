@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,10 @@ from scratchnet.batches import Batches
 from scratchnet.buffer_reuse import elide_copies, owner
 from scratchnet.divergence import Divergence, note_divergence
 from scratchnet.optim import Adam, Optimizer
+from scratchnet.parallel import Ranks
 from scratchnet.program import MOST_RECORDINGS, RecordedStep, is_eager
 from scratchnet.steps_ahead import LONGEST_CALL, StepsAhead
-from scratchnet.tensor import Tensor
+from scratchnet.tensor import Tensor, result
 
 BOUND = {"float32": 1e-3, "float64": 1e-8}
 """How far losses and gradients of the first step may be from those of Python, relative to the
@@ -96,9 +97,17 @@ class CompiledTraining:
     """
 
     def __init__(
-        self, step: Callable[..., Tensor], optimizer: Optimizer, threads: int | None = None
+        self,
+        step: Callable[..., Tensor],
+        optimizer: Optimizer,
+        threads: int | None = None,
+        ranks: Ranks | None = None,
     ) -> None:
-        """`threads` share out the networks of an ensemble; None takes as many as BLAS has."""
+        """`threads` share out the networks of an ensemble; None takes as many as BLAS has.
+
+        The step of several `ranks` is compiled on all of them, or replayed on all.
+        """
+        self._ranks = ranks
         self._optimizer, self._model = optimizer, optimizer.model
         self._wanted_threads = threads
         self.recorded = RecordedStep(step, self._model, (optimizer,))
@@ -132,6 +141,10 @@ class CompiledTraining:
             for array, numbers in arrays:
                 array[...] = numbers
 
+    def one(self, *rows: Array) -> Tensor:
+        """One step on a batch; its loss."""
+        return result(self.many(1, [each[None] for each in rows], set())[0], self._model.backend)
+
     def many(self, steps: int, rows: Sequence[Array], known: set[int]) -> Any:
         """At most that many steps, at least one; their losses, (steps,) or (steps, E).
 
@@ -154,8 +167,8 @@ class CompiledTraining:
                 return self.recorded(*[each[0] for each in rows]).numpy()[None]
             changing = ahead(optimizer, steps) if steps > 1 else []
             steps = optimizer.steps - first
-            batches = zip(compiled.arguments, rows, strict=True)
-            changing += [(own, each[:steps]) for own, each in batches]
+            changing += zip(compiled.arguments, rows, strict=True)
+            changing = [(array, values[:steps]) for array, values in changing]
             losses = self._run(compiled, steps, changing, known)
             optimizer.steps = first + len(losses)
         except BaseException:
@@ -210,18 +223,26 @@ class CompiledTraining:
         changed = {id(owner(call.out)): owner(call.out) for call in calls}
         before = [(array, array.copy()) for name, array in changed.items() if name not in made]
         try:
-            step = k.compiled(calls, outcome, model.ensemble or 1)
-            if not step.function.is_compared:
+            with self._alike(NotCompiled, NoCompiler):
+                step = k.compiled(calls, outcome, model.ensemble or 1)
+            is_compared = step.function.is_compared
+            if not (is_compared if self._ranks is None else self._ranks.all(is_compared)):
                 with self._restoring(), k.in_primitives():
                     recording.check()
                 with self._restoring():
                     got = [step.run(1)[0], np.array(k.to_numpy(model.gradient_buffer))]
-                self._compare(got, want)
+                with self._alike(NotCompiled):
+                    self._compare(got, want)
                 step.function.is_compared = True
         except (NotCompiled, NoCompiler) as refusal:
-            warnings.warn(f"the step is replayed: {refusal}", RuntimeWarning, stacklevel=7)
+            if self._ranks is None or self._ranks.rank == 0:
+                warnings.warn(f"the step is replayed: {refusal}", RuntimeWarning, stacklevel=7)
             return Compiled(None, recording.arguments, before)
         return Compiled(step, recording.arguments, before)
+
+    def _alike(self, *kinds: type[Exception]) -> AbstractContextManager[None]:
+        """What a rank raises inside of these kinds is raised by all."""
+        return nullcontext() if self._ranks is None else self._ranks.agreeing(*kinds)
 
     def _compare(self, got: Sequence[Array], want: Sequence[Array]) -> None:
         """Raise `NotCompiled` where the two differ by more than rounding of a sound step would.

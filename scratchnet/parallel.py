@@ -7,7 +7,8 @@ L_r its mean loss and s_r its part of the batch (of the weights, where there are
     L = sum over ranks of s_r L_r,      dL/dp = sum over ranks of d(s_r L_r)/dp
 
 are summed by one Allreduce, of the packed gradients with the loss behind them. All ranks then make
-the same step. So it is the training of one process, up to rounding, whatever the shares.
+the same step. So it is the training of one process, up to rounding, whatever the shares. The sum is
+a call of the backend: a recording repeats it, and a compiled step is cut there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 
 from scratchnet.backends import Array, Backend, InputError
 from scratchnet.backends.contexts import Blocks
+from scratchnet.backends.door import by_host
 from scratchnet.backends.interface import Out
 from scratchnet.batches import Batches
 from scratchnet.extras import require
@@ -61,6 +63,7 @@ class Ranks:
         """array <- that of rank 0"""
         self._communicator.Bcast(array, 0)
 
+    @by_host
     def packed_sum(self, gradients: Array, loss: Array, out: Out) -> Array:
         """(..., P) and (...) -> (..., P + 1), summed over the ranks: a kernel for `Backend.run`."""
         if out is ...:
@@ -68,6 +71,7 @@ class Ranks:
         out[..., :-1], out[..., -1] = gradients, loss
         return self._summed(out)
 
+    @by_host
     def total(self, array: Array, out: Out) -> Array:
         """The sum over the ranks: a kernel for `Backend.run`."""
         out = np.empty(array.shape, array.dtype) if out is ... else out
@@ -103,17 +107,22 @@ class Ranks:
             places.append(place if len(set(of_each)) == 1 else f"{place}, on rank {rank}")
         return places
 
+    def all(self, answer: bool) -> bool:
+        """Whether all ranks say so."""
+        return all(self.gathered(answer))
+
     @contextmanager
-    def agreeing(self) -> Iterator[None]:
-        """An `InputError` that a rank raises inside is raised by all, and names that rank."""
-        own = None
+    def agreeing(self, *kinds: type[Exception]) -> Iterator[None]:
+        """An exception of these kinds, without any an `InputError`, that a rank raises inside is
+        raised by all, as the first kind, and names that rank."""
+        kinds, own = kinds or (InputError,), None
         try:
             yield
-        except InputError as error:
+        except kinds as error:
             own = str(error)
         for rank, message in enumerate(self.gathered(own)):
             if message is not None:
-                raise InputError(f"rank {rank} of {self.size}: {message}")
+                raise kinds[0](f"rank {rank} of {self.size}: {message}")
 
     @contextmanager
     def ending_together(self) -> Iterator[None]:
@@ -197,13 +206,8 @@ def own_part(communicator: Any, X: Any, y: Any, weights: Any) -> tuple[Any, Any,
     return around[-1], X[..., rows, :], part(np.asarray(y)), own_weights
 
 
-def check_together(model: Model, compile: bool, ranks: Ranks) -> None:
+def check_together(model: Model, ranks: Ranks) -> None:
     """Raise `InputError` for what several ranks cannot do."""
-    if compile:
-        raise InputError(
-            f"compile=True with a communicator of {ranks.size} ranks: must be False, as a compiled "
-            "step cannot wait for other processes"
-        )
     if model.backend.name != "numpy":
         raise InputError(
             f"a communicator of {ranks.size} ranks with a model on {model.backend.name}: must be "
@@ -346,9 +350,10 @@ class SharedBatches(Batches):
         k.copy(self._no_gradient, out=model.gradient_buffer)
         places, real, part, samples, factors = rows[1:6] or self._whole
         share = Share(places, samples, factors, real, self._total)
+        inputs, targets = self.select(*rows)
         with SHARES.opened(share):
-            outputs = model(self.select(*rows)[0])
-        targets, weights = self.select(*rows)[1], self.select_weights(*rows)
+            outputs = model(inputs)
+        weights = self.select_weights(*rows)
         loss = loss_of(compute_loss, outputs, targets, weights) * result(part, k)
         loss.backward()
         both = k.run(self.ranks.packed_sum, model.gradient_buffer, loss.data, out=...)

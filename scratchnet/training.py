@@ -134,7 +134,7 @@ def fit(
         _check_settings(model, optimizer, epochs, first_epoch, callbacks)
         _check_steps(clip_norm, accumulate, batch_size, compile)
         if ranks is not None:
-            check_together(model, compile, ranks)
+            check_together(model, ranks)
         if compile:
             require_compiler(optimizer, record)
         is_streamed = streams(model, X, batch_size)
@@ -144,8 +144,7 @@ def fit(
                 f"{what}=True with X a numpy.memmap and mini-batches: must be False, or X an array "
                 "in memory, as that looks at all of X at once"
             )
-        alone = ranks is None and not is_streamed
-        compile = compile or (alone and compiles(optimizer, record, accumulate))
+        compile = compile or (not is_streamed and compiles(optimizer, record, accumulate))
         data = checked_data(model, X, y, compute_loss, is_streamed)
         weights = checked_weights(
             model, *data, compute_loss, sample_weight, class_weight, ranks is not None
@@ -161,6 +160,7 @@ def fit(
             model, optimizer, batch_size=batch_size, epochs=epochs, first_epoch=first_epoch,
             accumulate=accumulate, clip_norm=clip_norm, patience=patience,
             loss=loss_name(compute_loss), weights=weights is not None, record=record,
+            compiler=model.backend.compiler() if compile else "none",
             accuracy=accuracy, validation=held_out is not None, callbacks=len(callbacks),
         )  # fmt: skip
         batches = SharedBatches(ranks, model, *data, batch_size, weights, compute_loss)
@@ -320,7 +320,11 @@ class TrainingStep:
         self._run = steps[-1]
         self.ahead: CompiledTraining | StepsAhead | None = None
         """What does several steps before their losses are looked at; None: one by one."""
-        if compile:
+        if compile and isinstance(batches, SharedBatches):
+            # One by one, as the ranks wait for each other in each of them.
+            self._prepare = lambda: None
+            self._run = CompiledTraining(whole, optimizer, ranks=batches.ranks).one
+        elif compile:
             self.ahead = CompiledTraining(whole, optimizer)
         elif accumulate == 1:
             self.ahead = StepsAhead.made_for(self._run, optimizer)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.backends.door import is_by_host
 from scratchnet.backends.interface import Array, Call
 
 
@@ -144,6 +145,8 @@ class Axes:
                 self._parent[a] = b
 
     def _unify(self, call: Call) -> None:
+        if is_by_host(call.kernel):
+            return
         name, out = name_of(call), self.of(call.out)
         if name in ("matmul", "column_times_row"):
             self._unify_product(call, out)

@@ -107,8 +107,8 @@ def _target(features: str) -> Target:
     return Target(16, 32 if "__aarch64__" in defined else 16)
 
 
-def built(source: str, compiler: Compiler) -> Any:
-    """The function `run` of the source; compiled only where no earlier run has left it.
+def built(source: str, compiler: Compiler, name: str = "run") -> Any:
+    """The function of that name in the source; compiled only where no earlier run has left it.
 
     A library is used again where source, compiler, flags and processor are the same and its
     contents are those that were written. It is written beside its place and renamed, so that
@@ -120,7 +120,7 @@ def built(source: str, compiler: Compiler) -> Any:
     library = folder / f"{key}.so"
     if not _is_intact(library):
         _build(source, compiler, library)
-    function = ctypes.CDLL(str(library)).run
+    function = getattr(ctypes.CDLL(str(library)), name)
     function.restype = None
     function.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_int64] * 3 + [ctypes.c_void_p]
     return function

@@ -11,6 +11,7 @@ call gets a kind:
     row_reduction  (N, 1): a sum or an extreme over each point's entries
     take           (N, d): rows chosen by an index
     whole          anything else, computed at once on the arrays as they were recorded
+    host           a call of Python, as `door.by_host` marks it: the step is cut there
 
 What an elementwise, product, row_reduction or take call makes is a `Value`: numbers of the points
 that live in a tile. Calls of kind `whole` that work on the parameters are the optimizer's.
@@ -34,6 +35,7 @@ from scratchnet.backends.compile.arrays import (
     name_of,
     owner_of,
 )
+from scratchnet.backends.door import is_by_host
 from scratchnet.backends.interface import Array, Call
 
 ELEMENTWISE = {
@@ -98,6 +100,11 @@ class Classified:
         self.nodes: list[Node] = []
         self._current: dict[int, Value] = {}
         self._made = {id(owner_of(call.out)) for call in calls if call.is_new}
+        self._last_use = {
+            id(owner_of(array)): number
+            for number, call in enumerate(calls, 1)
+            for array in (*arrays_in(call.inputs), call.out)
+        } | {id(owner_of(outcome)): len(calls) + 1}
         for number, call in enumerate(calls, 1):
             self._add(number, call)
         for value in self._current.values():
@@ -116,12 +123,14 @@ class Classified:
         out = self.axes.view(call.out)
         kind, inputs = self._kind(call, out)
         node = Node(number, call, kind, inputs, out)
-        if kind == "whole":
+        if kind in ("whole", "host"):
             node.inputs = [literal(each) or self.axes.view(each) for each in _flat(call.inputs)]
             for array in arrays_in(call.inputs):
                 if value := self._current.get(id(owner_of(array))):
                     value.is_stored = True
                     value.readers.append(node)
+        if kind == "host":
+            self._store_for_later(number)
         self.nodes.append(node)
         for value in node.values:
             value.readers.append(node)
@@ -132,8 +141,16 @@ class Classified:
         else:
             self._current.pop(id(out.owner), None)
 
+    def _store_for_later(self, number: int) -> None:
+        """What is used after the step is cut is found where the recording had it."""
+        for owner, value in self._current.items():
+            value.is_stored |= self._last_use[owner] > number
+        self._current.clear()
+
     def _kind(self, call: Call, out: View) -> tuple[str, list[Input]]:
         """The call's kind, and its inputs as that kind sees them; `whole` where no other fits."""
+        if is_by_host(call.kernel):
+            return "host", []
         name = name_of(call)
         for kind, find in (
             ("elementwise", self._elementwise if name in ELEMENTWISE else None),

@@ -15,6 +15,7 @@ from scratchnet.backends.compile.fuse import Loop, kept_values, loops_between, l
 from scratchnet.backends.compile.loops import Function
 from scratchnet.backends.compile.phases import Phase, in_phases
 from scratchnet.backends.compile.source import float_type, renumbered
+from scratchnet.backends.door import is_by_host
 from scratchnet.backends.interface import Array, Call
 
 SHARED_BYTES = {"sm_80": 166912, "sm_90": 232448, "sm_100": 232448}
@@ -48,6 +49,8 @@ def write_kernel(calls: Sequence[Call], outcome: Array, most_shared: int) -> Ker
 
     Raises `NotCompiled` where a call has no lowering, or the network is too large.
     """
+    if any(is_by_host(call.kernel) for call in calls):
+        raise NotCompiled("a step with sums over processes")
     points = Classified(calls, outcome).points
     tiles = _tiles(points)
     useful = [tile for tile in tiles if tile >= min(points, _USEFUL_TILE)]

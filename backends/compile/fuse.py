@@ -41,6 +41,8 @@ def loops_over_points(inside: Sequence[Node]) -> list[Loop]:
     place: dict[Node, int] = {}
     waiting: set[Node] = set()
     for node in inside:
+        if node.kind == "take" and node.value and not (node.value.readers or node.value.is_stored):
+            continue  # such as the targets, under a loss that does not read them
         if node.kind == "elementwise" and _waits(node):
             waiting.add(node)
             continue

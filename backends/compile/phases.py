@@ -3,7 +3,7 @@
 All per-point calls of a phase run on one tile before the next tile is begun, so that what they hand
 to one another stays in cache. A call that needs a sum over all points must wait until every tile
 has been through: it begins a new phase, as in BatchNorm, whose mean is needed to go on. What reads
-no points (the optimizer) stands between the loops.
+no points (the optimizer) stands between the loops. Nothing is moved past a call of the host.
 """
 
 from __future__ import annotations
@@ -21,13 +21,28 @@ class Phase:
 
     before: list[Node]
     inside: list[Node]
+    then: Node | None = None
+    """The call of the host that follows, where the step is cut."""
 
 
 def in_phases(nodes: Sequence[Node]) -> list[Phase]:
     """The nodes, cut into phases; within one they keep the order of the calls."""
+    phases: list[Phase] = []
+    part: list[Node] = []
+    for node in nodes:
+        if node.kind == "host":
+            phases += _without_cut(part)
+            phases[-1].then, part = node, []
+        else:
+            part.append(node)
+    return phases + _without_cut(part)
+
+
+def _without_cut(nodes: Sequence[Node]) -> list[Phase]:
+    """The phases of nodes among which is no call of the host."""
     followers = _place_early(nodes)
     _place_late(nodes, followers)
-    last = max(node.stage for node in nodes)
+    last = max((node.stage for node in nodes), default=0)
     return [
         Phase(
             [node for node in nodes if node.stage == stage],
@@ -80,7 +95,7 @@ def _place_late(nodes: Sequence[Node], followers: dict[Node, list[tuple[Node, in
 
     A call on points waits only if what it reads is kept until then anyway.
     """
-    last = max(node.stage for node in nodes)
+    last = max((node.stage for node in nodes), default=0)
     last += last % 2
     for node in reversed(nodes):
         latest = min([last, *(after.stage - distance for after, distance in followers[node])])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends.compile.arrays import literal, name_of, owner_of
+from scratchnet.backends.door import is_by_host
 from scratchnet.backends.interface import Array, Call
 
 
@@ -38,7 +39,9 @@ class Signature:
         if name_of(call) == "take" and isinstance(call.inputs[1], tuple):
             # Which networks the rows are of is written into the source.
             inputs = (*inputs, call.inputs[1][0].tobytes())
-        return call.kernel, inputs, self._array(call.out), call.is_new
+        # What the host does is not in the source.
+        kernel = name_of(call) if is_by_host(call.kernel) else call.kernel
+        return kernel, inputs, self._array(call.out), call.is_new
 
     def _entry(self, each: Any) -> Hashable:
         if isinstance(each, np.ndarray):

@@ -77,6 +77,7 @@ class _Assembly:
         self.text: list[str] = []
         self.vectors: set[tuple[str, int]] = set()
         self.step: list[str] = []
+        self.parts = [self.step]
         self._readers = self._count_accesses()
 
     def _bytes_per_point(self) -> int:
@@ -120,6 +121,9 @@ class _Assembly:
                 self._between(loop)
             if phase.inside:
                 self._tiles(self.loops[number], crossing)
+            if phase.then:
+                self.step = []
+                self.parts.append(self.step)
         return Program(
             self._source(), self.memory.arrays, self.memory.size, self.memory.tile, self.phases,
             self.between, self.loops,
@@ -327,7 +331,6 @@ class _Assembly:
     # The whole source.
 
     def _source(self) -> str:
-        memory = self.memory
         header = Path(__file__).with_name("vectors.h").read_text()
         names = sorted(self.vectors)
         lines = [
@@ -341,20 +344,29 @@ class _Assembly:
             "",
             "// Each network from `begin` to `end` - 1, for that many steps. An array that changes",
             "// from step to step has `step_bytes` for each of them.",
-            'extern "C" void run(char* const* arrays, const int64_t* step_bytes, int64_t begin, '
-            "int64_t end,",
+            *(
+                line
+                for number, step in enumerate(self.parts)
+                for line in self._function(name_of_part(number), step)
+            ),
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _function(self, name: str, step: list[str]) -> list[str]:
+        return [
+            f'extern "C" void {name}(char* const* arrays, const int64_t* step_bytes, '
+            "int64_t begin, int64_t end,",
             "                    int64_t steps, char* scratch) {",
             "  const TinyResultsAreZero here;",
-            *("  " + line for line in memory.declared),
+            *("  " + line for line in self.memory.declared),
             "  for (int64_t network = begin; network < end; network++)",
             "    for (int64_t step = 0; step < steps; step++) {",
-            *(f"      {self._array(i)}" for i in range(len(memory.arrays))),
+            *(f"      {self._array(i)}" for i in range(len(self.memory.arrays))),
             "      const int rows = 0;",
-            *("      " + line for line in self.step),
+            *("      " + line for line in step),
             "    }",
             "}",
         ]
-        return "\n".join(lines) + "\n"
 
     def _array(self, number: int) -> str:
         array, stride = self.memory.arrays[number], self.memory.strides[number]
@@ -362,6 +374,11 @@ class _Assembly:
         move = f" + network * {stride}" if stride else ""
         place = f"arrays[{number}] + step * step_bytes[{number}]"
         return f"{kind}* const m{number} = ({kind}*)({place}){move};"
+
+
+def name_of_part(number: int) -> str:
+    """The function of a step, or of a part of one that is cut at calls of the host."""
+    return f"run_{number + 1}" if number else "run"
 
 
 def _type(dtype: str) -> str:

@@ -15,7 +15,8 @@ from scratchnet.backends.compile.arrays import arrays_in, name_of, owner_of
 from scratchnet.backends.compile.build import built, find_compiler
 from scratchnet.backends.compile.memory import ALIGNMENT
 from scratchnet.backends.compile.signature import Signature
-from scratchnet.backends.compile.source import Program, write_program
+from scratchnet.backends.compile.source import Program, name_of_part, write_program
+from scratchnet.backends.door import is_by_host
 from scratchnet.backends.interface import Array, Call
 
 Changing = Sequence[tuple[Array, Any]]
@@ -31,6 +32,8 @@ class Function:
     numbers: list[int]
     """Those arrays, by their numbers in the signature."""
     run: Any
+    later: list[Any]
+    """The functions of the parts after the first, where the step is cut at calls of the host."""
     is_compared: bool = False
     """Whether somebody has compared a step of this source with a replay."""
 
@@ -66,7 +69,11 @@ class CompiledStep:
                 for (_, compiler), each in _kept.items()
                 if compiler == self.compiler
             )
-            function = Function(program, numbers, built(program.source, self.compiler), is_compared)
+            run, *later = [
+                built(program.source, self.compiler, name_of_part(i))
+                for i in range(sum(is_by_host(call.kernel) for call in calls) + 1)
+            ]
+            function = Function(program, numbers, run, later, is_compared)
             while len(_kept) >= _MOST_KEPT:
                 del _kept[next(iter(_kept))]
             _kept[key] = function
@@ -82,6 +89,7 @@ class CompiledStep:
         self._distances = np.zeros(len(self._addresses), np.int64)
         self._heights = indexed_heights(calls)
         self._scratch: list[Array] = []
+        self._by_host = [call for call in calls if is_by_host(call.kernel)]
 
     def run(self, steps: int, changing: Changing = (), threads: int = 1) -> Any:
         """Do so many steps; returns the outcome of each, (steps, *outcome's shape).
@@ -89,6 +97,8 @@ class CompiledStep:
         `changing` gives the arrays that the step reads and that differ from step to step. Networks
         are shared out among `threads`; each is computed in the same way by any of them.
         """
+        if self._by_host:
+            return self._run_in_parts(steps, changing, min(threads, self._networks))
         if steps == 1 and not changing:
             self._share_out(self._addresses, self._distances, 1, min(threads, self._networks))
             return self._outcome[None].copy()
@@ -111,6 +121,20 @@ class CompiledStep:
                 array[...] = values[-1]
         return outcomes
 
+    def _run_in_parts(self, steps: int, changing: Changing, threads: int) -> Any:
+        """As `run`; each step is its parts, with the calls of the host between them."""
+        stacked = [(array, self._stacked(array, values, steps)) for array, values in changing]
+        outcomes = np.empty((steps, *self._outcome.shape), self._outcome.dtype)
+        for step in range(steps):
+            for array, values in stacked:
+                array[...] = values[step]
+            self._share_out(self._addresses, self._distances, 1, threads)
+            for call, part in zip(self._by_host, self.function.later, strict=True):
+                call.kernel(*call.inputs, out=call.out)
+                self._share_out(self._addresses, self._distances, 1, threads, part)
+            outcomes[step] = self._outcome
+        return outcomes
+
     def _stacked(self, array: Array, values: Any, steps: int) -> Array:
         """`values` as (steps, *array.shape); the code trusts indices, so they are checked."""
         stacked = np.ascontiguousarray(values, array.dtype)
@@ -119,13 +143,15 @@ class CompiledStep:
             refuse_outside_rows(int(stacked.min()), int(stacked.max()), height)
         return stacked.reshape(steps, *array.shape)
 
-    def _share_out(self, addresses: Array, distances: Array, steps: int, threads: int) -> None:
+    def _share_out(
+        self, addresses: Array, distances: Array, steps: int, threads: int, run: Any = None
+    ) -> None:
         while len(self._scratch) < threads:
             self._scratch.append(_aligned(self.program.scratch_bytes + 4096))
         bounds = [i * self._networks // threads for i in range(threads + 1)]
 
         def part(i: int) -> None:
-            self.function.run(
+            (run or self.function.run)(
                 addresses.ctypes.data,
                 distances.ctypes.data,
                 bounds[i],

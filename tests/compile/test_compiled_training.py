@@ -41,6 +41,27 @@ def test_losses_of_a_replay(batch_size: int | None) -> None:
     )
 
 
+def test_a_loss_need_not_read_the_targets() -> None:
+    losses = [
+        fit(
+            mlp([2, 8, 1], dtype="float64"), X, Y, epochs=3, batch_size=25, compile=compile,
+            loss=lambda outputs, targets: (outputs * outputs).mean(axis=(-2, -1)),
+        ).loss
+        for compile in (False, True)
+    ]  # fmt: skip
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-12)
+
+
+def test_a_frozen_parameter_under_adam_in_mini_batches() -> None:
+    """Adam's corrections get another shape in the second step, so that the call ends before it."""
+    histories = []
+    for compile in (False, True):
+        model = mlp([2, 8, 1], dtype="float64")
+        model.parameters()[0].requires_grad = False
+        histories.append(fit(model, X, Y, epochs=3, batch_size=25, compile=compile).loss)
+    np.testing.assert_allclose(histories[1], histories[0], rtol=1e-12)
+
+
 def test_callbacks_do_not_change_the_bits() -> None:
     buffers = []
     for callbacks in ([], [lambda *_: None]):

@@ -1,6 +1,7 @@
 """Trainings on the ranks of this start of mpiexec, compared with the training of one process.
 
-Rank 0 writes what it found, by case, as JSON into the file that is named.
+Argument 1 says whether steps are "replayed" or "compiled". Rank 0 writes what it found, by case, as
+JSON into the file that argument 2 names.
 """
 
 from __future__ import annotations
@@ -113,6 +114,26 @@ CASES: dict[str, tuple[Callable[..., Model], MakeOptimizer, dict[str, Any]]] = {
     "BatchNorm, Dropout": (normalised, lambda m: SGD(m, 0.1, momentum=0.5), {"batch_size": 8}),
     "BatchNorm, Dropout, full batch": (normalised, lambda m: SGD(m, 0.1), {}),
 }
+
+
+COMPILED: dict[str, tuple[Callable[..., Model], MakeOptimizer, dict[str, Any]]] = {
+    "full batch": (plain, lambda m: SGD(m, 0.3), {}),
+    "all at once": (
+        normalised,
+        lambda m: SGD(m, 0.1, momentum=0.5),
+        {"batch_size": 17, "clip_norm": 0.5, "sample_weight": WEIGHTS, "ensemble": 3, "epochs": 2},
+    ),
+}
+IN_PAIRS: dict[str, tuple[Callable[..., Model], MakeOptimizer, dict[str, Any]]] = {
+    "mask": (pruned, lambda m: Adam(m, 0.01), {"batch_size": 17}),
+    "frozen": (frozen, lambda m: AdamW(m, 0.01), {"epochs": 5}),
+    "validation": (
+        plain,
+        lambda m: Adam(m, 0.1),
+        {"patience": 2, "accuracy": True, "epochs": 20, "held out": True},
+    ),
+}
+"""Compiled on two ranks only: the C++ compiler takes its time."""
 
 
 def in_file(values: Any) -> Any:
@@ -242,7 +263,7 @@ def refusals() -> dict[str, list[str]]:
         "nan": refused(nan, y),
         "empty": refused(x[:0] if is_last else x, y[:0] if is_last else y),
         "batch_size": refused(x, y, batch_size=RANK + 3),
-        "compile": refused(x, y, compile=True),
+        "compile": refused(x, y, compile=is_last),
         "rate": refused(x, y, model=(m := plain()), optimizer=SGD(m, 0.1 + is_last)),
         "weights": refused(x, y, sample_weight=0 * y),
         "loss": refused(x, y, loss=lambda z, t: (z * z).mean(axis=(-2, -1)), batch_size=4),
@@ -268,7 +289,38 @@ def diverging() -> Any:
     return COMM.gather(seen, 0)
 
 
-def main(path: str) -> None:
+def without_a_compiled_form() -> Any:
+    """What is warned of where the last rank alone cannot compile the step, and how far the training
+    is from one that is not compiled."""
+    from scratchnet.backends.compile import NotCompiled, step
+
+    def refuse(*arguments: Any) -> Any:
+        raise NotCompiled("call 7, wishful")
+
+    written = step.write_program
+    if RANK == SIZE - 1:
+        step.write_program = refuse
+    models = [normalised(seed=7), normalised(seed=7)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for model, compile in zip(models, (True, False), strict=True):
+            fit(model, mine(X), mine(XOR), epochs=3, compile=compile, communicator=COMM)
+    step.write_program = written
+    said = [str(each.message) for each in caught]
+    same = models[0].parameter_buffer.tobytes() == models[1].parameter_buffer.tobytes()
+    return COMM.gather((said, same), 0)
+
+
+def compiled() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, (model, optimizer, options) in (COMPILED | (IN_PAIRS if SIZE == 2 else {})).items():
+        found[name] = compared(model, optimizer, {**options, "compile": True})
+    if SIZE > 1:
+        found["without"] = without_a_compiled_form()
+    return found
+
+
+def replayed(path: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, (model, optimizer, options) in CASES.items():
         found[name] = compared(model, optimizer, options)
@@ -277,8 +329,13 @@ def main(path: str) -> None:
     found["resumed"] = resumed(Path(path).with_suffix(".safetensors"))
     if SIZE > 1:
         found["refusals"], found["diverging"] = refusals(), diverging()
+    return found
+
+
+def main(how: str, path: str) -> None:
+    found = compiled() if how == "compiled" else replayed(path)
     if RANK == 0:
         Path(path).write_text(json.dumps(found))
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

@@ -12,7 +12,14 @@ import pytest
 
 pytest.importorskip("mpi4py", reason="needs the extra mpi: pip install -e '.[mpi]'")
 
+from scratchnet.backends.compile import compiler_available
 from scratchnet.launching import launched
+
+
+def needs_a_compiler() -> None:
+    if reason := compiler_available():
+        pytest.skip(reason)
+
 
 HERE = Path(__file__).parent
 RANKS = (1, 2, 3, 4)
@@ -26,9 +33,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("ranks")
 
     @cache
-    def of(ranks: int) -> dict[str, Any]:
-        path = folder / f"{ranks}.json"
-        command, environment = launched(ranks, [str(HERE / "cases.py"), str(path)])
+    def of(ranks: int, how: str = "replayed") -> dict[str, Any]:
+        path = folder / f"{ranks}-{how}.json"
+        command, environment = launched(ranks, [str(HERE / "cases.py"), how, str(path)])
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr[-3000:]
         return dict(json.loads(path.read_text()))
@@ -36,10 +43,19 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return of
 
 
+def trainings(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in found.items() if "distance" in each}
+
+
+@pytest.mark.parametrize("how, fewest", [("replayed", 25), ("compiled", 2)])
 @pytest.mark.parametrize("ranks", RANKS)
-def test_any_number_of_ranks_trains_as_one_process(found: Any, ranks: int) -> None:
-    cases = {name: each for name, each in found(ranks).items() if "distance" in each}
-    assert len(cases) >= 25
+def test_any_number_of_ranks_trains_as_one_process(
+    found: Any, ranks: int, how: str, fewest: int
+) -> None:
+    if how == "compiled":
+        needs_a_compiler()
+    cases = trainings(found(ranks, how))
+    assert len(cases) >= fewest
     assert not [name for name, each in cases.items() if not each["same on all ranks"]]
     assert not [name for name, each in cases.items() if not each["same length"]]
     # A training that moves nothing would agree with any.
@@ -48,9 +64,22 @@ def test_any_number_of_ranks_trains_as_one_process(found: Any, ranks: int) -> No
     assert not far
 
 
-def test_one_rank_gives_the_same_bits(found: Any) -> None:
-    cases = {name: each for name, each in found(1).items() if "distance" in each}
+@pytest.mark.parametrize("how", ["replayed", "compiled"])
+def test_one_rank_gives_the_same_bits(found: Any, how: str) -> None:
+    if how == "compiled":
+        needs_a_compiler()
+    cases = trainings(found(1, how))
     assert not [name for name, each in cases.items() if not each["same bits"]]
+
+
+@pytest.mark.parametrize("ranks", RANKS[1:])
+def test_a_step_that_one_rank_cannot_compile_is_replayed_by_all(found: Any, ranks: int) -> None:
+    needs_a_compiler()
+    (said, _), *others = found(ranks, "compiled")["without"]
+    refusal = f"the step is replayed: rank {ranks - 1} of {ranks}: call 7, wishful"
+    assert said == [refusal]
+    assert not [warned for warned, _ in others if warned]
+    assert all(same for _, same in found(ranks, "compiled")["without"])
 
 
 @pytest.mark.parametrize("ranks", RANKS)
@@ -69,7 +98,8 @@ def test_wrong_input_on_one_rank_is_refused_by_all(found: Any, ranks: int) -> No
         "nan": f"rank {ranks - 1} of {ranks}: X[0, 0] is nan",
         "empty": f"rank {ranks - 1} of {ranks}: X of shape (0, 2)",
         "batch_size": f"rank 1 of {ranks} has another batch_size than rank 0: 4; must be 3",
-        "compile": f"rank 0 of {ranks}: compile=True with a communicator",
+        "compile": f"rank {ranks - 1} of {ranks}"
+        + (": compile=True" if compiler_available() else " has another compiler than rank 0: "),
         "rate": f"rank {ranks - 1} of {ranks} has another optimizer than rank 0",
         "weights": "all weights are 0",
         "loss": f"mini-batches on {ranks} ranks with the loss '<lambda>'",
