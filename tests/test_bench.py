@@ -26,6 +26,7 @@ from scratchnet.demos.bench import experiment as bench
 from scratchnet.demos.bench.cases import FIGURES, Case
 from scratchnet.demos.bench.counting import BYTES_OF_A_NUMBER, StepCount, count_step
 from scratchnet.demos.bench.experiment import experiment
+from scratchnet.demos.bench.figures import roofline_figure
 from scratchnet.demos.bench.floors import numpy_loop, product_calls
 from scratchnet.demos.bench.problem import Problem, check_agreement, new_problem
 from scratchnet.demos.bench.readme_table import (
@@ -594,6 +595,17 @@ def recorded_of(result: Result) -> Any:
     """As result.json holds it."""
     facts = {"device": "a processor", "numpy": "2", "date": "2026-01-02T03:04:05+00:00"}
     return json.loads(to_json(record_of(result, (), facts)))
+
+
+def test_the_figures_show_who_took_part_in_some_cases_only() -> None:
+    """On a GPU a network may be too large for the kernel, the first or another one."""
+    one = Spread(1.0, 1.0, 1.0)
+    without, with_it = made_up({}), made_up({engine.COMPILED: one})
+    for results in ([without, with_it], [with_it, without]):
+        (axes,) = roofline_figure(joined(results)).axes
+        assert f"{engine.COMPILED} 0%" in axes.get_title()
+        (points,) = [each for each in axes.lines if each.get_label() == engine.COMPILED]
+        assert np.isfinite(points.get_ydata()).sum() == 1
 
 
 def test_a_run_measures_every_case_and_its_record_is_json() -> None:

@@ -65,7 +65,7 @@ def roofline_figure(result: Result) -> Figure:
     """The engine's steps under the roof: the peak, and the fastest and the slowest addition."""
     from matplotlib.ticker import LogFormatter
 
-    rows = result.rows
+    rows, every = result.rows, [placements(row) for row in result.rows]
     figure, axes = new_figure(width=6.8, height=4.8)
     operations, moved = (
         np.array([row.facts[name] for row in rows]) for name in ("million_operations", "bytes")
@@ -82,12 +82,12 @@ def roofline_figure(result: Result) -> Figure:
         roof = np.minimum(across * bandwidth, peak)
         axes.plot(across, roof, style, color=GREY, label=label, lw=1.2)
     rates = {
-        name: np.array([placements(row)[name].rate / 1e9 for row in rows])
-        for name in placements(rows[0])
+        name: np.array([getattr(each.get(name), "rate", np.nan) / 1e9 for each in every])
+        for name in dict.fromkeys(name for each in every for name in each)
     }
     for name, each in rates.items():
         axes.plot(intensities, each, ls="", label=name, **STYLES[name])
-    ends = [choose(list(rates.values()), axis=0) for choose in (np.min, np.max)]
+    ends = [choose(list(rates.values()), axis=0) for choose in (np.nanmin, np.nanmax)]
     axes.vlines(intensities, *ends, color=GREY, lw=0.6, zorder=1)
     place = {"textcoords": "offset points", "ha": "right", "color": GREY}
     axes.annotate(f"peak, {peak:,.0f} GFLOP/s", (across[-1], peak), (0, 4), **place)
@@ -98,7 +98,7 @@ def roofline_figure(result: Result) -> Figure:
     axes.set_xlabel("operations per byte that the step must move")
     axes.legend(loc="lower right")
     reached = [
-        f"{name} {span((placements(row)[name].of_peak for row in rows), '{:.0%}'.format)}"
+        f"{name} {span((each[name].of_peak for each in every if name in each), '{:.0%}'.format)}"
         for name in rates
         if name != EAGER
     ]

@@ -81,9 +81,9 @@ def markdown(table: Table) -> str:
     return f"{table.title}:\n\n" + re.sub(r" \[(\S+) to (\S+)\]", r"<br>[\1–\2]", text)
 
 
-def committed_records() -> list[Record]:
-    """Each `demos/results/bench*.json`, by name."""
-    found = sorted(RESULTS.glob("bench*.json"), key=lambda path: path.stem)
+def committed_records(results: Path = RESULTS) -> list[Record]:
+    """Each `bench*.json` of the folder, by name."""
+    found = sorted(results.glob("bench*.json"), key=lambda path: path.stem)
     return [json.loads(path.read_text()) for path in found]
 
 
