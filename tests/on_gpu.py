@@ -33,7 +33,7 @@ PEERS = {
     "torch": "import torch; assert torch.cuda.is_available()",
     "jax": "import jax; jax.devices('gpu')",
 }
-SAMPLE = ("tests/backends/test_padded_buffers.py", "-k", "cupy-fp32")
+SAMPLE = ("tests/backends/test_padded_buffers.py", "-k", "cupy-fp32 and line_of_memory")
 """What a rehearsal runs of them."""
 DEVICE = "from scratchnet import get_backend; print(get_backend('cupy').device_info()['device'])"
 

@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -357,6 +358,27 @@ def test_pytorch_makes_the_same_steps(case: Case, monkeypatch: pytest.MonkeyPatc
     assert isinstance(eager, Implementation) and eager.name == torch_peer.EAGER
     assert line == "torch.compile does not take part: no working C++ compiler"
     assert check_agreement(drawn, [*engine_steps(drawn), eager]) < 1e-5
+
+
+def test_one_way_of_pytorch_that_fails_takes_no_case_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a GPU also the capture of its graph may fail."""
+
+    def made(name: str, *_: Any) -> str:
+        if name != torch_peer.EAGER:
+            raise RuntimeError(f"{name} is out of order")
+        return name
+
+    monkeypatch.setattr(torch_peer, "import_torch", MagicMock())
+    monkeypatch.setattr(torch_peer, "implementation", made)
+    for backend, ways in (
+        ("numpy", ["torch.compile"]),
+        ("cupy", [torch_peer.GRAPH, "torch.compile"]),
+    ):
+        eager, *lines = torch_peer.torch_steps(new_problem(Case(1, 4, 6, backend=backend)))
+        assert eager == torch_peer.EAGER
+        assert lines == [f"{way} does not take part: {way} is out of order" for way in ways]
 
 
 @peer_cases

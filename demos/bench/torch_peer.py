@@ -26,13 +26,13 @@ def torch_steps(problem: Problem) -> Iterator[Implementation | str]:
     torch = import_torch()
     torch.backends.cuda.matmul.allow_tf32 = problem.case.precision == "tf32"
     yield implementation(EAGER, problem, eager_step)
-    if problem.case.on_cuda:
-        yield implementation(GRAPH, problem, graph_step)
-    try:
-        yield implementation(COMPILED, problem, compiled_step)
-    except Exception as error:  # whatever a compiler may say
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        yield f"{COMPILED} does not take part: {reason}"
+    graph = {GRAPH: graph_step} if problem.case.on_cuda else {}
+    for name, make in {**graph, COMPILED: compiled_step}.items():
+        try:
+            yield implementation(name, problem, make)
+        except Exception as error:  # whatever a compiler, or a capture, may say
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            yield f"{name} does not take part: {reason}"
 
 
 def implementation(
