@@ -165,6 +165,11 @@ def layer_values(model: Model, X: Any) -> list[Any]:
     return values
 
 
+def silent(model: Model, X: Any) -> int:
+    """How many hidden neurons are 0 on every point of X (N, inputs)."""
+    return sum(int((values == 0).all(axis=0).sum()) for values in layer_values(model, X)[:-1])
+
+
 def weights(model: Model) -> Any:
     """All weights (in, out) row by row and biases, layer by layer, float32 (n,)."""
     parts = []

@@ -13,7 +13,8 @@ Page to server, text frames of JSON, at most `limits.message_bytes` each and
 `limits.messages_per_second`. Each is an object with "do":
 
 - `{"do": "set", "state": STATE}`: begin anew with it (fields left out have their defaults)
-- `play`, `pause`, `step` (one step), `epoch` (to the end of the epoch), `back` (to the start)
+- `{"do": "play", "until": step}` (left out, or a step that was made: without an end)
+- `pause`, `step` (one step), `epoch` (to the end of the epoch), `back` (to the start)
 - `{"do": "speed", "steps_per_second": number or null}` (null: as fast as it goes)
 - `{"do": "show", "regions": bool, "size": pixels of the grid}` (each may be left out)
 - `{"do": "prune", "share": 0..1}`: picture the network without that share of its smallest weights;
@@ -50,8 +51,9 @@ each at its `offset` from the frame's beginning, a multiple of 8. The header has
 results `ten_seeds` and `sweep` are such frames, see `ensembles.py`, and so is a picture:
 `{"say": "picture", "n", "step", "epoch", "playing", "compiled", "speed": steps/s,
 "losses": {"train", "test"}, "accuracies": {"train", "test"}, "regions": count or null,
-"pruned": share, "sentence": why something is missing or "", "arrays": [{"name", "dtype", "shape",
-"offset"}]}`. Numbers that are not finite are null. The arrays, of which some may be absent:
+"pruned": share, "silent": hidden neurons that are 0 on every training point, null while it trains,
+"sentence": why something is missing or "", "arrays": [{"name", "dtype", "shape", "offset"}]}`.
+Numbers that are not finite are null. The arrays, of which some may be absent:
 
 - `prediction` uint8 (size, size), row 0 at the bottom: 255 P(class 1); with more than two classes
   (classes, size, size)
@@ -114,7 +116,7 @@ USED = {
 
 MESSAGES: Mapping[str, Fields] = {
     "set": {},
-    "play": {},
+    "play": {"until": Whole(None, 1, 2**53, optional=True)},
     "pause": {},
     "step": {},
     "epoch": {},

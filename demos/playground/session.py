@@ -49,7 +49,7 @@ class Session:
         self._pace = Pace()
         self._job: Iterator[Message] | None = None
         """What trains several networks, a slice at a time."""
-        self.playing, self._until = False, 0
+        self.playing, self._changed, self._until = False, False, 0
         self.regions, self.size, self.pruned = True, 80, 0.0
         self._sent = self._seen = 0
         self._curves: list[list[Any]] = []
@@ -170,10 +170,12 @@ class Session:
 
     # The messages of the page.
 
-    def do_play(self) -> None:
-        """Train until told otherwise."""
+    def do_play(self, until: int | None = None) -> None:
+        """Train until told otherwise, or to a step that is still to come."""
         self._rest()
         self.playing = not self._sentence
+        if until is not None and until > self.learning.steps:
+            self._end = until
         self._pace.restart()
         self._changed = True
         if self.playing and self._can_compile and not self.learning.compiled:
@@ -266,7 +268,9 @@ class Session:
         self.say("export", **exported(self.learning, what))
 
     def _rest(self) -> None:
-        """Begin nothing by itself any more."""
+        """Begin nothing by itself any more; a picture says so."""
+        self._changed = self._changed or self.playing
+        self._end = MOST_STEPS
         self.playing, self._job, self._until = False, None, 0
 
     def _is_in_epoch(self) -> bool:
@@ -301,7 +305,7 @@ class Session:
             else:
                 steps = min(steps, learning.left_of_epoch)
         if not self._sentence:
-            learning.advance(min(steps, self._look - before, MOST_STEPS - before))
+            learning.advance(min(steps, self._look - before, self._end - before))
         if learning.steps >= self._look:
             self._measure()
         self._changed = True
@@ -310,6 +314,8 @@ class Session:
             self._stop("diverged", f"{where}; a smaller learning rate may help")
         elif learning.steps >= MOST_STEPS:
             self._stop("limit", f"{MOST_STEPS:,} steps are made: go back to the start")
+        elif learning.steps >= self._end:
+            self.playing = False
         return learning.steps - before
 
     def _measure(self) -> Measured:
@@ -364,6 +370,7 @@ class Session:
             "accuracies": {"train": shown.accuracy, "test": shown.test_accuracy},
             "regions": regions,
             "pruned": self.pruned,
+            "silent": None if self.playing else pictures.silent(model, task.X),
             "sentence": self._sentence or sentence,
         }
         self.send_frame(header, arrays)

@@ -58,6 +58,33 @@ def test_play_trains_until_pause() -> None:
     assert (np.diff(reached) <= 1 + reached[:-1] // 20).all()
 
 
+def test_play_ends_at_the_step_that_is_asked_for_and_then_goes_on() -> None:
+    tab = Tab(SMALL)
+    tab.do("play", until=17)
+    for _ in range(100):
+        tab.session._turn()
+    assert tab.session.learning.steps == 17 and not tab.session.playing
+    assert not tab.picture()[0]["playing"]
+    tab.do("play", until=17)
+    while tab.session.learning.steps < 30:
+        tab.session._turn()
+
+
+@pytest.mark.parametrize("what", ["ten_seeds", "sweep"])
+def test_what_ends_the_training_is_seen_in_a_picture(what: str) -> None:
+    tab = Tab(SMALL)
+    tab.do("play")
+    header, _ = tab.work("picture")
+    assert header["playing"]
+    tab.do("seen", picture=header["n"])
+    before = len(tab.said)
+    tab.do(what, steps=20_000)
+    for _ in range(40):
+        tab.session._turn()
+    found = [header for header, _ in tab.said[before:] if header["say"] == "picture"]
+    assert found and not found[-1]["playing"]
+
+
 def test_the_speed_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 5.0
     monkeypatch.setattr(pacing, "monotonic", lambda: now)
@@ -208,6 +235,15 @@ def test_every_activation_trains_and_is_drawn(activation: str) -> None:
     header, _ = tab.picture()
     assert (weights(tab) != before).any()
     assert (header["regions"] is None) == (activation not in protocol.PIECEWISE_LINEAR)
+
+
+def test_a_picture_counts_the_neurons_that_no_training_point_moves() -> None:
+    tab = Tab({**SMALL, "network": {"layers": [6, 4]}})
+    model = tab.session.learning.model
+    model.layers[0].parameters["bias"].data[:3] = -1000
+    assert tab.picture()[0]["silent"] >= 3
+    tab.do("play")
+    assert tab.picture()[0]["silent"] is None
 
 
 def test_regions_can_be_left_out() -> None:

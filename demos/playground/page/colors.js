@@ -34,7 +34,6 @@ function stored() {
   try { return localStorage.getItem(KEY) || "system"; } catch { return "system"; }
 }
 
-export const theme = () => chosen;
 export const palette = () => (chosen === "dark" || (chosen === "system" && system.matches) ? DARK : LIGHT);
 
 /** system → light → dark → system */
@@ -48,6 +47,13 @@ export function applyTheme() {
   if (chosen === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = chosen;
   for (const listener of listeners) listener();
+}
+
+/** What the button that changes the theme says. */
+export function labelTheme(button) {
+  button.dataset.theme = chosen;
+  button.querySelector(".word").textContent = chosen === "system" ? "auto" : chosen;
+  button.setAttribute("aria-label", `Theme: ${chosen === "system" ? "as the system" : chosen}`);
 }
 
 const listeners = [];

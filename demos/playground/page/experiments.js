@@ -9,9 +9,10 @@ const NAMES = {
 };
 
 export class Experiments {
-  /** `send` takes a message, `wanted()` is the state on the page, `classes()` their number. */
-  constructor(send, wanted, classes) {
-    Object.assign(this, { send, wanted, classes });
+  /** `send` takes a message, `wanted()` is the state on the page, `classes()` their number;
+   * `on` has `started(what)`, and `tell(text, isBusy)` for the progress. */
+  constructor(send, wanted, classes, on) {
+    Object.assign(this, { send, wanted, classes, on });
     this.running = null;
     this.words = Object.fromEntries(Object.values(NAMES).map(({ text }) => [text, $(text).textContent]));
     for (const [what, { button }] of Object.entries(NAMES)) {
@@ -23,9 +24,10 @@ export class Experiments {
   start(what, steps) {
     if (this.running) this.cancel();
     this.running = what;
+    this.on.started(what);
     this.send(steps ? { do: what, steps } : { do: what });
     $(NAMES[what].button).textContent = "Cancel";
-    $(NAMES[what].text).textContent = "training…";
+    this.say(what, "training…");
   }
 
   /** Take results away that another state than this one gave. */
@@ -44,9 +46,14 @@ export class Experiments {
     if (this.running) this.cancel();
   }
 
+  say(what, text) {
+    $(NAMES[what].text).textContent = text;
+    this.on.tell(text, true);
+  }
+
   cancel() {
     this.send({ do: "cancel" });
-    $(NAMES[this.running].text).textContent = "Cancelled.";
+    this.say(this.running, "Cancelled.");
     this.ended(this.running);
   }
 
@@ -57,34 +64,37 @@ export class Experiments {
 
   failed(sentence) {
     if (!this.running) return;
-    $(NAMES[this.running].text).textContent = sentence;
+    this.say(this.running, sentence);
     this.ended(this.running);
   }
 
   progress({ of, done, steps }) {
     if (of !== this.running) return; // said before it was cancelled
-    $(NAMES[of].text).textContent = `training: ${done.toLocaleString("en")} of ${steps.toLocaleString("en")} steps`;
+    this.say(of, `training: ${done.toLocaleString("en")} of ${steps.toLocaleString("en")} steps`);
   }
 
-  /** Results: see `ensembles.py`. */
+  /** Results, see `ensembles.py`; what came out in a sentence. */
   seeds(message) {
     this.ended("ten_seeds");
     this.seedsShown = message;
     const known = message.accuracies.test.filter((value) => value !== null);
     const solved = known.filter((value) => value >= 0.95).length;
-    $("seeds-text").textContent =
+    const sentence =
       `${message.steps.toLocaleString("en")} steps, test points: median ${percent(quantileMiddle(known), 1)}, from ` +
       `${percent(Math.min(...known), 1)} to ${percent(Math.max(...known), 1)}; ${solved} of ${message.seeds.length} reach 95 %.` +
       `${message.diverged.some(Boolean) ? ` ${message.diverged.filter(Boolean).length} diverged.` : ""}`;
+    $("seeds-text").textContent = sentence;
     this.draw();
+    return sentence;
   }
 
   sweep(message) {
     this.ended("sweep");
     this.sweepShown = message;
-    $("sweep-text").textContent = `${message.steps.toLocaleString("en")} steps, one seed. ${capital(message.sentence)}. ` +
-      "Dotted: your rate. A cross: diverged.";
+    const sentence = `${message.steps.toLocaleString("en")} steps, one seed. ${capital(message.sentence)}.`;
+    $("sweep-text").textContent = `${sentence} Dotted: your rate. A cross: diverged.`;
     this.draw();
+    return sentence;
   }
 
   draw() {

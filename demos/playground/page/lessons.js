@@ -1,6 +1,9 @@
 // Lessons: three sentences, a question to predict, then the network is let go.
 
 import { element } from "./controls.js";
+import { percent } from "./curves.js";
+
+const trains = (action) => ["play", "ticket"].includes(action?.do);
 
 export class Lessons {
   /** `on` has `begin(lesson)`, `predicted()`, `pause()`, `act(action)` and `end()`. */
@@ -20,6 +23,11 @@ export class Lessons {
   /** Whether play waits for a prediction. */
   get waits() {
     return this.current !== null && this.chosen === null;
+  }
+
+  /** The step at which training pauses. */
+  get until() {
+    return this.current?.until ?? null;
   }
 
   open(id) {
@@ -57,15 +65,44 @@ export class Lessons {
   }
 
   buildActions() {
-    const buttons = (this.current.actions ?? [{ label: "Play", do: "play" }]).map((action) => {
-      const button = element("button", { type: "button", textContent: action.label, disabled: this.waits });
-      button.addEventListener("click", () => this.on.act(action));
-      return button;
+    this.doing = null; // the action whose button was pressed last
+    this.trainedLast = null; // the last one that trains
+    this.learned = false; // whether all weights were trained to the end
+    this.results = new Map(); // what came out, by the labels of the buttons
+    this.buttons = (this.current.actions ?? [{ label: "Play", do: "play" }]).map((action) => {
+      const button = element("button", { type: "button", textContent: action.label });
+      button.addEventListener("click", () => {
+        this.press(action);
+        this.tell("", true);
+        this.on.act(action);
+      });
+      return { button, action };
     });
     const show = element("button", { type: "button", textContent: "What happens?", disabled: this.waits });
     show.addEventListener("click", () => this.reveal());
-    this.actions.replaceChildren(...buttons, show);
+    this.told = element("ul", { className: "told", "aria-live": "off" });
+    this.actions.replaceChildren(...this.buttons.map(({ button }) => button), show);
     if (this.waits) this.actions.append(element("span", { className: "hint", textContent: "Predict first; then play." }));
+    this.actions.append(this.told);
+    this.enable();
+  }
+
+  press(action) {
+    if (trains(action)) this.trainedLast = action;
+    this.doing = action;
+  }
+
+  enable() {
+    for (const { button, action } of this.buttons) button.disabled = this.waits || (!!action.trained && !this.learned);
+  }
+
+  /** What came out of the action at work, or how far it is, beside what came out of the others. */
+  tell(text, isBusy = false) {
+    if (!this.current || this.waits || !this.doing) return;
+    this.results.set(this.doing.label, text);
+    this.told.setAttribute("aria-live", isBusy ? "off" : "polite"); // progress changes too fast
+    const shown = [...this.results].filter(([, result]) => result);
+    this.told.replaceChildren(...shown.map(([label, result]) => element("li", {}, element("b", { textContent: label }), `: ${result}`)));
   }
 
   predict(i) {
@@ -87,15 +124,39 @@ export class Lessons {
     this.outcome.hidden = false;
   }
 
-  /** Show the outcome once enough steps were made. */
-  progress(step) {
-    if (this.current && !this.waits && this.outcome.hidden && this.current.until && step >= this.current.until) {
-      this.on.pause();
-      this.reveal();
-    }
+  /** The page's own buttons do what one of the lesson's does: that one counts as pressed. */
+  does(what) {
+    if (!this.current) return;
+    if (this.doing?.do === what || (what === "play" && trains(this.doing))) return;
+    const same = this.buttons.find(({ action }) => action.do === what)?.action ?? null;
+    this.press((what === "play" && this.trainedLast) || same);
   }
 
-  finished(what) {
-    if (this.current && !this.waits && this.current.after === what) this.reveal();
+  /** Training begins anew: of all weights, or of a ticket that they gave. */
+  begun(isTicket) {
+    if (!this.current) return;
+    this.reached = false;
+    this.learned &&= isTicket;
+    this.enable();
+  }
+
+  /** Once enough steps were made: pause, and say what came out. */
+  progress({ step, accuracies, pruned, silent }) {
+    if (!this.current || this.waits || !this.doing) return;
+    const right = `${percent(accuracies.test, 1)} correct on test points`;
+    if (this.doing.do === "prune" && pruned === this.doing.share) this.tell(right);
+    if (this.reached || !(step >= this.current.until)) return;
+    this.reached = this.learned = true;
+    this.enable();
+    this.on.pause();
+    const dead = silent === null ? "" : `, ${silent} hidden neurons are zero on every training point`;
+    this.finished(this.doing.do, `${right} after ${step.toLocaleString("en")} steps${this.current.id === "dying" ? dead : ""}`);
+  }
+
+  /** Something came to its end: show the outcome where the lesson waits for that. */
+  finished(what, sentence) {
+    if (!this.current || this.waits) return;
+    this.tell(sentence);
+    if ((this.current.after ?? "play") === what) this.reveal();
   }
 }

@@ -1,6 +1,6 @@
 // Holds the page together: the state that is wanted, what the server says, and what is drawn.
 
-import { applyTheme, nextTheme, onTheme, theme } from "./colors.js";
+import { applyTheme, labelTheme, nextTheme, onTheme } from "./colors.js";
 import { Backprop } from "./backprop.js";
 import { combine, Connection, isRefused } from "./connection.js";
 import { Controls } from "./controls.js";
@@ -65,7 +65,10 @@ const layers = new Layers(() => wanted.network.layers, (widths) => {
 });
 const hover = new Hover($("detail"), network, send, () => (backprop.active ? backprop.sample : 0));
 const controls = new Controls($("controls"), change);
-const experiments = new Experiments(send, () => wanted, () => understood.classes.length);
+const experiments = new Experiments(send, () => wanted, () => understood.classes.length, {
+  started: (what) => lessons.does(what),
+  tell: (sentence, isBusy) => lessons.tell(sentence, isBusy),
+});
 const lessons = new Lessons($("lesson"), $("lesson-card"), {
   begin(lesson) {
     if (playing) send({ do: "pause" });
@@ -174,19 +177,13 @@ const answers = {
     ended = why === "diverged";
     playingIs(false);
     notice(sentence);
+    lessons.finished("stopped", sentence);
   },
   progress: (message) => experiments.progress(message),
-  ten_seeds(message) {
-    experiments.seeds(message);
-    lessons.finished("ten_seeds");
-  },
-  sweep(message) {
-    experiments.sweep(message);
-    lessons.finished("sweep");
-  },
+  ten_seeds: (message) => lessons.finished("ten_seeds", experiments.seeds(message)),
+  sweep: (message) => lessons.finished("sweep", experiments.sweep(message)),
   backprop: (message) => backprop.take(message),
   hover: (message) => hover.show(message),
-  cancelled: () => {},
   export: (message) => take.receive(message),
 };
 
@@ -194,6 +191,8 @@ const answers = {
 function begin(message) {
   understood = message;
   ended = false;
+  waiting = null; // a picture of the state before
+  lessons.begun(message.ticket);
   if (expected === 0) {
     wanted = clone(message.state);
     controls.clearErrors();
@@ -214,7 +213,7 @@ function begin(message) {
   playingIs(false);
   if (resume) {
     resume = false;
-    send({ do: "play" });
+    play();
     playingIs(true);
   }
   if (backprop.active) backprop.on.ask(backprop.sample);
@@ -224,6 +223,7 @@ function begin(message) {
 let waiting = null;
 
 function show() {
+  if (!waiting) return;
   picture = waiting;
   waiting = null;
   if (unsolicited) {
@@ -239,7 +239,7 @@ function show() {
   readouts(picture, plane.canvas);
   if (picture.playing !== playing && !resume && picture.n >= believeFrom) playingIs(picture.playing);
   if (picture.sentence && view.regions) notice(picture.sentence, true);
-  lessons.progress(picture.step);
+  lessons.progress(picture);
   send({ do: "seen", picture: picture.n });
   document.body.dataset.picture = picture.n;
   document.body.dataset.step = picture.step;
@@ -394,12 +394,17 @@ function gate() {
   $("play").title = closed ? "Predict first; then play" : "Play or pause (space)";
 }
 
+function play() {
+  lessons.does("play");
+  send({ do: "play", until: lessons.until });
+}
+
 function toggle() {
   if (lessons.waits || (ended && !playing) || !connection.open) return;
   experiments.drop();
   believeFrom = (picture?.n ?? 0) + 3;
   playingIs(!playing);
-  send({ do: playing ? "play" : "pause" });
+  playing ? play() : send({ do: "pause" });
 }
 
 $("play").addEventListener("click", toggle);
@@ -431,10 +436,7 @@ plane.canvas.addEventListener("click", (event) => {
 $("theme").addEventListener("click", nextTheme);
 shortcuts(toggle);
 onTheme(() => {
-  const text = theme() === "system" ? "as the system" : theme();
-  $("theme").dataset.theme = theme();
-  $("theme").querySelector(".word").textContent = theme() === "system" ? "auto" : theme();
-  $("theme").setAttribute("aria-label", `Theme: ${text}`);
+  labelTheme($("theme"));
   plane.draw();
   network.draw();
   curves.draw();

@@ -34,7 +34,8 @@ export class Network {
     this.makeButtons();
   }
 
-  take({ arrays }) {
+  take({ arrays, silent: dead }) {
+    this.dead = dead ?? 0;
     for (const name of ["neurons", "weights"]) if (arrays[name]) this[name] = arrays[name];
     if (arrays.neurons) {
       this.painted = null;
@@ -55,7 +56,8 @@ export class Network {
     if (isBackprop) return "Edges are as thick as what they hand on in this step: orange adds, blue subtracts.";
     const silent = (this.silent ?? []).slice(0, -this.layers.at(-1)).filter(Boolean).length;
     if (!silent) return count + "Orange edges are positive weights, blue ones negative; a neuron's picture shows its value over the plane.";
-    return `${count}${silent} hidden neuron${silent === 1 ? " is" : "s are"} zero all over the picture (struck through).`;
+    const dead = this.dead ? ` ${this.dead} ${this.dead === 1 ? "is" : "are"} zero on every training point.` : "";
+    return `${count}${silent} hidden neuron${silent === 1 ? " is" : "s are"} zero all over the picture (struck through).${dead}`;
   }
 
   name(layer, neuron) {

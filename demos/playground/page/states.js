@@ -36,7 +36,7 @@ export function notesOf({ notes, inputs, names, ticket }) {
     found.push(`The picture is a plane through a space of ${inputs} dimensions (${names.join(", ")}): points are drawn where they are nearest to it.`);
   }
   if (ticket) {
-    found.push("Only some weights are left, with their initial values; the others stay at zero. Back to the start brings all of them again.");
+    found.push("Only some weights are left, which began with their initial values; the others stay at zero. Back to the start brings all of them again.");
   }
   return found;
 }
