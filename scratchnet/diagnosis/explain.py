@@ -19,7 +19,7 @@ from scratchnet.diagnosis.mistakes import (
     operand_transposed,
 )
 from scratchnet.diagnosis.subjects import Fault, Subject, of_arrays, of_tensors
-from scratchnet.diagnosis.terms import TERMS, part_forgotten
+from scratchnet.diagnosis.terms import TERMS, entry_alone, part_forgotten
 from scratchnet.diagnosis.trials import (
     LARGEST,
     Trial,
@@ -161,6 +161,8 @@ def _explained(
                     named, these = _in_both(named, these, far_trials[place], graph)
                 if named[0][0] in (None, "wrong axis"):
                     named = _swapped(trials, place) or named
+                elif [name for name, _ in named] == ["mask inverted"]:
+                    named += _swapped(trials, place)
             if not named:
                 has_reference = reference is not None
                 at_given = list(_at_given(given_trials[place], subject, has_reference))
@@ -309,7 +311,7 @@ def _fitting(trials: Sequence[Trial], graph: Graph | None) -> list[Named]:
     uses = (lambda trials: uses_forgotten(trials, *graph),) if graph else ()
     with_constant = partial(factors, constant=True)
     involved = (operand_transposed, with_constant, part_forgotten)
-    for stage in ((*SIMPLE, *LOCAL, *uses, factors), TERMS, involved):
+    for stage in ((*SIMPLE, *LOCAL, *uses, factors), (entry_alone,), TERMS, involved):
         found: dict[str | None, str] = {}
         for mistake in stage:
             for name, sentence in mistake(trials):

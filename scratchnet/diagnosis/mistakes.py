@@ -126,6 +126,11 @@ def transposed(trials: Trials) -> Found:
             continue
         if all(_in_order(t, order) for t in trials):
             yield "transposed", f"the gradient is the transpose of the right one{_shapes(t)}"
+            if t.has_right_shape and t.y.size < t.x.size:
+                yield (
+                    "wrong axis",
+                    "dL/dy was spread over another axis than the one that was summed",
+                )
             return
     is_square = all(t.x.shape == t.y.shape == t.got_shape for t in trials)
     if is_square and everywhere(trials, lambda t: t.right.T):
@@ -263,8 +268,7 @@ def over_axes(trials: Trials) -> Found:
     if not all(_sends_to_one(t) for t in trials):
         return
     t = trials[0]
-    added = t.y.ndim - t.x.ndim
-    right = {i for i in range(t.y.ndim) if i < added or t.x.shape[i - added] < t.y.shape[i]}
+    right = _summed_axes(t)
     for count in range(t.y.ndim + 1):
         for axes in itertools.combinations(range(t.y.ndim), count):
             if set(axes) == right:
@@ -276,6 +280,17 @@ def over_axes(trials: Trials) -> Found:
     for how, name in ((_first, "first"), (_last, "last")):
         if right and all(_fits_sum(t, tuple(sorted(right)), how) for t in trials):
             yield "not summed", f"only the {name} entry along the broadcast axes was taken, no sum"
+
+
+def _summed_axes(t: Trial) -> set[int]:
+    """The axes of y along which all entries depend on the same one of x."""
+    if np.all(t.right.any(axis=0)):
+        source = np.argmax(t.right != 0, axis=0).reshape(t.y.shape)
+        return {
+            i for i in range(t.y.ndim) if t.y.shape[i] > 1 and not np.diff(source, axis=i).any()
+        }
+    added = t.y.ndim - t.x.ndim
+    return {i for i in range(t.y.ndim) if i < added or t.x.shape[i - added] < t.y.shape[i]}
 
 
 def _of_axes(axes: tuple[int, ...], right: set[int], how: str, t: Trial) -> tuple[str, str]:
@@ -420,16 +435,24 @@ def _fits_formula_of_output(t: Trial) -> bool:
 
 
 def reaches(array: Any, shape: tuple[int, ...]) -> bool:
-    """Whether it broadcasts to the shape."""
-    try:
-        return np.broadcast_shapes(np.shape(array), shape) == shape
-    except ValueError:
-        return False
+    """Whether it broadcasts to the shape, axes of size 1 put behind it if need be."""
+    return _aligned(array, shape) is not None
 
 
 def spread(array: Any, shape: tuple[int, ...]) -> Any:
     """The array broadcast to the shape, as one row."""
-    return np.broadcast_to(array, shape).ravel()
+    return np.broadcast_to(_aligned(array, shape), shape).ravel()
+
+
+def _aligned(array: Any, shape: tuple[int, ...]) -> Any:
+    for behind in range(len(shape) - np.ndim(array) + 1):
+        column = np.reshape(array, (*np.shape(array), *[1] * behind))
+        try:
+            if np.broadcast_shapes(column.shape, shape) == shape:
+                return column
+        except ValueError:
+            continue
+    return None
 
 
 SIMPLE = (sign, constant_factor, wrong_product, transposed, not_summed, over_axes)

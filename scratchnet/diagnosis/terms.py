@@ -54,15 +54,16 @@ def _axes(sets: set[frozenset[int]]) -> str:
 
 
 def entry_alone(trials: Trials) -> Found:
-    """Of y that depends on several entries of x, only the dependence on the same entry counts."""
+    """Of y that depends on several entries of x, only the same entry counts, or all but that."""
     if not all(t.x.shape == t.y.shape == t.got_shape for t in trials):
         return
+    same = "the part of an entry of x in the same entry of y"
     if everywhere(trials, lambda t: np.diag(np.diag(t.right))):
-        yield (
-            "use forgotten",
-            "only the part of an entry of x in the same entry of y was counted, and other entries "
-            "of y depend on it as well",
-        )
+        rest = "other entries of y depend on it as well"
+        yield "use forgotten", f"only {same} was counted, and {rest}"
+        yield "not summed", f"a sum over the entries of y was left out: {rest}"
+    elif everywhere(trials, lambda t: t.right - np.diag(np.diag(t.right))):
+        yield "use forgotten", f"{same} was not counted, only the parts in other entries"
 
 
 # Terms of the matrix for the entries along one axis, from a vector u of them.
@@ -170,13 +171,16 @@ def _changed(right: Any, got: Any, vector: str, t: Trial) -> Found:
 
 def one_part(trials: Trials) -> Found:
     """What is there, or what is missing, is a known function of x: one part of a difference."""
-    if not all(t.has_right_shape and np.all(t.right != 0) for t in trials):
-        if not all(t.has_right_shape and t.y.size == 1 for t in trials):
-            return
+    if not all(t.has_right_shape and np.all(_reached(t).sum(axis=0) >= 3) for t in trials):
+        return
     for name, part in _parts(trials[0]):
 
         def is_part(of: Callable[[Trial], Any], part: Part = part) -> bool:
-            return constant_between(trials, lambda t: (of(t), part(t))) is not None
+            def pair(t: Trial) -> tuple[Any, Any]:
+                return of(t), np.where(_reached(t), part(t), 0)
+
+            has_constant = constant_between(trials, pair) is not None
+            return has_constant or all(_is_multiple(t, *pair(t)) for t in trials)
 
         is_there = is_part(lambda t: t.got)
         if is_there or is_part(lambda t: t.right - t.got):
@@ -193,7 +197,6 @@ def one_part(trials: Trials) -> Found:
 
 def _parts(t: Trial) -> Iterator[tuple[str, Part]]:
     functions: list[tuple[str, Callable[[Any], Any]]] = [
-        ("1", np.ones_like),
         ("x", lambda x: x),
         ("sigmoid x", lambda x: 1 / (1 + np.exp(-x))),
         ("tanh x", np.tanh),
@@ -202,13 +205,29 @@ def _parts(t: Trial) -> Iterator[tuple[str, Part]]:
     for axis in range(t.x.ndim):
         functions.append((f"softmax x over axis {axis}", partial(_softmax, axis=axis)))
         functions.append((f"the mean of x over axis {axis}", partial(_mean, axis=axis)))
+    if t.y.size == 1 or np.all(t.right != 0):
+        functions.append(("1", np.ones_like))
     for name, function in functions:
 
         def part(t: Trial, f: Callable[[Any], Any] = function) -> Any:
-            values = f(np.clip(t.x, -50, 50)).ravel()[:, None]
-            return np.where((t.right != 0) | (t.got != 0), values, 0.0)
+            return f(np.clip(t.x, -50, 50)).ravel()[:, None]
 
         yield name, part
+
+
+def _reached(t: Trial) -> Any:
+    """Which entries of x an entry of y depends on."""
+    return (t.right != 0) | (t.got != 0)
+
+
+def _is_multiple(t: Trial, a: Any, b: Any) -> bool:
+    """Whether each column of a is that of b, which varies, times a number of its own, not 0."""
+    support = _reached(t)
+    varies = np.ptp(np.where(support, b, b.max(axis=0, where=support, initial=-np.inf)), axis=0)
+    with np.errstate(all="ignore"):
+        c = (a * b).sum(axis=0) / (b * b).sum(axis=0)
+    is_factor = np.isfinite(c) & (abs(c) > 1e-9)
+    return bool(np.all(is_factor & (varies > 1e-9)) and t.agrees(a, c * b))
 
 
 def _softmax(x: Any, axis: int) -> Any:
@@ -221,15 +240,41 @@ def _mean(x: Any, axis: int) -> Any:
 
 
 def other_softmax(trials: Trials) -> Found:
-    """The gradient is off by the difference of two softmaxes, over the wrong and the right axis."""
-    if not all(t.has_right_shape and t.y.size == 1 and t.x.ndim == 2 for t in trials):
+    """A softmax over the wrong axis: alone, as of logsumexp, or beside what it is taken from."""
+    if not all(t.has_right_shape and t.x.ndim == 2 for t in trials):
         return
 
-    def pair(t: Trial) -> tuple[Any, Any]:
-        return t.got - t.right, (_softmax(t.x, 0) - _softmax(t.x, 1)).reshape(-1, 1)
+    def softmaxes(t: Trial) -> tuple[Any, Any]:
+        first, second = (_softmax(t.x, axis).reshape(-1, 1) for axis in (0, 1))
+        return first, second
 
-    if constant_between(trials, pair):
-        yield "wrong axis", "the softmax was taken over the wrong axis"
+    def difference(t: Trial) -> tuple[Any, Any]:
+        return t.got - t.right, (softmaxes(t)[0] - softmaxes(t)[1]) * np.ones(t.right.shape)
+
+    for right in (0, 1):
+        if everywhere(trials, lambda t, k=right: t.right / softmaxes(t)[k] * softmaxes(t)[1 - k]):
+            break
+    else:
+        if not all(t.y.size == 1 for t in trials) or not constant_between(trials, difference):
+            return
+    yield "wrong axis", "the softmax was taken over the wrong axis"
+
+
+def other_extreme(trials: Trials) -> Found:
+    """The mask of a max or min along another axis."""
+    if not all(t.has_right_shape and t.x.ndim > 1 for t in trials):
+        return
+    reached = np.any([_reached(t) for t in trials], axis=0)
+    for axis in range(trials[0].x.ndim):
+        for extreme in (np.max, np.min):
+
+            def masked(t: Trial, axis: int = axis, extreme: Any = extreme) -> Any:
+                mask = (t.x == extreme(t.x, axis=axis, keepdims=True)).reshape(-1, 1)
+                return np.where(mask & reached, np.abs(t.right).max(axis=0), 0)
+
+            if everywhere(trials, masked):
+                yield "wrong axis", f"the mask is that of the extremes along axis {axis}"
+                return
 
 
 def one_of_a_pair(trials: Trials) -> Found:
@@ -266,4 +311,4 @@ def part_forgotten(trials: Trials) -> Found:
                 return
 
 
-TERMS = (entry_alone, wrong_axis, one_term, other_softmax, one_part, one_of_a_pair)
+TERMS = (wrong_axis, one_term, other_softmax, other_extreme, one_part, one_of_a_pair)
