@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from ledger import enter
-from planted_gradients import OPS
+from likely_mistakes import OPS
+from planted_gradients import Op
 from strategies import EVERY_OP
 
 from scratchnet import Tensor, ops
@@ -34,6 +35,34 @@ OF_TWO_POSITIVE = ["divide", "power"]
 ALONG = ["sum", "mean", "max", "min", "softmax", "log_softmax", "logsumexp", "cumsum"]
 SPREAD_ALONG = ["var", "std", "norm"]
 
+KINKED = {
+    "relu": Op(lambda x: np.maximum(x, 0), (lambda dy, y, x: dy * (x > 0),), ()),
+    "relu, 1/3": Op(
+        lambda x: np.maximum(x, 0), (lambda dy, y, x: dy * np.heaviside(x, 1 / 3),), ()
+    ),
+    "absolute": Op(np.abs, (lambda dy, y, x: dy * np.sign(x),), ()),
+    "leaky": Op(
+        lambda x: np.where(x > 0, x, x / 4),
+        (lambda dy, y, x: dy * (x > 0) + dy * (x <= 0) / 4,),
+        (),
+    ),
+    "clip": Op(lambda x: np.clip(x, 0, 1), (lambda dy, y, x: dy * (x >= 0) * (x <= 1),), ()),
+    "open clip": Op(lambda x: np.clip(x, -1, 1), (lambda dy, y, x: dy * (abs(x) < 1),), ()),
+    "maximum": Op(
+        np.maximum, (lambda dy, y, a, b: dy * (a > b), lambda dy, y, a, b: dy * (b >= a)), ()
+    ),
+    "first max": Op(
+        lambda x: x.max(-1, keepdims=True),
+        (lambda dy, y, x: dy * (np.arange(x.shape[-1]) == x.argmax(-1)[..., None]),),
+        (),
+    ),
+    "shared max": Op(
+        lambda x: x.max(-1, keepdims=True),
+        (lambda dy, y, x: dy * (x == y) / (x == y).sum(-1, keepdims=True),),
+        (),
+    ),
+}
+
 Case = tuple[str, Callable[..., Tensor], list[Any]]
 
 
@@ -47,7 +76,8 @@ def numbers(rng: np.random.Generator, shape: tuple[int, ...], positive: bool = F
 
 
 def drawn(rng: np.random.Generator) -> Case:
-    kind = rng.choice(["one", "two", "along", "product", "table", "planted", "loss", "norm"])
+    kinds = ["one", "two", "along", "product", "table", "planted", "loss", "norm", "kinked"]
+    kind = rng.choice(kinds)
     case: Case = globals()[f"of_{kind}"](rng)
     return case
 
@@ -88,6 +118,14 @@ def of_planted(rng: np.random.Generator) -> Case:
     name = str(rng.choice(list(OPS)))
     jitter = [array * rng.uniform(0.5, 1.5, np.shape(array)) for array in OPS[name].inputs]
     return name, OPS[name].function(), jitter
+
+
+def of_kinked(rng: np.random.Generator) -> Case:
+    """A pullback of one's own, which takes any number between two slopes."""
+    name = str(rng.choice(list(KINKED)))
+    shape = SHAPES[rng.integers(3, len(SHAPES))]
+    arrays = [np.asarray(rng.integers(-2, 3, shape), float) for _ in KINKED[name].pullbacks]
+    return name, KINKED[name].function(), arrays
 
 
 def of_loss(rng: np.random.Generator) -> Case:
