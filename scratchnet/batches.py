@@ -239,6 +239,11 @@ class Batches:
         loss.backward()
         return loss
 
+    def summed(self, loss: Tensor) -> Tensor:
+        """The loss of a batch, and its gradients in the model's buffer, summed over all processes
+        that train together: here over one."""
+        return loss
+
     reports = True
     """Whether this process warns of what several may see."""
 

@@ -64,11 +64,12 @@ class Ranks:
         self._communicator.Bcast(array, 0)
 
     @by_host
-    def packed_sum(self, gradients: Array, loss: Array, out: Out) -> Array:
-        """(..., P) and (...) -> (..., P + 1), summed over the ranks: a kernel for `Backend.run`."""
+    def packed_sum(self, gradients: Array, losses: Array, out: Out) -> Array:
+        """(..., P) and (..., n) -> (..., P + n), summed over the ranks, for `Backend.run`."""
+        size = gradients.shape[-1]
         if out is ...:
-            out = np.empty((*gradients.shape[:-1], gradients.shape[-1] + 1), gradients.dtype)
-        out[..., :-1], out[..., -1] = gradients, loss
+            out = np.empty((*losses.shape[:-1], size + losses.shape[-1]), gradients.dtype)
+        out[..., :size], out[..., size:] = gradients, losses
         return self._summed(out)
 
     @by_host
@@ -345,6 +346,7 @@ class SharedBatches(Batches):
         return rows[2] if own is None else self.model.backend.multiply(own, rows[2])
 
     def differentiate(self, compute_loss: Loss, *rows: Array) -> Tensor:
+        """This rank's part of both."""
         model, k = self.model, self.model.backend
         # What a step does not reach adds nothing to the sums, instead of an earlier gradient.
         k.copy(self._no_gradient, out=model.gradient_buffer)
@@ -356,9 +358,19 @@ class SharedBatches(Batches):
         weights = self.select_weights(*rows)
         loss = loss_of(compute_loss, outputs, targets, weights) * result(part, k)
         loss.backward()
-        both = k.run(self.ranks.packed_sum, model.gradient_buffer, loss.data, out=...)
-        k.copy(both[..., :-1], out=model.gradient_buffer)
-        return result(both[..., -1], k)
+        return loss
+
+    def summed(self, loss: Tensor) -> Tensor:
+        k = self.model.backend
+        both = self.summed_losses(k.reshape(loss.data, (*loss.shape, 1)))
+        return result(both.data[..., 0], k)
+
+    def summed_losses(self, losses: Array) -> Tensor:
+        """As `summed`, with the losses (..., n) of several batches; by one Allreduce."""
+        k, gradients = self.model.backend, self.model.gradient_buffer
+        both = k.run(self.ranks.packed_sum, gradients, losses, out=...)
+        k.copy(both[..., : gradients.shape[-1]], out=gradients)
+        return result(both[..., gradients.shape[-1] :], k)
 
     def _total(self, k: Backend, array: Array) -> Array:
         return k.run(self.ranks.total, array, out=...)

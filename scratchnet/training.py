@@ -34,7 +34,7 @@ from scratchnet.optim import Adam, Optimizer, clip_gradients
 from scratchnet.parallel import SharedBatches, check_together, over_all, own_part, ranks_of
 from scratchnet.program import recorded
 from scratchnet.steps_ahead import StepsAhead
-from scratchnet.tensor import Tensor, enable_grad
+from scratchnet.tensor import Tensor, enable_grad, result
 from scratchnet.weighting import ClassWeight, checked_weights
 
 
@@ -293,7 +293,7 @@ class TrainingStep:
             optimizer.update()
 
         def whole(*rows: Array) -> Tensor:
-            loss = differentiate(*rows)
+            loss = batches.summed(differentiate(*rows))
             change()
             return loss
 
@@ -311,19 +311,30 @@ class TrainingStep:
             change()
             return loss
 
+        def finish_together(earlier: Array, part: Array, *rows: Array) -> Tensor:
+            # One sum over the ranks: of the gradients, and of the losses of the whole group.
+            loss = gather(part, *rows)
+            k.copy(total, out=gradients)
+            k.copy(zeros, out=total)
+            last = k.reshape(loss.data, (*loss.shape, 1))
+            losses = shared.summed_losses(k.concatenate([earlier, last], -1))
+            change()
+            return losses
+
+        shared = batches if isinstance(batches, SharedBatches) else None
         # What was reached before, as in a group that was interrupted, is no part of a step.
         model.take_reached()
-        self._prepare = optimizer.prepare
-        steps = [whole] if accumulate == 1 else [gather, finish]
+        self._model, self._prepare = model, optimizer.prepare
+        steps = [whole] if accumulate == 1 else [gather, finish_together if shared else finish]
         if record:
             steps = [recorded(each, model, optimizer) for each in steps]
         self._run = steps[-1]
         self.ahead: CompiledTraining | StepsAhead | None = None
         """What does several steps before their losses are looked at; None: one by one."""
-        if compile and isinstance(batches, SharedBatches):
+        if compile and shared:
             # One by one, as the ranks wait for each other in each of them.
             self._prepare = lambda: None
-            self._run = CompiledTraining(whole, optimizer, ranks=batches.ranks).one
+            self._run = CompiledTraining(whole, optimizer, ranks=shared.ranks).one
         elif compile:
             self.ahead = CompiledTraining(whole, optimizer)
         elif accumulate == 1:
@@ -351,9 +362,25 @@ class TrainingStep:
             # be taken for reached in a later group, when it may be frozen.
             batches.model.take_reached()
             parts = _parts([share for _, share in group], batches.model)
+            if isinstance(batches, SharedBatches):
+                losses = self._together([rows for rows, _ in group], parts)
+                for (rows, share), loss in zip(group, losses, strict=True):
+                    yield rows, share, loss
+                continue
             for number, ((rows, share), part) in enumerate(zip(group, parts, strict=True), 1):
                 step = self if number == len(group) else self._gather
                 yield rows, share, step(part, *rows)
+
+    def _together(self, rows: Sequence[tuple[Array, ...]], parts: Sequence[Array]) -> list[Tensor]:
+        """The step of a group of batches on several ranks, and the losses of all of them."""
+        k = self._model.backend
+        batches = list(zip(parts, rows, strict=True))
+        own = [self._gather(part, *of_batch).data for part, of_batch in batches[:-1]]
+        lead = () if self._model.ensemble is None else (self._model.ensemble,)
+        earlier = k.xp.stack(own, -1) if own else k.zeros((*lead, 0), self._model.dtype)
+        part, of_last = batches[-1]
+        losses = self(earlier, part, *of_last).data
+        return [result(losses[..., i], k) for i in range(len(batches))]
 
 
 def _parts(shares: Sequence[Any], model: Model) -> list[Array]:

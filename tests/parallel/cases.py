@@ -22,6 +22,7 @@ from scratchnet.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from scratchnet.layers import BatchNorm, Dropout, Linear, ReLU, Tanh
 from scratchnet.model import Model
 from scratchnet.optim import SGD, Adam, AdamW
+from scratchnet.parallel import Ranks
 from scratchnet.pruning import prune
 from scratchnet.tensor import Tensor
 from scratchnet.training import fit
@@ -73,7 +74,15 @@ def own_loss(outputs: Any, targets: Any, weights: Any = None) -> Any:
     return (squares * w).sum(axis=(-2, -1)) / w.sum(axis=(-2, -1))
 
 
-IN_ENSEMBLES = ("SGD with momentum and decay", "AdamW", "clipped", "mask", "weights", "validation")
+IN_ENSEMBLES = (
+    "accumulated, clipped",
+    "SGD with momentum and decay",
+    "AdamW",
+    "clipped",
+    "mask",
+    "weights",
+    "validation",
+)
 MakeOptimizer = Callable[[Model], Any]
 CASES: dict[str, tuple[Callable[..., Model], MakeOptimizer, dict[str, Any]]] = {
     "SGD": (plain, lambda m: SGD(m, 0.3), {}),
@@ -92,6 +101,11 @@ CASES: dict[str, tuple[Callable[..., Model], MakeOptimizer, dict[str, Any]]] = {
     "batches of one": (plain, lambda m: SGD(m, 0.1), {"batch_size": 1}),
     "not recorded": (plain, lambda m: Adam(m, 0.01), {"batch_size": 11, "record": False}),
     "accumulated": (plain, lambda m: SGD(m, 0.3), {"batch_size": 5, "accumulate": 3}),
+    "accumulated, clipped": (
+        normalised,
+        lambda m: SGD(m, 0.1, momentum=0.5),
+        {"batch_size": 5, "accumulate": 2, "clip_norm": 0.1},
+    ),
     "weights": (plain, lambda m: SGD(m, 0.3), {"sample_weight": WEIGHTS, "batch_size": 11}),
     "weights, accumulated": (
         plain,
@@ -134,6 +148,23 @@ IN_PAIRS: dict[str, tuple[Callable[..., Model], MakeOptimizer, dict[str, Any]]] 
     ),
 }
 """Compiled on two ranks only: the C++ compiler takes its time."""
+
+
+def sums_of_gradients() -> tuple[int, int]:
+    """The sums over the ranks of a training that accumulates, and its steps."""
+    sums, packed_sum = [], Ranks.packed_sum
+
+    def noted(ranks: Ranks, *arguments: Any, **out: Any) -> Any:
+        sums.append(1)
+        return packed_sum(ranks, *arguments, **out)
+
+    Ranks.packed_sum = noted  # type: ignore[method-assign]
+    model = plain()
+    sgd = SGD(model, 0.1)
+    options: Any = {"batch_size": 5, "accumulate": 3, "epochs": 2, "record": False}
+    fit(model, mine(X), mine(XOR), optimizer=sgd, communicator=COMM, **options)
+    Ranks.packed_sum = packed_sum  # type: ignore[method-assign]
+    return len(sums), sgd.steps
 
 
 def in_file(values: Any) -> Any:
@@ -329,6 +360,7 @@ def replayed(path: str) -> dict[str, Any]:
     found["resumed"] = resumed(Path(path).with_suffix(".safetensors"))
     if SIZE > 1:
         found["refusals"], found["diverging"] = refusals(), diverging()
+        found["sums"] = sums_of_gradients()
     return found
 
 

@@ -113,6 +113,12 @@ def test_wrong_input_on_one_rank_is_refused_by_all(found: Any, ranks: int) -> No
 
 
 @pytest.mark.parametrize("ranks", RANKS[1:])
+def test_a_group_of_batches_takes_one_sum(found: Any, ranks: int) -> None:
+    sums, steps = found(ranks)["sums"]
+    assert sums == steps == 6
+
+
+@pytest.mark.parametrize("ranks", RANKS[1:])
 def test_networks_diverge_on_all_ranks_alike_and_one_warns(found: Any, ranks: int) -> None:
     of_each = found(ranks)["diverging"]
     assert len(of_each) == ranks
