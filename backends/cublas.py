@@ -155,7 +155,6 @@ _MATRIX = (_pointer, _int, _int)
 _MATRICES = (*_MATRIX, _long)
 SIGNATURES: dict[str, tuple[Any, ...]] = {
     "cublasCreate_v2": (ctypes.POINTER(_pointer),),
-    "cublasDestroy_v2": (_pointer,),
     "cublasSetStream_v2": (_pointer, _pointer),
     "cublasSetWorkspace_v2": (_pointer, _pointer, ctypes.c_size_t),
     "cublasGemmEx": (
@@ -190,11 +189,17 @@ def workspace_bytes(compute_capability: int) -> int:
 
 
 class Handle:
-    """A handle of cuBLAS for one stream, with the memory that its products may use on the way."""
+    """A handle of cuBLAS for one stream, with the memory that its products may use on the way.
 
-    def __init__(self, xp: Any, library: Any, stream: Any) -> None:
-        self._library, self.pointer = library, ctypes.c_void_p()
-        self.call("cublasCreate_v2", ctypes.byref(self.pointer), has_handle=False)
+    It is taken from the `spare` ones where there is one, and afterwards given back to them.
+    """
+
+    def __init__(self, xp: Any, library: Any, stream: Any, spare: list[Any]) -> None:
+        self._library, self._spare, self.pointer = library, spare, ctypes.c_void_p()
+        try:
+            self.pointer = spare.pop()
+        except IndexError:
+            self.call("cublasCreate_v2", ctypes.byref(self.pointer), has_handle=False)
         self.call("cublasSetStream_v2", stream.ptr)
         # cuBLAS would otherwise allocate when it first runs on a stream, which a capture forbids.
         # Setting the stream goes back to that memory, so it comes first.
@@ -211,8 +216,9 @@ class Handle:
             raise RuntimeError(f"{function} of cuBLAS failed with status {status}: {text}")
 
     def __del__(self) -> None:
+        # To destroy it waits for the device, which ends what another thread captures meanwhile.
         if self.pointer:
-            self._library.cublasDestroy_v2(self.pointer)
+            self._spare.append(self.pointer)
 
 
 class Cublas:
@@ -228,6 +234,7 @@ class Cublas:
         self._xp = xp
         self._library = load_library()
         self._of_thread = threading.local()
+        self._spare: list[Any] = []
 
     def _handle(self) -> Handle:
         """The one of this thread and the current stream, which ends with its stream."""
@@ -236,9 +243,11 @@ class Cublas:
         # By address, which a later stream may have: so the stream itself is compared too.
         known, handle = handles.get(stream.ptr, (None, None))
         if known is None or known() is not stream:
-            for address in [each for each, (old, _) in handles.items() if old() is None]:
+            handle = None
+            gone = [each for each, (old, _) in handles.items() if old() is None]
+            for address in {stream.ptr, *gone} & handles.keys():
                 del handles[address]
-            handle = Handle(self._xp, self._library, stream)
+            handle = Handle(self._xp, self._library, stream, self._spare)
             handles[stream.ptr] = weakref.ref(stream), handle
         return handle
 

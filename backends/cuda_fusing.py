@@ -131,7 +131,7 @@ class Fusing:
     def _with_means(self, calls: Sequence[Call]) -> list[Call]:
         fused: list[Call] = []
         for call in calls:
-            one = self._mean_of_losses(*fused[-2:], call) if len(fused) > 1 else None
+            one = self._mean_of_losses(fused[-2], fused[-1], call) if len(fused) > 1 else None
             if one is None:
                 fused.append(call)
             else:

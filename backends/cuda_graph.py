@@ -26,7 +26,8 @@ def as_graph(xp: Any, calls: Sequence[Call], repeat: Repeat) -> Repeat:
     stream, pool = xp.cuda.Stream(non_blocking=True), xp.cuda.MemoryPool()
     changed = {id(call.out): call.out for call in calls if not call.is_new}.values()
     before = [xp.array(array) for array in changed]
-    xp.cuda.Device().synchronize()
+    # The device as a whole must not be waited for: that ends what another thread captures.
+    stream.wait_event(xp.cuda.get_current_stream().record())
     try:
         with stream, xp.cuda.using_allocator(pool.malloc):
             repeat()

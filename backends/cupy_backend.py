@@ -157,7 +157,8 @@ class CupyBackend(FusedSteps):
         return np.shares_memory(one, other)
 
     def synchronize(self) -> None:
-        self.xp.cuda.Device().synchronize()
+        """Of the current stream: to wait for the device ends what another thread captures."""
+        self.xp.cuda.get_current_stream().synchronize()
 
     def timer(self) -> Timer:
         return DeviceTimer(self.xp)

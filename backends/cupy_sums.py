@@ -62,7 +62,9 @@ class Sums(KernelArrays):
 
     def _row_of_ones(self, length: int, dtype: str) -> Array:
         if (length, dtype) not in self._ones:
-            self._ones[length, dtype] = self.ones((1, length), dtype)
+            ones = self.ones((1, length), dtype)
+            self.synchronize()  # another thread's stream may read them from here on
+            self._ones[length, dtype] = ones
         return self._ones[length, dtype]
 
     def _launch_sums(self, name: str, x: Array, *arguments: Any) -> None:

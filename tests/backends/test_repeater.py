@@ -325,6 +325,29 @@ def test_trainings_in_threads_leave_the_bits_of_those_one_after_another(cuda: An
         assert list(pool.map(trained, range(3))) == want
 
 
+def test_what_another_thread_does_spoils_no_capture(cuda: Any) -> None:
+    """It trains, captures its own steps, ends its streams and waits, in the midst of this one."""
+    X = np.random.default_rng(0).uniform(-1, 1, (20, 2))
+
+    def trained() -> None:
+        for seed in range(2):
+            fit(mlp([2, 130, 130, 1], seed=seed, backend=cuda), X, X[:, :1] > 0, epochs=4)
+            cuda.synchronize()
+
+    def meanwhile(x: Any, out: Any) -> Any:
+        if cuda.xp.cuda.get_current_stream().is_capturing():
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(trained).result()
+        return cuda.xp.add(x, 1.0, out=out)
+
+    x = cuda.asarray(np.arange(3.0))
+    y = cuda.empty((3,), x.dtype)
+    with cuda.recording() as calls:
+        cuda.run(meanwhile, x, out=y)
+    repeated(cuda, calls)()
+    assert cuda.to_numpy(y).tolist() == [1, 2, 3]
+
+
 def test_a_full_device_is_one_line_that_says_how_much(cuda: Any) -> None:
     for ask in (
         lambda: cuda.empty((2**42,), "float32"),

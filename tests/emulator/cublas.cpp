@@ -20,7 +20,12 @@ enum { COMPUTE_32 = 68, COMPUTE_64 = 70, COMPUTE_32_FAST_TF32 = 77 };
 struct Handle { void* stream = nullptr; void* workspace = nullptr; };
 
 EXPORT int cublasCreate_v2(Handle** handle) { *handle = new Handle; return SUCCESS; }
-EXPORT int cublasDestroy_v2(Handle* handle) { delete handle; return SUCCESS; }
+EXPORT int cublasDestroy_v2(Handle* handle) {
+  static int (*wait)() = (int (*)())dlsym(RTLD_DEFAULT, "emu_cudaDeviceSynchronize");
+  wait();  // as cuBLAS does
+  delete handle;
+  return SUCCESS;
+}
 EXPORT int cublasSetStream_v2(Handle* handle, void* stream) {
   *handle = {stream, nullptr};  // as cuBLAS, which goes back to a workspace of its own
   return SUCCESS;

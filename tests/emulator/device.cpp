@@ -5,6 +5,7 @@
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <map>
 #undef cudaGetDeviceProperties
 #define RUNTIME(name) EXPORT int emu_##name
@@ -205,7 +206,18 @@ RUNTIME(cudaStreamDestroy)(void*) { return SUCCESS; }
 RUNTIME(cudaStreamGetFlags)(void*, unsigned* flags) { *flags = 1; return SUCCESS; }
 RUNTIME(cudaStreamGetPriority)(void*, int* priority) { *priority = 0; return SUCCESS; }
 RUNTIME(cudaStreamWaitEvent)(void*, void*, unsigned) { return SUCCESS; }
-RUNTIME(cudaDeviceSynchronize)() { note("WAIT for the device"); return SUCCESS; }
+// A wait for the device spoils what any thread captures, whatever the mode of the capture.
+RUNTIME(cudaDeviceSynchronize)() {
+  bool any;
+  {
+    Turn mine(turn);
+    any = !all_captures.empty();
+    for (Stream* stream : all_captures) stream->spoiled = true;
+    note("WAIT for the device");
+  }
+  if (any) hazard("a wait for the device while a stream is captured");
+  return any ? CAPTURE_FORBIDS : SUCCESS;
+}
 RUNTIME(cudaStreamSynchronize)(void* handle) {
   Stream* stream = stream_of(handle);
   if (!stream->capturing) {
@@ -228,14 +240,18 @@ RUNTIME(cudaStreamIsCapturing)(void* handle, int* answer) {
 RUNTIME(cudaStreamBeginCapture)(void* handle, int) {
   Stream* stream = stream_of(handle);
   if (stream == &default_stream) return CAPTURE_FORBIDS;
+  Turn mine(turn);
   *stream = Stream{true};
   captures++;
+  all_captures.push_back(stream);
   return SUCCESS;
 }
 RUNTIME(cudaStreamEndCapture)(void* handle, void** graph) {
   Stream* stream = stream_of(handle);
+  Turn mine(turn);
   stream->capturing = false;
   captures--;
+  all_captures.erase(std::find(all_captures.begin(), all_captures.end(), stream));
   note("CAPTURED GRAPH of " + std::to_string(stream->captured.nodes.size()) + " nodes");
   *graph = stream->spoiled ? nullptr : new Graph(stream->captured);
   return stream->spoiled ? CAPTURE_SPOILED : SUCCESS;

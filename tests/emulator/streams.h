@@ -15,7 +15,8 @@ struct Graph { std::vector<Node> nodes; };
 struct Stream { bool capturing = false, spoiled = false; Graph captured; };
 
 static Stream default_stream;
-static thread_local int captures = 0;  // streams that this thread is capturing
+static thread_local int captures = 0;     // streams that this thread is capturing
+static std::vector<Stream*> all_captures;  // those of all threads
 static std::recursive_mutex turn;
 using Turn = std::lock_guard<std::recursive_mutex>;
 
