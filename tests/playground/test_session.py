@@ -1,23 +1,19 @@
-"""What a tab's session does on each message, and that its pictures and numbers are the engine's."""
+"""What a tab's session does on each message: training, several networks, bad states."""
 
 import gc
 import json
 import weakref
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 from tabs import Tab
 
-from scratchnet import Tensor, evaluate_loss, fit
-from scratchnet.demos.playground import pacing, pictures, protocol
+from scratchnet import fit
+from scratchnet.demos.playground import pacing, protocol
 from scratchnet.demos.playground.data import make_task
 from scratchnet.demos.playground.learning import Learning, make_model, make_optimizer
 from scratchnet.demos.playground.state import KINDS, state_from
-from scratchnet.depth.regions import plane_regions
-from scratchnet.depth.slices import points
-from scratchnet.layers import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore:network .* not finite:RuntimeWarning")
 
@@ -129,153 +125,6 @@ def test_the_steps_are_those_of_fit() -> None:
     np.testing.assert_array_equal(model.parameter_buffer, learning.model.parameter_buffer)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("table", "digits")])
-def test_every_kind_of_data_is_drawn(kind: str) -> None:
-    data: dict[str, Any] = {"kind": kind, "points": 60, "classes": 4, "dimensions": 3}
-    if kind == "drawn":
-        data["drawn"] = [[0, 0, 0], [1, 1, 0], [0, 1, 7], [1, 0, 7], [0.2, 0.5, 3], [0.3, 0.1, 3]]
-    tab = Tab({"data": data, "network": {"layers": [3]}})
-    state, _ = tab.last("state")
-    tab.do("step")
-    header, arrays = tab.picture()
-    classes = len(state["classes"])
-    shape = (80, 80) if classes == 2 else (classes, 80, 80)
-    assert arrays["prediction"].shape == shape
-    _, first = next(each for each in tab.said if each[0]["say"] == "picture")
-    left, right, bottom, top = state["window"]
-    for name in ("points", "test_points"):
-        x, y = first[name].T
-        assert (left <= x).all() and (x <= right).all() and (bottom <= y).all() and (y <= top).all()
-    assert header["accuracies"]["train"] == pytest.approx(1 - arrays["wrong"].mean())
-
-
-def test_classes_of_drawn_points_keep_their_names() -> None:
-    drawn = [[0, 0, 2], [1, 1, 2], [0, 1, 9], [1, 0, 9]]
-    state, _ = Tab({"data": {"kind": "drawn", "drawn": drawn}}).last("state")
-    assert state["classes"] == ["2", "9"]
-
-
-def test_pictures_are_the_networks_own() -> None:
-    tab = Tab({**SMALL, "network": {"layers": [6, 5], "batch_norm": True}})
-    for _ in range(30):
-        tab.do("step")
-    header, arrays = tab.picture()
-    learning = tab.session.learning
-    model, task = learning.model, learning.task
-    regions = plane_regions(model, task.plane)
-    assert header["regions"] == regions.count == len(arrays["regions_polygons"])
-    np.testing.assert_array_equal(arrays["regions_polygons"], regions.polygons)
-    np.testing.assert_array_equal(arrays["regions_vertices"], regions.vertices.astype(np.float32))
-    np.testing.assert_array_equal(arrays["boundary"], regions.boundary.astype(np.float32))
-    logits = model.predict(points(task.plane, task.plane.grid(80)))[:, 0].astype(float)
-    wanted = 255 / (1 + np.exp(-logits))
-    assert np.abs(arrays["prediction"].reshape(-1) - wanted).max() <= 0.51
-    np.testing.assert_array_equal(arrays["wrong"], model.classify(task.X) != task.y)
-    loss = evaluate_loss(model, task.X_test, task.y_test, "binary_cross_entropy")
-    assert header["losses"]["test"] == float(loss)
-    linear = [model.layers[i] for i in (0, 3, 6)]
-    own = [each.parameters[name].data.ravel() for each in linear for name in ("weight", "bias")]
-    np.testing.assert_array_equal(arrays["weights"], np.concatenate(own))
-
-
-def test_a_pictures_neurons_are_activations() -> None:
-    tab = Tab({**SMALL, "network": {"layers": [2, 2], "residual": True, "activation": "tanh"}})
-    _, arrays = tab.picture()
-    model, task = tab.session.learning.model, tab.session.task
-    size = arrays["neurons"].shape[1]
-    outputs = list(model.activations(points(task.plane, task.plane.grid(size))).values())
-    values = [outputs[0], outputs[1], outputs[-1]]
-    wanted = [127.5 + 127 * each / np.abs(each).max() for each in values]
-    found = arrays["neurons"].reshape(5, -1)
-    assert np.abs(found - np.concatenate(wanted, axis=1).T).max() <= 1
-
-
-@pytest.mark.parametrize("loss", ["mean_squared_error", "hinge"])
-def test_the_boundary_is_where_the_class_changes(loss: str) -> None:
-    """With squared errors class 1 begins at an output of 1/2, not at 0."""
-    tab = Tab({**SMALL, "training": {"loss": loss, "learning_rate": 0.05}})
-    for _ in range(100):
-        tab.do("step")
-    _, arrays = tab.picture()
-    model = tab.session.learning.model
-    middles = arrays["boundary"].mean(axis=1)
-    assert len(middles)
-    wanted = 0.5 if loss == "mean_squared_error" else 0.0
-    np.testing.assert_allclose(model.predict(middles)[:, 0], wanted, atol=1e-4)
-
-
-def test_contours_of_a_smooth_network_lie_on_its_boundary() -> None:
-    tab = Tab({**SMALL, "network": {"layers": [6], "activation": "tanh"}})
-    for _ in range(200):
-        tab.do("step")
-    tab.do("show", size=100)
-    header, arrays = tab.picture()
-    assert header["regions"] is None and "smooth" in header["sentence"]
-    outputs = tab.session.learning.model.predict(arrays["boundary"].reshape(-1, 2))
-    assert len(outputs) > 20
-    assert np.abs(outputs).max() < 0.05
-
-
-def test_three_classes_meet_at_the_contours() -> None:
-    data = {"kind": "blobs", "points": 60, "classes": 3}
-    tab = Tab({"data": data, "network": {"layers": [5], "activation": "tanh"}})
-    for _ in range(100):
-        tab.do("step")
-    _, arrays = tab.picture()
-    outputs = np.sort(tab.session.learning.model.predict(arrays["boundary"].mean(axis=1)), axis=1)
-    spread = np.ptp(outputs, axis=1).mean()
-    assert np.median(outputs[:, -1] - outputs[:, -2]) < 0.05 * spread
-
-
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_every_activation_trains_and_is_drawn(activation: str) -> None:
-    tab = Tab({**SMALL, "network": {"layers": [3, 3], "activation": activation}})
-    before = weights(tab)
-    tab.do("step")
-    header, _ = tab.picture()
-    assert (weights(tab) != before).any()
-    assert (header["regions"] is None) == (activation not in protocol.PIECEWISE_LINEAR)
-
-
-def test_a_picture_counts_the_neurons_that_no_training_point_moves() -> None:
-    tab = Tab({**SMALL, "network": {"layers": [6, 4]}})
-    model = tab.session.learning.model
-    model.layers[0].parameters["bias"].data[:3] = -1000
-    assert tab.picture()[0]["silent"] >= 3
-    tab.do("play")
-    assert tab.picture()[0]["silent"] is None
-
-
-def test_regions_can_be_left_out() -> None:
-    tab = Tab(SMALL)
-    tab.do("show", regions=False)
-    _, arrays = tab.picture()
-    assert "regions_vertices" not in arrays and len(arrays["boundary"])
-
-
-def test_too_many_regions_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MOST_REGIONS", 5)
-    tab = Tab({**SMALL, "network": {"layers": [8, 8]}})
-    for _ in range(2):
-        header, arrays = tab.picture()
-        assert header["regions"] is None and header["sentence"] == pictures.TOO_MANY
-        assert "regions_vertices" not in arrays and "boundary" in arrays
-    tab.do("set", state={**SMALL, "network": {"layers": [1]}})
-    assert tab.picture()[0]["regions"] <= 2
-
-
-def test_pruning_is_a_view() -> None:
-    tab = Tab(SMALL)
-    before = weights(tab)
-    tab.do("prune", share=1.0)
-    header, arrays = tab.picture()
-    assert header["pruned"] == 1.0
-    assert header["regions"] == 1 and np.ptp(arrays["prediction"]) == 0
-    np.testing.assert_array_equal(weights(tab), before)
-    tab.do("prune", share=0.0)
-    assert tab.picture()[0]["regions"] > 1
-
-
 def test_a_training_that_is_left_is_freed_at_once() -> None:
     """Not when the next collection of cycles comes, which large arrays do not hasten."""
     tab = Tab(SMALL)
@@ -325,99 +174,6 @@ def test_a_network_of_numbers_that_are_none_is_drawn(
     tab.do("hover", layer=1, neuron=0)
     tab.do("set", state=SMALL)
     assert tab.picture()[0]["sentence"] == ""
-
-
-@pytest.mark.parametrize("settings", [
-    {"network": {"layers": [4, 4, 3], "activation": "relu"}},
-    {"network": {"layers": [3, 3], "batch_norm": True, "residual": True, "dropout": 0.5}},
-    {"network": {"layers": [3, 4], "activation": "threshold"}},
-    {"network": {"layers": []}},
-    {"data": {"kind": "blobs", "classes": 3}, "network": {"layers": [4], "activation": "gelu"}},
-    {"data": {"kind": "blobs", "classes": 3}, "training": {"loss": "hinge"}},
-])  # fmt: skip
-def test_backprop_numbers_are_the_engines(settings: Mapping[str, Any]) -> None:
-    tab = Tab(settings)
-    for _ in range(5):
-        tab.do("step")
-    sample = 3
-    answer = tab.only("backprop", sample=sample)
-    learning = tab.session.learning
-    model = learning.model
-    untouched = model.gradient_buffer.copy()
-    inputs = Tensor(learning.task.X[sample : sample + 1])
-    model.eval()
-    loss = learning.loss(model(inputs), learning.batches.targets[sample : sample + 1])
-    loss.backward()
-    assert answer["loss"]["value"] == pytest.approx(loss.item(), rel=1e-5)
-    near = {"rtol": 1e-5, "atol": 1e-7}
-    first, *_ = answer["layers"]
-    np.testing.assert_allclose(first["input_gradients"], inputs.grad[0], **near)  # type: ignore[index]
-    gradients = [np.array(each.grad) for each in model.parameters()]
-    for layer in answer["layers"]:
-        contributions = np.array(layer["contributions"])
-        np.testing.assert_allclose(contributions.sum(axis=0) + layer["bias"], layer["sums"], **near)
-        for name in ("weight_gradients", "sum_gradients"):
-            wanted = np.array(layer[name])
-            assert any(
-                np.shape(g) == wanted.shape and np.allclose(g, wanted, **near) for g in gradients
-            )
-        outer = np.outer(layer["inputs"], layer["sum_gradients"])
-        np.testing.assert_allclose(layer["weight_gradients"], outer, **near)
-        if layer["shortcut"] is None:
-            sent_back = np.array(layer["sent_back"]).sum(axis=1)
-            np.testing.assert_allclose(sent_back, layer["input_gradients"], **near)
-            last = layer["after"][-1]["outputs"] if layer["after"] else layer["sums"]
-            assert layer["outputs"] == last
-    for one, other in zip(answer["layers"], answer["layers"][1:], strict=False):
-        assert one["outputs"] == other["inputs"]
-        assert one["output_gradients"] == other["input_gradients"]
-    model.gradient_buffer[...] = untouched
-
-
-def test_backprop_leaves_the_training_as_it_was() -> None:
-    tabs = Tab(SMALL), Tab(SMALL)
-    for tab in tabs:
-        tab.do("step")
-    tabs[0].do("backprop", sample=1)
-    tabs[0].do("hover", layer=1, neuron=0)
-    for tab in tabs:
-        tab.do("step")
-    np.testing.assert_array_equal(weights(tabs[0]), weights(tabs[1]))
-
-
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_hover_says_formula_value_gradient_and_the_lines(activation: str) -> None:
-    network = {"layers": [3, 3], "activation": activation, "batch_norm": True, "residual": True}
-    tab = Tab({**SMALL, "network": network})
-    numbers = tab.only("backprop", sample=2)["layers"]
-    node = tab.only("hover", layer=2, neuron=1, sample=2)
-    assert node["value"] == numbers[1]["outputs"][1]
-    assert node["gradient"] == numbers[1]["output_gradients"][1]
-    assert "h1[1]" in node["formula"] and activation in node["formula"]
-    edge = tab.only("hover", layer=2, neuron=1, sample=2, **{"from": 0})
-    assert edge["gradient"] == numbers[1]["weight_gradients"][0][1]
-    assert edge["contribution"] == pytest.approx(numbers[1]["contributions"][0][1], rel=1e-6)
-    places = {each["what"]: (each["file"], each["line"]) for each in node["places"]}
-    assert places[activation][0] == "scratchnet/ops/activations.py"
-    wanted = {activation: f"def {activation}(", "z and its derivatives": "def affine(",
-              "BatchNorm": "def forward(", "the shortcut": "def added(",
-              "the walk back": "def backward("}  # fmt: skip
-    assert set(places) == set(wanted)
-    for what, (file, line) in places.items():
-        assert wanted[what] in source_line(file, line)
-    output = tab.only("hover", layer=3, neuron=0)
-    (loss,) = [each for each in output["places"] if "loss" in each["what"]]
-    assert "def binary_cross_entropy(" in source_line(loss["file"], loss["line"])
-    assert tab.only("hover", layer=0, neuron=1)["name"] == "y"
-
-
-def source_line(file: str, line: int) -> str:
-    from pathlib import Path
-
-    import scratchnet.backends
-
-    root = Path(str(scratchnet.backends.__file__)).parent.parent
-    return (root / file).read_text().splitlines()[line - 1]
 
 
 def test_ten_seeds_are_ten_networks() -> None:

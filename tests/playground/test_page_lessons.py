@@ -1,0 +1,90 @@
+"""The page's lessons: a prediction first, then what comes out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from browsing import state, step, wait_for
+
+PAGE = Path(__file__).parents[2] / "demos" / "playground" / "page"
+
+
+def test_every_lesson_waits_for_a_prediction_then_plays(page: Any) -> None:
+    lessons = json.loads((PAGE / "lessons.json").read_text())
+    assert len(lessons) == 8
+    for lesson in lessons:
+        assert len(lesson["sentences"]) == 3 and lesson["question"].endswith("?")
+        page.select_option("#lesson", lesson["id"])
+        wait_for(lambda lesson=lesson: holds(state(page), lesson["state"]))
+        assert page.is_disabled("#play") and page.is_disabled("#step")
+        page.keyboard.press("Space")
+        assert page.get_attribute("#play", "aria-pressed") == "false"
+        page.locator("input[name=prediction]").nth(lesson["answer"]).check()
+        assert page.is_enabled("#play")
+        page.get_by_role("button", name="What happens?").click()
+        assert "As you predicted" in page.text_content("#lesson-card .outcome")
+    page.get_by_role("button", name="Leave the lesson").click()
+    assert page.is_enabled("#play") and page.locator("#lesson-card").is_hidden()
+
+
+def act(page: Any, label: str) -> None:
+    """Press a button of the lesson."""
+    variants = page.locator("#lesson-card .variants")
+    variants.get_by_role("button", name=label, exact=True).click()
+
+
+def told(page: Any) -> list[str]:
+    """What the lesson says came out, button by button."""
+    return list(page.locator("#lesson-card .told li").all_inner_texts())
+
+
+def test_each_variant_of_a_lesson_ends_at_its_step_and_is_told_in_the_card(page: Any) -> None:
+    page.select_option("#lesson", "dying")
+    page.locator("input[name=prediction]").nth(2).check()
+    for number, label in enumerate(("Play at 1", "at 0.01"), 1):
+        page.select_option("#speed", "")
+        act(page, label)
+        wait_for(lambda n=number: len(told(page)) == n and "after 300 steps" in told(page)[-1])
+        assert step(page) == 300
+        wait_for(lambda: page.get_attribute("#play", "aria-pressed") == "false")
+        assert (
+            told(page)[-1].startswith(f"{label}: ") and "zero on every training" in told(page)[-1]
+        )
+    assert page.is_visible(".outcome")
+    page.click("#play")  # beyond the lesson's end it goes on
+    wait_for(lambda: step(page) > 320)
+
+
+def test_a_ticket_is_trained_only_after_all_weights_were(page: Any) -> None:
+    page.select_option("#lesson", "ticket")
+    page.locator("input[name=prediction]").first.check()
+    later = page.get_by_role("button", name="3. Train the ticket")
+    assert later.is_disabled()
+    page.select_option("#speed", "")
+    page.click("#play")  # does what the lesson's first button does
+    wait_for(lambda: told(page) and "after 600 steps" in told(page)[0])
+    assert told(page)[0].startswith("1. Train all weights") and later.is_enabled()
+    act(page, "2. Cut 80 %")
+    wait_for(lambda: len(told(page)) == 2)
+    later.click()
+    wait_for(lambda: len(told(page)) == 3 and "after 600 steps" in told(page)[2])
+    assert page.is_visible(".outcome") and step(page) == 600
+    act(page, "1. Train all weights")
+    wait_for(lambda: step(page) < 600)
+    assert later.is_disabled()
+
+
+def test_ten_seeds_and_the_sweep_of_a_lesson_are_told_in_the_card(page: Any) -> None:
+    page.select_option("#lesson", "two-neurons")
+    page.locator("input[name=prediction]").first.check()
+    act(page, "Play")
+    wait_for(lambda: step(page) > 5)
+    act(page, "Ten seeds")
+    wait_for(lambda: told(page) and "of 10 reach 95 %" in told(page)[-1])
+    assert page.get_attribute("#play", "aria-pressed") == "false"
+    assert page.is_visible(".outcome")
+
+
+def holds(state: Any, part: Any) -> bool:
+    """Whether the state has everything that the part names."""
+    return all(state[group][name] == value for group in part for name, value in part[group].items())

@@ -1,0 +1,144 @@
+"""The page's links, its tabs, and connections that are lost."""
+
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from browsing import decoded, encoded, held, pixels, ready, state, step, tab, train, wait_for
+from serving import serving
+
+
+def test_a_link_opens_the_same_state_and_trains_to_the_same_picture(
+    browser: Any, playground: Any, page: Any
+) -> None:
+    page.select_option("#data-kind", "moons")
+    page.select_option("#network-activation", "leaky_relu")
+    page.fill("#training-seed", "7")
+    page.press("#training-seed", "Enter")
+    page.click("#show-test")
+    wait_for(lambda: state(page)["training"]["seed"] == 7 and not held(page)["view"]["test"])
+    page.click("#share")
+    page.wait_for_function("() => document.querySelector('#share-link').value.includes('#s=')")
+    link = page.input_value("#share-link")
+    page.keyboard.press("Escape")
+    assert decoded(link) == held(page)
+    with tab(browser, link) as other:
+        wait_for(lambda: other.input_value("#training-seed") == "7")
+        assert held(other) == held(page)
+        for each in (page, other):
+            for number in range(3):
+                each.click("#step")
+                wait_for(lambda each=each, number=number: step(each) == number + 1)
+        wait_for(lambda: pixels(page) == pixels(other))
+    page.select_option("#data-kind", "circles")
+    wait_for(lambda: state(page)["data"]["kind"] == "circles")
+    page.click("#share")
+    page.fill("#open-link", "not a link")
+    page.click("#open-button")
+    page.locator("#open-error").wait_for()
+    page.fill("#open-link", link)
+    page.click("#open-button")
+    wait_for(lambda: held(page) == decoded(link))
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "#s=AAAA",
+        "#s=%F0%9F",
+        "#" + encoded(5),
+        "#" + encoded({"state": [1]}),
+        "#" + encoded({"state": {"data": {"kind": "<b>spirals</b>"}}, "view": 3}),
+        "#" + encoded({"state": {"data": {"kind": "table", "table": "gone", "label": "a"}}}),
+        "#" + encoded({"state": {"data": {"kind": "formula", "formula": "__import__('os')"}}}),
+    ],
+)
+def test_a_link_that_holds_nonsense_gets_a_sentence(
+    browser: Any, playground: Any, link: str
+) -> None:
+    with tab(browser, playground.url + link) as page:
+        wait_for(lambda: len(page.text_content("#notice")) > 20 or page.is_visible(".error"))
+        assert state(page)["data"]["kind"] == "spirals"
+        train(page, 5)
+
+
+def test_two_tabs_train_at_once_and_each_its_own(browser: Any, playground: Any, page: Any) -> None:
+    with tab(browser, playground.url) as other:
+        other.select_option("#data-kind", "xor")
+        wait_for(lambda: state(other)["data"]["kind"] == "xor")
+        for each in (page, other):
+            each.click("#play")
+        for each in (page, other):
+            each.wait_for_function("() => +document.body.dataset.step >= 50")
+        assert state(page)["data"]["kind"] == "spirals"
+
+
+def test_a_reload_while_it_trains_keeps_the_state(page: Any) -> None:
+    page.select_option("#data-kind", "circles")
+    wait_for(lambda: state(page)["data"]["kind"] == "circles")
+    page.click("#play")
+    page.wait_for_function("() => +document.body.dataset.step >= 10")
+    page.reload()
+    ready(page)
+    wait_for(lambda: page.input_value("#data-kind") == "circles")
+    assert state(page)["data"]["kind"] == "circles"
+    train(page, 20)
+
+
+def test_a_server_that_ends_and_comes_back_is_found_again(browser: Any) -> None:
+    with serving() as first:
+        port, token = first.port, first.token
+        held_tab = tab(browser, first.url, errors="")  # the browser itself reports lost sockets
+        page = held_tab.__enter__()
+        page.select_option("#data-kind", "moons")
+        wait_for(lambda: state(page)["data"]["kind"] == "moons")
+        page.click("#play")
+        page.wait_for_function("() => +document.body.dataset.step >= 5")
+    page.locator("#banner").wait_for()
+    assert "does not answer" in page.text_content("#banner")
+    with serving(port, token) as second:
+        page.wait_for_function("() => document.body.dataset.connected === 'yes'")
+        page.locator("#banner").wait_for(state="hidden")
+        wait_for(lambda: len(second.sessions) == 1)
+        assert state(page)["data"]["kind"] == "moons"
+        page.wait_for_function("() => +document.body.dataset.step >= 1")  # it plays on
+        held_tab.__exit__(None, None, None)
+
+
+def test_a_killed_command_is_reported_and_a_new_token_too(browser: Any) -> None:
+    with command(0) as (server, url):
+        held_tab = tab(browser, url, errors="")
+        page = held_tab.__enter__()
+        server.send_signal(signal.SIGKILL)
+        page.locator("#banner").wait_for()
+    port = int(url.split(":")[2].partition("/")[0])
+    with command(port):
+        page.wait_for_function(
+            "() => document.querySelector('#banner').textContent.includes('token')"
+        )
+        held_tab.__exit__(None, None, None)
+
+
+class command:
+    """`scratchnet playground` as a process of its own, and the address that it prints."""
+
+    def __init__(self, port: int) -> None:
+        self.arguments = ["playground", "--no-browser", "--port", str(port)]
+
+    def __enter__(self) -> tuple[subprocess.Popen[str], str]:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "scratchnet", *self.arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+        )
+        assert self.process.stdout is not None
+        line = next(line for line in self.process.stdout if "http://" in line)
+        return self.process, line[line.index("http://") :].strip()
+
+    def __exit__(self, *error: Any) -> None:
+        self.process.kill()
+        self.process.communicate()

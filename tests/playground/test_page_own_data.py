@@ -1,0 +1,107 @@
+"""The page with data of one's own: drawn points, a table, a formula."""
+
+from typing import Any
+
+from browsing import state, tab, wait_for
+
+REFUSED = "status of 400"
+
+
+def test_points_are_drawn_by_pointer_and_keyboard(page: Any) -> None:
+    page.select_option("#data-kind", "drawn")
+    assert "two points of each" in page.text_content("#notice")
+    box = page.locator("#plane").bounding_box()
+    at = lambda x, y: (box["x"] + x * box["width"], box["y"] + y * box["height"])  # noqa: E731
+    for label, x in ((0, 0.25), (1, 0.75)):
+        page.locator("#draw-tools button").nth(label).click()
+        page.mouse.move(*at(x, 0.2))
+        page.mouse.down()
+        for i in range(12):
+            page.mouse.move(*at(x, 0.2 + 0.05 * i))
+        page.mouse.up()
+    wait_for(lambda: {label for *_, label in state(page)["data"]["drawn"]} == {0, 1})
+    drawn = state(page)["data"]["drawn"]
+    assert all((x < 0) == (label == 0) for x, _, label in drawn)
+    page.locator("#plane").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    wait_for(lambda: len(state(page)["data"]["drawn"]) == len(drawn) + 1)
+    assert state(page)["data"]["drawn"][-1][2] == 1
+    page.get_by_role("button", name="Undo").click()
+    wait_for(lambda: state(page)["data"]["drawn"] == drawn)
+    learn(page)
+    page.get_by_role("button", name="+ class").click()
+    page.mouse.click(*at(0.5, 0.9))
+    page.mouse.click(*at(0.55, 0.9))
+    wait_for(lambda: {label for *_, label in state(page)["data"]["drawn"]} == {0, 1, 2})
+
+
+def learn(page: Any) -> None:
+    """Play until all training points are right."""
+    page.select_option("#speed", "")
+    page.click("#play")
+    wait_for(lambda: page.text_content("#read-train-accuracy") == "100.0 %")
+    page.click("#play")
+    wait_for(lambda: page.get_attribute("#play", "aria-pressed") == "false")
+
+
+def table(rows: int, label: str = "kind") -> str:
+    """A table of which two columns tell the classes apart."""
+    lines = [f"width,<img src=x onerror=alert(1)>,noise,{label}"]
+    for i in range(rows):
+        sign = 1 if i % 2 else -1
+        lines.append(
+            f"{sign + i / rows},{i % 7},{(i * 13) % 5},{'<b>wide</b>' if sign > 0 else 'thin'}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def test_a_table_is_dropped_its_columns_chosen_and_its_words_are_only_text(
+    browser: Any, playground: Any
+) -> None:
+    with tab(browser, playground.url, errors=REFUSED) as page:
+        choose_tables(page)
+
+
+def choose_tables(page: Any) -> None:
+    page.select_option("#data-kind", "table")
+    assert page.is_visible("#drop")
+    page.set_input_files(
+        "#table-file", {"name": "kinds.csv", "mimeType": "text/csv", "buffer": table(80).encode()}
+    )
+    wait_for(lambda: state(page)["data"]["kind"] == "table")
+    assert state(page)["data"]["label"] == "kind"
+    assert len(state(page)["data"]["columns"]) == 2
+    assert "<b>wide</b>" in page.text_content("#legend")
+    assert page.locator("#legend b, #columns img").count() == 0
+    page.select_option("#table-column-1", "noise")
+    wait_for(lambda: state(page)["data"]["columns"][1] == "noise")
+    page.select_option("#table-inputs", "components")
+    wait_for(lambda: state(page)["data"]["columns"] == [])
+    learn(page)
+    drop = """text => {
+      const held = new DataTransfer();
+      held.items.add(new File([text], "more.csv"));
+      document.body.dispatchEvent(new DragEvent("drop", {bubbles: true, dataTransfer: held}));
+    }"""
+    before = state(page)["data"]["table"]
+    page.evaluate(drop, table(60, "sort"))
+    wait_for(lambda: state(page)["data"]["table"] != before)
+    assert state(page)["data"]["label"] == "sort"
+    page.evaluate(drop, "<!doctype html><title>no table</title>")
+    page.locator("#table-error").wait_for()
+    assert len(page.text_content("#table-error")) > 20
+
+
+def test_a_formula_that_is_wrong_gets_its_sentence_beside_it(page: Any) -> None:
+    page.select_option("#data-kind", "formula")
+    wait_for(lambda: state(page)["data"]["kind"] == "formula")
+    for bad in ("__import__('os')", "y >", "<script>alert(1)</script>"):
+        page.fill("#data-formula", bad)
+        page.press("#data-formula", "Enter")
+        page.locator("#data-formula-error").wait_for()
+        assert page.get_attribute("#data-formula", "aria-invalid") == "true"
+    page.fill("#data-formula", "x * y > 0")
+    page.press("#data-formula", "Enter")
+    wait_for(lambda: state(page)["data"]["formula"] == "x * y > 0")
+    assert page.locator("#data-formula-error").is_hidden()
