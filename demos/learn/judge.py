@@ -22,12 +22,14 @@ LONGEST = 200
 class Verdict:
     """What a check found: right, a gap not yet filled, a wrong result, or an error that stops it.
 
-    `message` is one sentence, empty for right; `with_slip` may find its reason where it has none.
+    `message` is one sentence, empty for right; `with_slip` may find its reason where it has none,
+    by the learner's `numbers`.
     """
 
     kind: Kind
     message: str = ""
     lacks_reason: bool = False
+    numbers: tuple[float, ...] = ()
 
     def __str__(self) -> str:
         title = {"gap": "To do", "wrong": "Not yet right", "error": "Error", "right": "Right"}
@@ -87,7 +89,9 @@ def missing(name: str) -> Any:
 
 def with_slip(verdict: Verdict, exercise: Exercise) -> Verdict:
     """The verdict with the slip that leads to its numbers, where they have no reason yet."""
-    line = slip_that_says(exercise, verdict.message) if verdict.lacks_reason else None
+    if not verdict.lacks_reason:
+        return verdict
+    line = slip_that_says(exercise, verdict.message, verdict.numbers)
     if line is None:
         return verdict
     return Verdict("wrong", f"{verdict.message}: this is what `{line}` gives")
@@ -95,9 +99,12 @@ def with_slip(verdict: Verdict, exercise: Exercise) -> Verdict:
 
 def explained(error: BaseException, file: Path | None) -> Verdict:
     """The verdict on code that raised this."""
-    if isinstance(error, Wrong | NotAllowed):
-        kind: Kind = "wrong" if isinstance(error, Wrong) else "error"
-        return Verdict(kind, one_line(str(error)), isinstance(error, WrongNumbers))
+    if isinstance(error, WrongNumbers):
+        return Verdict("wrong", " ".join(str(error).split()), True, error.numbers)
+    if isinstance(error, Wrong):
+        return Verdict("wrong", " ".join(str(error).split()))
+    if isinstance(error, NotAllowed):
+        return Verdict("error", one_line(str(error)))
     if isinstance(error, SyntaxError) and error.filename == str(file):
         place = f"line {error.lineno}: " if error.lineno else ""
         return Verdict("error", f"{place}{type(error).__name__}: {one_line(error.msg)}")
@@ -123,6 +130,11 @@ def sentence(error: BaseException) -> str:
         return "your code asks for input: nobody answers during a check"
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         return "your code prints or writes more than a check allows"
+    if isinstance(error, ValueError) and "truth value of an array" in str(error):
+        return (
+            "ValueError: `if`, `and` and max() take one number, and this is an array: np.where "
+            "and np.maximum work entry by entry"
+        )
     return f"{type(error).__name__}: {one_line(str(error))}".removesuffix(": ")
 
 

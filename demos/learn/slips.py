@@ -15,14 +15,14 @@ import copy
 import io
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from scratchnet.demos.learn.catalogue import Exercise
-from scratchnet.demos.learn.wrong import WrongNumbers, searching
+from scratchnet.demos.learn.wrong import WrongNumbers, is_close, searching
 
 MOST = 400
 LONGEST = 100
@@ -37,8 +37,10 @@ OPERATORS: dict[type, tuple[type[ast.operator], ...]] = {
 REDUCTIONS = ("mean", "sum", "max")
 
 
-def slip_that_says(exercise: Exercise, sentence: str) -> str | None:
+def slip_that_says(exercise: Exercise, sentence: str, numbers: Sequence[float] = ()) -> str | None:
     """The line with the slip about which the check says this sentence; None where there is none.
+
+    The sentence tells one entry; all numbers must be those of the learner.
 
     Solutions with a `while` are left alone, for a slip in one may never end; and so are bug hunts,
     where little is written.
@@ -55,14 +57,19 @@ def slip_that_says(exercise: Exercise, sentence: str) -> str | None:
             for number, (line, changed) in enumerate(slips(tree)):
                 if number == MOST:
                     return None
-                if said_about(exercise, changed) == sentence:
+                said = said_about(exercise, changed)
+                if said is None or " ".join(str(said).split()) != sentence:
+                    continue
+                if len(said.numbers) == len(numbers) and is_close(
+                    np.array(said.numbers), np.array(numbers)
+                ):
                     return line
     finally:
         searching.reset(token)
     return None
 
 
-def said_about(exercise: Exercise, tree: ast.Module) -> str | None:
+def said_about(exercise: Exercise, tree: ast.Module) -> WrongNumbers | None:
     """What the check says about the solution that this tree holds; None where it fails."""
     module = ModuleType("slip")
     before = sys.modules.get("slip")
@@ -72,7 +79,7 @@ def said_about(exercise: Exercise, tree: ast.Module) -> str | None:
             exec(compile(ast.fix_missing_locations(tree), "slip", "exec"), module.__dict__)
             exercise.module.check(module)
     except WrongNumbers as wrong:
-        return " ".join(str(wrong).split())
+        return wrong
     except Exception:
         pass
     finally:

@@ -34,6 +34,25 @@ def test_a_slip_is_quoted(name: str, right: str, wrong: str, line: str, tmp_path
     assert line in verdict.message
 
 
+def test_a_slip_must_give_all_numbers_and_not_only_those_of_the_sentence(tmp_path: Path) -> None:
+    exercise = exercises()["optimizers"]
+    (file := tmp_path / "code.py").write_text(
+        exercise.solution.replace("beta * v + g", "beta * w + g")
+    )
+    verdict = judge(exercise, file)
+    assert verdict.lacks_reason and len(verdict.numbers) == 12
+    assert slip_that_says(exercise, verdict.message, verdict.numbers) == "v = beta * w + g"
+    others = [number + (i == 0) for i, number in enumerate(verdict.numbers)]
+    assert slip_that_says(exercise, verdict.message, others) is None
+
+
+def test_a_long_reason_is_not_cut_off(tmp_path: Path) -> None:
+    exercise = exercises()["matmul"]
+    (file := tmp_path / "code.py").write_text(exercise.solution.replace("dy.sum(axis=0)", "dy"))
+    message = judge(exercise, file).message
+    assert len(message) > 200 and message.endswith("it has shape (5, 4), the input (4,)")
+
+
 def test_what_is_still_to_be_written_is_not_quoted(tmp_path: Path) -> None:
     right = "return dz * x, dz, dz * w"
     text = exercises()["chain_rule"].solution

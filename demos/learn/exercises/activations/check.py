@@ -45,6 +45,9 @@ def check(learner: Any) -> None:
             ("this is the derivative at y, must be that at x", lambda dy, x: dy * of_sigmoid(y)),
             ("this is the derivative of tanh", lambda dy, x: dy * (1 - y * y)),
             ("y is 1 / (1 + e^-x), this has 1 + e^-x for it", lambda dy, x: dy * (y - 1) / y**2),
+            ("1 - x, must be 1 - y", lambda dy, x: dy * y * (1 - x)),
+            ("x, must be y", lambda dy, x: dy * x * (1 - y)),
+            ("1 + y, must be 1 - y", lambda dy, x: dy * y * (1 + y)),
             ("the factor 1 - y is missing", lambda dy, x: dy * y),
             ("the factor y is missing", lambda dy, x: dy * (1 - y)),
             ("the sign is wrong", lambda dy, x: -dy * slope),
@@ -69,8 +72,8 @@ def check(learner: Any) -> None:
 
 
 def check_threshold(learner: Any) -> None:
-    x = np.array([-2.0, -WINDOW, -0.3, 0.2, WINDOW, 1.5, 0.0])
-    dy = np.array([0.5, 0.9, 1.2, 0.7, 1.4, 1.1, 0.8])
+    x = np.array([-2.0, -WINDOW, -0.6, -0.3, 0.2, WINDOW, 1.5, 0.0])
+    dy = np.array([0.5, 0.9, 1.3, 1.2, 0.7, 1.4, 1.1, 0.8])
     inside = np.abs(x) <= WINDOW
     mistakes = [
         ("at |x| = window dL/dy still passes: <=, not <", dy * (np.abs(x) < WINDOW)),
@@ -80,6 +83,12 @@ def check_threshold(learner: Any) -> None:
         ("dL/dy passes inside of the window, not outside", dy * ~inside),
         ("this is the pullback of ReLU", dy * (x > 0)),
         (NO_DY, inside),
+        (
+            "the window is from -window to window, this is half of it",
+            dy * (2 * np.abs(x) <= WINDOW),
+        ),
+        ("the window is one for x, and not for dL/dy", np.clip(dy, -WINDOW, WINDOW)),
+        ("the window is one for x, and not for dL/dy", dy * (np.abs(dy) <= WINDOW)),
         ("the slope of the ramp is 1, not 1 / (2 window)", dy * inside / (2 * WINDOW)),
         ("dL/dy passes everywhere, must only pass inside of the window", dy),
     ]

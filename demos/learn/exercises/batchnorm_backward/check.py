@@ -68,6 +68,19 @@ def check(learner: Any) -> None:
             "a sign is wrong: both parts are subtracted",
             lambda dy, x: (dy - mean(dy) + y * mean(y * dy)) / s,
         ),
+        (
+            "all three parts are divided by s: mean(dL/dy) stands outside of the parentheses",
+            lambda dy, x: (dy - y * mean(y * dy)) / s - mean(dy),
+        ),
+        (
+            "all three parts are divided by s: parentheses are missing",
+            lambda dy, x: dy - mean(dy) - y * mean(y * dy) / s,
+        ),
+        (
+            "all three parts are divided by s: parentheses are missing",
+            lambda dy, x: dy / s - mean(dy) - y * mean(y * dy),
+        ),
+        ("s has no root, must be the root of the variance", lambda dy, x: right(dy, x, s * s)),
         ("dL/dy is missing, it is a factor of every part", lambda dy, x: right(1 + 0 * dy, x, s)),
     ]
 

@@ -95,6 +95,14 @@ def check_gradient(learner: Any, z: Any) -> None:
         ("p is missing", t / 5),
         ("p is missing", -t / 5),
         ("only the label's logit gets a gradient, must be all", (p - t) * t / 5),
+        ("this is the derivative with respect to p, must be that to z", -t / p / 5),
+        ("this is the derivative with respect to p, must be that to z", -t / p),
+        (
+            "p[:, labels] -= 1 takes 1 off in every row: np.arange(N) picks one label in each",
+            (p - t.max(axis=0)) / 5,
+        ),
+        ("the labels are held against p as numbers, must be one-hot", (p - LABELS[:, None]) / 5),
+        ("ln p - t, must be p - t", (np.log(p) - t) / 5),
         ("this is z - t, must be p - t with p = softmax(z)", (z - t) / 5),
         ("a factor p (1 - p) too much: it has cancelled already", (p - t) * p * (1 - p) / 5),
     ]

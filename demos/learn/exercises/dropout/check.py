@@ -21,13 +21,14 @@ def check(learner: Any) -> None:
         y, kept = forward(learner, x, rate, rng)
         check_share(y, rate)
         check_scale(y / x, rate)
-        check_backward(learner, y / x, kept, rate, draw)
+        check_backward(learner, x, y / x, kept, rate, draw)
         again, _ = forward(learner, x, rate, rng)
         if np.array_equal(again == 0, y == 0):
             raise Wrong(
                 "two calls drop the same entries: the mask must be drawn anew in every call, "
                 "from rng"
             )
+        check_chance(learner, x, rate, rng)
         check_eval(learner, x, rate, rng)
     y, _ = forward(learner, x, 0.0, np.random.default_rng(2))
     compare_numbers(y, x, "y at rate 0", ())
@@ -57,6 +58,16 @@ def check_share(y: Any, rate: float) -> None:
         raise Wrong(f"the wrong share is dropped: {found}")
 
 
+def check_chance(learner: Any, x: Any, rate: float, rng: Any) -> None:
+    """How many entries are 0 must differ: each is dropped for itself."""
+    counts = {int((forward(learner, x, rate, rng)[0] == 0).sum()) for _ in range(12)}
+    if len(counts) == 1:
+        raise Wrong(
+            f"every call drops {counts.pop()} of {x.size} entries, never more or fewer: each entry "
+            "must be dropped for itself"
+        )
+
+
 def check_scale(factor: Any, rate: float) -> None:
     """What is not 0 must be x / (1 - rate)."""
     right = 1 / (1 - rate)
@@ -73,7 +84,7 @@ def check_scale(factor: Any, rate: float) -> None:
     compare_numbers(found, right, f"y / x at entry ({i}, {j})", mistakes)
 
 
-def check_backward(learner: Any, factor: Any, kept: Any, rate: float, draw: Any) -> None:
+def check_backward(learner: Any, x: Any, factor: Any, kept: Any, rate: float, draw: Any) -> None:
     """dx must be dy times the factor that x had."""
     dy = draw.standard_normal(factor.shape)
     scale, mask = 1 / (1 - rate), factor != 0
@@ -90,6 +101,8 @@ def check_backward(learner: Any, factor: Any, kept: Any, rate: float, draw: Any)
             ("the backward pass multiplies by 1 - rate", dy * mask / scale),
             ("the backward pass uses the inverted mask", dy * ~mask * scale),
             ("the backward pass lets through what was dropped", dy * ~mask),
+            ("the backward pass multiplies by y: `kept` must tell m", dy * factor * x * scale),
+            ("the backward pass multiplies by y: `kept` must tell m", dy * factor * x),
             ("the backward pass has another mask than the forward pass", dy * scale * (dx != 0)),
         ],
     )

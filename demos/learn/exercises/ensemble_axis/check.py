@@ -36,6 +36,8 @@ def check(learner: Any) -> None:
         ("this is divided by E: the losses are summed over the networks", gradient / E),
         ("the factor 2 is missing", gradient / 2),
         ("the division by N k is missing", gradient * t.size),
+        ("this is divided by len(y), which is E: must be by N k", gradient * t.size / E),
+        ("this is divided by E N: the losses are summed over the networks", gradient * OUT / E),
         ("the mean is over samples and outputs, divide by N k, not by N", gradient * OUT),
         ("the mean is over samples and outputs, divide by N k, not by k", gradient * N),
         ("the sign is wrong", -gradient),
@@ -90,7 +92,8 @@ def check_variance(W: Any, fan_in: int, fan_out: int) -> None:
     }
     reason = [each for each, value in says.items() if abs(variance / value - 1) < 0.06]
     one = f"the weights' variance is {variance:.3g}, must be 2 / {fan_in} = {right:.3g}"
-    raise Wrong(f"{one}: {reason[0]}" if reason else f"{one}, and their mean 0")
+    mean = f"; their mean is {W.mean():.3g}, must be 0"
+    raise Wrong(f"{one}: {reason[0]}" if reason else one + mean)
 
 
 def check_losses(value: Any, y: Any, t: Any) -> None:
@@ -110,6 +113,7 @@ def check_losses(value: Any, y: Any, t: Any) -> None:
         ("this is divided by E", right / E),
         ("the differences must be squared", (y - t).mean(axis=(1, 2))),
         ("this is the root of it", np.sqrt(right)),
+        ("the differences must be squared, this has |y - t|", np.abs(y - t).mean(axis=(1, 2))),
         ("there is no 1/2 in this loss", right / 2),
         ("every network has the same, the mean over all", np.full(E, errors.mean())),
     ]

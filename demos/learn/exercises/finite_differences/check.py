@@ -87,6 +87,16 @@ def check_gradient(learner: Any) -> None:
         ("this is still to be divided by 2 h", 2e-4 * right),
         ("the sign is wrong: the value at x + h comes first", -right),
     ]
+    same = "both values of f are the same: x + h and x - h must be two arrays, each a copy"
+    mistakes += [
+        (
+            "a whole row is moved at once, must be one entry",
+            right.sum(1, keepdims=True) + 0 * right,
+        ),
+        ("a whole column is moved at once, must be one entry", right.sum(axis=0) + 0 * right),
+        (same, 0 * right),
+        ("the numbers are right, but stand in one row: must have x's shape", right.ravel()),
+    ]
     what = "gradient of the sum of weights * x^3"
     compare(found, right, what, mistakes, tolerance=1e-5)
 

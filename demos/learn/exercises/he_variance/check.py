@@ -30,7 +30,7 @@ def check_weights(learner: Any) -> None:
     right, variance = 2 / FAN_IN, float(w.var())
     mean = float(w.mean())
     if abs(mean) > 0.05 * np.sqrt(right):
-        raise Wrong(f"the weights' mean is {mean:.3g}, must be 0")
+        raise Wrong(f"the weights' mean is {mean:.3g}, must be 0: as often negative as positive")
     if abs(variance / right - 1) <= LIMIT:
         return
     known = {
@@ -63,7 +63,8 @@ def check_signal(learner: Any) -> None:
     wanted = "3 numbers, one for each matrix"
     found = read(given, "what mean_squares returns", wanted)
     if found.shape != (3,):
-        raise Wrong(f"mean_squares returns {shown(given)}: must be {wanted}")
+        more = ", and x0 is none of x1, x2, x3" if found.shape == (4,) else ""
+        raise Wrong(f"mean_squares returns {shown(given)}: must be {wanted}{more}")
     signals, linear = [x], [x]
     for w in weights:
         signals.append(np.maximum(signals[-1] @ w, 0))

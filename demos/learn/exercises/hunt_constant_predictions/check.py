@@ -35,6 +35,14 @@ def check(learner: Any) -> None:
         ("the loss is the sum over the samples, must be the mean", N * right),
         ("the loss is half of what it must be", right / 2),
         ("the errors are not squared", [float(np.mean(outputs[:, 0] - y))] * STEPS),
+        (
+            "every output is held against the mean of y, must be against its own target",
+            [float(np.mean((outputs[:, 0] - y.mean()) ** 2))] * STEPS,
+        ),
+        (
+            "every output is held against y[0], must be against its own target",
+            [float(np.mean((outputs[:, 0] - y[0]) ** 2))] * STEPS,
+        ),
         ("these are absolute errors", [float(np.mean(abs(outputs[:, 0] - y)))] * STEPS),
     ]
     first = [(sentence, np.asarray(each)[:1]) for sentence, each in mistakes]

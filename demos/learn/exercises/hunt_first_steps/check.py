@@ -25,7 +25,7 @@ def check(learner: Any) -> None:
         where = "" if order == ONCE else " where a layer stands there twice"
         if len(found) != STEPS:
             raise Wrong(f"train returns {len(found)} losses for {STEPS} steps: must be {STEPS}")
-        says = {
+        says: dict[str, str | int] = {
             "not mended, the gradients of all steps so far add up": "accumulate",
             "the gradient of one use of the layer replaces that of the other": "overwrite",
             "nothing moves, dW is 0 when the step is made: set it to 0 before that": "nothing",
@@ -33,6 +33,10 @@ def check(learner: Any) -> None:
             "every second step starts with the old gradient": "every other",
             "the step uses the mean of all gradients so far": "mean",
             "the layer is moved once for each place where it stands": "move twice",
+            **{
+                f"only layer {i} of {len(order)} starts from 0 in every step, must be all": i
+                for i in order
+            },
         }
         mistakes = [(text, descend(weights, order, X, t, kind)[0]) for text, kind in says.items()]
         mistakes += [
@@ -56,7 +60,7 @@ def smaller(weights: Any, order: Any, X: Any, t: Any, found: Any) -> list[Any]:
 
 
 def descend(
-    weights: Any, order: Any, X: Any, t: Any, kind: str = "", rate: float = RATE
+    weights: Any, order: Any, X: Any, t: Any, kind: str | int = "", rate: float = RATE
 ) -> tuple[Any, list[Any]]:
     """The losses of the training and the weights after it, with a mistake of this kind."""
     W = [each.copy() for each in weights]
@@ -71,6 +75,8 @@ def descend(
             kind == "every other" and step % 2 == 0
         ):
             held = [np.zeros_like(each) for each in W]
+        if isinstance(kind, int):
+            held[kind] = np.zeros_like(held[kind])
         if kind == "fade":
             held = [each / 2 for each in held]
         dy = 2 * (xs[-1] - t) / t.size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,17 @@ def check(learner: Any) -> None:
                 ("this is divided by the root of N, must be by N", samples**0.5),
                 ("this is divided by 2 N, must be by N", 2.0 * samples),
                 ("this is half of N, must be N", samples / 2),
+                ("this is divided by samples times inputs, must be by samples", 3.0 * samples),
                 ("the sign is turned, it goes uphill", -float(samples)),
             ]
             mistakes = [(text, descend(X, y, divisor)) for text, divisor in slips]
             mistakes.append(("nothing moves", 0 * right))
-            hundredth = ("the rate was made smaller, the sum is still there", smaller(found, X, y))
-            what = f"w for {samples} samples"
-            compare_numbers(found, right, what, [*mistakes, hundredth])
+            mistakes += [(text, descend(X, y, samples, along)) for text, along in OTHERS.items()]
+            mistakes += [
+                ("the rate was made smaller, the sum is still there", each)
+                for each in smaller(found, X, y)
+            ]
+            compare_numbers(found, right, f"w for {samples} samples", mistakes)
         twice = learner.train(np.tile(X, (2, 1)), np.tile(y, 2), RATE, STEPS)
         fixed = descend(np.tile(X, (2, 1)), np.tile(y, 2), samples)
         says = f"the divisor is always {samples}, must be the number of samples there is"
@@ -53,18 +58,42 @@ def check_loss(learner: Any) -> None:
     compare_numbers(loss(w, X, y), errors.mean(), "the loss", mistakes)
 
 
-def descend(X: Any, y: Any, divisor: float, steps: int = STEPS) -> Any:
-    """The weights after gradient descent along the sum over the samples, divided by `divisor`."""
+def descend(X: Any, y: Any, divisor: float, along: Callable[..., Any] | None = None) -> Any:
+    """The weights after gradient descent along the sum over the samples, divided by `divisor`.
+
+    Or along what `along` makes of X, y and p.
+    """
     w = np.zeros(3)
-    for _ in range(steps):
-        w = w - RATE * X.T @ (1 / (1 + np.exp(-X @ w)) - y) / divisor
+    for _ in range(STEPS):
+        p = 1 / (1 + np.exp(-X @ w))
+        w = w - RATE * (along(X, y, p) if along else X.T @ (p - y) / divisor)
     return w
 
 
-def smaller(found: Any, X: Any, y: Any) -> Any:
-    """The weights of a fixed smaller rate, where one of a few gives what was found."""
-    for divisor in (5.0, 10.0, 50.0, 100.0, 500.0):
-        w = descend(X, y, divisor)
-        if found.shape == w.shape and is_close(found, w, 1e-4):
-            return w
-    return np.full(3, np.nan)
+def unit(g: Any) -> Any:
+    return g / np.linalg.norm(g)
+
+
+OTHERS: dict[str, Callable[..., Any]] = {
+    "every step has the length of the rate, must be the rate times the gradient": (
+        lambda X, y, p: unit(X.T @ (p - y))
+    ),
+    "the sum is cut off at -1 and 1, must be divided by N": (
+        lambda X, y, p: np.clip(X.T @ (p - y), -1, 1)
+    ),
+    "p alone is divided by N, must be the whole sum: parentheses": (
+        lambda X, y, p: X.T @ (p / len(y) - y)
+    ),
+    "y alone is divided by N, must be the whole sum: parentheses": (
+        lambda X, y, p: X.T @ (p - y / len(y))
+    ),
+    "the mean is over the weights too, all get the same: must be over the samples alone": (
+        lambda X, y, p: np.full(3, np.mean(X.T @ (p - y)))
+    ),
+}
+
+
+def smaller(found: Any, X: Any, y: Any) -> list[Any]:
+    """The weights of fixed smaller rates, as far as they are what was found."""
+    tried = [descend(X, y, divisor) for divisor in (5.0, 10.0, 50.0, 100.0, 500.0)]
+    return [w for w in tried if found.shape == w.shape and is_close(found, w, 1e-4)]

@@ -53,6 +53,11 @@ def check_weights(state: Any, wanted: Any, data: Any) -> None:
         ("eval only", "the training runs in eval mode, without Dropout"),
         ("eval once", "after the first evaluation the model stays in eval mode: switch it back"),
         ("noisy", "not mended, an evaluation in training mode draws from Dropout"),
+        (
+            "noisy on training data",
+            "the accuracy is taken on the training set, and in training mode",
+        ),
+        ("ten times", "an evaluation in training mode, however often, draws from Dropout"),
         ("no dropout", "the training goes without Dropout"),
         ("no step", "nothing is learned, the weights are the initial ones"),
     ):
@@ -88,8 +93,10 @@ def train(data: Any, kind: str = "") -> tuple[Any, Model]:
         binary_cross_entropy(model(X), y).backward()
         if kind != "no step":
             optimizer.step()
-        on = (X, y) if kind == "on training data" else (X_test, y_test)
-        outputs = model(on[0]).numpy() if kind == "noisy" else model.predict(on[0])
+        on = (X, y) if kind.endswith("on training data") else (X_test, y_test)
+        times = 10 if kind == "ten times" else int(kind.startswith("noisy"))
+        noisy = [model(on[0]).numpy() for _ in range(times)]
+        outputs = np.mean(noisy, axis=0) if noisy else model.predict(on[0])
         above = 0.5 if kind == "half" else 0
         found.append(float(((outputs[:, 0] > above) == (on[1] == 1)).mean()))
     return np.array(found), model

@@ -52,7 +52,8 @@ def check(learner: Any) -> None:
             ends = row(learner.cut(ends, inputs_of(layers[: number + 1], ends)), "cut")
         if len(ends) - 1 != right:
             what = f"a network of {' + '.join(map(str, widths))} ReLUs"
-            raise Wrong(f"{what} has {len(ends) - 1} pieces on [-2, 2]: must be {right}")
+            why = ": kinks may lie near to each other" if len(ends) - 1 < right else ""
+            raise Wrong(f"{what} has {len(ends) - 1} pieces on [-2, 2], must be {right}{why}")
 
 
 def inputs_of(layers: list[Any], points: Any) -> Any:
@@ -86,7 +87,7 @@ def check_points(what: str, found: Any, points: Any, values: Any, new: Any) -> N
         raise Wrong(f"{result}: the old points must be returned too")
     if why := reason(found, points, values, new):
         raise Wrong(f"{result}: {why}")
-    raise WrongNumbers(result)
+    raise WrongNumbers(result, found)
 
 
 def listed(numbers: Any) -> str:
@@ -102,7 +103,14 @@ def reason(found: Any, points: Any, values: Any, new: Any) -> str:
     if lost:
         return f"the old point {lost[0]:g} is gone"
     if len(extra) < len(new):
-        return "a crossing is missed"
+        neuron, p0, p1, v0, v1 = crossed(points, values)
+        for which, start, end, left, right in zip(neuron, p0, p1, v0, v1, strict=True):
+            place = start + left / (left - right) * (end - start)
+            if not len(extra) or np.abs(np.array(extra) - place).min() > NEAR:
+                return (
+                    f"a crossing is missed, at {place:g}, where neuron {which} (column {which} of "
+                    f"values) goes from {left:g} to {right:g}"
+                )
     if len(extra) > len(new):
         return "there is no crossing where both ends have the same sign, or one is 0"
     for p0, p1, v0, v1 in zip(points, points[1:], values[:-1, 0], values[1:, 0], strict=False):
@@ -120,6 +128,14 @@ def reason(found: Any, points: Any, values: Any, new: Any) -> str:
             if len(extra) == 1 and abs(extra[0] - place) < NEAR:
                 return sentence
     return ""
+
+
+def crossed(points: Any, values: Any) -> tuple[Any, ...]:
+    """The neuron, the points and the values around each place where a neuron changes its sign."""
+    left, right = values[:-1], values[1:]
+    piece, neuron = np.nonzero(left * right < 0)
+    around = points[piece], points[piece + 1], left[piece, neuron], right[piece, neuron]
+    return neuron, *around
 
 
 def outcome() -> tuple[str, int]:

@@ -24,6 +24,7 @@ def check(learner: Any) -> None:
     first = np.array([0.7, -0.3, 0.8, 0.1, -0.6])
     trained = np.array([0.9, -0.1, -0.4, 0.0, 1.2])
     check_round(learner, first, trained, np.array([1.0, 1, 1, 0, 1]), 0.5, "")
+    check_round(learner, first, trained, np.array([1.0, 1, 1, 0, 1]), 0.4, " at fraction 0.4")
 
 
 def check_round(
@@ -70,7 +71,17 @@ def blame_mask(
     left, remaining = int(new.sum()), int(mask.sum())
     size = np.abs(trained)
     counts = f"the mask{which} leaves {left} of {remaining} weights, must be {int(right.sum())}"
+    alive = np.flatnonzero(mask)
+    among_all = mask.copy()
+    among_all.flat[
+        np.argsort(size.ravel()[alive], kind="stable")[: round(fraction * remaining)]
+    ] = 0
     for sentence, each in (
+        ("argsort counts places among those left: alive[places] are the places in all", among_all),
+        (
+            f"{fraction * remaining:.4g} must be rounded, and is cut off",
+            pruned(size, mask, 1.0, int(fraction * remaining)),
+        ),
         ("the fraction is of what remains, not of all", pruned(size, mask, fraction, mask.size)),
         (
             "weights that went before are counted again, as |trained| is 0 there",
@@ -89,11 +100,10 @@ def blame_mask(
             "pruned in an earlier round stays pruned"
         )
     if left != int(right.sum()):
-        raise WrongNumbers(counts)
+        raise WrongNumbers(counts, new)
     lost = size[(new == 0) & (right == 1)].max()
     kept = size[(new == 1) & (right == 0)].min()
     one = f"the mask{which} drops |trained| = {lost:.3g} and keeps {kept:.3g}"
-    alive = np.flatnonzero(mask)
     places = np.argsort(size.ravel(), kind="stable")[: remaining - left]
     among_all = mask.copy()
     among_all.flat[alive[places[places < remaining]]] = 0
@@ -112,4 +122,4 @@ def blame_mask(
     ):
         if np.array_equal(new, each):
             raise Wrong(f"{one}: {sentence}")
-    raise WrongNumbers(one)
+    raise WrongNumbers(one, new)

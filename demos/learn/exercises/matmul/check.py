@@ -22,6 +22,8 @@ def check(learner: Any) -> None:
         mistakes = [
             ("a mean over the samples, must be the sum: 1/N belongs to the loss", mean),
             ("dL/dy is missing, it is a factor of every gradient", without_dy),
+            ("the order is dL/dx, dL/dW, dL/db", swapped),
+            ("keepdims=True leaves an axis of size 1, and b has none", with_ones),
         ]
         if n == fan_in == fan_out:
             mistakes += [
@@ -40,6 +42,14 @@ def mean(dy: Any, x: Any, w: Any, b: Any) -> tuple[Any, ...]:
 def without_dy(dy: Any, x: Any, w: Any, b: Any) -> tuple[Any, ...]:
     ones = np.ones(dy.shape)
     return ones @ w.T, x.T @ ones, ones.sum(axis=0)
+
+
+def swapped(dy: Any, x: Any, w: Any, b: Any) -> tuple[Any, ...]:
+    return x.T @ dy, dy @ w.T, dy.sum(axis=0)
+
+
+def with_ones(dy: Any, x: Any, w: Any, b: Any) -> tuple[Any, ...]:
+    return dy @ w.T, x.T @ dy, dy.sum(axis=0, keepdims=True)
 
 
 def untransposed(dy: Any, x: Any, w: Any, b: Any) -> tuple[Any, ...]:

@@ -116,7 +116,8 @@ def check_adam(learner: Any, w: Any, m: Any, v: Any, g: Any, t: int) -> None:
     compare(new_v, square, f"adam, step {t}: v", v_mistakes)
 
     def after(m: Any, v: Any, sign: float = 1.0) -> Any:
-        return w - sign * RATE * m / (np.sqrt(v) + EPSILON)
+        with np.errstate(invalid="ignore"):
+            return w - sign * RATE * m / (np.sqrt(v) + EPSILON)
 
     m1, v1 = mean / first, square / second
     late = 1 - B1 ** (t + 1), 1 - B2 ** (t + 1)
@@ -125,7 +126,8 @@ def check_adam(learner: Any, w: Any, m: Any, v: Any, g: Any, t: int) -> None:
         ("the correction of m is missing", after(mean, v1)),
         ("the correction of v is missing", after(m1, square)),
         ("the corrections take t + 1, must take t", after(mean / late[0], square / late[1])),
-        ("1 - b t, must be 1 - b^t", after(mean / (1 - B1), square / (1 - B2))),
+        ("1 - b, must be 1 - b^t", after(mean / (1 - B1), square / (1 - B2))),
+        ("1 - b t, must be 1 - b^t", after(mean / (1 - B1 * t), square / (1 - B2 * t))),
         ("the root of v is missing", w - RATE * m1 / (v1 + EPSILON)),
         ("epsilon is under the root, must be behind it", w - RATE * m1 / np.sqrt(v1 + EPSILON)),
         ("epsilon is missing", w - RATE * m1 / np.sqrt(v1)),

@@ -20,7 +20,22 @@ def check(learner: Any) -> None:
     for values in (a, row):
         back = k.to_lists(k.asarray(values.tolist()))
         compare_numbers(back, values, "to_lists(asarray(values))")
-    check_operation(k, "matmul", (a, b), a @ b)
+    of_product = [
+        ("the result is transposed: one row for each row of a", (a @ b).T),
+        ("the sum goes on from entry to entry, it must start at 0 in each", running(a, b)),
+        ("rows of a meet rows of b, must meet its columns: zip(*b)", by_rows(a, b)),
+        ("only the last product of the sum is kept, = and not +=", np.outer(a[:, -1], b[-1])),
+        ("only the first product of the sum is kept", np.outer(a[:, 0], b[0])),
+        (
+            "all rows are one and the same list: [[0] * m] * N makes N names of one row",
+            np.tile((a @ b).sum(axis=0), (3, 1)),
+        ),
+        (
+            "these are products entry by entry, each row of a has to meet each column of b",
+            a[:, :2] * b[:3],
+        ),
+    ]
+    check_operation(k, "matmul", (a, b), a @ b, of_product)
     square = draw.standard_normal((2, 3, 3))
     of_square = [
         ("these are products entry by entry, not of matrices", square[0] * square[1]),
@@ -30,11 +45,14 @@ def check(learner: Any) -> None:
         ("the result is transposed", (square[0] @ square[1]).T),
     ]
     check_operation(k, "matmul", tuple(square), square[0] @ square[1], of_square)
-    check_operation(k, "add", (a, other), a + other)
+    joined = [("the + of lists joins them, it does not add numbers", np.concatenate([a, other]))]
+    check_operation(k, "add", (a, other), a + other, joined)
     first_only = np.concatenate([a[:1] + row, a[1:]])
-    check_operation(
-        k, "add", (a, row), a + row, [("the row is added to the first row only", first_only)]
-    )
+    of_row = [
+        ("the row is added to the first row only", first_only),
+        ("each row of a gets one number of b, must get all of b", a + row[:3, None]),
+    ]
+    check_operation(k, "add", (a, row), a + row, of_row)
     # Here a row might be taken for a column.
     wide = square[0] + row[:3]
     column = [("the row is added as a column, b_i for b_j", square[0] + row[:3, None])]
@@ -46,12 +64,16 @@ def check(learner: Any) -> None:
         ("this is min(0, a)", np.minimum(with_zero, 0)),
         ("nothing is cut off", with_zero),
         ("this is a sign", np.sign(with_zero)),
+        ("numbers below 0 are left out, must become 0", np.array([[2.0], [0.5]])),
     ]
     check_operation(k, "relu", (with_zero,), np.maximum(with_zero, 0), of_relu)
     of_sum = [
         ("this is the mean, not the sum", a.mean(axis=0)),
         ("this is the last row alone", a[-1]),
         ("this is the first row alone", a[0]),
+        ("the first row is left out", a[1:].sum(axis=0)),
+        ("the last row is left out", a[:-1].sum(axis=0)),
+        ("this is the sum of all entries, must be one for each column", a.sum()),
     ]
     summed = to_lists(k, k.sum_rows(k.asarray(a.tolist())))
     if isinstance(summed, list | np.ndarray) and len(summed) == 3:
@@ -61,6 +83,16 @@ def check(learner: Any) -> None:
         )
     check_operation(k, "sum_rows", (a,), a.sum(axis=0), of_sum)
     check_network(k, draw)
+
+
+def running(a: Any, b: Any) -> Any:
+    """a b with a sum that is never set back to 0, row by row."""
+    return np.cumsum((a @ b).ravel()).reshape(len(a), -1)
+
+
+def by_rows(a: Any, b: Any) -> Any:
+    """Sums of products of rows with rows, as long as the shorter one is."""
+    return a[:, : b.shape[1]] @ b.T
 
 
 def to_lists(k: Any, array: Any) -> Any:

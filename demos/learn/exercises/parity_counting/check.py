@@ -46,9 +46,19 @@ def check_rows(n: int, W1: Any, b1: Any, W2: Any, b2: Any) -> None:
         f"h W2 + b2 is {z[row]:g}"
     )
     reason = reason_for(n, h_by_count, y_by_count, y)
+    if not (W1 == W1.flat[0]).all() and y.any() and not y.all():
+        i, j = np.argwhere(W1 != W1.flat[0])[0]
+        reason = (
+            f"W1[{i}, {j}] is {W1[i, j]:g} and W1[0, 0] {W1[0, 0]:g}: to count, every neuron "
+            "needs weight 1 from every bit"
+        )
+    elif (W2[0] < 0 and b2 < 0) and not y.any():
+        reason = f"the output never fires: its first weight must be positive, and is {W2[0, 0]:g}"
+    elif not y.any():
+        reason = f"the output never fires: b2 is {b2[0]:g}, and the weights must lift it above 0"
     if reason:
         raise Wrong(f"{one}; {reason}")
-    raise WrongNumbers(one)
+    raise WrongNumbers(one, y)
 
 
 def outputs(X: Any, W1: Any, b1: Any, W2: Any, b2: Any) -> tuple[Any, Any, Any]:
@@ -72,8 +82,6 @@ def reason_for(n: int, h: Any, y: Any, of_rows: Any) -> str:
         return "the neurons fire one too late: [s >= k] must fire at s = k"
     if of_rows.all():
         return "the output fires always, b2 must be below 0 so that a sum of 0 does not fire"
-    if not of_rows.any():
-        return "the output never fires"
     if n > 1 and np.array_equal(y, counts > 0):
         return "this is OR, the output weights must alternate in sign"
     if np.array_equal(y, 1 - counts % 2):

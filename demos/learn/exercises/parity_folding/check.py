@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scratchnet.demos.learn.answers import compare_numbers, numbers
-from scratchnet.demos.learn.wrong import Wrong
+from scratchnet.demos.learn.wrong import Wrong, WrongShape
 from scratchnet.depth.circuits import row_bits
 from scratchnet.depth.regions import line_regions
 from scratchnet.depth.sawtooth import sawtooth
@@ -30,6 +30,7 @@ def check(learner: Any) -> None:
         ("the second ReLU must take away twice the slope, 4 t - 2", relu(2 * t) - relu(2 * t - 1)),
         ("the second ReLU must start at t = 1/2", relu(2 * t) - relu(4 * t - 1)),
         ("the second ReLU must be taken away, not added", relu(2 * t) + relu(4 * t - 2)),
+        ("the two ReLUs are missing, and without them it is one line", 2 * t - (4 * t - 2)),
         ("the fold is missing, this is only its first half", 2 * t),
         ("this tent has half the height", tent(t) / 2),
     ]
@@ -49,7 +50,12 @@ def check_parity(learner: Any, n: int) -> None:
 
     X = row_bits(np.arange(2**n), n, "float64")
     s, folds = X.sum(axis=1), n.bit_length() - 1
-    found = numbers(learner.parity(X.copy(), fold), f"parity of {n} bits", (len(X),))
+    given = learner.parity(X.copy(), fold)
+    try:
+        found = numbers(given, f"parity of {n} bits", (len(X),))
+    except WrongShape as wrong:
+        why = ": the bits of a row are added up by axis=1" if np.shape(given) == (n,) else ""
+        raise Wrong(f"{wrong}{why}") from None
     if folded != folds * len(X):
         count = folded / len(X)
         raise Wrong(f"parity of {n} bits folds {count:g} times: must be log2 n = {folds} times")

@@ -46,7 +46,15 @@ def check(learner: Any) -> None:
         "power",
         lambda a, b: a**b,
         (NO_DY, lambda dy, a, b: (b * a ** (b - 1), a**b * np.log(a))),
-        (EXPONENT, lambda dy, a, b: (dy * b * a**b, np.nan * dy)),
+        (EXPONENT, lambda dy, a, b: (dy * b * a**b, dy * a**b * np.log(a))),
+        (
+            "b - 1 must stand in parentheses: a ** b - 1 is (a^b) - 1",
+            lambda dy, a, b: (dy * b * a**b - 1, dy * a**b * np.log(a)),
+        ),
+        (
+            "b - 1 must stand in parentheses: a ** b - 1 is (a^b) - 1",
+            lambda dy, a, b: (dy * (b * a**b - 1), dy * a**b * np.log(a)),
+        ),
         ("the factor b is missing", lambda dy, a, b: (dy * a ** (b - 1), dy * np.log(a))),
         (
             "the factor ln a is missing",

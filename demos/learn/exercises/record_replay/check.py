@@ -10,6 +10,7 @@ from scratchnet.demos.learn.answers import compare_numbers
 from scratchnet.demos.learn.wrong import Wrong, is_close
 
 RATE = 0.1
+MOST_CALLS = 1000
 
 
 class Kernels:
@@ -24,6 +25,11 @@ class Kernels:
 
         def kernel(*inputs: Any, out: Any = None) -> Any:
             self.made.append(name)
+            if len(self.made) > MOST_CALLS:
+                raise Wrong(
+                    "replay does not end: it goes through run, which notes each call again while "
+                    "the list is gone through; call the kernels themselves"
+                )
             self.inputs.append(inputs[0])
             return function(*inputs, out=out)
 
@@ -98,8 +104,12 @@ def check_calls(made: list[str], recorded: list[str], number: int) -> None:
         return
     found = f"replay {number} makes the calls {', '.join(made) or 'of none'}"
     must = f"must be {', '.join(recorded)}"
+    if not made and number > 1:
+        raise Wrong(f"{found}, {must}: the first replay has emptied the list, and must keep it")
     if not made:
-        raise Wrong(f"{found}, {must}")
+        raise Wrong(f"{found}, {must}: nothing was noted, or nothing is repeated")
+    if made == recorded[-1:]:
+        raise Wrong(f"{found}, {must}: only the last call is kept or repeated")
     if made == recorded[::-1]:
         raise Wrong(f"{found}, {must}: this is the reverse order")
     if len(made) > len(recorded):

@@ -37,6 +37,12 @@ class Noting(SGD):
         super().__init__(model, rate)
         self.notes: list[tuple[Any, Any, Any, bool]] = []
 
+    def zero_grad(self) -> None:
+        raise Wrong(
+            "optimizer.zero_grad() is PyTorch's: here backward() replaces the gradients, so that "
+            "nothing has to be set to 0"
+        )
+
     def step(self) -> None:
         watched: Any = self.model
         before = np.array(watched.parameter_buffer)
@@ -189,7 +195,15 @@ def check_losses(value: Any, notes: list[Any], steps: list[Any], X: Any, y: Any)
     losses = row(value, "what train returns")
     if len(losses) == EPOCHS * batches:
         raise Wrong(f"train returns a loss for every step, {EPOCHS * batches}: must be {EPOCHS}")
+    if len(losses) == 1:
+        raise Wrong(
+            f"train returns one number, {losses[0]:.4g}: must be {EPOCHS}, the loss of every epoch"
+        )
     after = [np.mean(gradient_at(notes[i * batches + batches - 1][2], X, y)[1]) for i in range(3)]
+    behind = [
+        gradient_at(note[2], X[rows], y[rows])[1] for note, rows in zip(notes, steps, strict=True)
+    ]
+    of_moved = (np.reshape(behind, sizes.shape) * sizes).sum(axis=1)
     total = (of_batches * sizes).sum(axis=1)
     mistakes = [
         ("the small batch must count less, by its samples", of_batches.mean(axis=1)),
@@ -200,6 +214,7 @@ def check_losses(value: Any, notes: list[Any], steps: list[Any], X: Any, y: Any)
         ("the sum over the samples is not divided by N", total),
         ("the sum is divided by the number of batches, must be by N", total / batches),
         ("the sum must start at 0 in every epoch", np.cumsum(total) / N),
+        ("the loss of a batch is taken after its step, must be before", of_moved / N),
         ("this is the loss after the epoch's steps, must be before each", after),
     ]
     compare_numbers(losses, total / N, "the loss of an epoch", mistakes)

@@ -38,8 +38,10 @@ def once(learner: Any) -> None:
     if x.grad is None or z.grad is None or y.grad is None:
         raise Wrong("y = x * z: a grad is None after backward, must be an array in every node")
     at = "y = x * z: the grad of"
+    if np.shape(y.grad) == () and y.grad == 1:
+        raise Wrong(f"{at} y is one number: must be an array of y's shape, 1 in every entry")
     compare(y.grad, np.ones(3), f"{at} y", [("the result's grad is 1 everywhere", X * Z)])
-    known = [("the result's grad must begin as 1", X * Z * Z)]
+    known = [("the pullback gets y's value: it must get y's grad, which begins as 1", X * Z * Z)]
     known += [("this is y's grad: send pullback(node.grad) to each input", np.ones(3))]
     compare(x.grad, Z, f"{at} x", known)
     compare(z.grad, X, f"{at} z")
@@ -52,7 +54,14 @@ def summed(learner: Any) -> None:
     learner.backward([y, product, x, z])
     what = "y = sum of x * z, one number: the grad of"
     compare(y.grad, 1.0, f"{what} y")
-    compare(x.grad, Z, f"{what} x")
+    late = "the walk begins at the leaves, must begin at the result: as the order has it"
+    compare(x.grad, Z, f"{what} x", [(late, 0 * Z)])
+    x, z, other = learner.Node(X), learner.Node(Z), learner.Node(Z)
+    product = multiply(learner, x, z)
+    y = multiply(learner, product, other)
+    learner.backward([y, product, x, z, other])
+    squared = "pullback(node.grad) is multiplied by node.grad once more"
+    compare(x.grad, Z * Z, "y = (x * z) * z: the grad of x", [(squared, Z**3)])
 
 
 def product(learner: Any) -> None:

