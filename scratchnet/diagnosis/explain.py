@@ -143,17 +143,17 @@ def _explained(
     try:
         _require_sound(subject, reference, given)
         near, far = _drawn(subject, reference, given, rng)
+        points = near or far
         found: list[Explanation] = []
-        trials = _by_argument(subject, reference, near or far, wanted, rng)
-        given_trials: Sequence[Trial | None] = [None] * len(wanted)
-        if near:
-            given_trials = trials_at(subject, reference, given, wanted, rng)
+        trials: list[list[Trial]] = [[] for _ in wanted]
+        if reference or not all(_is_right_along(subject, p, wanted, rng) for p in points):
+            trials = _by_argument(subject, reference, points, wanted, rng)
         far_trials: list[list[Trial]] = []
         for place, argument in enumerate(wanted):
             these: Sequence[Trial] = trials[place]
-            named = list(_imprecise(subject, these, rng))
+            named = list(_imprecise(subject, these, rng)) if these else []
             if not named and not _are_right(these):
-                if not near and not _is_wrong_along(subject, given, argument, rng):
+                if not near and _is_right_along(subject, given, [argument], rng, 1e-6) is not False:
                     continue
                 named = _fitting(these, graph)
                 if near and far:
@@ -164,14 +164,15 @@ def _explained(
                 elif [name for name, _ in named] == ["mask inverted"]:
                     named += _swapped(trials, place)
             if not named:
-                has_reference = reference is not None
-                at_given = list(_at_given(given_trials[place], subject, has_reference))
-                at_zero = _at_zero(subject, reference, given, argument, (near or far)[0], rng)
-                for name, sentence, t in (at_given or at_zero)[:1]:
+                at_given = near and _at_given(subject, reference, given, argument, rng)
+                at_point = at_given or _at_zero(subject, reference, given, argument, points[0], rng)
+                for name, sentence, t in at_point[:1]:
                     named, these = [(name, sentence)], [t]
             if not named:
-                named = list(_changed_later(subject, these[0], (near or far)[-1]))
-            evidence = _evidence(next((t for t in these if not t.is_right), these[0]))
+                named = list(_changed_later(subject, points, argument))
+            evidence = (
+                _evidence(next((t for t in these if not t.is_right), these[0])) if these else ""
+            )
             found += [Explanation(*pair, evidence, argument) for pair in named]
         return found
     except Fault as fault:
@@ -255,24 +256,42 @@ def _is_linear(t: Trial) -> bool:
     return t.agrees(t.pulled.ravel(), t.got @ t.dy.ravel())
 
 
-def _is_wrong_along(subject: Subject, given: Sequence[Any], argument: int, rng: Any) -> bool:
-    """Of large arrays: whether the slope along one direction is another than the gradient's."""
-    y, pull = subject.at(given)
-    x, dy = given[argument], rng.uniform(0.5, 1.5, y.shape)
-    gradient = pull(dy)[argument]
-    if gradient.shape != x.shape:
-        return True
-    u = rng.standard_normal(x.shape)
+def _is_right_along(
+    subject: Subject, point: Sequence[Any], wanted: Sequence[int], rng: Any, tolerance: float = 1e-9
+) -> bool | None:
+    """Whether the slope along one direction is the gradient's, for two random dL/dy.
 
-    def at(distance: Any) -> Any:
-        changed = [*given]
-        changed[argument] = x + distance * u
-        return (dy * subject.value(changed)).sum()
+    A gradient that is wrong anywhere is wrong along a random direction. None where the slope is not
+    known well enough, as at a kink, and for another type than float64.
+    """
+    y, pull = subject.at(point)
+    directions = [rng.standard_normal(np.shape(point[number])) for number in wanted]
 
-    along = Subject(lambda inputs: np.array(at(inputs[0])), subject.at)
-    (slope,), (error,) = by_differences(along, 0)([np.zeros(())])
-    gap = abs((gradient * u).sum() - slope[0])
-    return bool(gap > 1e-6 * np.abs(gradient * u).sum() + 10 * error[0])
+    def at(distance: Sequence[Any]) -> Any:
+        moved = [*point]
+        for number, u in zip(wanted, directions, strict=True):
+            moved[number] = point[number] + distance[0] * u
+        return subject.value(moved)
+
+    (slopes,), (errors,) = by_differences(Subject(at, subject.at), 0)([np.zeros(())])
+    for _ in range(2):
+        dy = rng.standard_normal(y.shape)
+        pulled = pull(dy)
+        gradients = [pulled[number] for number in wanted]
+        if any(g.shape != u.shape for g, u in zip(gradients, directions, strict=True)):
+            return False
+        if any(g.dtype != float for g in gradients):
+            return None
+        parts = [(g * u).ravel() for g, u in zip(gradients, directions, strict=True)]
+        along = dy.ravel() * slopes
+        size = sum(abs(each).sum() for each in (*parts, along))
+        error = abs(dy.ravel()) @ errors
+        gap = abs(sum(each.sum() for each in parts) - along.sum())
+        if gap > tolerance * size + 10 * error:
+            return False
+        if not (np.isfinite(gap) and error <= tolerance * size):
+            return None
+    return True
 
 
 def _in_both(
@@ -373,17 +392,21 @@ def _is_rounded(subject: Subject, t: Trial, rng: Any) -> bool:
     return False
 
 
-def _at_given(t: Trial | None, subject: Subject, has_reference: bool) -> Iterator[FoundAt]:
+def _at_given(
+    subject: Subject, reference: Subject | None, given: Sequence[Any], argument: int, rng: Any
+) -> list[FoundAt]:
     """At the given inputs alone the gradient is wrong."""
-    if t is None or (has_reference and t.is_right):
-        return
+    if not reference and _is_right_along(subject, given, [argument], rng):
+        return []
+    (t,) = trials_at(subject, reference, given, [argument], rng)
+    if reference and t.is_right:
+        return []
     smooth = replace(t, error=error_of_differences(t, subject))
     if not np.isfinite(t.got).all():
-        yield None, "the gradient is not finite at the given inputs, where the function is", t
-    elif not smooth.is_right:
-        yield None, "the gradient is wrong at the given inputs, and right at others", smooth
-    else:
-        yield from faults_at_kinks(t, subject, has_reference)
+        return [(None, "the gradient is not finite at the given inputs, where the function is", t)]
+    if not smooth.is_right:
+        return [(None, "the gradient is wrong at the given inputs, and right at others", smooth)]
+    return list(faults_at_kinks(t, subject, reference is not None))
 
 
 def _at_zero(
@@ -400,6 +423,8 @@ def _at_zero(
     inputs = [*others]
     inputs[argument] = np.zeros(np.shape(inputs[argument]))
     try:
+        if not reference and not subject.is_own(inputs):
+            return []
         (t,) = trials_at(subject, reference, inputs, [argument], rng)
         if not all(np.isfinite(each).all() for each in (t.y, t.got, t.right)):
             return []
@@ -408,11 +433,13 @@ def _at_zero(
         return []
 
 
-def _changed_later(subject: Subject, t: Trial, other: Sequence[Any]) -> Iterator[Named]:
+def _changed_later(subject: Subject, points: Points, argument: int) -> Iterator[Named]:
     """The pullback gives something else once the function was called with other inputs."""
     if subject.at_before is not None:
-        later = subject.at_before(t.inputs, other)[1](t.dy)[t.argument]
-        if not np.array_equal(later, t.pulled, equal_nan=True):
+        y, pull = subject.at(points[0])
+        dy = np.ones(y.shape)
+        later = subject.at_before(points[0], points[-1])[1](dy)[argument]
+        if not np.array_equal(later, pull(dy)[argument], equal_nan=True):
             yield (
                 "changed later",
                 "a value that the pullback needs was stored by reference, and changed when the "
