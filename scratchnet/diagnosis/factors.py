@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from scratchnet.diagnosis.mistakes import constant_between, constant_name, reaches, spread
+from scratchnet.diagnosis.mistakes import (
+    columns_of,
+    constant_between,
+    constant_name,
+    reaches,
+    rows_of,
+    spread,
+    this_first,
+)
 from scratchnet.diagnosis.subjects import Fault
-from scratchnet.diagnosis.trials import Trial
-
-Trials = Sequence[Trial]
-Found = Iterator[tuple[str | None, str]]
+from scratchnet.diagnosis.trials import Found, Trial, Trials
 
 
 @dataclass(frozen=True)
@@ -58,19 +63,12 @@ def _sentence(name: str, is_extra: bool, c: float, t: Trial) -> str:
 
 
 def _factors(t: Trial) -> Iterator[Factor]:
-    for j in (t.argument, *[j for j in range(len(t.inputs)) if j != t.argument]):
+    for j in this_first(t):
         name = "x" if len(t.inputs) == 1 else f"(input {j})"
-
-        def rows(t: Trial, j: int = j) -> Any:
-            return spread(t.inputs[j], t.x.shape)[:, None]
-
-        def columns(t: Trial, j: int = j) -> Any:
-            return spread(t.inputs[j], t.y.shape)[None, :]
-
         if reaches(t.inputs[j], t.x.shape):
-            yield Factor(j, name, rows)
+            yield Factor(j, name, rows_of(j))
         if reaches(t.inputs[j], t.y.shape) and t.y.size > 1:
-            yield Factor(j, name, columns)
+            yield Factor(j, name, columns_of(j))
     if reaches(t.y, t.x.shape):
         yield Factor(None, "y", lambda t: spread(t.y, t.x.shape)[:, None])
     yield Factor(None, "y", lambda t: t.y.ravel()[None, :])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.diagnosis.trials import Trial
+from scratchnet.diagnosis.trials import Found, Trial, Trials
 
 MISTAKES = {
     "sign": "the gradient has the wrong sign",
@@ -33,10 +33,6 @@ MISTAKES = {
     "overwritten": "a second gradient for one node replaced the first instead of being added",
     "changed later": "a gradient was stored by reference, and changed when another was added to it",
 }
-
-Trials = Sequence[Trial]
-Found = Iterator[tuple[str | None, str]]
-"""Names from `MISTAKES`, or None, each with a sentence about this gradient."""
 
 
 def everywhere(trials: Trials, predicted: Callable[[Trial], Any]) -> bool:
@@ -384,20 +380,12 @@ def right_only_where_positive(trials: Trials) -> Found:
 
 def _signs(t: Trial) -> Iterator[tuple[str, Callable[[Trial], Any]]]:
     """Names of inputs, with their signs at the rows or columns of the matrix."""
-    numbers = [t.argument, *[j for j in range(len(t.inputs)) if j != t.argument]]
-    for j in numbers:
+    for j in this_first(t):
         name = "x" if j == t.argument else f"input {j}"
-
-        def rows(t: Trial, j: int = j) -> Any:
-            return spread(t.inputs[j], t.x.shape)[:, None]
-
-        def columns(t: Trial, j: int = j) -> Any:
-            return spread(t.inputs[j], t.y.shape)[None, :]
-
         if reaches(t.inputs[j], t.x.shape):
-            yield name, rows
+            yield name, rows_of(j)
         elif reaches(t.inputs[j], t.y.shape):
-            yield name, columns
+            yield name, columns_of(j)
 
 
 def derivative_at_output(trials: Trials) -> Found:
@@ -442,6 +430,21 @@ def reaches(array: Any, shape: tuple[int, ...]) -> bool:
 def spread(array: Any, shape: tuple[int, ...]) -> Any:
     """The array broadcast to the shape, as one row."""
     return np.broadcast_to(_aligned(array, shape), shape).ravel()
+
+
+def rows_of(number: int) -> Callable[[Trial], Any]:
+    """An input's values beside the rows of the matrix, which belong to entries of x."""
+    return lambda t: spread(t.inputs[number], t.x.shape)[:, None]
+
+
+def columns_of(number: int) -> Callable[[Trial], Any]:
+    """An input's values beside the columns of the matrix, which belong to entries of y."""
+    return lambda t: spread(t.inputs[number], t.y.shape)[None, :]
+
+
+def this_first(t: Trial) -> list[int]:
+    """The numbers of all inputs, that of x first."""
+    return sorted(range(len(t.inputs)), key=lambda j: j != t.argument)
 
 
 def _aligned(array: Any, shape: tuple[int, ...]) -> Any:

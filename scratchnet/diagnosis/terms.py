@@ -9,17 +9,15 @@ is left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from scratchnet.diagnosis.mistakes import MISTAKES, constant_between, constant_name, everywhere
-from scratchnet.diagnosis.trials import Trial
+from scratchnet.diagnosis.trials import Found, Trial, Trials
 
-Trials = Sequence[Trial]
-Found = Iterator[tuple[str | None, str]]
 Part = Callable[[Trial], Any]
 
 

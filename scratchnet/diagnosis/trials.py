@@ -89,6 +89,11 @@ class Trial:
         return self.has_right_shape and self.agrees(self.got, self.right)
 
 
+Trials = Sequence[Trial]
+Found = Iterator[tuple[str | None, str]]
+"""Names from `MISTAKES`, or None, each with a sentence about this gradient."""
+
+
 def trials_at(
     subject: Subject,
     reference: Subject | None,
