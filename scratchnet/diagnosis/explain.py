@@ -438,8 +438,9 @@ def _changed_later(subject: Subject, points: Points, argument: int) -> Iterator[
     if subject.at_before is not None:
         y, pull = subject.at(points[0])
         dy = np.ones(y.shape)
+        at_once = pull(dy)[argument]
         later = subject.at_before(points[0], points[-1])[1](dy)[argument]
-        if not np.array_equal(later, pull(dy)[argument], equal_nan=True):
+        if not np.array_equal(later, at_once, equal_nan=True):
             yield (
                 "changed later",
                 "a value that the pullback needs was stored by reference, and changed when the "

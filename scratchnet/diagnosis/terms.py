@@ -242,25 +242,24 @@ def other_softmax(trials: Trials) -> Found:
     if not all(t.has_right_shape and t.x.ndim == 2 for t in trials):
         return
 
-    def softmaxes(t: Trial) -> tuple[Any, Any]:
-        first, second = (_softmax(t.x, axis).reshape(-1, 1) for axis in (0, 1))
-        return first, second
+    def turned(t: Trial, axis: int) -> Any:
+        right, wrong = (_softmax(t.x, each).reshape(-1, 1) for each in (axis, 1 - axis))
+        return t.right / right * wrong
 
     def difference(t: Trial) -> tuple[Any, Any]:
-        return t.got - t.right, (softmaxes(t)[0] - softmaxes(t)[1]) * np.ones(t.right.shape)
+        return t.got - t.right, (_softmax(t.x, 0) - _softmax(t.x, 1)).reshape(-1, 1)
 
-    for right in (0, 1):
-        if everywhere(trials, lambda t, k=right: t.right / softmaxes(t)[k] * softmaxes(t)[1 - k]):
-            break
-    else:
-        if not all(t.y.size == 1 for t in trials) or not constant_between(trials, difference):
-            return
-    yield "wrong axis", "the softmax was taken over the wrong axis"
+    if any(everywhere(trials, partial(turned, axis=axis)) for axis in (0, 1)) or (
+        all(t.y.size == 1 for t in trials) and constant_between(trials, difference)
+    ):
+        yield "wrong axis", "the softmax was taken over the wrong axis"
 
 
 def other_extreme(trials: Trials) -> Found:
     """The mask of a max or min along another axis."""
     if not all(t.has_right_shape and t.x.ndim > 1 for t in trials):
+        return
+    if len({t.right.shape for t in trials}) > 1:
         return
     reached = np.any([_reached(t) for t in trials], axis=0)
     for axis in range(trials[0].x.ndim):
