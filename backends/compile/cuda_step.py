@@ -10,7 +10,7 @@ import numpy as np
 
 from scratchnet.backends.compile.cuda_source import Kernel, write_kernel
 from scratchnet.backends.compile.cuda_twins import Twins, owner_on_device
-from scratchnet.backends.compile.signature import Signature
+from scratchnet.backends.compile.signature import Signature, keep
 from scratchnet.backends.compile.step import Changing, indexed_heights, refuse_outside_rows
 from scratchnet.backends.cuda_kernels import COMPILER_OPTIONS
 from scratchnet.backends.interface import Array, Call
@@ -29,7 +29,6 @@ class Function:
     """Whether somebody has compared a step of this signature with a replay."""
 
 
-_MOST_KEPT = 64
 _kept: dict[Any, Function] = {}
 
 
@@ -47,14 +46,14 @@ class KernelStep:
         device = xp.cuda.Device()
         most_shared = device.attributes["MaxSharedMemoryPerBlockOptin"]
         key = signature.key, device.id, most_shared
-        if key not in _kept:
+        function = _kept.get(key)
+        if function is None:
             program = write_kernel(twins.calls, twins.outcome, most_shared)
             numbers = [signature.number(array) for array in program.arrays]
             program = replace(program, arrays=[], phases=[], between=[], loops=[])
-            while len(_kept) >= _MOST_KEPT:
-                del _kept[next(iter(_kept))]
-            _kept[key] = Function(program, numbers, _loaded(xp, program))
-        self.function = _kept[key]
+            function = Function(program, numbers, _loaded(xp, program))
+            keep(_kept, key, function)
+        self.function = function
         self.program = self.function.program
         self._arrays = [twins.on_device(signature.owners[i]) for i in self.function.numbers]
         self._calls = list(calls)  # keeps every array alive

@@ -15,6 +15,15 @@ from scratchnet.backends.compile.arrays import literal, name_of, owner_of
 from scratchnet.backends.door import is_by_host
 from scratchnet.backends.interface import Array, Call
 
+MOST_KEPT = 64
+
+
+def keep(kept: dict[Any, Any], key: Any, function: Any) -> None:
+    """Enter a function, and forget the oldest where there are many, as other threads may do too."""
+    while len(kept) >= MOST_KEPT:
+        kept.pop(list(kept)[0], None)
+    kept[key] = function
+
 
 class Signature:
     """The `key` of a step's calls, and the arrays that own their memory, by number."""

@@ -14,7 +14,7 @@ import numpy as np
 from scratchnet.backends.compile.arrays import arrays_in, name_of, owner_of
 from scratchnet.backends.compile.build import built, find_compiler
 from scratchnet.backends.compile.memory import ALIGNMENT
-from scratchnet.backends.compile.signature import Signature
+from scratchnet.backends.compile.signature import Signature, keep
 from scratchnet.backends.compile.source import Program, name_of_part, write_program
 from scratchnet.backends.door import is_by_host
 from scratchnet.backends.interface import Array, Call
@@ -38,7 +38,6 @@ class Function:
     """Whether somebody has compared a step of this source with a replay."""
 
 
-_MOST_KEPT = 64
 _kept: dict[Any, Function] = {}
 """By signature and compiler, so that a network whose shape was trained before in this process
 begins at once.
@@ -59,14 +58,15 @@ class CompiledStep:
         self.compiler = find_compiler()
         signature = Signature(calls, outcome)
         key = signature.key, self.compiler
-        if key not in _kept:
+        function = _kept.get(key)
+        if function is None:
             program = write_program(calls, outcome, self.compiler.target)
             numbers = [signature.number(array) for array in program.arrays]
             program = replace(program, arrays=[], phases=[], between=[], loops=[])
             # Ensembles of 30 and of 10 have one source, which need not be compared twice.
             is_compared = any(
                 each.is_compared and each.numbers == numbers and each.program == program
-                for (_, compiler), each in _kept.items()
+                for (_, compiler), each in list(_kept.items())
                 if compiler == self.compiler
             )
             run, *later = [
@@ -74,10 +74,8 @@ class CompiledStep:
                 for i in range(sum(is_by_host(call.kernel) for call in calls) + 1)
             ]
             function = Function(program, numbers, run, later, is_compared)
-            while len(_kept) >= _MOST_KEPT:
-                del _kept[next(iter(_kept))]
-            _kept[key] = function
-        self.function = _kept[key]
+            keep(_kept, key, function)
+        self.function = function
         self.program = self.function.program
         self._arrays = [signature.owners[each] for each in self.function.numbers]
         self._calls = list(calls)  # keeps every array alive

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from scratchnet import SGD, Adam, Model, Tensor, fit, mlp
-from scratchnet.backends.compile import compiler_available, step
+from scratchnet.backends.compile import compiler_available, signature, step
 from scratchnet.compiled_step import CompiledTraining
 from scratchnet.optim import Optimizer
 from scratchnet.schedules import cosine
@@ -49,6 +49,22 @@ def test_the_program_is_written_once_for_all_networks_of_a_shape(written: list[A
     assert len(written) == 1
     fit(mlp([2, 6, 1]), X, Y, epochs=3, compile=True)
     assert len(written) == 2
+
+
+def test_a_function_that_other_threads_push_out_at_once_is_used_nevertheless(
+    written: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "keep", lambda *_: None)
+    fit(mlp([2, 5, 1]), X, Y, epochs=3, compile=True)
+    assert len(written) == 1 and not step._kept
+
+
+def test_the_oldest_of_many_functions_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signature, "MOST_KEPT", 2)
+    kept: dict[Any, Any] = {}
+    for number in range(4):
+        signature.keep(kept, number, str(number))
+    assert kept == {2: "2", 3: "3"}
 
 
 def test_a_second_training_has_the_bits_of_a_first_one(written: list[Any]) -> None:

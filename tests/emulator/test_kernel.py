@@ -86,6 +86,15 @@ def test_a_network_that_diverges_leaves_the_others_alone() -> None:
     np.testing.assert_allclose(history.loss[:, ::2], want.loss[:, ::2], rtol=1e-5)
 
 
+def test_a_kernel_that_other_threads_push_out_at_once_is_used_nevertheless(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cuda_step, "_kept", {})
+    monkeypatch.setattr(cuda_step, "keep", lambda *_: None)
+    check(network(2, 4, 1), epochs=3)
+    assert not cuda_step._kept
+
+
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Tiles of eight points, so that there are several, the last of them ragged."""

@@ -31,18 +31,23 @@ def counts(file: str) -> str:
     return ", ".join(" ".join(each) for each in found) or f"status {done.returncode}"
 
 
-def enter(file: str, found: str) -> None:
-    """The file's line over its last one."""
+def commit() -> str:
+    """Which one this is, before any line is entered."""
     git = ["git", "describe", "--always", "--dirty"]
-    commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(git, cwd=ROOT, capture_output=True, text=True).stdout.strip() or "?"
+
+
+def enter(file: str, found: str, at: str) -> None:
+    """The file's line over its last one."""
     lines = KEPT.read_text().splitlines() if KEPT.exists() else []
     kept = [line for line in lines if f" {file}: " not in line]
-    line = f"{datetime.now(UTC):%Y-%m-%d} {commit or '?'} {file}: {found}"
+    line = f"{datetime.now(UTC):%Y-%m-%d} {at} {file}: {found}"
     KEPT.write_text("\n".join(sorted([*kept, line], key=lambda each: each.split()[2])) + "\n")
 
 
 if __name__ == "__main__":
+    at = commit()
     for file in sys.argv[1:] or files():
         found = counts(file)
         if found != "status 5":  # pytest's word for no test at all
-            enter(file, found)
+            enter(file, found, at)
