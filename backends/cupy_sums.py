@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 from scratchnet.backends.cublas import OPERANDS, gemm_arguments, layout_of
@@ -180,12 +181,13 @@ class Sums(KernelArrays):
         self,
         running: tuple[Array, Array],
         batch: tuple[Array, Array],
-        correction: float,
+        correction: Any,
         momentum: Array,
         rest: Array,
     ) -> None:
         means, variances = running
-        if means.size != batch[0].size or not self._has_kernel(means, momentum, rest):
+        has_kernel = isinstance(correction, Real) and self._has_kernel(means, momentum, rest)
+        if means.size != batch[0].size or not has_kernel:
             return super().update_averages(running, batch, correction, momentum, rest)
         self._also_written(variances)
         arguments = (*running, *batch, correction, momentum, rest)

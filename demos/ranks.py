@@ -18,6 +18,7 @@ from scratchnet.demos.experiment import Experiment, execute
 from scratchnet.demos.settings import parse, resolve
 from scratchnet.extras import require
 from scratchnet.launching import RANK_OF, run_on
+from scratchnet.nccl import see_own_gpu
 from scratchnet.parallel import on_all_ranks
 
 
@@ -28,6 +29,8 @@ class OnRanks(Experiment):
         """Run the command with these arguments, here or on as many ranks; the exit status."""
         if {"-h", "--help"} & set(arguments):
             return super().main(arguments)
+        if RANK_OF in os.environ:
+            see_own_gpu()
         given = parse(self.settings, arguments)
         settings: Any = resolve(self.settings, given)
         if settings.ranks == 1:

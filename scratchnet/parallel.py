@@ -43,6 +43,9 @@ sizes are few recordings."""
 class Ranks:
     """The processes of a communicator of mpi4py that train a model together."""
 
+    _xp: Any = np
+    """What makes the arrays that are summed."""
+
     def __init__(self, communicator: Any) -> None:
         mpi = require("mpi4py.MPI", "mpi4py", "mpi", "training with a communicator")
         if not isinstance(communicator, mpi.Intracomm) or communicator == mpi.COMM_NULL:
@@ -68,15 +71,15 @@ class Ranks:
         """(..., P) and (..., n) -> (..., P + n), summed over the ranks, for `Backend.run`."""
         size = gradients.shape[-1]
         if out is ...:
-            out = np.empty((*losses.shape[:-1], size + losses.shape[-1]), gradients.dtype)
+            out = self._xp.empty((*losses.shape[:-1], size + losses.shape[-1]), gradients.dtype)
         out[..., :size], out[..., size:] = gradients, losses
         return self._summed(out)
 
     @by_host
     def total(self, array: Array, out: Out) -> Array:
         """The sum over the ranks: a kernel for `Backend.run`."""
-        out = np.empty(array.shape, array.dtype) if out is ... else out
-        np.copyto(out, array)
+        out = self._xp.empty(array.shape, array.dtype) if out is ... else out
+        self._xp.copyto(out, array)
         return self._summed(out)
 
     def _summed(self, array: Array) -> Array:
@@ -171,10 +174,16 @@ class Ranks:
         optimizer.resume(self.gathered(optimizer.steps)[0])
 
 
-def ranks_of(communicator: Any) -> Ranks | None:
+def ranks_of(communicator: Any, backend: Backend) -> Ranks | None:
     """The ranks of a communicator; None for no communicator, and for one process alone."""
     ranks = None if communicator is None else Ranks(communicator)
-    return ranks if ranks is not None and ranks.size > 1 else None
+    if ranks is None or ranks.size == 1:
+        return None
+    if ranks.common(backend.name) == "cupy":
+        from scratchnet.nccl import RanksOnGpus
+
+        return RanksOnGpus(communicator, backend.xp)
+    return ranks
 
 
 _EVERYWHERE: Blocks[Any] = Blocks("training on all ranks")
@@ -207,12 +216,12 @@ def own_part(communicator: Any, X: Any, y: Any, weights: Any) -> tuple[Any, Any,
     return around[-1], X[..., rows, :], part(np.asarray(y)), own_weights
 
 
-def check_together(model: Model, ranks: Ranks) -> None:
-    """Raise `InputError` for what several ranks cannot do."""
-    if model.backend.name != "numpy":
+def check_compiled(model: Model, compile: bool, ranks: Ranks) -> None:
+    """Raise `InputError` where the step cannot be cut at its sums."""
+    if compile and model.backend.name != "numpy":
         raise InputError(
-            f"a communicator of {ranks.size} ranks with a model on {model.backend.name}: must be "
-            "on numpy, as sums over GPUs (NCCL) are not built in"
+            f"compile=True with a communicator of {ranks.size} ranks on {model.backend.name}: must "
+            "be False, as a CUDA kernel cannot wait for other GPUs"
         )
 
 
@@ -226,6 +235,7 @@ def _described(model: Model, optimizer: Optimizer) -> dict[str, Any]:
     }
     return {
         "model": f"{len(model.seeds)} times {[repr(each) for each in model.layers]}",
+        "backend": model.backend.name,
         "dtype": model.dtype,
         "mask": model.mask_buffer is not None,
         "optimizer": f"{type(optimizer).__name__} with {numbers}",

@@ -31,7 +31,7 @@ from scratchnet.history import Callback, History, Watch
 from scratchnet.losses import Loss, get_loss
 from scratchnet.model import Model
 from scratchnet.optim import Adam, Optimizer, clip_gradients
-from scratchnet.parallel import SharedBatches, check_together, over_all, own_part, ranks_of
+from scratchnet.parallel import SharedBatches, check_compiled, over_all, own_part, ranks_of
 from scratchnet.program import recorded
 from scratchnet.steps_ahead import StepsAhead
 from scratchnet.tensor import Tensor, enable_grad, result
@@ -112,7 +112,7 @@ def fit(
     rank 1, and so on, up to rounding, and with one rank to the bit. BatchNorm takes the statistics
     of the whole batch. A callback with a true attribute `on_first_rank`, as of
     `checkpoint.checkpoints`, is called on rank 0 only. A rank that fails or is interrupted ends all
-    with one line.
+    with one line. On CuPy each rank has a GPU of its own, and NCCL sums (see `nccl`).
 
     The model is left in training mode, with the name of the loss in `model.loss`, and in
     `model.threshold` the value above which a single output means class 1 (`classes.threshold`).
@@ -127,14 +127,14 @@ def fit(
         given = type(model).__name__
         raise InputError(f"model is of type {given}: must be a Model, as in fit(model, X, y)")
     communicator, X, y, sample_weight = own_part(communicator, X, y, sample_weight)
-    ranks = ranks_of(communicator)
+    ranks = ranks_of(communicator, model.backend)
     with nullcontext() if ranks is None else ranks.agreeing():
         compute_loss = get_loss(loss)
         optimizer = Adam(model) if optimizer is None else optimizer
         _check_settings(model, optimizer, epochs, first_epoch, callbacks)
         _check_steps(clip_norm, accumulate, batch_size, compile)
         if ranks is not None:
-            check_together(model, ranks)
+            check_compiled(model, compile, ranks)
         if compile:
             require_compiler(optimizer, record)
         is_streamed = streams(model, X, batch_size)
@@ -144,7 +144,8 @@ def fit(
                 f"{what}=True with X a numpy.memmap and mini-batches: must be False, or X an array "
                 "in memory, as that looks at all of X at once"
             )
-        compile = compile or (not is_streamed and compiles(optimizer, record, accumulate))
+        can = not is_streamed and (ranks is None or model.backend.name == "numpy")
+        compile = compile or (can and compiles(optimizer, record, accumulate))
         data = checked_data(model, X, y, compute_loss, is_streamed)
         weights = checked_weights(
             model, *data, compute_loss, sample_weight, class_weight, ranks is not None
@@ -337,7 +338,7 @@ class TrainingStep:
             self._run = CompiledTraining(whole, optimizer, ranks=shared.ranks).one
         elif compile:
             self.ahead = CompiledTraining(whole, optimizer)
-        elif accumulate == 1:
+        elif accumulate == 1 and not shared:
             self.ahead = StepsAhead.made_for(self._run, optimizer)
         self.accumulate = accumulate
         if accumulate > 1:
