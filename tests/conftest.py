@@ -1,5 +1,6 @@
 """Settings for all tests."""
 
+import gc
 from collections.abc import Iterator
 from functools import wraps
 
@@ -32,6 +33,12 @@ def _numpy() -> str:
 
 
 scratchnet.backends._automatic = _numpy
+
+
+def pytest_collection_finish() -> None:
+    """What collecting the tests made stays to the end: no search for garbage looks at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")

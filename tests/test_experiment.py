@@ -460,6 +460,7 @@ def test_a_reader_that_goes_away_ends_the_printing_and_not_the_run(tmp_path: Pat
     run.stdout.close()
     assert run.wait() == 0
     assert run.stderr is not None and run.stderr.read() == ""
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["rows"]
     assert (tmp_path / "out" / "overview.png").exists()
 
 

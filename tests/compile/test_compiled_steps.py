@@ -31,9 +31,18 @@ def test_tiles_of_any_number_of_points(samples: int, dtype: str) -> None:
     compare(model, calls, outcome)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("widths", [(70, 131), (256, 96, 40), (520, 300)])
-@pytest.mark.parametrize("has_wide_outputs", [False, True])
+@pytest.mark.parametrize(
+    ("widths", "dtype", "has_wide_outputs"),
+    # Every two of the three meet.
+    [
+        ((70, 131), "float32", True),
+        ((70, 131), "float64", False),
+        ((256, 96, 40), "float32", False),
+        ((256, 96, 40), "float64", True),
+        ((520, 300), "float32", True),
+        ((520, 300), "float64", False),
+    ],
+)
 def test_wide_layers(widths: tuple[int, ...], dtype: str, has_wide_outputs: bool) -> None:
     """Matrices in panels, rows that lie apart, long tiles, and outputs of a wide layer."""
     outputs = 257 if has_wide_outputs else 1

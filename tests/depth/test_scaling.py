@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from networks import refused
 
@@ -120,23 +120,32 @@ def test_sizes_compute_and_ratios_are_numbers_above_0(wrong: Any) -> None:
 # Fits
 
 
-@settings(deadline=None, max_examples=20)
-@given(
-    alpha=st.floats(0.2, 1.5),
-    beta=st.floats(0.2, 1.5),
-    E=st.floats(0.001, 0.1),
-    seed=st.integers(0, 100),
+GRID = tuple(
+    each.ravel() for each in np.meshgrid(np.geomspace(30, 1e4, 5), np.geomspace(64, 2e4, 5))
 )
-def test_a_joint_fit_finds_the_planted_law(alpha: float, beta: float, E: float, seed: int) -> None:
-    N, D = (
-        each.ravel() for each in np.meshgrid(np.geomspace(30, 1e4, 5), np.geomspace(64, 2e4, 5))
-    )
+
+
+# The corners, and a few within.
+@settings(deadline=None, max_examples=6)
+@given(alpha=st.floats(0.2, 1.5), beta=st.floats(0.2, 1.5), E=st.floats(0.001, 0.1))
+@example(alpha=0.2, beta=0.2, E=0.1)
+@example(alpha=0.2, beta=1.5, E=0.001)
+@example(alpha=1.5, beta=0.2, E=0.001)
+@example(alpha=1.5, beta=1.5, E=0.1)
+def test_a_joint_fit_finds_the_planted_law(alpha: float, beta: float, E: float) -> None:
     law = JointLaw(E, 30.0**alpha, 64.0**beta, alpha, beta)
-    found = fit_joint_law(N, D, law(N, D))
+    found = fit_joint_law(*GRID, law(*GRID))
     assert (found.alpha, found.beta) == pytest.approx((alpha, beta), rel=0.01)
-    assert found(N, D) == pytest.approx(law(N, D), rel=1e-3)
-    order = np.random.default_rng(seed).permutation(len(N))
-    again = fit_joint_law(N[order], D[order], law(N, D)[order])
+    assert found(*GRID) == pytest.approx(law(*GRID), rel=1e-3)
+
+
+@settings(deadline=None, max_examples=3)
+@given(alpha=st.floats(0.2, 1.5), beta=st.floats(0.2, 1.5), seed=st.integers(0, 100))
+def test_a_joint_fit_does_not_depend_on_the_order(alpha: float, beta: float, seed: int) -> None:
+    values = JointLaw(0.01, 30.0**alpha, 64.0**beta, alpha, beta)(*GRID)
+    order = np.random.default_rng(seed).permutation(len(values))
+    found = fit_joint_law(*GRID, values)
+    again = fit_joint_law(*(each[order] for each in (*GRID, values)))
     assert again.alpha == pytest.approx(found.alpha, rel=1e-3)
 
 
