@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -152,24 +153,29 @@ def compile_for_host(source: str, options: Sequence[str] = (), **_: Any) -> Any:
     key = hashlib.sha1((source + repr(options) + prelude).encode()).hexdigest()
     library = CACHE / f"{key}.so"
     if not library.exists():
-        own = CACHE / f"{key}.{os.getpid()}"
-        own.with_suffix(".cpp").write_text(source)
-        folders = [BUILT / "include", HERE / "include", PACKAGES / "cupy/_core/include"]
-        command = [
-            *("g++", *FLAGS, "-shared", "-include", "kernel.h"),
-            *(f"-I{folder}" for folder in folders),
-            *(each for each in options if each.startswith(("-D", "-I"))),
-            *("-o", str(own), str(own.with_suffix(".cpp"))),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            errors = [line for line in done.stderr.splitlines() if "error" in line][:3]
-            raise RuntimeError(f"the kernel does not compile for the host: {'; '.join(errors)}")
-        own.rename(library)
-        own.with_suffix(".cpp").unlink()
+        # In a folder of its own: other threads and processes may compile the same.
+        with tempfile.TemporaryDirectory(dir=CACHE) as own:
+            _compile(source, options, Path(own) / "kernel.so")
+            (Path(own) / "kernel.so").rename(library)
     module = function.Module()
     module.load(str(library).encode())
     return module
+
+
+def _compile(source: str, options: Sequence[str], library: Path) -> None:
+    """By g++, beside the library."""
+    library.with_suffix(".cpp").write_text(source)
+    folders = [BUILT / "include", HERE / "include", PACKAGES / "cupy/_core/include"]
+    command = [
+        *("g++", *FLAGS, "-shared", "-include", "kernel.h"),
+        *(f"-I{folder}" for folder in folders),
+        *(each for each in options if each.startswith(("-D", "-I"))),
+        *("-o", str(library), str(library.with_suffix(".cpp"))),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if "error" in line][:3]
+        raise RuntimeError(f"the kernel does not compile for the host: {'; '.join(errors)}")
 
 
 compiler._compile_module_with_cache = compile_for_host

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,13 @@ def test_a_barrier_is_found_in_functions_of_functions() -> None:
     kernels = "__global__ void waits() { outer(); }  __global__ void runs() {}"
     found = cupy_on_cpu.kernels_of(f"{inner} {outer} {kernels}")
     assert found == {"waits": True, "runs": False}
+
+
+def test_two_threads_may_compile_the_same_kernel(tmp_path: Path) -> None:
+    source = f'extern "C" __global__ void f() {{}} // {tmp_path}'
+    with ThreadPoolExecutor(2) as pool:
+        modules = list(pool.map(lambda _: cupy_on_cpu.compile_for_host(source), range(2)))
+    assert all(module.get_function("f") for module in modules)
 
 
 def test_a_shuffle_stays_in_its_warp(kernels: Any) -> None:
