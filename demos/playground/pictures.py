@@ -49,7 +49,9 @@ def scores(outputs: Any, model: Model) -> Any:
 
 def as_bytes(share: Any) -> Any:
     """Numbers from 0 to 1 as uint8, 0 to 255; what is not a number is 128."""
-    return np.nan_to_num(np.asarray(share) * 255, nan=128.0).round().clip(0, 255).astype(np.uint8)
+    values = np.asarray(np.asarray(share) * 255)
+    values[np.isnan(values)] = 128
+    return values.round().clip(0, 255).astype(np.uint8)
 
 
 def prediction(model: Model, task: Task, size: int) -> tuple[Any, Any]:
@@ -148,8 +150,8 @@ def neurons(model: Model, task: Task) -> Any:
     grid = points(task.plane, task.plane.grid(size))
     shown = []
     for values in layer_values(model, grid):
-        largest = np.abs(np.nan_to_num(values)).max(initial=1e-12)
-        shown.append(as_bytes(0.5 + values / largest / 2 * (254 / 255)).T)
+        largest = np.abs(values).max(initial=1e-12, where=np.isfinite(values))
+        shown.append(as_bytes(0.5 + values * (127 / 255 / largest)).T)
     return np.concatenate(shown).reshape(-1, size, size)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scratchnet.demos.playground.tables import Tables
 
 SECONDS_BETWEEN = 1 / 30
-"""Between two pictures, at least."""
+"""From the beginning of a picture to that of the next one, on average at least."""
 MOST_STEPS = 10_000_000
 MOST_WAITING = 200
 
@@ -54,8 +54,9 @@ class Session:
         self._sent = self._seen = 0
         self._curves: list[list[Any]] = []
         """What was measured since the last picture."""
-        self._drawn = self._drawing = 0.0
-        """When the last picture was drawn, and how many seconds of computing it took."""
+        self._due = self._drawn = self._drawing = 0.0
+        """From when on a picture is due; when the last one was drawn, and how many seconds of
+        computing it took."""
         self._crowded_until = 0.0
         """Before then there are too many regions, which takes long to find out."""
 
@@ -130,8 +131,8 @@ class Session:
         """In how many seconds the next picture is due."""
         if not self._changed or self._sent - self._seen >= protocol.PICTURES_UNDER_WAY:
             return float("inf")
-        # A picture that takes long leaves time for training too.
-        return self._drawn + max(SECONDS_BETWEEN, 1.25 * self._drawing) - time.monotonic()
+        # A picture that takes long leaves as much time for training.
+        return max(self._due, self._drawn + self._drawing) - time.monotonic()
 
     @np.errstate(all="ignore")
     def answer(self, text: str | bytes) -> None:
@@ -341,6 +342,8 @@ class Session:
     @np.errstate(all="ignore")
     def picture(self) -> None:
         """Send a picture of the present network."""
+        # One that begins late does not delay those behind it, unless it is late by a whole one.
+        self._due = max(self._due + SECONDS_BETWEEN, time.monotonic())
         start = time.thread_time()
         learning, task = self.learning, self.task
         measured = self._measure()

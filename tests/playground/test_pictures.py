@@ -1,11 +1,13 @@
 """What makes a picture fast leaves it as it was."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from browsing import wait_for
 
 from scratchnet.backends.compile import compiler_available
-from scratchnet.demos.playground import pictures
+from scratchnet.demos.playground import pictures, session
 from scratchnet.demos.playground.compiling import Compiling
 from scratchnet.demos.playground.data import make_task
 from scratchnet.demos.playground.learning import Learning
@@ -35,3 +37,41 @@ def test_compiled_cuts_give_the_same_picture() -> None:
     assert ours[0].keys() == theirs[0].keys()
     for name, array in ours[0].items():
         np.testing.assert_array_equal(array, theirs[0][name], name)
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(0.01, 1 / 30), (0.1, 0.204)])
+def test_thirty_pictures_a_second_begin_and_leave_time_for_training(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, pause: float
+) -> None:
+    """The time that a picture takes is part of the thirtieth; a slow one leaves as much time."""
+    clock = Clock()
+    monkeypatch.setattr(session, "time", clock)
+    draw = pictures.plane_arrays
+
+    def slow(*arguments: Any) -> Any:
+        clock.now += seconds
+        return draw(*arguments)
+
+    monkeypatch.setattr(pictures, "plane_arrays", slow)
+    tab = session.Session(lambda message: None)
+    tab.begin(state_from({}))
+    begun = []
+    for _ in range(30):
+        tab.do_step()
+        tab.do_seen(tab._sent)
+        clock.now += max(0.0, tab._picture_waits())
+        begun.append(clock.now)
+        clock.now += 0.004  # it looks a little late
+        tab.picture()
+    assert (begun[-1] - begun[9]) / 20 == pytest.approx(pause, abs=1e-3)
+
+
+class Clock:
+    """Stands for the module `time` where the thread does nothing but what is measured."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    thread_time = monotonic

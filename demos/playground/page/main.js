@@ -12,7 +12,7 @@ import { Lessons } from "./lessons.js";
 import { Network } from "./network.js";
 import { Drawing, showLegend, Table } from "./own_data.js";
 import { Plane } from "./plane.js";
-import { readouts } from "./readouts.js";
+import { numbers, readouts } from "./readouts.js";
 import { decode, encode } from "./share.js";
 import { shortcuts } from "./shortcuts.js";
 import { clone, defaults, merge, notesOf, viewFrom } from "./states.js";
@@ -283,6 +283,7 @@ function fail(sentence, field) {
 }
 
 function playingIs(now) {
+  if (playing && !now && picture) numbers(picture);
   playing = now;
   const button = $("play");
   button.setAttribute("aria-pressed", String(now));

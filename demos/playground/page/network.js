@@ -28,7 +28,7 @@ export class Network {
     if (same) return;
     this.layers = layers;
     this.inputs = inputs;
-    this.neurons = this.weights = this.silent = null;
+    this.neurons = this.weights = null;
     this.focus = null;
     this.layout();
     this.makeButtons();
@@ -37,10 +37,7 @@ export class Network {
   take({ arrays, silent: dead }) {
     this.dead = dead ?? 0;
     for (const name of ["neurons", "weights"]) if (arrays[name]) this[name] = arrays[name];
-    if (arrays.neurons) {
-      this.painted = null;
-      this.silent = silent(arrays.neurons);
-    }
+    if (arrays.neurons) this.painted = this.silentOf = null;
   }
 
   /** The neuron's number among all hidden neurons and outputs. */
@@ -50,11 +47,19 @@ export class Network {
     return index;
   }
 
+  /** For each neuron's picture, whether it is zero all over. */
+  get silent() {
+    if (!this.neurons) return [];
+    const { data, shape } = this.neurons, size = shape[1] * shape[2];
+    return (this.silentOf ??= Array.from({ length: shape[0] }, (_, i) =>
+      data.subarray(i * size, (i + 1) * size).every((value) => value === 128)));
+  }
+
   /** A sentence about what is drawn. */
   note(isBackprop, parameters) {
     const count = `${parameters.toLocaleString("en")} parameters. `;
     if (isBackprop) return "Edges are as thick as what they hand on in this step: orange adds, blue subtracts.";
-    const silent = (this.silent ?? []).slice(0, -this.layers.at(-1)).filter(Boolean).length;
+    const silent = this.silent.slice(0, -this.layers.at(-1)).filter(Boolean).length;
     if (!silent) return count + "Orange edges are positive weights, blue ones negative; a neuron's picture shows its value over the plane.";
     const dead = this.dead ? ` ${this.dead} ${this.dead === 1 ? "is" : "are"} zero on every training point.` : "";
     return `${count}${silent} hidden neuron${silent === 1 ? " is" : "s are"} zero all over the picture (struck through).${dead}`;
@@ -301,7 +306,7 @@ export class Network {
         context.drawImage(this.atlas, 0, index * rows, columns, rows, left, top, s, s);
       }
     }
-    if (layer > 0 && this.silent?.[this.index(layer, neuron)]) this.strike(context, colors, left, top, s);
+    if (layer > 0 && this.silent[this.index(layer, neuron)]) this.strike(context, colors, left, top, s);
     const chosen = this.focus?.layer === layer && this.focus.neuron === neuron;
     const active = this.overlay?.active?.(layer);
     context.strokeStyle = chosen || active ? colors.ink : colors.soft;
@@ -344,12 +349,6 @@ export class Network {
     context.fillStyle = shade;
     context.fillRect(left, top, s, s);
   }
-}
-
-/** For each neuron's picture, whether it is zero all over. */
-function silent({ data, shape }) {
-  const size = shape[1] * shape[2];
-  return Array.from({ length: shape[0] }, (_, i) => data.subarray(i * size, (i + 1) * size).every((value) => value === 128));
 }
 
 export function short(value) {

@@ -86,13 +86,14 @@ export class Plane {
     if (!size) return;
     if (canvas.width !== size) canvas.width = canvas.height = size;
     this.width = this.height = size;
-    const context = canvas.getContext("2d");
-    context.fillStyle = colors.plane[1];
-    context.fillRect(0, 0, size, size);
+    const context = canvas.getContext("2d", { alpha: false }); // opaque: nothing is to be blended
     if (this.prediction) {
       this.paint(colors);
       context.imageSmoothingEnabled = true;
       context.drawImage(this.field, 0, 0, size, size);
+    } else {
+      context.fillStyle = colors.plane[1];
+      context.fillRect(0, 0, size, size);
     }
     const unit = size / 540;
     if (this.show.regions && this.regions_polygons) {
