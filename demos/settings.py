@@ -264,12 +264,13 @@ def converted(word: str, text: str, kind: Any, details: Option) -> Any:
     """The value that a text stands for. Raises `InputError` where it is none of the type."""
     kind = without_none(kind)
     if get_origin(kind) is Literal:
-        words = {str(each): each for each in get_args(kind)}
-        return choose(f"value for {word}", text.strip(), words)
+        return choose(f"value for {word}", text.strip(), {str(i): i for i in get_args(kind)})
     if get_origin(kind) is tuple:
         parts = text.split(",")
         return tuple(converted(word, part.strip(), get_args(kind)[0], details) for part in parts)
     if kind is Path:
+        if not text.strip():
+            raise InputError(f"{word} {text!r}: must be a path")
         try:
             return Path(text).expanduser()
         except RuntimeError:

@@ -153,14 +153,14 @@ def show_hint(folder: Folder, screen: Screen) -> dict[str, Any]:
     return {"exercise": exercise.name, "hints": exercise.hints[first:last]}
 
 
-def step(folder: Folder, screen: Screen) -> dict[str, Any]:
+def step(folder: Folder, screen: Screen, watching: bool = False) -> dict[str, Any]:
     """Show the current exercise and check it; where it is right, show the next."""
     exercise = folder.current()
     if exercise is None:
         showing.show_end(folder.progress(), screen)
         return {"exercise": None, **asdict(folder.progress())}
     present(exercise, folder, screen)
-    kind, message = check_one(exercise, folder, screen)
+    kind, message = check_one(exercise, folder, screen, watching)
     if kind == "right":
         following = folder.current()
         if following:
@@ -186,7 +186,9 @@ def present(exercise: Exercise, folder: Folder, screen: Screen) -> None:
         folder.change(lambda progress: progress.predicted.append(exercise.name))
 
 
-def check_one(exercise: Exercise, folder: Folder, screen: Screen) -> tuple[str, str]:
+def check_one(
+    exercise: Exercise, folder: Folder, screen: Screen, watching: bool = False
+) -> tuple[str, str]:
     """Check the learner's file; a right one is counted, and the engine's lines are shown.
 
     One as it was given is not run: what is wrong with it is for the learner to find.
@@ -197,7 +199,7 @@ def check_one(exercise: Exercise, folder: Folder, screen: Screen) -> tuple[str, 
         checked = Checked(Verdict("gap", "the file is as it was given"))
     progress = folder.progress()
     seen = progress.hints.get(exercise.name, 0)
-    showing.show_checked(checked, exercise, seen, screen)
+    showing.show_checked(checked, exercise, seen, screen, watching)
     if checked.verdict.is_right:
         folder.change(lambda progress: solve(progress, exercise.name))
         if exercise.predict and exercise.name not in progress.predicted:
@@ -210,15 +212,22 @@ def check_one(exercise: Exercise, folder: Folder, screen: Screen) -> tuple[str, 
 def watch(folder: Folder, screen: Screen, wait: Callable[[], None] | None = None) -> None:
     """Check the file of every exercise when it is saved, until the last is solved or Ctrl-C.
 
-    A file is read once two looks in a row find it the same: editors write in several steps.
+    A file is read once two looks in a row find it the same: editors write in several steps. Where
+    the current exercise's file is gone for two looks, that is said once.
     """
     wait = wait or (lambda: time.sleep(SECONDS_BETWEEN_LOOKS))
-    step(folder, screen)
+    step(folder, screen, watching=True)
     checked = looked = stamps(folder)
     screen.text("\nWaiting for a save; Ctrl-C ends this.")
-    while folder.current():
+    gone: str | None = None
+    while current := folder.current():
         wait()
         before, looked = looked, stamps(folder)
+        if looked[current.name] is not None:
+            gone = None
+        elif before[current.name] is None and gone != current.name:
+            gone = current.name
+            screen.whole(f"\n{folder.file(current)} is gone: save it under this name.")
         settled = [
             each
             for name, each in exercises().items()
@@ -226,7 +235,7 @@ def watch(folder: Folder, screen: Screen, wait: Callable[[], None] | None = None
         ]
         for exercise in settled:
             screen.text(f"\n{exercise.title}", "bold")
-            kind, _ = check_one(exercise, folder, screen)
+            kind, _ = check_one(exercise, folder, screen, watching=True)
             checked = {**checked, exercise.name: looked[exercise.name]}
             if kind == "right":
                 following = folder.current()

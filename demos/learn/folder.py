@@ -77,6 +77,10 @@ class Folder:
         for each in (Path("."), USUAL) if path is None else (path,):
             if (each / PROGRESS).exists():
                 return cls(each)
+        if path is not None and str(path) in exercises():
+            raise InputError(
+                f"{path}: must be a folder; `scratchnet learn --open {path}` goes to this exercise"
+            )
         if path is not None and path.is_file():
             raise InputError(
                 f"{path}: must be a folder; `scratchnet learn {path.parent} --open {path.name}` "

@@ -43,7 +43,9 @@ def show_outcome(exercise: Exercise, screen: Screen, predicted: int | None = Non
     screen.text(f"Found: {found}.")
 
 
-def show_checked(checked: Checked, exercise: Exercise, seen: int, screen: Screen) -> None:
+def show_checked(
+    checked: Checked, exercise: Exercise, seen: int, screen: Screen, watching: bool = False
+) -> None:
     """The verdict in a sentence, and what the code printed before it."""
     if checked.printed:
         screen.text("\nYour code prints:")
@@ -59,7 +61,8 @@ def show_checked(checked: Checked, exercise: Exercise, seen: int, screen: Screen
     screen.text(f"\n{verdict}", "" if verdict.kind == "gap" else "bold")
     left = len(exercise.hints) - seen
     if verdict.kind == "gap":
-        screen.text("Read it from the top, change it, and run `scratchnet learn` again.")
+        then = "save it" if watching else "run `scratchnet learn` again"
+        screen.text(f"Read it from the top, change it, and {then}.")
     elif left > 0:
         screen.text(f"{counted(left, 'hint')} left: --hint shows the next.")
 

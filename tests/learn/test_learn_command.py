@@ -226,6 +226,9 @@ def test_a_missing_file_comes_back(started: Path, capsys: pytest.CaptureFixture[
         (["--open", FIRST.name, "--skip", ""], "--open and --skip"),
         (["--open", "chain_rul"], "chain_rule"),
         (["nowhere"], "scratchnet learn --start nowhere"),
+        (["matmul"], "scratchnet learn --open matmul"),
+        (["--start", ""], "--start ''"),
+        ([""], "must be"),
         (["learn/010_chain_rule.py"], "scratchnet learn learn --open 010_chain_rule.py"),
         (["learn", "--start", "other"], "left out"),
         (["--start", "learn/progress.json"], "must be a folder"),
@@ -273,6 +276,8 @@ def test_watch_checks_on_every_save(started: Path, capsys: pytest.CaptureFixture
             nothing,
             first.unlink,
             nothing,
+            nothing,
+            nothing,
             save(first, FIRST.solution),
             nothing,
             save(second, SECOND.solution + "\n"),
@@ -284,6 +289,8 @@ def test_watch_checks_on_every_save(started: Path, capsys: pytest.CaptureFixture
         watch(Folder(started), Screen(), wait=lambda: next(steps)())
     out = capsys.readouterr().out
     assert out.count("Not yet right") == 1 and out.count("Right.") == 2
+    assert out.count(f"{first} is gone: save it under this name") == 1
+    assert "and save it." in out and "run `scratchnet learn` again" not in out
     assert kept(started)["solved"] == [FIRST.name, SECOND.name]
     assert out.index("Not yet right") < out.index("Right.") < out.rindex("3 of ")
 
