@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from scratchnet.backends import InputError, get_backend
-from scratchnet.demos.cluster import Cluster, library, opened
+from scratchnet.demos.cluster.starting import library, opened
+from scratchnet.demos.cluster.training import Cluster
 from scratchnet.demos.compiling import Mode, decide, keep
 from scratchnet.demos.figures import Figure, drawn, png, show, svg
 from scratchnet.demos.results import RECORD_NAME, check_writable, environment, print_json, to_json

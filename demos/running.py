@@ -195,7 +195,7 @@ class Run:
 
         if self.cluster is None:
             return self.row(arm, facts, seeds, train(range(len(seeds))), work, part)
-        from scratchnet.demos.cluster import chunks_of, together
+        from scratchnet.demos.cluster.chunks import chunks_of, together
 
         chunks = chunks_of(self, arm, facts, seeds, train, work, part)
 

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchnet.backends.errors import InputError
-from scratchnet.demos import cluster as clusters
 from scratchnet.demos import command_line, tuning
-from scratchnet.demos.cluster import joined, together
+from scratchnet.demos.cluster.alike import check_workers
+from scratchnet.demos.cluster.chunks import Chunk, joined, parts_of, together
+from scratchnet.demos.cluster.starting import opened
 from scratchnet.demos.compiling import Mode
 from scratchnet.demos.experiment import quick_settings, run_small
 from scratchnet.demos.lottery.experiment import arms as lottery_arms
@@ -32,7 +33,7 @@ SMALL = {"seeds": 5, "learning_rate": (0.1, 0.2, 0.4, 0.8, 1.6), "epochs": 4, "p
 @given(st.integers(1, 12), st.integers(1, 6), st.integers(1, 30))
 def test_chunks_hold_every_network_once_and_repeat_whole_sets_of_seeds(n, rates, most):
     seeds = list(range(n)) * rates
-    parts = clusters.parts_of(seeds, most)
+    parts = parts_of(seeds, most)
     assert [place for part in parts for place in part] == list(range(n * rates))
     for part in parts:
         some = [seeds[place] for place in part]
@@ -53,11 +54,11 @@ def test_numbers_of_chunks_are_joined_along_the_axis_of_networks():
 
 def test_a_worker_that_differs_is_refused_with_what_differs():
     here = {"numpy": "2.4", "blas_kernel": "Haswell"}
-    clusters.check_workers(here, {"tcp://a": here})
+    check_workers(here, {"tcp://a": here})
     with pytest.raises(InputError) as caught:
         older = {"blas_kernel": "Haswell", "numpy": "2.3"}
         there = {"tcp://a": here, "tcp://b": {"numpy": "2.3"}, "tcp://c": older}
-        clusters.check_workers(here, there)
+        check_workers(here, there)
     assert caught.value.__notes__ == [
         "numpy: 2.3; here 2.4 (tcp://b and 1 more)",
         "blas_kernel: missing; here Haswell (tcp://b)",
@@ -66,7 +67,7 @@ def test_a_worker_that_differs_is_refused_with_what_differs():
 
 def test_the_command_prints_a_table_in_lines_of_its_own(monkeypatch, capsys):
     def run(arguments):
-        clusters.check_workers({"numpy": "2.4"}, {"tcp://a": {"numpy": "2.3", "blas": "x"}})
+        check_workers({"numpy": "2.4"}, {"tcp://a": {"numpy": "2.3", "blas": "x"}})
 
     monkeypatch.setattr(command_line, "run", run)
     assert command_line.main([]) == command_line.BAD_INPUT
@@ -83,7 +84,7 @@ def test_without_dask_a_line_says_what_to_install(monkeypatch):
     monkeypatch.setattr("scratchnet.extras.importlib.import_module", missing)
     with (
         pytest.raises(InputError, match=r"--workers needs Dask.*\[cluster\]"),
-        clusters.opened(quick_settings(spiral, workers=2), Mode(False), 1.0, print),
+        opened(quick_settings(spiral, workers=2), Mode(False), 1.0, print),
     ):
         pass
 
@@ -93,7 +94,7 @@ def workers():
     """Two workers, and chunks of four networks so that rows have several."""
     pytest.importorskip("distributed", reason="needs the extra 'cluster'")
     asked = quick_settings(spiral, workers=2, backend="numpy")
-    with clusters.opened(asked, Mode(False), 1.0, print) as cluster:
+    with opened(asked, Mode(False), 1.0, print) as cluster:
         cluster.networks = 4
         yield cluster
 
@@ -237,9 +238,7 @@ def test_numbers_that_die_with_their_worker_are_trained_again(workers):
             while not any(future.status == "lost" for future in futures):
                 time.sleep(0.01)
 
-    chunks = [
-        clusters.Chunk(str(n), "", lambda advance, n=n: ({}, {"n": n}), 1.0) for n in range(4)
-    ]
+    chunks = [Chunk(str(n), "", lambda advance, n=n: ({}, {"n": n}), 1.0) for n in range(4)]
     found = workers.numbers(chunks, False, kill)
     assert killed and [arrays["n"] for _, arrays in found] == [0, 1, 2, 3]
 
@@ -260,9 +259,9 @@ def test_an_interrupted_run_waits_for_no_chunk_and_leaves_no_process(tmp_path):
             time.sleep(0.01)
         return {}, {}
 
-    chunks = [clusters.Chunk(str(n), "", endless, 1.0) for n in range(3)]
+    chunks = [Chunk(str(n), "", endless, 1.0) for n in range(3)]
     asked = quick_settings(spiral, workers=1, backend="numpy")
-    with clusters.opened(asked, Mode(False), 1.0, print) as cluster:
+    with opened(asked, Mode(False), 1.0, print) as cluster:
         (pid,) = cluster.client.run(os.getpid).values()
         ended = []
 
