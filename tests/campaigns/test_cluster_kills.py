@@ -2,82 +2,166 @@
 
     pytest -m campaign tests/campaigns/test_cluster_kills.py
 
-Writes `cluster_kills.txt` beside this file.
+A moment is a number of finished chunks, not of seconds, so that a busy machine is no other case.
+Every second scheduler is that of `--workers`, in the process of the command; the others have a
+process of their own. Writes `cluster_kills.txt` beside this file after each kill.
 """
 
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from ledger import enter
 
+from scratchnet.demos.running import read
+
 KILLS = 20
-RUN = ["spiral", "--epochs", "600", "--seeds", "6", "--depths", "1,2", "--compile", "off", "--json"]
+RUN = ["spiral", "--epochs", "150", "--seeds", "6", "--depths", "1,2", "--compile", "off", "--json"]
+CHUNKS = 8
 
 
-def command(*more: str) -> list[str]:
-    return [sys.executable, "-m", "scratchnet", *RUN, *more]
+def start(*arguments: str) -> subprocess.Popen:
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-m", *arguments], **quiet)
 
 
-def start(*arguments: str, **more) -> subprocess.Popen:
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+def command(out: Path, *more: str) -> subprocess.Popen:
+    return start("scratchnet", *RUN, "--out", str(out), *more)
 
 
-def rows(text: bytes) -> list[dict]:
-    """The rows of a run without their times."""
+def rows(run: subprocess.Popen) -> list[dict]:
+    """The rows of a run that ends by itself, without their times."""
+    text, errors = run.communicate()
+    assert text, errors
     found = json.loads(text)["rows"]
     return [{k: v for k, v in row.items() if not k.endswith("seconds")} for row in found]
 
 
-def children(pid: int) -> list[int]:
-    """The processes below a process that hold a worker: those that have no children."""
-    listed = subprocess.run(
-        ["ps", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    parts = [line.split(None, 2) for line in listed]
-    below, found = {pid}, []
-    for _ in range(4):
-        below |= {int(p) for p, parent, _ in parts if int(parent) in below}
-    parents = {int(parent) for _, parent, _ in parts}
-    for p, _, text in parts:
-        if int(p) in below and int(p) not in parents and "spawn_main" in text:
-            found.append(int(p))
-    return found
+def wait_for_chunks(run: subprocess.Popen, out: Path, chunks: int) -> bool:
+    """Wait until so many have been kept, be it for a moment; whether the run still goes on."""
+    seen: set[str] = set()
+    while run.poll() is None and len(seen) < chunks:
+        seen |= {each.name for each in out.glob("arms/*.npz")}
+        time.sleep(0.005)
+    return run.poll() is None
+
+
+def workers_of(run: subprocess.Popen) -> list[int]:
+    """The processes of its workers, once there is one."""
+    import psutil
+
+    while run.poll() is None:
+        below = psutil.Process(run.pid).children(recursive=True)
+        found = [each.pid for each in below if "spawn_main" in " ".join(command_of(each))]
+        if found:
+            return found
+        time.sleep(0.01)
+    return []
+
+
+def command_of(process) -> list[str]:
+    import psutil
+
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+@contextmanager
+def scheduler():
+    """The process of a scheduler with two workers, and its address."""
+    process = start("distributed.cli.dask_scheduler", "--port", "0", "--host", "127.0.0.1")
+    processes = [process]
+    try:
+        lines = iter(process.stderr.readline, b"")
+        address = next(found[0] for each in lines if (found := re.findall(rb"tcp://[\d.:]+", each)))
+        for _ in range(2):
+            worker = ("distributed.cli.dask_worker", address.decode(), "--nthreads", "1")
+            processes.append(start(*worker, "--no-nanny", "--no-dashboard"))
+        yield process, address.decode()
+    finally:
+        for each in processes:
+            each.kill()
+            each.communicate()
+
+
+def kill_a_worker(draw: random.Random, out: Path, expected: list[dict]) -> bool | None:
+    """Whether the run has the expected rows; None where it had ended before."""
+    run = command(out, "--workers", "2")
+    found = wait_for_chunks(run, out, draw.randrange(CHUNKS)) and workers_of(run)
+    if found:
+        time.sleep(draw.uniform(0, 1))
+    hit = bool(found) and run.poll() is None
+    if hit:
+        try:
+            os.kill(draw.choice(found), signal.SIGKILL)
+        except ProcessLookupError:
+            hit = False
+    same = rows(run) == expected
+    return same if hit or not same else None
+
+
+def kill_the_scheduler(draw: random.Random, out: Path, expected: list[dict], own: bool):
+    """Whether all that was kept can be read, and the resumed run has the expected rows."""
+    moment = draw.randrange(1, CHUNKS)
+    if own:
+        with scheduler() as (process, address):
+            run = command(out, "--scheduler", address)
+            hit = wait_for_chunks(run, out, moment)
+            process.kill()
+            run.communicate()
+    else:
+        run = command(out, "--workers", "2")
+        hit = wait_for_chunks(run, out, moment)
+        run.kill()
+        run.communicate()
+    kept = [read(each) for each in out.glob("arms/*.npz")]
+    same = None not in kept and rows(command(out, "--workers", "1", "--resume")) == expected
+    # A run that was hit after its last chunk ends well.
+    return same if hit and run.returncode or not same else None
 
 
 @pytest.mark.campaign
 def test_nothing_is_lost(tmp_path):
     pytest.importorskip("distributed", reason="needs the extra 'cluster'")
     draw = random.Random(0)
-    whole = subprocess.run(command("--out", str(tmp_path / "whole")), capture_output=True)
-    expected = rows(whole.stdout)
-    same = resumed = 0
-    for number in range(KILLS):
-        out = str(tmp_path / f"worker{number}")
-        run = start(*command("--workers", "2", "--out", out))
-        time.sleep(draw.uniform(2, 12))
-        if alive := children(run.pid):
-            os.kill(draw.choice(alive), signal.SIGKILL)
-        same += rows(run.communicate()[0]) == expected
-    for number in range(KILLS):
-        # The scheduler of `--workers` lives in the process of the command.
-        out = tmp_path / f"scheduler{number}"
-        run = start(*command("--workers", "2", "--out", str(out)))
-        time.sleep(draw.uniform(4, 16))
-        run.kill()
-        run.communicate()
-        after = subprocess.run(
-            command("--workers", "2", "--out", str(out), "--resume"), capture_output=True
+    expected = rows(command(tmp_path / "whole"))
+    results: dict[str, list[bool]] = {"worker": [], "scheduler": []}
+    for number in range(2 * KILLS):
+        if number % 2:
+            results["scheduler"] += repeated(
+                lambda out, own=number % 4 == 1: kill_the_scheduler(draw, out, expected, own),
+                tmp_path / f"scheduler{number}",
+            )
+        else:
+            results["worker"] += repeated(
+                lambda out: kill_a_worker(draw, out, expected), tmp_path / f"worker{number}"
+            )
+        killed = {name: len(each) for name, each in results.items()}
+        same = {name: sum(each) for name, each in results.items()}
+        enter(
+            "cluster_kills",
+            f"{same['worker']} of {killed['worker']} runs whose worker was killed, and "
+            f"{same['scheduler']} of {killed['scheduler']} whose scheduler was killed, half of "
+            "them with their command, and that were resumed, have the rows of one process, bit for "
+            f"bit ({KILLS} each are asked for)",
         )
-        resumed += rows(after.stdout) == expected
-    enter(
-        "cluster_kills",
-        f"{same} of {KILLS} runs whose worker was killed, and {resumed} of {KILLS} that were "
-        "killed with their scheduler and resumed, have the rows of one process, bit for bit",
-    )
-    assert (same, resumed) == (KILLS, KILLS)
+    assert same == {"worker": KILLS, "scheduler": KILLS}
+
+
+def repeated(trial, out: Path) -> list[bool]:
+    """The outcome of the first of some trials in which the kill came in time."""
+    for attempt in range(5):
+        outcome = trial(Path(f"{out}-{attempt}"))
+        if outcome is not None:
+            return [outcome]
+    return []
