@@ -1,7 +1,11 @@
 """Experiments on Dask workers: the same bits, and nothing lost. Needs the extra 'cluster'."""
 
 import os
+import re
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -14,7 +18,8 @@ from hypothesis import strategies as st
 
 from scratchnet.backends.errors import InputError
 from scratchnet.demos import command_line, tuning
-from scratchnet.demos.cluster.alike import check_workers
+from scratchnet.demos.cluster import devices, starting
+from scratchnet.demos.cluster.alike import How, check_workers, facts
 from scratchnet.demos.cluster.chunks import Chunk, joined, parts_of, together
 from scratchnet.demos.cluster.starting import opened
 from scratchnet.demos.compiling import Mode
@@ -63,6 +68,73 @@ def test_a_worker_that_differs_is_refused_with_what_differs():
         "numpy: 2.3; here 2.4 (tcp://b and 1 more)",
         "blas_kernel: missing; here Haswell (tcp://b)",
     ]
+
+
+@pytest.fixture
+def three_gpus(monkeypatch):
+    """CuPy as it is where there are three GPUs; a function that says which are visible."""
+    runtime = SimpleNamespace(
+        getDeviceCount=lambda: 3,
+        getDeviceProperties=lambda device: {"uuid": bytes([device, 255])},
+        deviceGetPCIBusId=lambda device: f"0000:0{device}:00.0",
+    )
+    cuda = SimpleNamespace(runtime=runtime, Device=lambda: SimpleNamespace(id=1))
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda))
+
+    def visible(names, count):
+        monkeypatch.setattr(runtime, "getDeviceCount", lambda: count)
+        if names is None:
+            monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        else:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", names)
+
+    return visible
+
+
+@pytest.mark.parametrize(
+    "names, count, expected",
+    [
+        (None, 3, ["0", "1", "2"]),
+        ("2,0", 2, ["2", "0"]),
+        ("2, GPU-12ab", 2, ["2", "GPU-12ab"]),
+        ("1,-1,2", 1, ["1"]),
+        ("", 0, []),
+    ],
+)
+def test_each_worker_sees_one_of_the_gpus_that_the_command_sees(three_gpus, names, count, expected):
+    three_gpus(names, count)
+    found = devices.environments("cupy", count)
+    assert found == [{"CUDA_VISIBLE_DEVICES": name} for name in expected]
+    with pytest.raises(InputError, match=f"--workers {count + 1}: must be at most {count}, one"):
+        devices.environments("cupy", count + 1)
+    assert devices.environments("numpy", 5) == [{}] * 5
+
+
+def test_two_workers_on_one_gpu_are_refused(three_gpus):
+    here = devices.device_here()
+    assert here.startswith("0000:01:00.0 01ff of ")
+    devices.check_devices({"tcp://a": here, "tcp://b": "0000:02:00.0 02ff of here"})
+    with pytest.raises(InputError, match="workers tcp://a and tcp://c share GPU 0000:01:00.0"):
+        devices.check_devices({"tcp://a": here, "tcp://b": "another", "tcp://c": here})
+
+
+def test_a_worker_without_a_gpu_or_with_another_differs_in_the_table(monkeypatch):
+    found = {"backend": "cupy", "device": "H100", "cupy": "14.2", "cuda_driver": "13.0"}
+    gpu = SimpleNamespace(device_info=lambda: {**found, "memory_gib": 80})
+    monkeypatch.setattr("scratchnet.demos.cluster.alike.get_backend", lambda *_: gpu)
+    here = facts(How("cupy", "fp32", False))
+    assert found.items() <= here.items() and "memory_gib" not in here
+
+    def none(*_):
+        raise InputError("backend 'cupy' cannot be used: the driver finds no NVIDIA GPU")
+
+    monkeypatch.setattr("scratchnet.demos.cluster.alike.get_backend", none)
+    lacking = facts(How("cupy", "fp32", False))
+    with pytest.raises(InputError) as caught:
+        check_workers(here, {"tcp://a": {**here, "cuda_driver": "12.4"}, "tcp://b": lacking})
+    notes = caught.value.__notes__
+    assert "cuda_driver: 12.4; here 13.0 (tcp://a)" in notes
+    assert any(note.startswith("backend: InputError: backend 'cupy' cannot") for note in notes)
 
 
 def test_the_command_prints_a_table_in_lines_of_its_own(monkeypatch, capsys):
@@ -247,6 +319,153 @@ def test_workers_do_not_see_what_a_terminal_sends_to_all_processes(workers):
     for blocked in workers.client.run(signal.pthread_sigmask, signal.SIG_BLOCK, []).values():
         assert {signal.SIGINT, signal.SIGTERM} <= blocked
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_port_on_which_something_else_listens_is_no_scheduler(monkeypatch):
+    pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+    monkeypatch.setattr(starting, "PATIENCE", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        asked = quick_settings(spiral, scheduler=address, backend="numpy")
+        with (
+            pytest.raises(InputError, match=f"--scheduler {address}: must be the address of a"),
+            opened(asked, Mode(False), 1.0, print),
+        ):
+            pass
+
+
+def test_workers_that_do_not_fit_into_the_memory_are_refused_before_any_starts(monkeypatch):
+    monkeypatch.setattr(starting, "available_memory", lambda: 5 * starting.BARE)
+    monkeypatch.setattr(starting, "local", None)
+    assert starting.memory_of_each(4, 0.0) == starting.BARE
+    with (
+        pytest.raises(InputError, match="--workers 5: must be at most 4, as a worker needs 200"),
+        opened(quick_settings(spiral, workers=5, backend="numpy"), Mode(False), 0.0, print),
+    ):
+        pass
+
+
+def test_a_worker_that_dies_as_it_starts_is_started_again():
+    distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+    deaths = []
+
+    class Dying(distributed.Nanny):
+        async def instantiate(self):
+            if not deaths:
+                deaths.append(True)
+                raise RuntimeError("killed")
+            return await super().instantiate()
+
+    client = starting.local(distributed, starting.BARE)
+    try:
+        client.cluster.new_spec["cls"] = Dying
+        starting.start(client.cluster, [{"PLACE": "0"}, {"PLACE": "1"}])
+        assert deaths
+        assert sorted(client.run(os.getenv, "PLACE").values()) == ["0", "1"]
+    finally:
+        starting.close(client)
+
+
+def test_what_keeps_workers_from_starting_is_told():
+    distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+
+    class Broken(distributed.Nanny):
+        async def instantiate(self):
+            raise OSError("No space left on device")
+
+    client = starting.local(distributed, starting.BARE)
+    try:
+        client.cluster.new_spec["cls"] = Broken
+        with pytest.raises(InputError, match="no worker could be started: .*No space left"):
+            starting.start(client.cluster, [{}])
+    finally:
+        starting.close(client)
+
+
+def test_a_run_ends_when_no_worker_can_be_started_again(tmp_path):
+    pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+
+    def endless(advance):
+        while True:
+            time.sleep(0.01)
+
+    asked = quick_settings(spiral, workers=1, backend="numpy")
+    with opened(asked, Mode(False), 1.0, print) as cluster:
+        (nanny,) = cluster.client.cluster.workers.values()
+        closing = threading.Thread(
+            target=lambda: cluster.client.cluster.sync(nanny.close), daemon=True
+        )
+        closing.start()
+        with pytest.raises(ArmFailed, match="all workers have ended.*--resume goes on"):
+            cluster.numbers([Chunk("0", "", endless, 1.0)], False, print)
+        with pytest.raises(ArmFailed, match="all workers have ended"):
+            cluster.numbers([Chunk("1", "", endless, 1.0)], False, print)
+
+
+def test_an_error_in_the_thread_of_an_arm_ends_the_run(workers):
+    run = Run(quick_settings(spiral, **SMALL), "spiral", cluster=workers)
+
+    def broken(run, arm):
+        raise ZeroDivisionError("of the client, not of a worker")
+
+    with pytest.raises(ZeroDivisionError, match="of the client"):
+        tuning.tune_all(run, spiral_arms(run.settings)[:1], broken)
+
+
+def test_what_a_worker_without_this_version_raises_stands_in_the_table():
+    known = {"numpy": "2.4", "scratchnet": "abc"}
+    answers = {"tcp://a": known, "tcp://b": ModuleNotFoundError("x"), "tcp://c": OSError("died")}
+    client = SimpleNamespace(run=lambda *_, **__: answers)
+    there = starting.facts_of_workers(client, How("numpy", "fp32", False), known)
+    assert list(there) == ["tcp://a", "tcp://b"]
+    with pytest.raises(InputError) as caught:
+        check_workers(known, there)
+    assert caught.value.__notes__ == ["scratchnet: ModuleNotFoundError: x; here abc (tcp://b)"]
+
+
+class Scheduler:
+    """The process of a scheduler, with one worker."""
+
+    def __enter__(self):
+        begin = [sys.executable, "-m"]
+        own = [*begin, "distributed.cli.dask_scheduler", "--port", "0", "--host", "127.0.0.1"]
+        self.process = subprocess.Popen(own, stderr=subprocess.PIPE)
+        lines = (each.decode() for each in iter(self.process.stderr.readline, b""))
+        found = (re.search(r"tcp://[\d.:]+", each) for each in lines)
+        self.address = next(each[0] for each in found if each)
+        worker = [*begin, "distributed.cli.dask_worker", self.address, "--nthreads", "1"]
+        self.worker = subprocess.Popen([*worker, "--no-nanny"], stderr=subprocess.DEVNULL)
+        return self
+
+    def __exit__(self, *_):
+        for each in (self.process, self.worker):
+            each.kill()
+            each.wait()
+        self.process.stderr.close()
+
+
+def test_a_scheduler_that_is_killed_costs_what_is_under_way(tmp_path):
+    pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+
+    def chunk(name, compute):
+        return Chunk(name, f"chunk {name}", compute, 1.0, tmp_path / f"{name}.npz")
+
+    def endless(advance):
+        while True:
+            time.sleep(0.01)
+
+    def kill(work):
+        scheduler.process.kill()
+
+    with Scheduler() as scheduler:
+        asked = quick_settings(spiral, scheduler=scheduler.address, backend="numpy")
+        with opened(asked, Mode(False), 1.0, print) as cluster:
+            done = chunk("done", lambda advance: ({}, {"n": 7}))
+            with pytest.raises(ArmFailed, match=r"\['the scheduler is gone.*--resume goes on"):
+                cluster.numbers([done, chunk("endless", endless)], False, kill)
+            with pytest.raises(ArmFailed, match="the scheduler is gone"):
+                cluster.numbers([chunk("more", endless)], False, kill)
+    assert [each.name for each in tmp_path.iterdir()] == ["done.npz"]
 
 
 def test_an_interrupted_run_waits_for_no_chunk_and_leaves_no_process(tmp_path):

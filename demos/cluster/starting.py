@@ -147,7 +147,9 @@ def start(cluster: Any, environments: list[dict[str, str]]) -> None:
         except Exception as error:
             # Whatever a process raises that cannot begin, such as that the disk is full.
             if attempt == DEATHS - 1:
-                raise InputError(f"no worker could be started: {one_line(error)}") from None
+                raise InputError(
+                    f"no worker could be started: {one_line(error.__cause__ or error)}"
+                ) from None
 
 
 @contextmanager
@@ -169,6 +171,7 @@ def unseen_signals() -> Iterator[None]:
 def remote(distributed: Any, address: str) -> Any:
     """A client of the scheduler at the address."""
     try:
+        asyncio.run(asyncio.wait_for(greeted(address), PATIENCE))
         client = distributed.Client(address, timeout=PATIENCE)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
@@ -181,6 +184,15 @@ def remote(distributed: Any, address: str) -> Any:
         close(client)
         raise InputError(f"--scheduler {address}: must have a worker; it has none") from None
     return client
+
+
+async def greeted(address: str) -> None:
+    """Hear a greeting of Dask's from the address; a client would wait for it without an end."""
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    comm = await connect(address, timeout=PATIENCE, **Security().get_connection_args("client"))
+    await comm.close()
 
 
 def known_workers(client: Any) -> Mapping[str, Any]:
