@@ -208,7 +208,6 @@ def fit_joint_law(parameters: ArrayLike, samples: ArrayLike, losses: ArrayLike) 
     Raises `InputError` for fewer, and for numbers that are not above 0.
     """
     from scipy.optimize import least_squares
-    from scipy.special import logsumexp
 
     N, D, L = (
         np.ravel(_positive(name, values))
@@ -221,17 +220,24 @@ def fit_joint_law(parameters: ArrayLike, samples: ArrayLike, losses: ArrayLike) 
         )
     n, d, target = np.log(N / N.min()), np.log(D / D.min()), np.log(L)
 
-    def errors(numbers: Any) -> Any:
+    def terms(numbers: Any) -> Any:
         E, a, b, alpha, beta = numbers
-        terms = [np.full_like(n, E), a - np.exp(alpha) * n, b - np.exp(beta) * d]
-        return logsumexp(terms, axis=0) - target
+        return np.stack([np.full_like(n, E), a - np.exp(alpha) * n, b - np.exp(beta) * d])
+
+    def errors(numbers: Any) -> Any:
+        return np.logaddexp.reduce(terms(numbers)) - target
+
+    def slopes(numbers: Any) -> Any:
+        _, of_N, of_D = shares = np.exp(terms(numbers) - errors(numbers) - target)
+        alpha, beta = np.exp(numbers[3:])
+        return np.stack([*shares, -alpha * n * of_N, -beta * d * of_D], axis=1)
 
     starts = [
         (target.min() + offset, target.max() - 0.7, target.max() - 0.7, *np.log(exponents))
         for offset in (-5.0, -1.0, -0.1)
         for exponents in ((0.3, 0.3), (0.3, 1.0), (1.0, 0.3), (1.0, 1.0))
     ]
-    fits = [least_squares(errors, start, method="lm") for start in starts]
+    fits = [least_squares(errors, start, slopes, method="lm") for start in starts]
     E, a, b, alpha, beta = min(fits, key=lambda fit: float(fit.cost)).x
     alpha, beta = math.exp(alpha), math.exp(beta)
     A, B = math.exp(a) * N.min() ** alpha, math.exp(b) * D.min() ** beta

@@ -125,8 +125,8 @@ GRID = tuple(
 )
 
 
-# The corners, and a few within.
-@settings(deadline=None, max_examples=6)
+# The corners, and points within.
+@settings(deadline=None, max_examples=20)
 @given(alpha=st.floats(0.2, 1.5), beta=st.floats(0.2, 1.5), E=st.floats(0.001, 0.1))
 @example(alpha=0.2, beta=0.2, E=0.1)
 @example(alpha=0.2, beta=1.5, E=0.001)
@@ -139,7 +139,7 @@ def test_a_joint_fit_finds_the_planted_law(alpha: float, beta: float, E: float) 
     assert found(*GRID) == pytest.approx(law(*GRID), rel=1e-3)
 
 
-@settings(deadline=None, max_examples=3)
+@settings(deadline=None, max_examples=20)
 @given(alpha=st.floats(0.2, 1.5), beta=st.floats(0.2, 1.5), seed=st.integers(0, 100))
 def test_a_joint_fit_does_not_depend_on_the_order(alpha: float, beta: float, seed: int) -> None:
     values = JointLaw(0.01, 30.0**alpha, 64.0**beta, alpha, beta)(*GRID)
