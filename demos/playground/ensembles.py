@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet import Model
 from scratchnet.backends.errors import InputError
 from scratchnet.classes import classes
 from scratchnet.demos.playground.data import Task
@@ -42,26 +43,31 @@ Message = tuple[dict[str, Any], dict[str, Any]]
 """A header, and arrays, which are none of progress."""
 
 
-def ten_seeds(state: State, task: Task, steps: int) -> Iterator[Message]:
+def ten_seeds(of: Learning, steps: int) -> Iterator[Message]:
     """Train networks with the seeds from the state's on, on the same data.
 
-    Result: `{"say": "ten_seeds", "steps", "seeds": [...], "losses": {"train": [...], "test"},
-    "accuracies": {"train", "test"}, "diverged": [bool, ...], "sentence"}` and the arrays `curves`
-    float32 (looks, 1 + 4 seeds): step, then loss, test loss, accuracy and test accuracy of all
-    seeds; `predictions` uint8 (seeds, 32, 32): P(class 1), or the class; `agreement` uint8 (32,
-    32): 255 times the share of seeds that give the commonest class there.
+    Of a lottery ticket each keeps the ticket's places, with the initial values of its own seed, so
+    that the first is the ticket itself.
+
+    Result: `{"say": "ten_seeds", "steps", "seeds": [...], "ticket": bool, "losses": {"train":
+    [...], "test"}, "accuracies": {"train", "test"}, "diverged": [bool, ...], "sentence"}` and the
+    arrays `curves` float32 (looks, 1 + 4 seeds): step, then loss, test loss, accuracy and test
+    accuracy of all seeds; `predictions` uint8 (seeds, 32, 32): P(class 1), or the class;
+    `agreement` uint8 (32, 32): 255 times the share of seeds that give the commonest class there.
     """
+    state, task = of.state, of.task
     if state.training.seed > LARGEST_SEED - SEEDS:
         raise InputError(
             f"training.seed is {state.training.seed}: must be {LARGEST_SEED - SEEDS} at most, as "
             f"{SEEDS} seeds follow one another"
         )
     check_work(state, task, SEEDS)
-    learning = Learning(state, task, make_model(state, task, ensemble=SEEDS))
+    learning = Learning(state, task, masked(make_model(state, task, ensemble=SEEDS), of))
     curves = yield from _train(learning, steps, "ten_seeds")
     header, arrays = _result(learning, curves, "ten_seeds")
     accuracies = np.array(header["accuracies"]["test"])
     header["seeds"] = list(learning.model.seeds)
+    header["ticket"] = of.whole is not None
     header["sentence"] = (
         f"{accuracies.mean():.0%} of the test points on average, from {accuracies.min():.0%} to "
         f"{accuracies.max():.0%}; standard deviation {100 * accuracies.std(ddof=1):.1f} points"
@@ -78,17 +84,18 @@ def ten_seeds(state: State, task: Task, steps: int) -> Iterator[Message]:
     yield header, arrays
 
 
-def sweep(state: State, task: Task, steps: int) -> Iterator[Message]:
-    """Train a network for each of nine learning rates, all from the same seed.
+def sweep(of: Learning, steps: int) -> Iterator[Message]:
+    """Train a network, or a lottery ticket, at each of nine learning rates, from the same seed.
 
     Result: `{"say": "sweep", "steps", "rates": [...], "losses": ..., "accuracies": ...,
     "diverged": ..., "best": the rate with the lowest loss on training points, or null,
     "sentence"}` and the array `curves`, as for `ten_seeds`.
     """
+    state, task = of.state, of.task
     rates = RATES[state.training.optimizer]
     check_work(state, task, len(rates))
     seeds = [state.training.seed] * len(rates)
-    model = make_model(state, task, ensemble=len(rates), seed=seeds)
+    model = masked(make_model(state, task, ensemble=len(rates), seed=seeds), of)
     learning = Learning(state, task, model, make_optimizer(state, model, rates))
     curves = yield from _train(learning, steps, "sweep")
     header, arrays = _result(learning, curves, "sweep")
@@ -104,6 +111,13 @@ def sweep(state: State, task: Task, steps: int) -> Iterator[Message]:
         f"rate of {header['best']:g}"
     )
     yield header, arrays
+
+
+def masked(model: Model, of: Learning) -> Model:
+    """The ensemble, with the mask of a lottery ticket in each of its networks."""
+    if of.model.mask_buffer is not None:
+        model.set_mask(np.broadcast_to(of.model.mask_buffer, model.parameter_buffer.shape))
+    return model
 
 
 def steps_for(made: int, asked: int | None) -> int:

@@ -40,7 +40,7 @@ Server to page, text frames of JSON, each an object with "say":
   with `low`, `high`, `optional` (null allowed), `choices`, `longest`, `most`, `entry`.
 - `state`: `{"state": STATE, "parameters": n, "classes": [names], "inputs": n, "names": [x, y],
   "window": [left, right, bottom, top], "layers": [widths, inputs and outputs too], "per_epoch": n,
-  "outputs": n, "ticket": bool, "notes": [sentence, ...]}`
+  "outputs": n, "ticket": bool, "notes": [sentence, ...], "file": name of the table's, or ""}`
 - `error`: `{"sentence", "field"?: such as "data.noise"}`; the session goes on as it was
 - `stopped`: `{"why": "diverged"|"limit", "sentence"}`: it no longer plays
 - `progress`: `{"of": "ten_seeds"|"sweep", "done": steps, "steps"}`, and `cancelled`: `{"of"}`

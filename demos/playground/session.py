@@ -235,14 +235,14 @@ class Session:
         from scratchnet.demos.playground.ensembles import steps_for, ten_seeds
 
         self._rest()
-        self._job = ten_seeds(self.state, self.task, steps_for(self.learning.steps, steps))
+        self._job = ten_seeds(self.learning, steps_for(self.learning.steps, steps))
 
     def do_sweep(self, steps: int | None = None) -> None:
         """Train the network with one learning rate after another."""
         from scratchnet.demos.playground.ensembles import steps_for, sweep
 
         self._rest()
-        self._job = sweep(self.state, self.task, steps_for(self.learning.steps, steps))
+        self._job = sweep(self.learning, steps_for(self.learning.steps, steps))
 
     def do_cancel(self) -> None:
         """Give up `ten_seeds` or `sweep`."""
@@ -400,4 +400,5 @@ def described(learning: Learning) -> dict[str, Any]:
         "per_epoch": learning.per_epoch,
         "ticket": learning.whole is not None,
         "notes": task.notes,
+        "file": task.file,
     }

@@ -3,6 +3,7 @@
 from typing import Any
 
 from browsing import state, tab, wait_for
+from serving import serving
 
 REFUSED = "status of 400"
 
@@ -91,6 +92,34 @@ def choose_tables(page: Any) -> None:
     page.evaluate(drop, "<!doctype html><title>no table</title>")
     page.locator("#table-error").wait_for()
     assert len(page.text_content("#table-error")) > 20
+
+
+def test_a_link_with_a_table_says_what_to_drop_and_keeps_its_columns(
+    browser: Any, playground: Any
+) -> None:
+    file = {"name": "kinds.csv", "mimeType": "text/csv", "buffer": table(80).encode()}
+    with tab(browser, playground.url) as page:
+        page.select_option("#data-kind", "table")
+        page.set_input_files("#table-file", file)
+        wait_for(lambda: state(page)["data"]["kind"] == "table")
+        page.select_option("#table-column-1", "noise")
+        wait_for(lambda: state(page)["data"]["columns"] == ["width", "noise"])
+        page.click("#more-layers")
+        wait_for(lambda: len(state(page)["network"]["layers"]) == 3)
+        page.click("#share")
+        page.locator("#share-dialog[open]").wait_for()
+        assert "kinds.csv" in page.text_content("#share-note")
+        _, _, link = page.url.partition("#")
+    with serving() as elsewhere, tab(browser, f"{elsewhere.url}#{link}") as page:
+        wait_for(lambda: "drop that file" in page.text_content("#notice"))
+        said = page.text_content("#notice")
+        assert all(word in said for word in ("“kinds.csv”", "width and noise", "kind"))
+        assert page.input_value("#data-kind") == "table" and page.is_visible("#drop")
+        page.set_input_files("#table-file", file)
+        wait_for(lambda: state(page)["data"]["kind"] == "table")
+        assert state(page)["data"]["columns"] == ["width", "noise"]
+        assert state(page)["data"]["label"] == "kind"
+        assert len(state(page)["network"]["layers"]) == 3
 
 
 def test_a_formula_that_is_wrong_gets_its_sentence_beside_it(page: Any) -> None:

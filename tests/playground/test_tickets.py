@@ -55,6 +55,27 @@ def test_the_kept_weights_are_the_largest_after_training_of_the_whole_network() 
     np.testing.assert_array_equal(weights(tab) != 0, kept)
 
 
+def test_ten_seeds_and_the_sweep_of_a_ticket_train_the_ticket() -> None:
+    tab = trained()
+    tab.do("ticket", share=0.3, mask="smallest")
+    alone = trained()
+    alone.do("ticket", share=0.3, mask="smallest")
+    for _ in range(20):
+        alone.do("step")
+    wanted = alone.picture()[0]["losses"]["train"]
+    tab.do("ten_seeds", steps=20)
+    header, _ = tab.work("ten_seeds")
+    assert header["ticket"] and header["losses"]["train"][0] == wanted
+    assert len(set(header["losses"]["train"])) > 1
+    tab.do("sweep", steps=20)
+    header, _ = tab.work("sweep")
+    assert header["losses"]["train"][header["rates"].index(0.01)] == wanted
+    other = Tab(STATE)
+    other.do("ten_seeds", steps=20)
+    header, _ = other.work("ten_seeds")
+    assert not header["ticket"] and header["losses"]["train"][0] != wanted
+
+
 def test_back_and_set_bring_the_whole_network() -> None:
     whole = weights(Tab(STATE))
     for what, message in (("back", {}), ("set", {"state": STATE})):

@@ -82,7 +82,8 @@ export class Experiments {
     const sentence =
       `${message.steps.toLocaleString("en")} steps, test points: median ${percent(quantileMiddle(known), 1)}, from ` +
       `${percent(Math.min(...known), 1)} to ${percent(Math.max(...known), 1)}; ${solved} of ${message.seeds.length} reach 95 %.` +
-      `${message.diverged.some(Boolean) ? ` ${message.diverged.filter(Boolean).length} diverged.` : ""}`;
+      `${message.diverged.some(Boolean) ? ` ${message.diverged.filter(Boolean).length} diverged.` : ""}` +
+      (message.ticket ? " Each keeps the weights at the ticket's places, with the initial values of its own seed; the first is the ticket." : "");
     $("seeds-text").textContent = sentence;
     this.draw();
     return sentence;

@@ -4,25 +4,25 @@ import { applyTheme, labelTheme, nextTheme, onTheme } from "./colors.js";
 import { Backprop } from "./backprop.js";
 import { combine, Connection, isRefused } from "./connection.js";
 import { Controls } from "./controls.js";
-import { Curves, percent } from "./curves.js";
+import { Curves } from "./curves.js";
 import { Experiments } from "./experiments.js";
 import { Hover } from "./hover.js";
 import { Layers } from "./layers.js";
 import { Lessons } from "./lessons.js";
 import { Network } from "./network.js";
-import { Drawing, showLegend, Table } from "./own_data.js";
+import { Drawing, missingTable, showLegend, Table } from "./own_data.js";
 import { Plane } from "./plane.js";
 import { numbers, readouts } from "./readouts.js";
 import { decode, encode } from "./share.js";
 import { shortcuts } from "./shortcuts.js";
-import { clone, defaults, merge, notesOf, viewFrom } from "./states.js";
+import { clone, defaults, fileOf, linkNotes, merge, notesOf, viewFrom } from "./states.js";
 import { dialogs } from "./take.js";
+import { View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
 const token = new URLSearchParams(location.search).get("token") ?? "";
 const socketAddress = `ws://${location.host}/ws?token=${encodeURIComponent(token)}`;
 
-const GRID = 96;
 const UNREADABLE = "The address held a link that cannot be read.";
 const SLIDER_MS = 140;
 
@@ -34,16 +34,24 @@ let unsolicited = null; // the default state that a fresh connection brings, whe
 let first = true; // whether the connection's first state is still to come
 let expected = 0; // how many answers to `set` are still to come
 let restored = null; // what the address held
+let sent = null; // the state that was sent last
+let file = ""; // the name of the table's file, of this page or of a link
 let unreadable = ""; // a sentence about an address that holds something else
 let playing = false;
 let believeFrom = 0; // pictures before this number may be older than the last press of play
 let ended = false; // training diverged: it cannot go on
 let picture = null;
 let resume = false; // play on once the new state has come
-const view = { regions: true, wrong: true, test: true, speed: 60, prune: 0 };
 
 const send = (message) => connection.send(message);
 const plane = new Plane($("plane"), $("plane-note"));
+const view = new View(plane, {
+  send,
+  changed(key) {
+    if (key === "regions" && !view.regions) notice("");
+    keep();
+  },
+});
 const curves = new Curves($("loss-curve"), $("accuracy-curve"));
 const network = new Network($("network-drawing"), $("network"), $("neurons"), {
   hover: (what) => hover.ask(what),
@@ -83,14 +91,14 @@ const lessons = new Lessons($("lesson"), $("lesson-card"), {
     if (action.state) adopt(merge(wanted, action.state), {});
     if (action.do === "play") {
       if (action.state) {
-        setPrune(0);
+        view.setPrune(0);
         resume = true;
       } else if (!playing) toggle();
     } else if (action.do === "prune") {
       if (playing) toggle();
-      setPrune(action.share);
+      view.setPrune(action.share);
     } else if (action.do === "ticket") {
-      setPrune(0);
+      view.setPrune(0);
       resume = true;
       send({ do: "ticket", share: action.share, mask: action.mask });
     } else if (action.do) experiments.start(action.do, action.steps);
@@ -106,7 +114,7 @@ const table = new Table($("data-fields"), (name) => `/table?token=${encodeURICom
     controls.show(wanted);
     showOwn();
     submit();
-  }, () => {});
+  }, () => wanted.data);
 
 // What the server says -------------------------------------------------------------------------
 
@@ -120,11 +128,9 @@ const connection = new Connection(socketAddress, {
     const held = wanted ?? restored?.state;
     if (held) {
       expected = 1;
-      send({ do: "set", state: held });
+      set(held);
     }
-    send({ do: "show", regions: view.regions, size: GRID });
-    send({ do: "speed", steps_per_second: view.speed });
-    if (view.prune) send({ do: "prune", share: view.prune });
+    view.apply();
     if (playing && held) resume = true;
     document.body.dataset.connected = "yes";
   },
@@ -190,6 +196,7 @@ const answers = {
 /** A state that the server has begun with. */
 function begin(message) {
   understood = message;
+  file = message.file || file;
   ended = false;
   waiting = null; // a picture of the state before
   lessons.begun(message.ticket);
@@ -275,11 +282,19 @@ function notice(sentence, quiet = false) {
 }
 
 function fail(sentence, field) {
-  const path = field ?? /^(?:state\.)?((?:data|network|training)\.\w+)/.exec(sentence)?.[1] ??
-    (/^formula/.test(sentence) ? "data.formula" : null);
-  if (!path || !controls.fail(path, sentence)) notice(sentence);
+  if (field === "data.table") awaitTable();
+  else if (!field || !controls.fail(field, sentence)) notice(sentence);
   experiments.failed(sentence);
   take.failed(sentence);
+}
+
+/** Ask for a table that this server does not have, and keep all else that was wanted. */
+function awaitTable() {
+  wanted = merge(defaults(limits), sent);
+  wanted.data.table = "";
+  controls.show(wanted);
+  showOwn();
+  notice(missingTable(wanted.data, file));
 }
 
 function playingIs(now) {
@@ -312,7 +327,7 @@ function complete() {
     return !missing;
   }
   if (kind === "table" && !wanted.data.table) {
-    notice("Choose a file first.");
+    notice(missingTable(wanted.data, file));
     return false;
   }
   return true;
@@ -326,15 +341,20 @@ function submit() {
   experiments.drop();
   if (playing) resume = true;
   expected++;
-  send({ do: "set", state: wanted });
+  set(wanted);
+}
+
+function set(state) {
+  sent = clone(state);
+  send({ do: "set", state });
 }
 
 /** Take over a whole state, from a lesson or a link. */
 function adopt(state, shown) {
   wanted = clone(state);
   Object.assign(view, shown);
-  setPrune(0);
-  applyView();
+  view.setPrune(0);
+  view.apply();
   controls.show(wanted);
   showOwn();
   submit();
@@ -347,45 +367,6 @@ function showOwn() {
   if (drawn) complete();
   plane.draw();
 }
-
-function applyView() {
-  $("show-regions").checked = view.regions;
-  $("show-wrong").checked = view.wrong;
-  $("show-test").checked = view.test;
-  $("speed").value = view.speed ?? "";
-  Object.assign(plane.show, { regions: view.regions, wrong: view.wrong, test: view.test });
-  send({ do: "show", regions: view.regions, size: GRID });
-  send({ do: "speed", steps_per_second: view.speed });
-}
-
-for (const [box, key] of [["show-regions", "regions"], ["show-wrong", "wrong"], ["show-test", "test"]]) {
-  $(box).addEventListener("change", () => {
-    view[key] = plane.show[key] = $(box).checked;
-    if (key === "regions") {
-      send({ do: "show", regions: view.regions, size: GRID });
-      if (!view.regions) notice("");
-    }
-    plane.draw();
-    keep();
-  });
-}
-
-function setPrune(share) {
-  const changed = view.prune !== share;
-  view.prune = share;
-  $("prune").value = share;
-  $("prune-out").textContent = percent(share);
-  if (changed) send({ do: "prune", share });
-}
-let pruneTimer = null;
-$("prune").addEventListener("input", () => {
-  $("prune-out").textContent = percent(Number($("prune").value));
-  pruneTimer ??= setTimeout(() => {
-    pruneTimer = null;
-    setPrune(Number($("prune").value));
-    keep();
-  }, 60);
-});
 
 // Controls of training -------------------------------------------------------------------------
 
@@ -415,11 +396,6 @@ $("back").addEventListener("click", () => {
   experiments.drop();
   send({ do: "back" });
 });
-$("speed").addEventListener("change", () => {
-  view.speed = $("speed").value === "" ? null : Number($("speed").value);
-  send({ do: "speed", steps_per_second: view.speed });
-  keep();
-});
 $("backprop").addEventListener("click", () => {
   const active = !backprop.active;
   if (active && playing) toggle();
@@ -447,7 +423,7 @@ onTheme(() => {
 
 // The address ----------------------------------------------------------------------------------
 
-const held = () => ({ state: wanted, view: { regions: view.regions, wrong: view.wrong, test: view.test, prune: view.prune, speed: view.speed } });
+const held = () => ({ state: wanted, view: view.held(), ...(wanted.data.kind === "table" && { file }) });
 let keepNumber = 0, ownHash = "";
 
 /** Put the state into the address, without an entry in the history. */
@@ -466,8 +442,9 @@ async function open(link) {
   if (!found?.state || !limits) return false;
   if (lessons.current) lessons.open("");
   const { prune, ...shown } = viewFrom(found.view);
+  file = fileOf(found);
   adopt(merge(defaults(limits), found.state), shown);
-  setPrune(prune);
+  view.setPrune(prune);
   return true;
 }
 
@@ -477,7 +454,7 @@ addEventListener("hashchange", () => {
 
 const take = dialogs({
   link: async () => `${location.origin}${location.pathname}${location.search}#${await encode(held())}`,
-  hasTable: () => wanted.data.kind === "table",
+  notes: () => linkNotes(wanted.data, understood.ticket, file),
   open,
   plane,
   ask: (what) => send({ do: "export", what }),
@@ -487,9 +464,8 @@ async function start() {
   restored = await decode(location.hash).catch(() => ({}));
   if (restored && !restored.state) unreadable = UNREADABLE;
   Object.assign(view, viewFrom(restored?.view));
-  $("prune").value = view.prune;
-  $("prune-out").textContent = percent(view.prune);
-  applyView();
+  file = fileOf(restored);
+  view.apply();
   await lessons.load("page/lessons.json");
   connection.connect();
   applyTheme();

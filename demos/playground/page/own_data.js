@@ -166,11 +166,19 @@ export function showLegend(classes) {
   document.getElementById("legend").replaceChildren(...items, element("li", { textContent: rest }));
 }
 
+/** What to drop, where a table is chosen that the server does not have. */
+export function missingTable({ columns, label }, file) {
+  if (!file && !label) return "Choose a file first.";
+  const inputs = columns.length ? `the columns ${columns.join(" and ")}` : "columns of numbers";
+  return `The table${file && ` “${file}”`} is not on this server: drop that file anywhere on the page, or choose it under Data. ` +
+    `It must have ${inputs}${label ? `, and ${label} for the classes` : ""}.`;
+}
+
 /** The drop zone and the choice of columns. */
 export class Table {
-  /** `changed({table, columns, label})`; `fail(sentence)`. */
-  constructor(group, address, changed, fail) {
-    Object.assign(this, { address, changed, fail });
+  /** `changed({table, columns, label})`; `wish()` has the columns and the label that are wanted. */
+  constructor(group, address, changed, wish) {
+    Object.assign(this, { address, changed, wish });
     this.held = null;
     this.file = element("input", { type: "file", accept: ".csv,.tsv,.txt,.parquet", hidden: true, id: "table-file" });
     const button = element("button", { type: "button", id: "choose-file", textContent: "Choose a file" });
@@ -214,6 +222,10 @@ export class Table {
     const label = (words.find((column) => few.includes(column)) ?? few.at(-1) ?? answer.columns.at(-1)).name;
     const inputs = numbers.filter((name) => name !== label).slice(0, 2);
     this.state = { table: answer.table, columns: inputs.length === 2 ? inputs : [], label };
+    const wish = this.wish();
+    if (answer.columns.some(({ name }) => name === wish.label) && wish.columns.every((name) => numbers.includes(name))) {
+      this.state = { table: answer.table, columns: [...wish.columns], label: wish.label };
+    }
     this.build();
     this.changed(this.state);
   }
@@ -221,7 +233,6 @@ export class Table {
   say(sentence) {
     this.problem.textContent = sentence;
     this.problem.hidden = !sentence;
-    if (sentence) this.fail(sentence);
   }
 
   build() {

@@ -29,6 +29,17 @@ export function viewFrom(given) {
   return known;
 }
 
+/** The name of the table's file that a link tells. */
+export const fileOf = (found) => (typeof found?.file === "string" ? found.file.slice(0, 200) : "");
+
+/** What a link does not hold, in sentences. */
+export function linkNotes(data, isTicket, file) {
+  const found = [];
+  if (data.kind === "table") found.push(`Your table stays on this machine: the link holds its columns, not its rows. Whoever opens it is asked for the file “${file}”.`);
+  if (isTicket) found.push("The link holds the whole network, not the ticket.");
+  return found.join(" ");
+}
+
 /** Sentences about what a state's picture shows. */
 export function notesOf({ notes, inputs, names, ticket }) {
   const found = [...notes];

@@ -10,7 +10,7 @@ function save(name, parts, type) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-/** `on` has `link()`, `hasTable()`, `open(link)`, `plane` and `ask(what)`. */
+/** `on` has `link()`, `notes()`, `open(link)`, `plane` and `ask(what)`. */
 export function dialogs(on) {
   let asked = null;
   for (const button of document.querySelectorAll("dialog .close")) {
@@ -20,9 +20,7 @@ export function dialogs(on) {
   $("share").addEventListener("click", async () => {
     $("share-link").value = await on.link();
     $("copied").textContent = "";
-    $("share-note").textContent = on.hasTable()
-      ? "Your table stays on this machine: the link holds its columns, not its rows. Whoever opens it needs the file."
-      : "";
+    $("share-note").textContent = on.notes();
     $("open-error").hidden = true;
     $("share-dialog").showModal();
     $("share-link").select();
