@@ -7,19 +7,33 @@ alone writes and prints.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from scratchnet.backends import InputError
 from scratchnet.demos.experiment import Experiment, execute
 from scratchnet.demos.settings import parse, resolve
 from scratchnet.extras import require
-from scratchnet.launching import RANK_OF, run_on
+from scratchnet.launching import ON_TERMINAL, RANK_OF, run_on
 from scratchnet.nccl import see_own_gpu
 from scratchnet.parallel import on_all_ranks
+
+
+class Shown:
+    """A stream that a terminal shows, though it is a pipe: progress is a line that changes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def isatty(self) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class OnRanks(Experiment):
@@ -45,9 +59,11 @@ class OnRanks(Experiment):
         communicator = require("mpi4py.MPI", "mpi4py", "mpi", "--ranks").COMM_WORLD
         with on_all_ranks(communicator):
             if communicator.Get_rank() == 0:
-                return execute(self, resolve(self.settings, given))
+                shown = Shown(sys.stderr) if ON_TERMINAL in os.environ else sys.stderr
+                with redirect_stderr(shown):
+                    return execute(self, resolve(self.settings, given))
             with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere:
                 own = {"out": Path(folder), "save": None, "json": False, "show": False}
                 given |= {name: each for name, each in own.items() if name in given}
-                with redirect_stdout(nowhere):
+                with redirect_stdout(nowhere), redirect_stderr(nowhere):
                     return execute(self, resolve(self.settings, given))

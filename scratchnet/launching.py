@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -15,6 +16,9 @@ from scratchnet.extras import require
 
 RANK_OF = "SCRATCHNET_RANKS"
 """Set in the environment of processes that `run_on` has started."""
+
+ON_TERMINAL = "SCRATCHNET_TERMINAL"
+"""Set there too where a terminal shows what they write to stderr."""
 
 SETTINGS = {
     # Open MPI as such refuses the superuser, and more processes than processors.
@@ -56,17 +60,20 @@ def run_on(ranks: int, arguments: Sequence[str]) -> int:
     environment[RANK_OF] = str(ranks)
     if not sys.stdout.isatty():
         environment["TERM"] = "dumb"  # mpiexec gives a rank a terminal of its own
+    if sys.stderr.isatty():
+        environment[ON_TERMINAL] = "1"
     seen: set[str] = set()
-    started = subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace"
-    )
+    started = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
     assert started.stderr is not None
     is_framed = False
-    with started:
+    with started, io.TextIOWrapper(started.stderr, errors="replace", newline="") as lines:
         try:
-            for line in started.stderr:
-                said = line.strip("\0\n")
-                if set(said) == {"-"}:
+            for line in lines:
+                said = line.strip("\0\r\n")
+                if not line.endswith("\n"):
+                    # One state of a line that changes: the next one is written over it.
+                    print(said, end="\r", file=sys.stderr, flush=True)
+                elif set(said) == {"-"}:
                     is_framed = not is_framed
                 elif is_framed:
                     # Open MPI's own report; it names a rank that was killed.

@@ -140,7 +140,7 @@ class Ranks:
             # Where all ranks fail alike one of them speaks: the first ends those that wait.
             time.sleep(min(0.5 * self.rank, 2.0))
             line = f"rank {self.rank} of {self.size} ends the training: {' '.join(what.split())}"
-            print(line, file=sys.stderr, flush=True)
+            print(line, file=sys.__stderr__, flush=True)  # heard also where stderr is silenced
             time.sleep(0.2)  # until mpiexec has passed the line on
             self._communicator.Abort(130 if isinstance(error, KeyboardInterrupt) else 1)
             os._exit(1)  # not reached where Abort does what it must

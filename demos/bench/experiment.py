@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -32,9 +33,8 @@ from scratchnet.demos.bench.timing import (
     spread,
 )
 from scratchnet.demos.experiment import Experiment
-from scratchnet.demos.results import installed_version, print_json
+from scratchnet.demos.results import installed_version
 from scratchnet.demos.running import Row, Run
-from scratchnet.demos.screen import Screen
 from scratchnet.demos.settings import Common, flag, option, parse, resolve
 
 LARGEST_LOOP = 100
@@ -256,10 +256,7 @@ class Bench(Experiment):
             raise InputError("--ranks: must be on numpy, with one network")
         self.check(s)
         chosen = cases(s) if set(SWEPT) & set(given) or s.figures else (RANKS_CASE,)
-        found = ranks.report(chosen, s.ranks or (), Screen(s.json))
-        if s.json:
-            print_json({"ranks": found})
-        return 0
+        return ranks.command(replace(s, out=given.get("out", Path("runs") / self.name)), chosen)
 
 
 experiment = Bench.of(

@@ -23,7 +23,15 @@ import numpy as np
 
 from scratchnet.backends import InputError
 from scratchnet.demos.bench.cases import Case
+from scratchnet.demos.results import (
+    RECORD_NAME,
+    check_writable,
+    environment,
+    print_json,
+    to_json,
+)
 from scratchnet.demos.screen import Screen
+from scratchnet.files import write_atomically
 from scratchnet.launching import launched
 
 ON_PAPER = (8, 64, 1024)
@@ -42,6 +50,20 @@ def measured(case: Case, ranks: int) -> dict[str, float]:
         )
         raise InputError(f"bench on {ranks} ranks ended: {reason}")
     return dict(json.loads(done.stdout.strip("\0\n").splitlines()[-1]))
+
+
+def command(s: Any, cases: Sequence[Case]) -> int:
+    """Measure, print and write `result.json`, as the other commands do; the exit status."""
+    check_writable(s.out)
+    screen = Screen(s.json)
+    found = report(cases, s.ranks, screen)
+    record = {"settings": vars(s), "environment": environment("numpy"), "ranks": found}
+    write_atomically(s.out / RECORD_NAME, to_json(record).encode() + b"\n")
+    screen.text("\nWritten", "bold")
+    screen.whole(f"  {s.out / RECORD_NAME}")
+    if s.json:
+        print_json(record)
+    return 0
 
 
 def report(cases: Sequence[Case], ranks: Sequence[int], screen: Screen) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,11 +20,14 @@ def test_the_model_of_a_sum_over_ranks() -> None:
     assert sum_seconds(1024, 10**6, 0.0, 1e6) == pytest.approx(2 * (1 - 1 / 1024) * 4)
 
 
-def test_it_measures_one_rank_and_two(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_measures_one_rank_and_two(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     pytest.importorskip("mpi4py", reason="needs the extra mpi: pip install -e '.[mpi]'")
     sizes = ["--depths", "2", "--widths", "16", "--batches", "64"]
-    assert main(["bench", "--ranks", "1,2", "--json", *sizes]) == 0
-    (found,) = json.loads(capsys.readouterr().out)["ranks"]
+    assert main(["bench", "--ranks", "1,2", "--json", "--out", str(tmp_path), *sizes]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert json.loads((tmp_path / "result.json").read_text()) == record
+    assert record["settings"]["ranks"] == [1, 2] and record["environment"]["backend"] == "numpy"
+    (found,) = record["ranks"]
     assert set(found["measured"]) == {"1", "2"}
     for each in found["measured"].values():
         assert 0 <= each["communication"] < each["seconds"]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +53,26 @@ def test_two_ranks_train_as_one_process_does(tmp_path: Path, compile: str) -> No
     assert sorted(each.name for each in (tmp_path / "two").iterdir()) == sorted(
         each.name for each in (tmp_path / "one").iterdir()
     )
+
+
+def test_a_terminal_shows_how_far_rank_0_is(tmp_path: Path) -> None:
+    pytest.importorskip("mpi4py", reason="needs the extra mpi: pip install -e '.[mpi]'")
+    terminal, stderr = pty.openpty()
+    command = [sys.executable, "-m", "scratchnet", "train", str(table(tmp_path)), "--quick"]
+    # So many splits that it takes seconds: the line changes five times in each.
+    options = ["--ranks", "2", "--out", str(tmp_path), "--seeds", "40", "--compile", "off"]
+    with subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=stderr) as run:
+        os.close(stderr)
+        shown = b""
+        with suppress(OSError):  # the end, on Linux
+            while part := os.read(terminal, 4096):
+                shown += part
+    os.close(terminal)
+    assert run.returncode == 0, shown
+    states = [float(each) for each in re.findall(rb"\r\x1b\[K *(\d+)%, network", shown)]
+    # Of one rank: two would go back and forth.
+    assert states and states == sorted(states)
+    assert shown.endswith(b"\r\x1b[K\r") and b"\n" not in shown
 
 
 def test_what_ranks_cannot_do_is_refused(
