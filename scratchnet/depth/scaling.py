@@ -237,7 +237,9 @@ def fit_joint_law(parameters: ArrayLike, samples: ArrayLike, losses: ArrayLike) 
         for offset in (-5.0, -1.0, -0.1)
         for exponents in ((0.3, 0.3), (0.3, 1.0), (1.0, 0.3), (1.0, 1.0))
     ]
-    fits = [least_squares(errors, start, slopes, method="lm") for start in starts]
+    # A step too far gives infinities, or NaN, and is not taken.
+    with np.errstate(over="ignore", invalid="ignore"):
+        fits = [least_squares(errors, start, slopes, method="lm") for start in starts]
     E, a, b, alpha, beta = min(fits, key=lambda fit: float(fit.cost)).x
     alpha, beta = math.exp(alpha), math.exp(beta)
     A, B = math.exp(a) * N.min() ** alpha, math.exp(b) * D.min() ** beta
