@@ -2,22 +2,23 @@
 
     python -m scratchnet.demos.learn.child NAME FILE RESULT SECONDS
 
-It judges FILE by the check of the exercise NAME, and writes the verdict to RESULT as JSON. The
-limits keep mistakes from doing harm; they are no wall against someone who means to.
+It judges FILE by the check of the exercise NAME, and writes the verdict to RESULT as JSON. A
+notebook's process is copied for its check instead, and comes in by `leave`. The limits keep
+mistakes from doing harm; they are no wall against someone who means to.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import faulthandler
 import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from scratchnet.demos.learn.catalogue import exercises
+from scratchnet.demos.learn.catalogue import Exercise, exercises
 from scratchnet.demos.learn.judge import NotAllowed, Verdict, explained, judge, with_slip
 from scratchnet.demos.learn.limits import BYTES_OF_MEMORY, BYTES_WRITTEN, SECONDS_OF_SEARCH
 
@@ -35,20 +36,32 @@ PROGRAMS = (
 
 
 def main(name: str, file: str, result: str, seconds: str) -> None:
-    """Judge the file, and leave the process whatever its threads do."""
-    exercise, here = exercises()[name], Path.cwd()
+    """Judge the file, and leave the process."""
+    exercise = exercises()[name]
+    leave(exercise, lambda: judge(exercise, Path(file)), Path(file), result, float(seconds))
+
+
+def leave(
+    exercise: Exercise,
+    judging: Callable[[], Verdict],
+    file: Path | None,
+    result: str,
+    seconds: float,
+) -> NoReturn:
+    """Write the verdict of `judging` here, and leave the process whatever its threads do."""
+    here = Path.cwd()
     _ = exercise.module  # what the check imports is not under the limits
     logging.getLogger("scratchnet").setLevel(logging.ERROR)  # GPUs are hidden, on purpose
     spare = bytearray(SPARE)
     traces = open("traces", "w")
     set_limits()
     forbid_changes(here)
-    faulthandler.dump_traceback_later(float(seconds), exit=True, file=traces)
+    faulthandler.dump_traceback_later(seconds, exit=True, file=traces)
     try:
-        verdict = flushed(judge(exercise, Path(file)))
+        verdict = flushed(judging())
     except (KeyboardInterrupt, MemoryError) as error:
         del spare
-        verdict = explained(error, Path(file))
+        verdict = explained(error, file)
     write(verdict, here / result)
     # The search for a slip has a time of its own; the verdict stands without it.
     faulthandler.dump_traceback_later(SECONDS_OF_SEARCH, exit=True, file=traces)
@@ -57,9 +70,10 @@ def main(name: str, file: str, result: str, seconds: str) -> None:
 
 
 def write(verdict: Verdict, file: Path) -> None:
-    """Write the verdict at once, or not at all."""
+    """Write the verdict at once, or not at all; its numbers are used up by then."""
+    kept = {"kind": verdict.kind, "message": verdict.message, "lacks_reason": verdict.lacks_reason}
     beside = file.with_suffix(".new")
-    beside.write_text(json.dumps(dataclasses.asdict(verdict)), "utf-8")
+    beside.write_text(json.dumps(kept), "utf-8")
     os.replace(beside, file)
 
 
@@ -81,7 +95,7 @@ def set_limits() -> None:
     except ImportError:  # Windows
         return
     wanted = {
-        resource.RLIMIT_AS: BYTES_OF_MEMORY,
+        resource.RLIMIT_AS: BYTES_OF_MEMORY + memory_taken(),
         resource.RLIMIT_FSIZE: BYTES_WRITTEN,
         resource.RLIMIT_CORE: 0,
     }
@@ -90,6 +104,15 @@ def set_limits() -> None:
             resource.setrlimit(kind, (most, resource.getrlimit(kind)[1]))
         except (ValueError, OSError):
             continue
+
+
+def memory_taken() -> int:
+    """The bytes of addresses that the process has already, where the system tells: a notebook's."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def forbid_changes(folder: Path) -> None:

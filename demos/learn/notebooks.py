@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from scratchnet.demos.learn.catalogue import Exercise, exercises
-from scratchnet.demos.learn.judge import judge_names
+from scratchnet.demos.learn.judge import judge_names, with_slip
+from scratchnet.demos.learn.limits import SECONDS
+from scratchnet.demos.learn.running import Checked, check_copy
+from scratchnet.demos.learn.showing import MOST_PRINTED_LINES, shortened
 from scratchnet.demos.learn.source import lines_of
 
 
@@ -34,7 +38,7 @@ def notebook(exercise: Exercise) -> dict[str, Any]:
         for number, hint in enumerate(exercise.hints, 1)
     )
     cells = [
-        cell("lesson", f"# {exercise.title}\n\n```text\n{exercise.lesson}\n```"),
+        cell("lesson", f"# {exercise.title}\n\n{HOW}\n\n```text\n{exercise.lesson}\n```"),
         cell("gap", code_of(exercise.start), code=True),
         cell("check", CHECK.format(name=exercise.name), code=True),
         cell("hints", hints),
@@ -48,6 +52,11 @@ def notebook(exercise: Exercise) -> dict[str, Any]:
     }
 
 
+HOW = (
+    "Fill the gaps in the cell below and run it, then the cell with the check. The check runs your "
+    f"functions in a copy of this process, with at most {SECONDS} seconds and 2 GB (on Windows "
+    "without limits: interrupt an endless loop there)."
+)
 CHECK = 'from scratchnet.demos.learn.notebooks import check\n\ncheck("{name}", globals())'
 
 
@@ -68,12 +77,19 @@ def code_of(start: str) -> str:
 def check(name: str, names: dict[str, Any]) -> None:
     """Check the names of a notebook and print the verdict; after a right one the engine's lines.
 
-    The code has run in the notebook's own process, without limits: interrupt an endless loop.
+    They are checked in a copy of the notebook's process, which has the limits of `running.check`.
+    Windows copies no process: there the check runs in the notebook's own, without limits.
     """
     exercise = exercises()[name]
-    verdict = judge_names(exercise, names)
-    print(verdict)
-    if verdict.is_right:
+    if hasattr(os, "fork"):
+        checked = check_copy(exercise, lambda: judge_names(exercise, names), SECONDS)
+    else:
+        checked = Checked(with_slip(judge_names(exercise, names), exercise))
+    if checked.printed:
+        lines = shortened(checked.printed.splitlines(), MOST_PRINTED_LINES)
+        print("\n".join(["Your code prints:", *lines, ""]))
+    print(checked.verdict)
+    if checked.verdict.is_right:
         print()
         for source in exercise.sources:
             print("\n".join(lines_of(source)))

@@ -9,6 +9,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,8 @@ from scratchnet.demos.learn.limits import SECONDS, SECONDS_OF_SEARCH
 MOST_PRINTED = 2000
 GRACE = 5
 """Seconds more than the limits, for the start of the process."""
+NOTEBOOKS = r'(?:<(?!frozen)[^>"]*>|[^"]*ipykernel[^"]*)'
+"""How the code of a notebook's cell is called in a traceback."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,27 @@ def check(exercise: Exercise, file: Path, seconds: float = SECONDS) -> Checked:
     with tempfile.TemporaryDirectory(prefix="scratchnet-learn-") as name:
         folder = Path(name)
         status = run(exercise, file.resolve(), folder, seconds)
-        printed = (folder / "printed").read_bytes()[:MOST_PRINTED].decode("utf-8", "replace")
-        try:
-            verdict = Verdict(**json.loads((folder / "verdict").read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
-            printed = printed.partition("Fatal Python error")[0]
-            verdict = died(status, folder / "traces", file.resolve(), seconds)
-        return Checked(verdict, printed.strip("\n"))
+        return found_in(folder, status, re.escape(str(file.resolve())), seconds)
+
+
+def check_copy(
+    exercise: Exercise, judging: Callable[[], Verdict], seconds: float = SECONDS
+) -> Checked:
+    """As `check`, of what `judging` judges, in a copy of this process: that of a notebook."""
+    with tempfile.TemporaryDirectory(prefix="scratchnet-learn-") as name:
+        status = run_copy(exercise, judging, Path(name), seconds)
+        return found_in(Path(name), status, NOTEBOOKS, seconds)
+
+
+def found_in(folder: Path, status: int | None, file: str, seconds: float) -> Checked:
+    """What the process left in the folder; `file` is the pattern of the learner's file's name."""
+    printed = (folder / "printed").read_bytes()[:MOST_PRINTED].decode("utf-8", "replace")
+    try:
+        verdict = Verdict(**json.loads((folder / "verdict").read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        printed = printed.partition("Fatal Python error")[0]
+        verdict = died(status, folder / "traces", file, seconds)
+    return Checked(verdict, printed.strip("\n"))
 
 
 def run(exercise: Exercise, file: Path, folder: Path, seconds: float) -> int | None:
@@ -77,11 +96,46 @@ def run(exercise: Exercise, file: Path, folder: Path, seconds: float) -> int | N
                 process.wait()
 
 
-def died(status: int | None, traces: Path, file: Path, seconds: float) -> Verdict:
+def run_copy(
+    exercise: Exercise, judging: Callable[[], Verdict], folder: Path, seconds: float
+) -> int | None:
+    """As `run`, in a copy of this process, which ends with the check."""
+    from scratchnet.demos.learn.child import leave
+
+    (folder / "printed").touch()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of other threads: they are not copied
+        child = os.fork()
+    if child == 0:
+        try:
+            os.setsid()
+            sys.dont_write_bytecode = True  # an import that writes would be one that is not allowed
+            os.chdir(folder)
+            sys.stdin = open(os.devnull)
+            sys.stdout = sys.stderr = open("printed", "w", encoding="utf-8", errors="replace")
+            leave(exercise, judging, None, "verdict", seconds)
+        finally:
+            os._exit(1)
+    end = time.monotonic() + seconds + SECONDS_OF_SEARCH + GRACE
+    try:
+        while time.monotonic() < end:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                child = 0
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.02)
+        return None
+    finally:
+        if child:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def died(status: int | None, traces: Path, file: str, seconds: float) -> Verdict:
     """The verdict on a process that left none."""
     text = traces.read_text("utf-8", "replace") if traces.exists() else ""
     if status is None or text.startswith("Timeout"):
-        found = re.search(rf'File "{re.escape(str(file))}", line (\d+)', text)
+        found = re.search(rf'File "{file}", line (\d+)', text)
         line = f" (line {found[1]})" if found else ""
         return Verdict(
             "error", f"your code ran longer than {seconds:g} seconds{line}: does a loop ever end?"

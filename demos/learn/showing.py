@@ -49,11 +49,8 @@ def show_checked(
     """The verdict in a sentence, and what the code printed before it."""
     if checked.printed:
         screen.text("\nYour code prints:")
-        lines = checked.printed.splitlines()
-        for line in lines[:MOST_PRINTED_LINES]:
+        for line in shortened(checked.printed.splitlines(), MOST_PRINTED_LINES):
             screen.whole(f"  {line}")
-        if len(lines) > MOST_PRINTED_LINES:
-            screen.text(f"  ... {len(lines) - MOST_PRINTED_LINES} more lines")
     verdict = checked.verdict
     if verdict.is_right:
         screen.text("\nRight.", "bold green")
@@ -138,10 +135,10 @@ def docstring_lines(node: ast.AST) -> range:
     return range(0)
 
 
-def shortened(lines: Sequence[str]) -> list[str]:
-    """The first `MOST_LINES` lines, and how many more there are."""
-    more = len(lines) - MOST_LINES
-    return [*lines[:MOST_LINES], *([f"... {counted(more)} more"] if more > 0 else [])]
+def shortened(lines: Sequence[str], most: int = MOST_LINES) -> list[str]:
+    """The first `most` lines, and how many more there are."""
+    more = len(lines) - most
+    return [*lines[:most], *([f"... {counted(more)} more"] if more > 0 else [])]
 
 
 def padded(lines: Sequence[str], length: int) -> list[str]:

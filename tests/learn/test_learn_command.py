@@ -361,7 +361,7 @@ def test_the_learners_lines_are_shown_without_what_was_given() -> None:
 
 def test_a_process_that_dies_is_told(tmp_path: Path) -> None:
     for status in (None, -11, 0, 3):
-        verdict = running.died(status, tmp_path / "traces", tmp_path / "x.py", 10)
+        verdict = running.died(status, tmp_path / "traces", "x.py", 10)
         assert verdict.kind == "error" and "your code" in verdict.message
 
 

@@ -1,6 +1,7 @@
 """The exercises as notebooks: their cells run, before and after the gaps are filled."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from scratchnet.demos.learn.catalogue import Exercise, exercises
-from scratchnet.demos.learn.notebooks import code_of, notebook, write_notebooks
+from scratchnet.demos.learn.notebooks import check, code_of, notebook, write_notebooks
 
 EVERY = pytest.mark.parametrize("exercise", exercises().values(), ids=exercises())
 
@@ -34,6 +35,43 @@ def test_the_notebook_runs(
     run(cells, exercise.solution)
     out = capsys.readouterr().out
     assert out.startswith("Right.") and ", line " in out
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be copied here")
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("    while True:\n        pass", "ran longer than 1 seconds (line "),
+        ("    import os\n    os._exit(0)", "ended the process before the check was over"),
+        ("    import os\n    os.remove('/nobodys')", "changes the file"),
+        ("    exit()", "your code calls exit()"),
+        ("    x = bytearray(2**40)", "needs more memory than a check allows (line 2)"),
+        ("    while True:\n        print('flood')", "prints or writes more"),
+        ("    return backward(x, w, b, t)", "RecursionError"),
+    ],
+)
+def test_the_check_of_a_notebook_has_the_limits_of_a_file(
+    body: str, words: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("scratchnet.demos.learn.notebooks.SECONDS", 1)
+    cells = notebook(next(iter(exercises().values())))["cells"]
+    before = os.getcwd()
+    run(cells, f"def backward(x, w, b, t):\n{body}\n")
+    out = capfd.readouterr().out
+    assert "Error: " in out and words in out and out.count("\n") < 25
+    assert os.getcwd() == before and os.path.isdir(before)
+
+
+def test_what_a_notebooks_code_prints_is_shown_and_its_names_stay(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    exercise = next(iter(exercises().values()))
+    calls: list[int] = []
+    names: dict[str, Any] = {"__name__": "__main__", "calls": calls}
+    loud = exercise.solution.replace("    z, y,", "    calls.append(print('hello'))\n    z, y,")
+    exec(compile(loud, "<cell>", "exec"), names)
+    check(exercise.name, names)
+    assert capfd.readouterr().out.startswith("Your code prints:\nhello\n") and not calls
 
 
 def test_a_notebook_that_is_there_stays(tmp_path: Path) -> None:
