@@ -103,10 +103,12 @@ def test_new_words_are_told_and_a_missing_column_is_an_error(flowers, capsys, tm
     model = str(flowers.parent / "out" / "model.safetensors")
     predict([model, str(write(tmp_path / "b.csv", {"size": [1.0], "colour": ["blue"]}))])
     assert "words that training had not: ['blue']" in capsys.readouterr().err
-    with pytest.raises(InputError, match="unknown column 'colour'"):
+    with pytest.raises(InputError, match="column 'colour' is missing: must be there"):
         predict([model, str(write(tmp_path / "c.csv", {"size": [1.0]}))])
-    with pytest.raises(InputError, match="'size' must hold numbers"):
+    with pytest.raises(InputError, match="'size' holds 'x': must hold numbers"):
         predict([model, str(write(tmp_path / "d.csv", {"size": ["x"], "colour": ["red"]}))])
+    with pytest.raises(InputError, match="'colour' holds '3': must hold words"):
+        predict([model, str(write(tmp_path / "e.csv", {"size": [1.0], "colour": [3.0]}))])
 
 
 def test_a_regression_predicts_in_the_unit_of_its_target(tmp_path, capsys):
@@ -144,7 +146,7 @@ def test_each_seed_splits_anew_and_standardises_by_its_training_rows(flowers):
         ("\n\n", "is empty"),
         ("a,b\n", "holds no rows"),
         ("a,b\n1,2\n3\n", "line 3: 1 values; must be 2"),
-        ("a,a\n1,2\n", "2 columns are called 'a'"),
+        ("a,a\n1,2\n", "2 columns are called 'a'; must have different names"),
         ("a,\n1,2\n", "column 2 has no name"),
         ("1,2\n3,4\n", "'1' is a number; must be the names"),
         ('a,b\n"1,2\n', "line"),
@@ -153,7 +155,7 @@ def test_each_seed_splits_anew_and_standardises_by_its_training_rows(flowers):
         ("a,b\n" + "1,7\n2,7\n" * 20, "'b' has one value only"),
         ("a,b\n" + "x,1\n" * 40, "'b' has one value only"),
         ("a,b\n" + "1,1\n1,2\n" * 20, "no column besides 'b'"),
-        ("a,b\n" + "".join(f"n{i},{i % 2}\n" for i in range(99)), "no column besides 'b'"),
+        ("a,b\n" + "".join(f"n{i},{i % 2}\n" for i in range(99)), "words, such as 'n0'"),
         ("a,b\n1,2\n2,1\n3,2\n", "has 3 rows: must have at least 20"),
         ("a,b\n" + "1,\n2,\n" * 20, "'b' has no value at all"),
         ("a,b\n" + "".join(f"{i},w{i // 2}\n" for i in range(40)), "must have a class of 5 rows"),

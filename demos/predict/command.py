@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.backends.errors import InputError, choose
+from scratchnet.backends.errors import InputError
 from scratchnet.checkpoint import load_model, load_task
 from scratchnet.demos.results import check_writable_file, write
 from scratchnet.demos.screen import Screen
@@ -27,7 +27,7 @@ from scratchnet.demos.train.columns import (
     raw_inputs,
     shown,
 )
-from scratchnet.demos.train.data_files import read_table
+from scratchnet.demos.train.data_files import number_of, read_table
 from scratchnet.demos.train.experiment import TASK
 from scratchnet.files import write_atomically
 from scratchnet.model import Model
@@ -84,10 +84,15 @@ def predicted(
     Raises `InputError` for a column that the model needs and the table has not, or of another kind.
     """
     for column in encoding.columns:
-        values = choose("column", column.name, table)
+        if column.name not in table:
+            raise InputError(f"column {column.name!r} is missing: must be there, as in training")
+        values = table[column.name]
         if bool(column.words) != is_words(values) and not all_missing(values):
             kind = "words" if column.words else "numbers"
-            raise InputError(f"column {column.name!r} must hold {kind}, as in training")
+            other = next(each for each in values.tolist() if is_other(each, bool(column.words)))
+            raise InputError(
+                f"column {column.name!r} holds {shown(other)!r}: must hold {kind}, as in training"
+            )
         too_large = values.dtype != object and (np.abs(values) > LARGEST_NUMBER).any()
         if too_large:
             raise InputError(f"column {column.name!r}: {LIMIT_OF_NUMBERS}")
@@ -106,6 +111,13 @@ def predicted(
     names = np.array(encoding.classes, object)
     other = "probability" if encoding.target != "probability" else "its probability"
     return {encoding.target: names[best], other: likelihoods.max(axis=1)}
+
+
+def is_other(value: Any, wants_words: bool) -> bool:
+    """Whether a value that is there is a number where words are wanted, or the other way round."""
+    if wants_words:
+        return bool(value == value)
+    return value is not None and number_of(value) is None
 
 
 def all_missing(values: Any) -> bool:

@@ -182,7 +182,8 @@ def unusable(values: Any) -> str:
     if different == 1:
         return "it has one value only"
     if is_words(values):
-        return f"it holds {different} different words" if different > MOST_WORDS else ""
+        found = f"it holds {different} different words, such as {present[0][:40]!r}"
+        return found if different > MOST_WORDS else ""
     return "" if (np.abs(present) < LARGEST_NUMBER).all() else LIMIT_OF_NUMBERS
 
 

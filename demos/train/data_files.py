@@ -87,7 +87,10 @@ def check_names(path: Path, names: Sequence[str]) -> None:
         if not name:
             raise InputError(f"{path}, line 1: column {place} has no name; must have one")
         if names.count(name) > 1:
-            raise InputError(f"{path}, line 1: {names.count(name)} columns are called {name!r}")
+            raise InputError(
+                f"{path}, line 1: {names.count(name)} columns are called {name!r}; must have "
+                "different names"
+            )
 
 
 def number_of(cell: str, has_comma: bool = False) -> float | None:
