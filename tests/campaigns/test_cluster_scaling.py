@@ -24,7 +24,7 @@ from scratchnet.demos.experiment import quick_settings
 from scratchnet.demos.lottery.experiment import experiment as lottery
 from scratchnet.demos.running import Run, no_progress
 
-SEEDS, STEPS, CHUNKS = 80, 60, 300
+SEEDS, STEPS, CHUNKS = 40, 60, 300
 TURNS = int(os.environ.get("CLUSTER_TURNS", "7"))
 SETTINGS = {"steps": STEPS, "learning_rate": 0.01, "backend": "numpy"}
 EVERY_PROCESS = """
