@@ -45,6 +45,7 @@ def check(learner: Any) -> None:
                 ("this is dL/dw: the order is dL/dw, dL/db, dL/dx", dz * x),
                 ("this is the last factor alone, dL/dz must be multiplied to it", last),
                 ("dL/dy = 2 (y - t) is missing", (1 - y * y) * last),
+                ("dL/dy is 2 (y - t), this has L for it", (y - t) * dz / 2 * last),
                 ("dz/db is 1, this is multiplied by b", dz * b),
                 ("dL/dy is 2 (y - t), this has L for y - t", 2 * (y - t) * dz / 2 * last),
             ]

@@ -79,6 +79,7 @@ def check_scale(factor: Any, rate: float) -> None:
         ("what is kept is multiplied by 1 - rate instead of divided by it", 1 - rate),
         ("what is kept is divided by rate instead of 1 - rate", 1 / rate),
         ("what is kept is scaled up twice", right**2),
+        ("what is kept is multiplied by 1 + rate instead of divided by 1 - rate", 1 + rate),
         ("divide by 1 - rate, not by the share that happens to be kept", 1 / (factor != 0).mean()),
     ]
     compare_numbers(found, right, f"y / x at entry ({i}, {j})", mistakes)

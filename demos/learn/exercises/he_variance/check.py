@@ -29,7 +29,7 @@ def check_weights(learner: Any) -> None:
         raise Wrong("he gives the same weights for another rng: draw from rng")
     right, variance = 2 / FAN_IN, float(w.var())
     mean = float(w.mean())
-    if abs(mean) > 0.05 * np.sqrt(right):
+    if abs(mean) > 0.05 * w.std():
         raise Wrong(f"the weights' mean is {mean:.3g}, must be 0: as often negative as positive")
     if abs(variance / right - 1) <= LIMIT:
         return
@@ -41,6 +41,7 @@ def check_weights(learner: Any) -> None:
         "the factor must be the square root": np.sqrt(right),
         "that is 2 / (fan_in + fan_out), Xavier's variance": 2 / (FAN_IN + FAN_OUT),
         "the weights are not scaled": 1.0,
+        "sqrt(2 fan_in), must be sqrt(2 / fan_in)": 2 * FAN_IN,
         "U(-a, a) has the variance a^2 / 3, so a = sqrt(6 / fan_in)": right / 3,
         "U(0, a) or U(-a, a) with a = 1 is not scaled": 1 / 3,
         "that is 4 / fan_in, twice as much": 2 * right,

@@ -54,7 +54,8 @@ def check(learner: Any) -> None:
         f"the accuracy of {worst} is {values[worst]:.4g}, must be {right[worst]:.4g}, at its best "
         f"rate {best:g}"
     )
-    reason = reason_for(values)
+    at = [rate for rate, each in zip(RATES, TEST[worst], strict=True) if each == values[worst]]
+    reason = reason_for(values) or (f"that is its accuracy at {at[0]:g}" if at else "")
     raise Wrong(f"{one}: {reason}" if reason else one)
 
 

@@ -66,6 +66,7 @@ def check_momentum(learner: Any, w: Any, v: Any, g: Any) -> None:
         ("1 - beta is a factor too much: the velocity is a sum, not a mean", mean),
         ("v is returned as it was, must be the new one", v),
         ("beta belongs to the old v, not to g", v + BETA * g),
+        ("beta belongs to the old v, not to g", BETA * (v + g)),
         ("the old v must decay: beta v", v + g),
         ("the old v is lost", g),
         ("w and v are swapped", w - RATE * right),

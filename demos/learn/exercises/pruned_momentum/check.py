@@ -18,6 +18,7 @@ def check(learner: Any) -> None:
     check_mask(learner, w, 0.2)
     check_mask(learner, w, 0.4)
     check_mask(learner, w, 0.33)
+    check_mask(learner, w, 0.22)
     check_mask(learner, draw.standard_normal((4, 5)), 0.35)
     check_mask(learner, draw.standard_normal((3, 2, 5)), 0.9)
     check_mask(learner, np.array([0.5, -0.5, 0.5, 0.5, 2.0, -3.0]), 0.5)
@@ -49,6 +50,8 @@ def check_mask(learner: Any, w: Any, fraction: float) -> None:
         why = "; of equal weights only as many go as are needed" if ties else ""
         if found == int(fraction * w.size) and not ties:
             why = f"; {fraction * w.size:.4g} must be rounded, and is cut off"
+        elif found == np.ceil(fraction * w.size) and not ties:
+            why = f"; {fraction * w.size:.4g} must be rounded, to the nearest number"
         elif found == (np.abs(w) < fraction).sum() and not ties:
             why = "; fraction says how many go, it is no limit for |w|"
         raise Wrong(f"{what} has {found} zeros: must be exactly {right} of {w.size}{why}")
