@@ -72,6 +72,23 @@ def test_on_a_phone_the_buttons_of_backprop_stand_in_one_row(browser: Any, playg
         page.locator("#backprop-text b").wait_for()
         buttons = page.locator("#backprop-panel .row:has(input[type=range]) button").all()
         assert len({button.bounding_box()["y"] for button in buttons}) == 1 and len(buttons) == 3
+        page.get_by_label("One step on").click()
+        page.locator(".sums tbody tr").first.wait_for()
+        fits = (
+            "() => (sums => sums.scrollWidth <= sums.clientWidth)(document.querySelector('.sums'))"
+        )
+        assert page.evaluate(fits)
+
+
+def test_every_control_has_a_name(page: Any) -> None:
+    page.select_option("#lesson", "rates")
+    page.click("#backprop")
+    page.locator("#backprop-text b").wait_for()
+    nameless = """() => [...document.querySelectorAll("button, select, input, textarea, canvas")]
+      .filter(each => each.checkVisibility() && !each.closest("[aria-hidden]"))
+      .filter(each => !(each.labels?.length || each.ariaLabel || each.textContent.trim()))
+      .map(each => each.outerHTML.slice(0, 80))"""
+    assert page.evaluate(nameless) == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
