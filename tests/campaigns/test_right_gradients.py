@@ -179,5 +179,6 @@ def test_ten_thousand_right_gradients_are_not_blamed() -> None:
         assert list(filter(None, pool.map(blamed, range(DRAWS), chunksize=50))) == []
     enter(
         "right_gradients",
-        f"{DRAWS} right gradients, drawn over all ops, losses and BatchNorm: none is blamed",
+        f"{DRAWS} right gradients, drawn over all ops, losses and BatchNorm, and own pullbacks at "
+        "kinks and ties: none is blamed",
     )
