@@ -20,6 +20,9 @@ RANK_OF = "SCRATCHNET_RANKS"
 ON_TERMINAL = "SCRATCHNET_TERMINAL"
 """Set there too where a terminal shows what they write to stderr."""
 
+MOST_OF_A_PROCESSOR = 8
+"""Ranks that wait for each other take the processor from those that compute."""
+
 SETTINGS = {
     # Open MPI as such refuses the superuser, and more processes than processors.
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
@@ -36,9 +39,15 @@ def launched(ranks: int, arguments: Sequence[str]) -> tuple[list[str], dict[str,
     """The command and the environment for so many processes of this Python with these arguments.
 
     An exception in one of them ends all, by mpi4py's own runner. Raises `InputError` without
-    mpi4py or `mpiexec`.
+    mpi4py or `mpiexec`, and for more processes than the processors can serve.
     """
     require("mpi4py", "mpi4py", "mpi", f"training on {ranks} ranks")
+    most = MOST_OF_A_PROCESSOR * (os.cpu_count() or 1)
+    if ranks > most:
+        raise InputError(
+            f"training on {ranks} ranks: must be at most {most} on this machine, "
+            f"{MOST_OF_A_PROCESSOR} for each of its processors; mpiexec starts more on several"
+        )
     beside = Path(sys.executable).parent
     mpiexec = shutil.which("mpiexec", path=str(beside)) or shutil.which("mpiexec")
     if mpiexec is None:
