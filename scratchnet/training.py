@@ -314,6 +314,7 @@ class TrainingStep:
 
         def finish_together(earlier: Array, part: Array, *rows: Array) -> Tensor:
             # One sum over the ranks: of the gradients, and of the losses of the whole group.
+            assert shared is not None
             loss = gather(part, *rows)
             k.copy(total, out=gradients)
             k.copy(zeros, out=total)
