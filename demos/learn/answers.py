@@ -52,6 +52,9 @@ def without_ones(shape: Sequence[int]) -> list[int]:
 
 def compare_numbers(value: Any, right: Any, what: str, mistakes: Sequence[Mistake] = ()) -> None:
     """As `compare`, with axes as in `numbers`, and the rounding of float32."""
+    # An iterator can be read once only, and is needed twice where the shape is wrong.
+    if isinstance(value, Iterator):
+        value = list(value)
     # -0 reads badly, and is 0 once 0 is added.
     right = np.asarray(right) + 0.0
     try:

@@ -59,6 +59,18 @@ def test_a_transposed_answer_is_not_taken_for_the_right_one() -> None:
         compare_numbers(right.T, right, "y")
 
 
+@pytest.mark.parametrize("length", [3, 5])
+def test_an_iterator_of_another_length_gets_the_reason_of_a_list(length: int) -> None:
+    numbers_given, mistakes = [float(i) for i in range(length)], [("one is left out", [0, 1, 2])]
+    said = []
+    for value in (numbers_given, map(float, range(length)), (each for each in numbers_given)):
+        with pytest.raises(Wrong) as error:
+            compare_numbers(value, np.zeros(4), "y", mistakes)
+        said.append(str(error.value))
+    assert f"has shape ({length},)" in said[0] and ("left out" in said[0]) == (length == 3)
+    assert said[1:] == [said[0]] * 2
+
+
 def test_rounding_of_float32_is_right_and_a_hundredth_is_not() -> None:
     right = np.random.default_rng(0).standard_normal((40, 30)) @ np.ones((30, 2))
     compare_numbers(right.astype(np.float32), right, "y")
