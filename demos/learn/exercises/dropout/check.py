@@ -21,12 +21,17 @@ def check(learner: Any) -> None:
         y, kept = forward(learner, x, rate, rng)
         check_share(y, rate)
         check_scale(y / x, rate)
-        check_backward(learner, x, y / x, kept, rate, draw)
-        again, _ = forward(learner, x, rate, rng)
-        if np.array_equal(again == 0, y == 0):
+        later, _ = forward(learner, x, rate, rng)
+        if np.array_equal(later == 0, y == 0):
             raise Wrong(
                 "two calls drop the same entries: the mask must be drawn anew in every call, "
                 "from rng"
+            )
+        check_backward(learner, x, y / x, later / x, kept, rate, draw)
+        again, _ = forward(learner, x, rate, np.random.default_rng(1))
+        if not np.array_equal(again == 0, y == 0):
+            raise Wrong(
+                "dropout drops other entries for the same rng: draw from rng, not from np.random"
             )
         check_chance(learner, x, rate, rng)
         check_eval(learner, x, rate, rng)
@@ -85,8 +90,10 @@ def check_scale(factor: Any, rate: float) -> None:
     compare_numbers(found, right, f"y / x at entry ({i}, {j})", mistakes)
 
 
-def check_backward(learner: Any, x: Any, factor: Any, kept: Any, rate: float, draw: Any) -> None:
-    """dx must be dy times the factor that x had."""
+def check_backward(
+    learner: Any, x: Any, factor: Any, later: Any, kept: Any, rate: float, draw: Any
+) -> None:
+    """dx must be dy times the factor that x had in the call of `kept`, not in the later one."""
     dy = draw.standard_normal(factor.shape)
     scale, mask = 1 / (1 - rate), factor != 0
     dx = numbers(learner.dropout_backward(dy.copy(), kept, rate), "dx", dy.shape)
@@ -104,6 +111,7 @@ def check_backward(learner: Any, x: Any, factor: Any, kept: Any, rate: float, dr
             ("the backward pass lets through what was dropped", dy * ~mask),
             ("the backward pass multiplies by y: `kept` must tell m", dy * factor * x * scale),
             ("the backward pass multiplies by y: `kept` must tell m", dy * factor * x),
+            ("the backward pass has the mask of the latest call, not that of `kept`", dy * later),
             ("the backward pass has another mask than the forward pass", dy * scale * (dx != 0)),
         ],
     )

@@ -17,6 +17,9 @@ def check(learner: Any) -> None:
     X = np.random.default_rng(9).standard_normal((100, WIDTH))
     for seed in (0, 1):
         weights = read_weights(learner.initial_weights(list(sizes), np.random.default_rng(seed)))
+        again = read_weights(learner.initial_weights(list(sizes), np.random.default_rng(seed)))
+        if not np.array_equal(weights, again):
+            raise Wrong("other weights for the same rng: draw from rng, not from np.random")
         check_random(weights)
         with np.errstate(all="ignore"):
             outputs = learner.forward(X.copy(), weights)

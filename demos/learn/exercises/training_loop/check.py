@@ -61,10 +61,28 @@ def check(learner: Any) -> None:
     draw = np.random.default_rng(0)
     X = draw.standard_normal((N, 3))
     y = (X[:, 0] + X[:, 1] > 0).astype(np.int64)
+    losses, notes, steps, orders = watch(learner, X, y, 5)
+    check_moves(notes, steps, X, y)
+    if not all(mode for *_, mode in notes):
+        raise Wrong("the forward passes ran in eval mode: call model.train() before the loop")
+    check_losses(losses, notes, steps, X, y)
+    again, other = (watch(learner, X, y, seed)[-1] for seed in (5, 6))
+    if not np.array_equal(orders, again):
+        raise Wrong(
+            "train takes the samples in another order for the same rng: draw from rng, not from "
+            "np.random"
+        )
+    same = (orders == other).all(axis=1)
+    if same.any():
+        raise Wrong(f"epoch {same.argmax()} takes the same order for another rng: draw from rng")
+
+
+def watch(learner: Any, X: Any, y: Any, seed: int) -> tuple[Any, list[Any], list[Any], Any]:
+    """What `train` returns with this seed; of each step a note and the samples; and the orders."""
     model: Any = network(Watched)
     model.eval()
     optimizer = Noting(model, RATE)
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(seed)
     try:
         losses = learner.train(model, X.copy(), y.copy(), optimizer, EPOCHS, BATCH, rng)
     except InputError as error:
@@ -76,11 +94,7 @@ def check(learner: Any) -> None:
         raise
     check_count(optimizer.notes)
     steps = [rows_of(inputs, X) for inputs, *_ in optimizer.notes]
-    check_order(steps)
-    check_moves(optimizer.notes, steps, X, y)
-    if not all(mode for *_, mode in optimizer.notes):
-        raise Wrong("the forward passes ran in eval mode: call model.train() before the loop")
-    check_losses(losses, optimizer.notes, steps, X, y)
+    return losses, optimizer.notes, steps, check_order(steps)
 
 
 def check_count(notes: list[Any]) -> None:
@@ -116,8 +130,11 @@ def rows_of(inputs: Any, X: Any) -> Any:
     return off.argmin(axis=1)
 
 
-def check_order(steps: list[Any]) -> None:
-    """Every epoch must take every sample once, in another order, `BATCH` at a time."""
+def check_order(steps: list[Any]) -> Any:
+    """Every epoch must take every sample once, in another order, `BATCH` at a time.
+
+    Returns the orders (epochs, N).
+    """
     batches = -(-N // BATCH)
     if len(steps[0]) == N:
         raise Wrong(f"model() got all {N} samples in a step: must be the {BATCH} of the batch")
@@ -132,11 +149,16 @@ def check_order(steps: list[Any]) -> None:
             )
     if any(len(rows) > BATCH for rows in steps):
         raise Wrong(f"a batch has {max(map(len, steps))} samples: must be {BATCH} at most")
-    if all(np.array_equal(order, np.arange(N)) for order in orders):
-        raise Wrong("the samples are not shuffled: every epoch takes them as 0, 1, 2, ...")
-    if np.array_equal(orders[0], orders[1]) and np.array_equal(orders[1], orders[2]):
-        first = ", ".join(map(str, orders[0][:4]))
-        raise Wrong(f"every epoch takes the same order, {first}, ...: shuffle in every epoch anew")
+    for epoch, order in enumerate(orders):
+        if np.array_equal(order, np.arange(N)):
+            raise Wrong(f"the samples are not shuffled: epoch {epoch} takes them as 0, 1, 2, ...")
+    for a, b in itertools.combinations(range(EPOCHS), 2):
+        if np.array_equal(orders[a], orders[b]):
+            first = ", ".join(map(str, orders[a][:4]))
+            raise Wrong(
+                f"epochs {a} and {b} take the same order, {first}, ...: shuffle in every epoch anew"
+            )
+    return np.array(orders)
 
 
 def gradient_at(parameters: Any, inputs: Any, targets: Any) -> tuple[Any, float]:
