@@ -130,3 +130,34 @@ def test_the_reference_says_what_is_right_at_a_kink():
     assert found.mistake == "open at the kink"
     (found,) = explain_gradient(closed, x, reference=opened)
     assert found.sentence == "at the kink itself the gradient is another than it should be"
+
+
+def softmax(x):
+    powers = np.exp(x - x.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def softmax_pullback(dy, x):
+    y = softmax(x)
+    return y * (dy - (dy * y).sum(-1, keepdims=True))
+
+
+@pytest.mark.parametrize("scale", [50, 100, 300, 1000])
+def test_a_saturated_softmax_is_linear_but_for_rounding(scale):
+    for seed in range(3):
+        x = np.random.default_rng(seed).standard_normal((2, 3)) * scale
+        assert explain_pullback(softmax, softmax_pullback, x, seed=seed) == []
+    for x in ([[40.0, 0.0, -40.0]], [[1000.0, 0.0, 5.0]]):
+        tensor = Tensor(x, requires_grad=True)
+        for reference in (None, ops.softmax):
+            assert explain_gradient(ops.softmax, tensor, reference=reference) == []
+    (found,) = explain_pullback(lambda x: 1e-9 * x * x, lambda dy, x: 2e-9 * x * dy * dy, X)
+    assert "not linear" in found.sentence
+
+
+@pytest.mark.parametrize("offset, slope", [(1.0, 1e-8), (1.0, 1e-9), (1.0, 1e-10), (1e3, 1e-6)])
+def test_rounding_is_no_kink(offset, slope):
+    for seed in range(6):
+        x = np.random.default_rng(seed).standard_normal((2, 3))
+        found = explain_pullback(lambda x: offset + slope * x, lambda dy, x: slope * dy, x)
+        assert found == []

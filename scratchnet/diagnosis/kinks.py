@@ -60,7 +60,9 @@ def _unlike_reference(t: Trial, subject: Subject) -> Iterator[FoundAt]:
 def _unlike_slopes(t: Trial, subject: Subject) -> Iterator[FoundAt]:
     left, right = (np.array([_slopes(subject, t, u, s) for u in np.eye(t.x.size)]) for s in (-1, 1))
     gap = abs(right - left)
-    kinks = np.isinf(t.error) & (gap > 1e-3 * np.maximum(abs(left), abs(right)))
+    steps = 1e-4 * np.maximum(abs(t.x.reshape(-1, 1)), 0.1)
+    rounding = 64 * np.finfo(float).eps * abs(t.y.ravel()) / steps
+    kinks = np.isinf(t.error) & (gap > 1e-3 * np.maximum(abs(left), abs(right)) + rounding)
     nearest = np.clip(t.got, np.minimum(left, right), np.maximum(left, right))
     outside = kinks & ~(abs(t.got - nearest) <= 1e-3 * gap)
     closed = np.where(kinks & (abs(left + right) < 1e-3 * gap), 0.0, np.nan)

@@ -63,6 +63,15 @@ class Trial:
         return (self.right @ self.dy.ravel()).reshape(self.x.shape)
 
     @property
+    def rounding(self) -> float:
+        """What a pullback's rounding may leave of a slope that cancels, as softmax's where y = 1.
+
+        Its terms are of an order of y, or of y / x.
+        """
+        size = float(np.abs(self.x).max(initial=0.0)) or 1.0
+        return float(64 * np.finfo(float).eps * np.abs(self.y).max(initial=0.0) / min(1.0, size))
+
+    @property
     def has_right_shape(self) -> bool:
         """Whether the gradient has its input's shape."""
         return self.got_shape == self.x.shape
@@ -80,7 +89,7 @@ class Trial:
             largest = np.max(size, initial=0.0, where=np.isfinite(size))
             allowed = tolerance * size + 1e-3 * tolerance * largest
             if np.shape(a) == self.error.shape:
-                allowed = allowed + 10 * self.error
+                allowed = allowed + 10 * self.error + self.rounding
             return np.abs(np.subtract(a, b)) <= allowed
 
     @property
