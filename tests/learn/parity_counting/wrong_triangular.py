@@ -1,4 +1,4 @@
-# says: every neuron needs weight 1 from every bit
+# says: a neuron needs the same weight from every bit
 import numpy as np
 
 

@@ -87,7 +87,10 @@ def check_gradient(learner: Any) -> None:
         ("this is still to be divided by 2 h", 2e-4 * right),
         ("the sign is wrong: the value at x + h comes first", -right),
     ]
-    same = "both values of f are the same: x + h and x - h must be two arrays, each a copy"
+    same = (
+        "both values of f are the same (x + h and x - h are one array, or not moved), or the "
+        "result is never written; flatten() gives a copy"
+    )
     mistakes += [
         (
             "a whole row is moved at once, must be one entry",

@@ -46,11 +46,12 @@ def check_rows(n: int, W1: Any, b1: Any, W2: Any, b2: Any) -> None:
         f"h W2 + b2 is {z[row]:g}"
     )
     reason = reason_for(n, h_by_count, y_by_count, y)
-    if not (W1 == W1.flat[0]).all() and y.any() and not y.all():
-        i, j = np.argwhere(W1 != W1.flat[0])[0]
+    differs = ~np.isclose(W1, W1[:1])
+    if differs.any() and y.any() and not y.all():
+        i, j = np.argwhere(differs)[0]
         reason = (
-            f"W1[{i}, {j}] is {W1[i, j]:g} and W1[0, 0] {W1[0, 0]:g}: to count, every neuron "
-            "needs weight 1 from every bit"
+            f"W1[{i}, {j}] is {W1[i, j]:g} and W1[0, {j}] {W1[0, j]:g}: to count, a neuron needs "
+            "the same weight from every bit"
         )
     elif (W2[0] < 0 and b2 < 0) and not y.any():
         reason = f"the output never fires: its first weight must be positive, and is {W2[0, 0]:g}"
