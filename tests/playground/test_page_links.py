@@ -61,8 +61,44 @@ def test_a_link_that_holds_nonsense_gets_a_sentence(
 ) -> None:
     with tab(browser, playground.url + link) as page:
         wait_for(lambda: len(page.text_content("#notice")) > 20 or page.is_visible(".error"))
-        assert state(page)["data"]["kind"] == "spirals"
+        kind = "table" if "drop that file" in page.text_content("#notice") else "spirals"
+        wait_for(lambda: state(page)["data"]["kind"] == kind)
         train(page, 5)
+        page.click("#take")
+        with page.expect_download() as download:
+            page.click("[data-export=svg]")
+        drawing = download.value.path().read_text()
+        assert drawing.count("<path") > 400  # one for each point of the default state
+
+
+def test_a_reload_keeps_what_the_link_of_a_missing_table_wants(
+    browser: Any, playground: Any
+) -> None:
+    data = {"kind": "table", "table": "gone", "columns": ["a", "b"], "label": "c"}
+    wanted = {"data": data, "network": {"layers": [3, 5]}}
+    link = encoded({"state": wanted, "file": "mine.csv"})
+    with tab(browser, f"{playground.url}#{link}") as page:
+        for _ in range(2):
+            wait_for(lambda: "“mine.csv”" in page.text_content("#notice"))
+            assert "columns a and b, and c" in page.text_content("#notice")
+            wait_for(lambda: state(page)["network"]["layers"] == [3, 5])
+            page.reload()
+            ready(page)
+
+
+def test_what_is_paused_after_a_refusal_does_not_play_on(page: Any) -> None:
+    page.select_option("#data-kind", "formula")
+    wait_for(lambda: state(page)["data"]["kind"] == "formula")
+    page.click("#play")
+    page.wait_for_function("() => +document.body.dataset.step >= 1")
+    page.fill("#data-formula", "y >")
+    page.press("#data-formula", "Enter")
+    page.locator("#data-formula-error").wait_for()
+    page.click("#play")
+    page.fill("#data-formula", "x > y")
+    page.press("#data-formula", "Enter")
+    wait_for(lambda: state(page)["data"]["formula"] == "x > y")
+    assert page.get_attribute("#play", "aria-pressed") == "false"
 
 
 def test_two_tabs_train_at_once_and_each_its_own(browser: Any, playground: Any, page: Any) -> None:

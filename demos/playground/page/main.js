@@ -123,6 +123,7 @@ const connection = new Connection(socketAddress, {
     banner("");
     expected = 0;
     unsolicited = null;
+    waiting = null; // a picture that the connection before brought
     first = true;
     believeFrom = 0;
     const held = wanted ?? restored?.state;
@@ -173,9 +174,11 @@ const answers = {
   },
   error({ sentence, field }) {
     if (expected > 0) expected--;
+    if (expected === 0) resume = false; // what was to be played is refused
     if (unsolicited && expected === 0) {
       begin(unsolicited);
       unsolicited = null;
+      requestAnimationFrame(show);
     }
     fail(sentence, field);
   },
@@ -198,7 +201,7 @@ function begin(message) {
   understood = message;
   file = message.file || file;
   ended = false;
-  waiting = null; // a picture of the state before
+  if (message !== unsolicited) waiting = null; // a picture of the state before
   lessons.begun(message.ticket);
   if (expected === 0) {
     wanted = clone(message.state);
@@ -230,13 +233,9 @@ function begin(message) {
 let waiting = null;
 
 function show() {
-  if (!waiting) return;
+  if (!waiting || unsolicited) return; // it is shown if the wanted state is refused
   picture = waiting;
   waiting = null;
-  if (unsolicited) {
-    send({ do: "seen", picture: picture.n });
-    return;
-  }
   plane.take(picture);
   network.take(picture);
   for (const rows of picture.skipped ?? []) curves.add(rows);
@@ -295,6 +294,7 @@ function awaitTable() {
   controls.show(wanted);
   showOwn();
   notice(missingTable(wanted.data, file));
+  keep();
 }
 
 function playingIs(now) {
