@@ -224,6 +224,8 @@ def plane_arrays(
             return {**arrays, **found}, count, ""
         except TooManyRegions:
             sentence = TOO_MANY
+        except MemoryError:
+            sentence = "not enough memory to find the linear regions"
         except InputError as error:
             sentence = str(error)
     return {**arrays, "boundary": contours(margins, task)}, None, sentence

@@ -31,6 +31,7 @@ MOST_STEPS = 10_000_000
 MOST_WAITING = 200
 
 Send = Callable[[str | bytes], None]
+NO_MEMORY = "not enough memory: must be a smaller network or fewer points"
 END = b""
 """What a session sends last where it ends by itself."""
 
@@ -109,6 +110,15 @@ class Session:
             if not self._closed:
                 self.answer(message)
             return
+        try:
+            self._work()
+        except MemoryError:
+            self._rest()
+            self._changed = False
+            self.say("stopped", why="memory", sentence=NO_MEMORY)
+
+    def _work(self) -> None:
+        """Some steps and a picture, if it is time."""
         if self._job is not None:
             self._go_on_with_job()
         elif self._is_in_epoch():
@@ -149,7 +159,7 @@ class Session:
             given = checked(what, fields, message)
             getattr(self, f"do_{what}")(**{key: given[key] for key in message})
         except (InputError, MemoryError) as error:
-            sentence = str(error) or "not enough memory: must be a smaller network or fewer points"
+            sentence = str(error) or NO_MEMORY
             named = re.match(r"(?:data|network|training)\.\w+", sentence)
             field = named[0] if named else "data.formula" * sentence.startswith("formula ")
             self.say("error", sentence=sentence, **({"field": field} if field else {}))

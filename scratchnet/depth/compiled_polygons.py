@@ -22,11 +22,11 @@ from scratchnet.depth.slices import Plane
 ARRAYS = ("values", "polygons", "origin", "may_cut", "limit")
 NUMBERS = (
     *("columns", "first", "neurons", "pieces", "vertex_room", "polygon_room", "corner_room"),
-    *("most", "vertices", "count", "width", "neuron"),
+    *("most", "vertices", "count", "width", "neuron", "widest"),
 )
 
 MORE_ROOM = 4, 4
-"""So many times the rows, and so many corners more, whenever the function starts."""
+"""So many times the rows, and so many corners more, to begin with."""
 
 
 class Layer(ctypes.Structure):
@@ -84,6 +84,9 @@ class CompiledPolygons(Polygons):
             for name, array in (("values", values), ("polygons", polygons), ("origin", origin)):
                 setattr(layer, name, array.ctypes.data)
             self._cutter(ctypes.addressof(layer), None, 0, 0, 0, None)
+            # More rows or more corners, not both: the room of the two is multiplied.
+            is_narrow = layer.widest > layer.corner_room
+            times, corners = (1, layer.widest) if is_narrow else (MORE_ROOM[0], 0)
         self.values = values[: layer.vertices]
         self.polygon_rows = Rows(polygons[: layer.count, : layer.width].copy())
         if max_regions is not None and len(self) > max_regions:

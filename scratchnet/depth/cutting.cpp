@@ -17,6 +17,7 @@ struct Layer {
     const double *limit;         // (neurons): what is smaller is 0
     int64_t columns, first, neurons, pieces, vertex_room, polygon_room, corner_room, most;
     int64_t vertices, count, width, neuron;  // what there is so far, and which neuron cuts next
+    int64_t widest;                          // how many corners it needs room for
 };
 
 static int sign(const Layer &layer, int64_t vertex) {
@@ -65,6 +66,7 @@ static bool cut_along(Layer &layer) {
         int64_t crossings = edges.size() - first_edge;
         widest = std::max(widest, count - std::min(above, below) + crossings);
     }
+    layer.widest = widest;
     std::sort(edges.begin(), edges.end());
     edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
     if (layer.vertices + int64_t(edges.size()) > layer.vertex_room || widest > layer.corner_room ||

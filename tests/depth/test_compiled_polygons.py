@@ -1,5 +1,6 @@
 """Compiled cuts find the vertices, polygons and boundaries that NumPy's find, to the bit."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,20 @@ def test_little_room_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled_polygons, "MORE_ROOM", (2, 1))
     check_same(model, Plane())
     assert len(calls) > 10
+
+
+def test_many_corners_take_no_more_rows() -> None:
+    """Lines around a circle, which are neurons of one layer, leave a polygon of 64 corners."""
+    model = mlp([2, 64, 1], dtype="float64")
+    angles = 2 * np.pi * np.arange(64) / 64
+    first = model.layers[0].parameters
+    first["weight"].data[...] = np.stack([np.cos(angles), np.sin(angles)])
+    first["bias"].data[...] = -0.7
+    tracemalloc.start()
+    assert check_same(model, Plane()) == 1185
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**26
 
 
 def test_the_limit_keeps_the_same_pieces() -> None:

@@ -157,6 +157,32 @@ def test_too_many_regions_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     assert tab.picture()[0]["regions"] <= 2
 
 
+def no_memory(*arguments: Any, **named: Any) -> None:
+    raise MemoryError
+
+
+def test_regions_that_need_too_much_memory_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    tab = Tab(SMALL)
+    monkeypatch.setattr(pictures, "exact", no_memory)
+    header, arrays = tab.picture()
+    assert header["regions"] is None and "not enough memory" in header["sentence"]
+    assert "boundary" in arrays and "prediction" in arrays
+
+
+def test_a_picture_without_memory_ends_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    tab = Tab(SMALL)
+    tab.do("play")
+    with monkeypatch.context() as patch:
+        patch.setattr(pictures, "prediction", no_memory)
+        stopped, _ = tab.work("stopped")
+        assert "not enough memory" in stopped["sentence"] and not tab.session.playing
+        before = len(tab.said)
+        tab.session._turn()
+        assert len(tab.said) == before
+    tab.do("play")
+    assert tab.work("picture")[0]["playing"]
+
+
 def test_pruning_is_a_view() -> None:
     tab = Tab(SMALL)
     before = weights(tab)
