@@ -218,6 +218,22 @@ def test_separators_decimal_commas_and_a_byte_order_mark(tmp_path):
     assert table["länge"][0] == 1.5 and np.isnan(table["länge"][1])
 
 
+@pytest.mark.parametrize(
+    ("name", "cells", "wrong"),
+    [
+        ("a.csv", "size;colour\n1,5;red\n2,5;red\nabc;red\n", "abc"),
+        ("a.tsv", "size\tcolour\n1,5\tred\n-1,e3\tred\nabc\tred\n", "abc"),
+        ("a.csv", 'size,colour\n,red\n"1,5",red\n"2,5",red\n', "1,5"),
+    ],
+)
+def test_the_cell_that_is_no_number_is_named(flowers, tmp_path, name, cells, wrong):
+    """A decimal comma is no fault where commas separate nothing."""
+    experiment.main([str(flowers), "--quick", "--out", str(flowers.parent / "out")])
+    (tmp_path / name).write_text(cells)
+    with pytest.raises(InputError, match=f"'size' holds '{wrong}': must hold numbers"):
+        predict([str(flowers.parent / "out" / "model.safetensors"), str(tmp_path / name)])
+
+
 def test_arrays_of_npz_become_columns(tmp_path):
     np.savez(tmp_path / "a.npz", X=np.arange(6.0).reshape(3, 2), y=np.array(["a", "b", "a"]))
     table = read_table(tmp_path / "a.npz")

@@ -89,7 +89,9 @@ def predicted(
         values = table[column.name]
         if bool(column.words) != is_words(values) and not all_missing(values):
             kind = "words" if column.words else "numbers"
-            other = next(each for each in values.tolist() if is_other(each, bool(column.words)))
+            present = [each for each in values.tolist() if each is not None and each == each]
+            wrong = (each for each in present if is_other(each, bool(column.words)))
+            other = next(wrong, present[0])
             raise InputError(
                 f"column {column.name!r} holds {shown(other)!r}: must hold {kind}, as in training"
             )
@@ -114,10 +116,8 @@ def predicted(
 
 
 def is_other(value: Any, wants_words: bool) -> bool:
-    """Whether a value that is there is a number where words are wanted, or the other way round."""
-    if wants_words:
-        return bool(value == value)
-    return value is not None and number_of(value) is None
+    """Whether a value is a number where words are wanted, or the other way round."""
+    return wants_words or all(number_of(value, each) is None for each in (False, True))
 
 
 def all_missing(values: Any) -> bool:
