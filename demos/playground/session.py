@@ -353,7 +353,9 @@ class Session:
     def picture(self) -> None:
         """Send a picture of the present network."""
         # One that begins late does not delay those behind it, unless it is late by a whole one.
-        self._due = max(self._due + SECONDS_BETWEEN, time.monotonic())
+        # One that is forced before it is due does not either.
+        now = time.monotonic()
+        self._due = max(min(self._due, now) + SECONDS_BETWEEN, now)
         start = time.thread_time()
         learning, task = self.learning, self.task
         measured = self._measure()
