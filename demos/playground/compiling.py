@@ -21,6 +21,7 @@ class Compiling:
         self._asked: Learning | None = None
         self._is_ready = False
         self._thread: threading.Thread | None = None
+        self._has_tried_cutter = False
         self.has_cutter = False
         """Whether the function that cuts regions is compiled."""
 
@@ -48,7 +49,8 @@ class Compiling:
                     if learning is None or learning is tried:
                         self._thread = None
                         return
-                self.has_cutter = self.has_cutter or compiles_cuts()
+                if not self._has_tried_cutter:
+                    self._has_tried_cutter, self.has_cutter = True, compiles_cuts()
                 can = compiles(learning)
             with self._lock:
                 self._is_ready = can and self._asked is learning
@@ -56,12 +58,18 @@ class Compiling:
 
 
 def compiles(learning: Learning) -> bool:
-    """Compile all steps of an epoch on a twin; whether they have a compiled form."""
+    """Compile all steps of an epoch on a twin; whether they have a compiled form.
+
+    What the system refuses, as on a full disk, they have not.
+    """
     model = make_model(learning.state, learning.task)
     if learning.model.mask_buffer is not None:
         model.set_mask(learning.model.mask_buffer)
     twin = Learning(learning.state, learning.task, model, compile=True)
-    twin.advance(twin.per_epoch)
+    try:
+        twin.advance(twin.per_epoch)
+    except OSError:
+        return False
     return twin.is_compiled
 
 
@@ -72,7 +80,7 @@ def compiles_cuts() -> bool:
 
     try:
         cutter()
-    except NoCompiler:
+    except (NoCompiler, OSError):
         return False
     return True
 

@@ -1,17 +1,18 @@
 """What makes a picture fast leaves it as it was."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from browsing import wait_for
 
-from scratchnet.backends.compile import compiler_available
-from scratchnet.demos.playground import pictures, session
-from scratchnet.demos.playground.compiling import Compiling
+from scratchnet.backends.compile import NoCompiler, compiler_available
+from scratchnet.demos.playground import compiling, pictures, session
 from scratchnet.demos.playground.data import make_task
 from scratchnet.demos.playground.learning import Learning
 from scratchnet.demos.playground.state import state_from
+from scratchnet.depth import compiled_polygons
 
 
 def learned(layers: list[int], steps: int) -> Learning:
@@ -24,11 +25,11 @@ def learned(layers: list[int], steps: int) -> Learning:
 @pytest.mark.skipif(compiler_available() is not None, reason="needs a C++ compiler")
 def test_compiled_cuts_give_the_same_picture() -> None:
     learning = learned([12, 12, 12], 30)
-    compiling = Compiling()
-    assert not compiling.has_cutter
-    compiling.ask(learning)
-    wait_for(lambda: compiling.is_ready(learning))
-    assert compiling.has_cutter
+    asked = compiling.Compiling()
+    assert not asked.has_cutter
+    asked.ask(learning)
+    wait_for(lambda: asked.is_ready(learning))
+    assert asked.has_cutter
     ours, theirs = (
         pictures.plane_arrays(learning.model, learning.task, 16, True, compile=each)
         for each in (True, False)
@@ -37,6 +38,44 @@ def test_compiled_cuts_give_the_same_picture() -> None:
     assert ours[0].keys() == theirs[0].keys()
     for name, array in ours[0].items():
         np.testing.assert_array_equal(array, theirs[0][name], name)
+
+
+@pytest.mark.parametrize("error", [NoCompiler, OSError])
+def test_a_cutter_that_cannot_be_built_is_tried_once(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """A full disk, or a folder of which nothing runs, does not end the compiling of steps."""
+    tries = []
+
+    def fails() -> None:
+        tries.append(1)
+        raise error("no space left on device")
+
+    monkeypatch.setattr(compiled_polygons, "cutter", fails)
+    monkeypatch.setattr(compiling, "compiles", lambda learning: True)
+    asked = compiling.Compiling()
+    for _ in range(3):
+        learning = learned([3], 0)
+        asked.ask(learning)
+        wait_for(partial(asked.is_ready, learning))
+    assert len(tries) == 1 and not asked.has_cutter
+
+
+def test_steps_that_cannot_be_built_are_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def fails(*arguments: Any, **named: Any) -> None:
+        tries.append(1)
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(compiling, "compiles_cuts", lambda: True)
+    learnings = [learned([3], 0) for _ in range(2)]
+    monkeypatch.setattr(Learning, "advance", fails)
+    asked = compiling.Compiling()
+    for count, learning in enumerate(learnings, 1):
+        asked.ask(learning)
+        wait_for(lambda: asked._thread is None)
+        assert len(tries) == count and not asked.is_ready(learning)
 
 
 @pytest.mark.parametrize(("seconds", "pause"), [(0.01, 1 / 30), (0.1, 0.204)])
@@ -64,6 +103,18 @@ def test_thirty_pictures_a_second_begin_and_leave_time_for_training(
         clock.now += 0.004  # it looks a little late
         tab.picture()
     assert (begun[-1] - begun[9]) / 20 == pytest.approx(pause, abs=1e-3)
+
+
+def test_pictures_that_are_forced_do_not_delay_those_behind_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "time", Clock())
+    tab = session.Session(lambda message: None)
+    for _ in range(60):
+        tab.begin(state_from({}))
+    tab.do_step()
+    tab.do_seen(tab._sent)
+    assert 0 < tab._picture_waits() <= 1 / 30 + 1e-9
 
 
 class Clock:
