@@ -161,3 +161,76 @@ def test_rounding_is_no_kink(offset, slope):
         x = np.random.default_rng(seed).standard_normal((2, 3))
         found = explain_pullback(lambda x: offset + slope * x, lambda dy, x: slope * dy, x)
         assert found == []
+
+
+def argsort_pullback(dy, x):
+    gradient = np.zeros(x.shape)
+    gradient[np.argsort(x, kind="stable")] = dy
+    return gradient
+
+
+def range_pullback(dy, x):
+    gradient, rows, order = np.zeros(x.shape), np.arange(len(x)), np.argsort(x, 1, kind="stable")
+    gradient[rows, order[:, -1]] += dy
+    gradient[rows, order[:, 0]] -= dy
+    return gradient
+
+
+@pytest.mark.parametrize(
+    "forward, pullback, x",
+    [
+        (np.sort, argsort_pullback, [1.0, 1.0, 1.0, 2.0]),
+        (np.sort, argsort_pullback, [0.0, 0.0, 0.0, 0.0]),
+        (lambda x: np.ptp(x, 1), range_pullback, [[1.0, 1.0], [2.0, 3.0]]),
+        (lambda x: np.ptp(x, 1), range_pullback, [[1.0, 1.0, 1.0], [2.0, 3.0, 3.0]]),
+        (lambda x: abs(x[0] - x[1]), lambda dy, x: np.array([dy, -dy]), [1.0, 1.0]),
+    ],
+)
+def test_of_equal_entries_any_order_may_be_taken(forward, pullback, x):
+    def signed(dy, x):
+        return pullback(dy if x.ndim > 1 or dy.ndim or x[0] >= x[1] else -dy, x)
+
+    assert explain_pullback(forward, signed, x) == []
+    (found,) = explain_pullback(lambda x: abs(x).sum(), lambda dy, x: dy * (2 * (x >= 0) - 1.0), X)
+    assert found.mistake == "open at the kink"
+
+
+@pytest.mark.parametrize(
+    "function, x",
+    [
+        (lambda x: ops.relu(x) - ops.relu(-x), [0.0, 1.0, -1.0, 0.0]),
+        (lambda x: ops.relu(x) - ops.relu(-x), [0.0, 1.0, -1.0]),
+        (lambda x: ops.clip(x, 0.0, 1.0) + ops.clip(x, 1.0, 2.0), [1.0, 0.5, 1.5]),
+    ],
+)
+def test_kinks_of_the_engine_that_cancel_are_not_blamed(function, x):
+    assert explain_gradient(function, Tensor(x, requires_grad=True)) == []
+
+
+def exp_in_float32(x):
+    return np.exp(x.astype("float32"))
+
+
+def cancelling(offset):
+    return lambda x: (x + offset) - offset
+
+
+@pytest.mark.parametrize("x", [X, 100 * X, [0.0, 1.0, 2.0]])
+@pytest.mark.parametrize("offset", [1e5, 1e6, 1e7, 1e8])
+def test_what_cancels_inside_leaves_rounding(x, offset):
+    assert explain_pullback(cancelling(offset), lambda dy, x: dy, x) == []
+    (found,) = explain_pullback(cancelling(1e5), lambda dy, x: 2 * dy, x)
+    assert found.mistake == "constant factor"
+
+
+def test_a_function_in_float32_is_known_to_no_more_digits():
+    assert explain_pullback(exp_in_float32, lambda dy, x: dy * np.exp(x), X) == []
+
+
+@pytest.mark.parametrize("size", [1e2, 1e4, 3e4, 1e5, 1e6, 1e8])
+def test_steps_that_span_periods_say_nothing(size):
+    for seed in range(6):
+        x = size * np.random.default_rng(seed).standard_normal((2, 3))
+        assert explain_pullback(np.cos, lambda dy, x: -dy * np.sin(x), x, seed=seed) == []
+    found, *_ = explain_pullback(np.cos, lambda dy, x: dy * np.sin(x), 1e3 * X)
+    assert found.mistake == "sign"

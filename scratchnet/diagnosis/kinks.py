@@ -5,7 +5,7 @@ bounds clip takes the larger slope, at 0 relu the smaller. As a function does no
 two it is, a gradient is wrong only
 
     outside of l and r
-    as l or r where l = -r: must be 0 there, as for `absolute`
+    as l or r where l = -r: must be 0 there, as for `absolute`, but where equal entries level out
     as r at the 0 of y = l x for x < 0, r x for x > 0, where |l| < |r|: must be l, as for `relu` and
     `leaky_relu`; and as l where r = 0
     where entries of x tie for an extreme, and do not add up to the slope of all of them together
@@ -24,7 +24,7 @@ import numpy as np
 
 from scratchnet.diagnosis.mistakes import MISTAKES
 from scratchnet.diagnosis.subjects import Subject
-from scratchnet.diagnosis.trials import Trial, by_differences
+from scratchnet.diagnosis.trials import Trial, by_differences, noise_near
 
 OPEN = "open at the kink"
 FoundAt = tuple[str | None, str, Trial]
@@ -61,11 +61,13 @@ def _unlike_slopes(t: Trial, subject: Subject) -> Iterator[FoundAt]:
     left, right = (np.array([_slopes(subject, t, u, s) for u in np.eye(t.x.size)]) for s in (-1, 1))
     gap = abs(right - left)
     steps = 1e-4 * np.maximum(abs(t.x.reshape(-1, 1)), 0.1)
-    rounding = 64 * np.finfo(float).eps * abs(t.y.ravel()) / steps
+    noise = noise_near(subject, t.inputs, t.argument, 1e-4)
+    rounding = np.fmax(64 * np.finfo(float).eps * abs(t.y.ravel()), 16 * noise) / steps
     kinks = np.isinf(t.error) & (gap > 1e-3 * np.maximum(abs(left), abs(right)) + rounding)
     nearest = np.clip(t.got, np.minimum(left, right), np.maximum(left, right))
     outside = kinks & ~(abs(t.got - nearest) <= 1e-3 * gap)
-    closed = np.where(kinks & (abs(left + right) < 1e-3 * gap), 0.0, np.nan)
+    is_corner = kinks & (abs(left + right) < 1e-3 * gap)
+    closed = np.where(is_corner & ~_levelled(subject, t, is_corner), 0.0, np.nan)
     if _is_relu(subject, t, left, right):
         closed = np.where(kinks & (abs(left) < abs(right)), left, closed)
         closed = np.where(kinks & (right == 0), right, closed)
@@ -85,6 +87,17 @@ def _unlike_slopes(t: Trial, subject: Subject) -> Iterator[FoundAt]:
             return
     if t.x.any():
         yield from _not_shared(t, subject, kinks)
+
+
+def _levelled(subject: Subject, t: Trial, corners: Any) -> Any:
+    """Where equal entries have no kink when they move together: no |x|, but their distance."""
+    found = np.zeros(corners.shape, bool)
+    x = t.x.ravel()
+    for i, j in np.argwhere(corners):
+        tied = corners[:, j] & (x == x[i])
+        below, above = (_slopes(subject, t, tied.astype(float), side)[j] for side in (-1, 1))
+        found[i, j] = np.isclose(below, above, rtol=1e-4, atol=1e-6)
+    return found
 
 
 def _not_shared(t: Trial, subject: Subject, kinks: Any) -> Iterator[FoundAt]:

@@ -171,13 +171,16 @@ def by_differences(subject: Subject, argument: int) -> Truth:
 
     D(h) = (f(x + h) - f(x - h)) / 2h with the steps h, h/2 and h/4 gives, extrapolated twice, an
     error of an order of h^6 (Richardson), which the two last extrapolations estimate. Where it is
-    large, h is made smaller; where it stays large, at a kink or a jump, it is infinite.
+    large, or a much smaller step gives another slope, as where h spans periods of a sine, h is made
+    smaller; where it stays large, at a kink or a jump or in rounding, it is infinite.
     """
 
     def truth(inputs: Sequence[Any]) -> tuple[Any, Any]:
         x = np.array(inputs[argument], "float64")
         y = subject.value(inputs)
         rows, errors = [], []
+        relative = 1e-2 * 20.0 ** -np.arange(4)
+        noises: list[Any] = []
 
         def at(place: Any, h: float) -> Any:
             moved = x.copy()
@@ -187,9 +190,12 @@ def by_differences(subject: Subject, argument: int) -> Truth:
 
         for place in np.ndindex(*x.shape):
             best, smallest = np.zeros(y.size), np.full(y.size, np.inf)
-            step = 1e-2 * max(abs(float(x[place])), 0.1)
-            for h in step * 20.0 ** -np.arange(4):
-                slope, error = _extrapolated(partial(at, place), float(h), np.ravel(y))
+            for number, h in enumerate(relative * max(abs(float(x[place])), 0.1)):
+                if number == len(noises):
+                    noise = noise_near(subject, inputs, argument, relative[number])
+                    # Where a step is too small to change a rounded value, there seems to be none.
+                    noises.append(np.where(noise == 0, noises[-1], noise) if noises else noise)
+                slope, error = _extrapolated(partial(at, place), h, np.ravel(y), noises[number])
                 best = np.where(error < smallest, slope, best)
                 smallest = np.fmin(smallest, error)
                 if np.all(smallest <= 1e-9 * np.max(np.abs(best), initial=1e-300)):
@@ -209,7 +215,34 @@ def by_differences(subject: Subject, argument: int) -> Truth:
     return truth
 
 
-def _extrapolated(at: Callable[[float], Any], h: float, middle: Any) -> tuple[Any, Any]:
+def noise_near(subject: Subject, inputs: Sequence[Any], argument: int, step: float) -> Any:
+    """By how much rounding changes each output: what cancels inside leaves more than outputs show.
+
+    Sixth differences of outputs at ten points, eighths of a step apart, leave nothing of a smooth
+    curve, and of numbers with a standard deviation s one of s sqrt(924) (More and Wild, "Estimating
+    computational noise", 2011). On the two sides of x each for itself: a kink at x is none. The
+    distances are three, as at a multiple of the rounding unit, or of a period, one shows nothing.
+    """
+    x = np.array(inputs[argument], "float64")
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], x.shape)
+    noise = np.array(0.0)
+    for eighth in (1 / 8, 0.618 / 8, 0.707 / 8):
+        move = eighth * step * signs * np.maximum(np.abs(x), 0.1)
+        found = []
+        for side in (move, -move):
+            moved = [x + k * side for k in range(1, 11)]
+            changed = [[*inputs[:argument], each, *inputs[argument + 1 :]] for each in moved]
+            values = [np.ravel(subject.value(each)) for each in changed]
+            if len({each.size for each in values}) > 1:
+                raise Fault(
+                    "the shape of the function's result depends on the values of its inputs"
+                )
+            found.append(np.abs(np.diff(values, 6, axis=0)).max(axis=0) / math.sqrt(924))
+        noise = np.fmax(noise, np.nan_to_num(np.fmin(*found), nan=0.0, posinf=0.0))
+    return noise
+
+
+def _extrapolated(at: Callable[[float], Any], h: float, middle: Any, noise: Any) -> tuple[Any, Any]:
     """The slopes of all outputs, and by how much each may be wrong."""
     with np.errstate(all="ignore"):
         pairs = [(at(step), at(-step), step) for step in (h, h / 2, h / 4)]
@@ -219,13 +252,18 @@ def _extrapolated(at: Callable[[float], Any], h: float, middle: Any) -> tuple[An
         first, second = b + (b - a) / 3, c + (c - b) / 3
         slope = second + (second - first) / 15
         size = np.maximum(np.abs(pairs[0][0]), np.abs(pairs[0][1]))
-        rounding = 16 * np.finfo(float).eps * size / h
+        rounding = 16 * np.fmax(np.finfo(float).eps * size, noise) / h
         # The sides of a kink differ by a multiple of h, those of a smooth curve by one of h^2.
         bends = [right + left - 2 * middle for right, left, _ in pairs]
         kink = np.abs(bends[2] - bends[1] / 4) / h
         error = np.abs(slope - second) / 4 + rounding + kink * 1e-3
         kinked = kink > 0.02 * np.abs(slope) + 4 * rounding
         error = np.where(kinked, np.fmax(error, np.abs(slope)), error)
+        # Not a power of 2 times smaller: a period might divide both.
+        small = h / 43
+        again = (at(small) - at(-small)) / (2 * small)
+        differs = np.abs(again - slope) > 0.01 * np.fmax(abs(again), abs(slope)) + 43 * rounding
+        error = np.where(differs | (noise > 0.01 * size), np.inf, error)
     return np.nan_to_num(slope), np.where(np.isfinite(slope), error, np.inf)
 
 
