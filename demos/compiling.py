@@ -87,6 +87,8 @@ def obstacle_of(settings: Any, backend: Backend, wanted: str) -> str:
         return f"no GPU has timed what is compiled for the backend {backend.name} yet"
     if settings.precision != "fp32":
         return f"--precision is {settings.precision}, not fp32"
+    if backend.name != "numpy" and getattr(settings, "ranks", 1) > 1:
+        return "a CUDA kernel cannot wait for the GPUs of other ranks"
     return backend.why_not_compiled() or ""
 
 

@@ -343,7 +343,7 @@ def fitted(
     """Train the networks, each at its rate; the history. Raises `KeyboardInterrupt`."""
     callbacks = arm.callbacks(model) if arm.callbacks else ()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.filterwarnings("ignore", "(?!the step is replayed)", RuntimeWarning)
         history = fit(
             model,
             data.X,

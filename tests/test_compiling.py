@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -171,3 +172,17 @@ def test_inside_a_block_of_compiling_a_fit_compiles_what_it_can(compiled: list[A
             with pytest.raises(InputError, match="must be recorded"):
                 trained(compile=True)
     assert not trained()
+
+
+def test_ranks_on_gpus_are_not_compiled(tmp_path: Path) -> None:
+    gpu: Any = SimpleNamespace(name="cupy", why_not_compiled=lambda: None, compiler=lambda: "nvcc")
+    given = {**vars(settings(tmp_path)), "compile": "on"}
+    assert decide(SimpleNamespace(**given, ranks=1), gpu, 1.0).compile
+    with pytest.raises(InputError, match="--compile on: must be off, as a CUDA kernel cannot wait"):
+        decide(SimpleNamespace(**given, ranks=2), gpu, 1.0)
+
+
+@needs_compiler
+def test_ranks_on_processors_are_compiled(tmp_path: Path) -> None:
+    given = {**vars(settings(tmp_path)), "compile": "on"}
+    assert decide(SimpleNamespace(**given, ranks=2), get_backend("numpy"), 1.0).compile

@@ -29,23 +29,27 @@ def table(folder: Path) -> Path:
 
 
 def trained(path: Path, out: Path, *options: str) -> Any:
-    quick = ["--quick", "--json", "--batch", "32", "--out", str(out)]
+    quick = ["--quick", "--json", "--out", str(out)]
     command = [sys.executable, "-m", "scratchnet", "train", str(path), *quick, *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    # A step that is replayed would agree, whatever the compiled one computes.
+    environment = {**os.environ, "PYTHONWARNINGS": "error:the step is replayed"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("compile", ["off", "on"])
-def test_two_ranks_train_as_one_process_does(tmp_path: Path, compile: str) -> None:
+# Mini-batches of data of each network's own, the splits here, have no compiled form.
+@pytest.mark.parametrize("compile, batch", [("off", 32), ("on", 120)])
+def test_two_ranks_train_as_one_process_does(tmp_path: Path, compile: str, batch: int) -> None:
     if compile == "on" and (reason := compiler_available()):
         pytest.skip(reason)
     pytest.importorskip("mpi4py", reason="needs the extra mpi: pip install -e '.[mpi]'")
     from safetensors.numpy import load_file
 
     path = table(tmp_path)
-    trained(path, tmp_path / "one", "--compile", "off")
-    trained(path, tmp_path / "two", "--ranks", "2", "--compile", compile)
+    size = ["--batch", str(batch)]
+    trained(path, tmp_path / "one", *size, "--compile", "off")
+    trained(path, tmp_path / "two", *size, "--ranks", "2", "--compile", compile)
     one, two = (load_file(tmp_path / each / "model.safetensors") for each in ("one", "two"))
     assert one.keys() == two.keys()
     for name in one:
@@ -53,6 +57,16 @@ def test_two_ranks_train_as_one_process_does(tmp_path: Path, compile: str) -> No
     assert sorted(each.name for each in (tmp_path / "two").iterdir()) == sorted(
         each.name for each in (tmp_path / "one").iterdir()
     )
+
+
+def test_a_command_says_that_a_step_has_no_compiled_form(tmp_path: Path) -> None:
+    if reason := compiler_available():
+        pytest.skip(reason)
+    command = [sys.executable, "-m", "scratchnet", "train", str(table(tmp_path)), "--quick"]
+    options = ["--batch", "32", "--out", str(tmp_path), "--compile", "on"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=300)
+    said = [line for line in done.stderr.splitlines() if "replayed" in line]
+    assert said == ["scratchnet: warning: the step is replayed: call 2, take by tuple"]
 
 
 def test_a_terminal_shows_how_far_rank_0_is(tmp_path: Path) -> None:
