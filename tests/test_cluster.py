@@ -335,6 +335,7 @@ def test_a_port_on_which_something_else_listens_is_no_scheduler(monkeypatch):
 
 
 def test_workers_that_do_not_fit_into_the_memory_are_refused_before_any_starts(monkeypatch):
+    pytest.importorskip("distributed", reason="needs the extra 'cluster'")
     monkeypatch.setattr(starting, "available_memory", lambda: 5 * starting.BARE)
     monkeypatch.setattr(starting, "local", None)
     assert starting.memory_of_each(4, 0.0) == starting.BARE
