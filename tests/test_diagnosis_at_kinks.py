@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from scratchnet import Tensor, ops
+from scratchnet.backends import InputError
 from scratchnet.gradcheck import explain_gradient, explain_pullback
 
 X = np.array([[-1.0, 2.0, 0.5], [0.3, -0.7, 1.1]])
@@ -234,3 +235,31 @@ def test_steps_that_span_periods_say_nothing(size):
         assert explain_pullback(np.cos, lambda dy, x: -dy * np.sin(x), x, seed=seed) == []
     found, *_ = explain_pullback(np.cos, lambda dy, x: dy * np.sin(x), 1e3 * X)
     assert found.mistake == "sign"
+
+
+@pytest.mark.parametrize(
+    "given, seed, message",
+    [
+        ([1.0, np.inf], 0, "array 0 contains inf: must be finite"),
+        ([1.0, np.nan], 0, "array 0 contains nan: must be finite"),
+        ("abc", 0, "array 0 has type <U3: must be an array of real numbers"),
+        ([None], 0, "array 0 has type object: must be an array of real numbers"),
+        ([1j], 0, "array 0 has type complex128: must be an array of real numbers"),
+        ([[1.0], [1.0, 2.0]], 0, "array 0 is a ragged list: must be an array of real numbers"),
+        ([1.0], -1, "seed is -1: must be an integer of 0 or more"),
+        ([1.0], 0.5, "seed is 0.5: must be an integer of 0 or more"),
+    ],
+)
+def test_arrays_that_are_none_get_one_sentence(given, seed, message):
+    with pytest.raises(InputError) as raised:
+        explain_pullback(np.sin, lambda dy, x: dy * np.cos(x), given, seed=seed)
+    assert str(raised.value) == message
+
+
+def test_tensors_that_are_not_finite_get_one_sentence():
+    with pytest.raises(InputError, match="tensor 1 contains inf: must be finite"):
+        explain_gradient(ops.add, Tensor([1.0]), Tensor([np.inf], requires_grad=True))
+
+
+def test_the_largest_range_is_drawn_from():
+    assert explain_pullback(np.tanh, lambda dy, x: dy / np.cosh(x) ** 2, [-1e308, 1e308]) == []

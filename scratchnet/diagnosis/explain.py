@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -76,17 +77,17 @@ def explain_gradient(
 
     Returns no explanation where every gradient is right, and one without a name where none of
     `MISTAKES` explains a wrong one, or where the function or its pullback fails. Never raises what
-    the function raises; `InputError` for no tensors, and for arguments that are none.
+    the function raises; `InputError` for no tensors, for arguments that are none or not finite, and
+    for a seed that is no integer of 0 or more.
     """
     if not tensors or not all(isinstance(each, Tensor) for each in tensors):
         raise InputError("explain_gradient(function, *tensors): must be given at least one Tensor")
     subject = of_tensors(function, tensors, "the function")
     right = reference and of_tensors(reference, tensors, "the reference")
-    given = [np.array(tensor.numpy(), "float64") for tensor in tensors]
+    given = [_usable(tensor.numpy(), f"tensor {number}") for number, tensor in enumerate(tensors)]
     wanted = [number for number, tensor in enumerate(tensors) if tensor.requires_grad]
-    return _explained(
-        subject, right, given, wanted, seed, (reference, tensors) if reference else None
-    )
+    graph = (reference, tensors) if reference else None
+    return _explained(subject, right, given, wanted, _seed(seed), graph)
 
 
 def explain_pullback(
@@ -100,14 +101,40 @@ def explain_pullback(
 
     pullback(gradient, *arrays) gets dL/dy, of y's shape, and returns dL/d(array) for the only
     array, or a tuple of one per array. `reference` is a pullback that is right. The arrays say
-    which shapes and values to try.
+    which shapes and values to try. They become float64, so none can be an index, and each needs a
+    gradient: a constant, as a target, belongs into both functions. `InputError` for no arrays, for
+    one that is not of finite real numbers, and for a seed that is no integer of 0 or more.
     """
     if not arrays:
         raise InputError("explain_pullback(forward, pullback, *arrays): must be given an array")
     subject = of_arrays(forward, pullback, len(arrays), "the pullback")
     right = reference and of_arrays(forward, reference, len(arrays), "the reference")
-    given = [np.array(array, "float64") for array in arrays]
-    return _explained(subject, right, given, range(len(arrays)), seed, None)
+    given = [_usable(array, f"array {number}") for number, array in enumerate(arrays)]
+    return _explained(subject, right, given, range(len(arrays)), _seed(seed), None)
+
+
+def _usable(values: Any, name: str) -> Any:
+    """A copy in float64."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise InputError(f"{name} is a ragged list: must be an array of real numbers") from None
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{name} has type {array.dtype}: must be an array of real numbers")
+    if not np.isfinite(array).all():
+        bad = array[~np.isfinite(array)].flat[0]
+        raise InputError(f"{name} contains {bad}: must be finite")
+    return np.array(array, "float64")
+
+
+def _seed(seed: Any) -> int:
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise InputError(f"seed is {seed!r}: must be an integer of 0 or more")
+    return number
 
 
 def diagnosis(

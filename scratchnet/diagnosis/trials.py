@@ -341,7 +341,8 @@ def _values(given: Any, shape: tuple[int, ...], rng: Any) -> Any:
     """
     if not np.size(given):
         return np.array(rng.standard_normal(shape))
-    low, high = float(np.min(given)), float(np.max(given))
+    # The width of the range must be finite.
+    low, high = (float(np.clip(each(given), -1e300, 1e300)) for each in (np.min, np.max))
     if low == high == 0:
         low, high = -1.0, 1.0
     elif low == high:

@@ -37,7 +37,7 @@ def counted() -> Iterator[tuple[str, int, int, int]]:
 
 @pytest.mark.campaign
 def test_the_planted_mistakes_are_named() -> None:
-    """For 90 % the planted name is among at most two answers, for 2 % at most in none."""
+    """For 90 % the planted name is among at most two answers, for 3 % at most in none."""
     lines = []
     for way, count, among_two, in_none in counted():
         assert among_two >= 0.9 * count, way
