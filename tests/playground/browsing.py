@@ -47,11 +47,11 @@ def tab(browser: Any, address: str, errors: str | None = None, **context: Any) -
 
 
 def ready(page: Any) -> None:
-    """Wait for the first picture of a connected page."""
+    """Wait for the first picture of a connected page, and for its state in the address."""
     page.wait_for_function(
-        "() => document.body.dataset.connected === 'yes' && +document.body.dataset.picture >= 1"
+        "() => { const { connected, picture, kept } = document.body.dataset;"
+        " return connected === 'yes' && picture >= 1 && kept >= 1; }"
     )
-    wait_for(lambda: held(page) is not None)
 
 
 def held(page: Any) -> Any:

@@ -85,6 +85,61 @@ def test_ten_seeds_and_the_sweep_of_a_lesson_are_told_in_the_card(page: Any) -> 
     assert page.is_visible(".outcome")
 
 
+def test_what_runs_is_cancelled_beside_the_button_that_began_it(page: Any) -> None:
+    page.select_option("#lesson", "rates")
+    page.locator("input[name=prediction]").first.check()
+    act(page, "Sweep")
+    wait_for(lambda: told(page) and "training" in told(page)[0])
+    act(page, "Play at 0.05")
+    wait_for(lambda: step(page) >= 1)
+    assert told(page) == ["Sweep: Cancelled."]
+    for button in ("#step", "#epoch"):
+        page.click("#ten-seeds")
+        assert page.text_content("#ten-seeds") == "Cancel"
+        page.click(button)
+        assert page.text_content("#ten-seeds") == "Ten seeds"
+        assert page.text_content("#seeds-text") == "Cancelled."
+
+
+def test_what_another_rate_gives_is_not_told_beside_a_button_that_names_its_own(page: Any) -> None:
+    page.select_option("#lesson", "dying")
+    page.locator("input[name=prediction]").first.check()
+    page.select_option("#speed", "")
+    act(page, "Play at 1")
+    wait_for(lambda: told(page) and "after 300 steps" in told(page)[0])
+    before = told(page)
+    for rate in ("0.1", "0.01"):
+        page.fill("#training-learning_rate", rate)
+        page.press("#training-learning_rate", "Enter")
+        wait_for(lambda rate=rate: state(page)["training"]["learning_rate"] == float(rate))
+        wait_for(lambda: step(page) == 0)
+        page.click("#play")
+        wait_for(lambda: step(page) >= 300)
+        if rate == "0.1":
+            assert told(page) == before
+    wait_for(lambda: len(told(page)) == 2)
+    assert told(page)[0] == before[0] and told(page)[1].startswith("at 0.01: ")
+
+
+def test_what_a_ticket_gave_stays_its_own_and_leaves_with_it(page: Any) -> None:
+    page.select_option("#lesson", "ticket")
+    page.locator("input[name=prediction]").first.check()
+    page.select_option("#speed", "")
+    for number, label in enumerate(("1. Train all weights", "3. Train the ticket"), 1):
+        act(page, label)
+        wait_for(lambda n=number: len(told(page)) == n and "after 600 steps" in told(page)[-1])
+    ticket = told(page)[1]
+    page.click("#ten-seeds")
+    wait_for(lambda: "the first is the ticket" in page.text_content("#seeds-text"))
+    page.click("#back")
+    wait_for(lambda: step(page) == 0)
+    assert page.is_hidden("#seeds-chart")
+    assert "ticket" not in page.text_content("#seeds-text")
+    page.click("#play")
+    wait_for(lambda: step(page) >= 600)
+    assert told(page)[1] == ticket
+
+
 def holds(state: Any, part: Any) -> bool:
     """Whether the state has everything that the part names."""
     return all(state[group][name] == value for group in part for name, value in part[group].items())

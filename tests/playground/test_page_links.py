@@ -144,6 +144,18 @@ def test_a_server_that_ends_and_comes_back_is_found_again(browser: Any) -> None:
         held_tab.__exit__(None, None, None)
 
 
+def test_what_is_trained_when_the_connection_is_lost_is_cancelled(browser: Any) -> None:
+    with serving() as first:
+        port, token = first.port, first.token
+        held_tab = tab(browser, first.url, errors="")
+        page = held_tab.__enter__()
+        page.click("#ten-seeds")
+    with serving(port, token):
+        wait_for(lambda: page.text_content("#seeds-text") == "Cancelled.")
+        assert page.text_content("#ten-seeds") == "Ten seeds"
+        held_tab.__exit__(None, None, None)
+
+
 def test_a_killed_command_is_reported_and_a_new_token_too(browser: Any) -> None:
     with command(0) as (server, url):
         held_tab = tab(browser, url, errors="")

@@ -30,10 +30,10 @@ export class Experiments {
     this.say(what, "training…");
   }
 
-  /** Take results away that another state than this one gave. */
-  forget(state) {
-    const now = JSON.stringify(state);
-    if (this.of !== undefined && this.of !== now) {
+  /** Take results away that another state than this one gave, or another ticket. */
+  forget(state, isTicket) {
+    const now = isTicket ? "a ticket" : JSON.stringify(state);
+    if (this.of !== undefined && (isTicket || this.of !== now)) {
       this.seedsShown = this.sweepShown = null;
       for (const id of ["seeds-chart", "seeds-strip", "sweep-chart"]) $(id).hidden = true;
       for (const { text } of Object.values(NAMES)) if (this.running === null) $(text).textContent = this.words[text];

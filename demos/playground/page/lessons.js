@@ -6,7 +6,7 @@ import { percent } from "./curves.js";
 const trains = (action) => ["play", "ticket"].includes(action?.do);
 
 export class Lessons {
-  /** `on` has `begin(lesson)`, `predicted()`, `pause()`, `act(action)` and `end()`. */
+  /** `on` has `begin(lesson)`, `predicted()`, `drop()`, `pause()`, `act(action)` and `end()`. */
   constructor(select, card, on) {
     Object.assign(this, { select, card, on });
     this.current = null;
@@ -72,6 +72,7 @@ export class Lessons {
     this.buttons = (this.current.actions ?? [{ label: "Play", do: "play" }]).map((action) => {
       const button = element("button", { type: "button", textContent: action.label });
       button.addEventListener("click", () => {
+        this.on.drop(); // what runs is told beside the button that began it
         this.press(action);
         this.tell("", true);
         this.on.act(action);
@@ -128,13 +129,22 @@ export class Lessons {
   does(what) {
     if (!this.current) return;
     if (this.doing?.do === what || (what === "play" && trains(this.doing))) return;
-    const same = this.buttons.find(({ action }) => action.do === what)?.action ?? null;
+    const same = this.buttons.find(({ action }) => action.do === what && this.fits(action))?.action ?? null;
     this.press((what === "play" && this.trainedLast) || same);
   }
 
-  /** Training begins anew: of all weights, or of a ticket that they gave. */
-  begun(isTicket) {
+  /** Whether what is trained is what the action's button says. */
+  fits({ do: what, state }) {
+    const same = ([part, fields]) => Object.entries(fields).every(
+      ([name, value]) => JSON.stringify(this.state?.[part][name]) === JSON.stringify(value));
+    return (what === "ticket" ? this.isTicket : true) && Object.entries(state ?? {}).every(same);
+  }
+
+  /** Training of this state begins anew: of all weights, or of a ticket that they gave. */
+  begun(state, isTicket) {
+    Object.assign(this, { state, isTicket });
     if (!this.current) return;
+    for (const key of ["doing", "trainedLast"]) if (this[key] && !this.fits(this[key])) this[key] = null;
     this.reached = false;
     this.learned &&= isTicket;
     this.enable();

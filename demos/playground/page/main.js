@@ -86,6 +86,7 @@ const lessons = new Lessons($("lesson"), $("lesson-card"), {
   },
   predicted: gate,
   end: gate,
+  drop: () => experiments.drop(),
   pause: () => playing && toggle(),
   act(action) {
     if (action.state) adopt(merge(wanted, action.state), {});
@@ -124,6 +125,7 @@ const connection = new Connection(socketAddress, {
     expected = 0;
     unsolicited = null;
     waiting = null; // a picture that the connection before brought
+    experiments.drop(); // what it trained is lost
     first = true;
     believeFrom = 0;
     const held = wanted ?? restored?.state;
@@ -189,8 +191,8 @@ const answers = {
     lessons.finished("stopped", sentence);
   },
   progress: (message) => experiments.progress(message),
-  ten_seeds: (message) => lessons.finished("ten_seeds", experiments.seeds(message)),
-  sweep: (message) => lessons.finished("sweep", experiments.sweep(message)),
+  ten_seeds: (message) => experiments.running === "ten_seeds" && lessons.finished("ten_seeds", experiments.seeds(message)),
+  sweep: (message) => experiments.running === "sweep" && lessons.finished("sweep", experiments.sweep(message)),
   backprop: (message) => backprop.take(message),
   hover: (message) => hover.show(message),
   export: (message) => take.receive(message),
@@ -202,7 +204,6 @@ function begin(message) {
   file = message.file || file;
   ended = false;
   if (message !== unsolicited) waiting = null; // a picture of the state before
-  lessons.begun(message.ticket);
   if (expected === 0) {
     wanted = clone(message.state);
     controls.clearErrors();
@@ -211,11 +212,12 @@ function begin(message) {
     controls.show(wanted);
     showOwn();
   }
+  lessons.begun(clone(wanted), message.ticket);
   plane.window = message.window;
   plane.classes = message.classes;
   if (message.inputs !== 2 && plane.sample !== null) plane.sample = null;
   curves.clear();
-  experiments.forget(message.state);
+  experiments.forget(message.state, message.ticket);
   const inputs = message.inputs === 2 ? message.names : Array.from({ length: message.inputs }, (_, i) => String(i + 1));
   network.shape(message.layers, inputs, message.classes);
   showLegend(understood.classes);
@@ -390,12 +392,12 @@ function toggle() {
 }
 
 $("play").addEventListener("click", toggle);
-$("step").addEventListener("click", () => send({ do: "step" }));
-$("epoch").addEventListener("click", () => send({ do: "epoch" }));
-$("back").addEventListener("click", () => {
-  experiments.drop();
-  send({ do: "back" });
-});
+for (const what of ["step", "epoch", "back"]) {
+  $(what).addEventListener("click", () => {
+    experiments.drop();
+    send({ do: what });
+  });
+}
 $("backprop").addEventListener("click", () => {
   const active = !backprop.active;
   if (active && playing) toggle();
