@@ -135,7 +135,7 @@ class Primitives(Door):
         return bool(self.xp.shares_memory(a, b))
 
     def synchronize(self) -> None:
-        """Return when all work given to the device is done."""
+        """Return when the work given to the device is done: on a GPU, to the current stream."""
 
     def device_info(self) -> dict[str, str | int | float]:
         """The device, its library and its threads, as plain values for a report."""

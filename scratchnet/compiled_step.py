@@ -71,6 +71,13 @@ def note_compiler(optimizer: Optimizer, compile: bool, goes_on: bool) -> None:
         )
 
 
+def processor() -> str:
+    """The kind of processor that steps are compiled for: with another one they have other bits."""
+    from scratchnet.backends.compile import find_compiler
+
+    return f"of kind {find_compiler().processor}"
+
+
 Changing = list[tuple[Array, Any]]
 """Arrays that a step reads, each with what it holds in each of the steps."""
 

@@ -23,13 +23,16 @@ LOCAL_RANK = ("OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID")
 def see_own_gpu() -> None:
     """Let this process see one of its machine's GPUs only, by its number among the ranks there.
 
-    It must be called before CuPy is imported, and does nothing outside of mpiexec.
+    It must be called before CuPy is imported, and does nothing outside of mpiexec, or where the
+    process sees a single GPU already, by an earlier call or by a scheduler's choice.
     """
     rank = next((os.environ[name] for name in LOCAL_RANK if name in os.environ), None)
     if rank is None:
         return
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     visible = [] if given is None else given.split(",")
+    if len(visible) == 1:
+        return
     own = visible[int(rank)] if int(rank) < len(visible) else ""
     os.environ["CUDA_VISIBLE_DEVICES"] = rank if given is None else own
 
@@ -51,13 +54,17 @@ class RanksOnGpus(Ranks):
     """`Ranks` whose arrays are on a GPU, another one for each rank."""
 
     def __init__(self, communicator: Any, xp: Any) -> None:
-        """Raises `InputError` on all ranks where one has no NCCL, or two have one GPU."""
+        """Raises `InputError` on all ranks where one has no NCCL, or two have one GPU.
+
+        What else fails, as NCCL's start, ends all ranks.
+        """
         super().__init__(communicator)
         self._xp = xp
         with self.agreeing():
             nccl = library(xp)
-        properties = xp.cuda.runtime.getDeviceProperties(xp.cuda.Device().id)
-        gpus = self.gathered((platform.node(), properties["uuid"]))
+        with self.ending_together():
+            properties = xp.cuda.runtime.getDeviceProperties(xp.cuda.Device().id)
+            gpus = self.gathered((platform.node(), properties["uuid"]))
         for rank, gpu in enumerate(gpus):
             if (first := gpus.index(gpu)) < rank:
                 raise InputError(
@@ -66,8 +73,9 @@ class RanksOnGpus(Ranks):
                 )
         self._sum = nccl.NCCL_SUM
         self._kinds = {"float32": nccl.NCCL_FLOAT32, "float64": nccl.NCCL_FLOAT64}
-        name = self.gathered(nccl.get_unique_id() if self.rank == 0 else None)[0]
-        self._nccl = nccl.NcclCommunicator(self.size, name, self.rank)
+        with self.ending_together():
+            name = self.gathered(nccl.get_unique_id() if self.rank == 0 else None)[0]
+            self._nccl = nccl.NcclCommunicator(self.size, name, self.rank)
 
     def send_from_first(self, array: Array) -> None:
         numbers = self._xp.asnumpy(array)

@@ -56,7 +56,8 @@ class Ranks:
         self._communicator, self._in_place = communicator, mpi.IN_PLACE
         self.rank, self.size = communicator.Get_rank(), communicator.Get_size()
         self.seconds = 0.0
-        """The time spent in sums inside of steps, with waiting for the other ranks."""
+        """The host's time in sums inside of steps, with waiting for the other ranks; 0 on GPUs,
+        where it does not wait."""
 
     def gathered(self, value: Any) -> list[Any]:
         """What each rank gave."""

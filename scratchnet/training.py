@@ -22,6 +22,7 @@ from scratchnet.compiled_step import (
     compiles,
     epochs_ahead,
     note_compiler,
+    processor,
     require_compiler,
 )
 from scratchnet.divergence import Divergence, note_divergence
@@ -95,7 +96,8 @@ def fit(
     trains a network; and many steps are one call where nothing looks at the model in between:
     validation, `accuracy`, or a callback (see `Callback`). Where a step has no compiled form, or a
     network is too large for a block, a warning says so and the step is replayed. Its bits are
-    not those of a replay, but the same on every run, and for a network alone and in an ensemble.
+    not those of a replay, but the same on every run, and for a network alone and in an ensemble
+    (with three or more ranks up to rounding).
     The same bits are promised within one mode only, compiled or not, for one BLAS, one number of
     its threads and one kind of processor; with `compile` also for one compiler. `first_epoch` > 0
     goes on with a training that has done so many of the `epochs`, in the order of mini-batches that
@@ -109,10 +111,12 @@ def fit(
     With a `communicator` of mpi4py (extra `mpi`), X, y, the weights and the validation set are this
     process's share: see `parallel`. All its ranks call `fit` alike, from the numbers of rank 0, and
     all end with the same model and history: that of one process with the samples of rank 0, then of
-    rank 1, and so on, up to rounding, and with one rank to the bit. BatchNorm takes the statistics
-    of the whole batch. A callback with a true attribute `on_first_rank`, as of
-    `checkpoint.checkpoints`, is called on rank 0 only. A rank that fails or is interrupted ends all
-    with one line. On CuPy each rank has a GPU of its own, and NCCL sums (see `nccl`).
+    rank 1, and so on, up to rounding, and with one rank to the bit. Where all networks diverge
+    inside a group of `accumulate`, the optimizer is as after the group. BatchNorm takes the
+    statistics of the whole batch. Steps are done one by one, also with `compile`. A callback with
+    a true attribute `on_first_rank`, as of `checkpoint.checkpoints`, is called on rank 0 only. A
+    rank that fails or is interrupted ends all with one line. On CuPy each rank has a GPU of its
+    own, NCCL sums (see `nccl`), and `compile` is refused with several ranks.
 
     The model is left in training mode, with the name of the loss in `model.loss`, and in
     `model.threshold` the value above which a single output means class 1 (`classes.threshold`).
@@ -162,6 +166,7 @@ def fit(
             accumulate=accumulate, clip_norm=clip_norm, patience=patience,
             loss=loss_name(compute_loss), weights=weights is not None, record=record,
             compiler=model.backend.compiler() if compile else "none",
+            processor=processor() if compile else "any",
             accuracy=accuracy, validation=held_out is not None, callbacks=len(callbacks),
         )  # fmt: skip
         batches = SharedBatches(ranks, model, *data, batch_size, weights, compute_loss)

@@ -56,6 +56,11 @@ class Compiler:
         bits = 8 * self.target.vector_bytes
         return f"{self.version}, {' '.join(self.flags)}, vectors of {bits} bits"
 
+    @property
+    def processor(self) -> str:
+        """A digest of what the compiler says of the processor: one kind has one."""
+        return hashlib.sha256(self.features.encode()).hexdigest()[:8]
+
 
 def compiler_available() -> str | None:
     """None where a step can be compiled, else in one line why not and what to install."""

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -342,6 +343,21 @@ def without_a_compiled_form() -> Any:
     return COMM.gather((said, same), 0)
 
 
+def on_another_processor() -> str:
+    """What is said where the last rank's processor knows other instructions, its vectors alike."""
+    from scratchnet.backends import compile
+
+    find = compile.find_compiler
+    here = find()
+    there = replace(here, features=here.features + "#define __ANOTHER__ 1\n")
+    assert str(here) == str(there)
+    if RANK == SIZE - 1:
+        compile.find_compiler = lambda: there
+    said = refused(mine(X), mine(XOR), compile=True)
+    compile.find_compiler = find
+    return said
+
+
 def compiled() -> dict[str, Any]:
     found: dict[str, Any] = {}
     with warnings.catch_warnings():
@@ -352,6 +368,7 @@ def compiled() -> dict[str, Any]:
             found[name] = compared(model, optimizer, {**options, "compile": True})
     if SIZE > 1:
         found["without"] = without_a_compiled_form()
+        found["processor"] = COMM.gather(on_another_processor(), 0)
     return found
 
 

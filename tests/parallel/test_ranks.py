@@ -82,6 +82,15 @@ def test_a_step_that_one_rank_cannot_compile_is_replayed_by_all(found: Any, rank
     assert all(same for _, same in found(ranks, "compiled")["without"])
 
 
+@pytest.mark.parametrize("ranks", RANKS[1:])
+def test_ranks_on_unlike_processors_do_not_compile(found: Any, ranks: int) -> None:
+    needs_a_compiler()
+    said = found(ranks, "compiled")["processor"]
+    beginning = f"rank {ranks - 1} of {ranks} has another processor than rank 0: of kind "
+    assert len(said) == ranks and len(set(said)) == 1
+    assert said[0].startswith(beginning)
+
+
 @pytest.mark.parametrize("ranks", RANKS)
 def test_a_checkpoint_is_written_by_rank_0_and_any_number_of_ranks_goes_on(
     found: Any, ranks: int
