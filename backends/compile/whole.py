@@ -180,11 +180,17 @@ class WholeLoops:
             start += view.shape[axis]
 
     def _take(self, f: Function, node: Node) -> None:
-        """By slices and numbers, which is a copy of a view, or by one array of whole numbers."""
+        """By slices and numbers, which is a copy of a view, or by whole numbers: rows, or of each
+        network's own the rows that it names."""
         x, index = node.call.inputs
         out = self._full(node.call.out)
         if isinstance(index, np.ndarray) and index.dtype.kind in "iu":
-            self._indexed(f, node, self._full(x), out, self._full(index))
+            if x.ndim != len(self._full(x).shape):
+                raise NotCompiled(f"call {node.number}, take by networks")
+            self._indexed(f, self._full(x), out, self._full(index))
+            return
+        if self._is_of_each(x, index):
+            self._indexed(f, self._full(x), out, self._full(index[1]))
             return
         chosen = x[index]
         if not np.shares_memory(chosen, x):
@@ -201,9 +207,20 @@ class WholeLoops:
         entry = self._place(f, index, names)
         return f"(({entry}) < 0 ? int64_t({entry}) + {height} : int64_t({entry}))"
 
-    def _indexed(self, f: Function, node: Node, x: View, out: View, index: View) -> None:
-        if node.call.inputs[0].ndim != len(x.shape):
-            raise NotCompiled(f"call {node.number}, take by networks")
+    def _is_of_each(self, x: Any, index: Any) -> bool:
+        """Whether the index is (all networks, rows of each), where x leads with the networks."""
+        if self.axes.networks is None or not isinstance(index, tuple) or len(index) != 2:
+            return False
+        networks, rows = index
+        return (
+            isinstance(networks, np.ndarray)
+            and np.array_equal(networks.ravel(), np.arange(len(x)))
+            and isinstance(rows, np.ndarray)
+            and rows.dtype.kind in "iu"
+            and x.ndim == len(self._full(x).shape) + 1
+        )
+
+    def _indexed(self, f: Function, x: View, out: View, index: View) -> None:
         names = self._counters(out.shape)
         depth = len(index.shape)
         row = self._row_number(f, index, names[:depth], x.shape[0])
