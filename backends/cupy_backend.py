@@ -123,6 +123,10 @@ class CupyBackend(FusedSteps):
         )
 
     def compiled(self, calls: Sequence[Call], outcome: Array, networks: int) -> Any:
+        """The calls as one CUDA kernel, a block of threads for each network.
+
+        Raises `NotCompiled`, which names what the kernel lacks.
+        """
         from scratchnet.backends.compile import NotCompiled
         from scratchnet.backends.compile.cuda_step import KernelStep
 

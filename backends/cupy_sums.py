@@ -119,6 +119,7 @@ class Sums(KernelArrays):
 
     @by_own_kernel
     def times_slope(self, dy: Array, slope: Array) -> Array:
+        """dy * slope, and 0 where dy is 0, in one kernel: of slopes of dy's shape or of a row's."""
         same = slope.shape == dy.shape and slope.flags.c_contiguous
         row = self._row_step(slope, dy.shape) is not None
         if not (same or row) or not self._has_kernel(dy, slope):
@@ -139,6 +140,7 @@ class Sums(KernelArrays):
 
     @by_own_kernel
     def standardize(self, x: Array, epsilon: Any) -> tuple[Array, Array, Array, Array]:
+        """y = (x - m) / s, and the rows m, v and s = sqrt(v + epsilon), in one kernel."""
         if not self._is_normalized_here(x, epsilon):
             return super().standardize(x, epsilon)
         packed = self.run(self._standardize, x, epsilon, out=...)
@@ -185,6 +187,10 @@ class Sums(KernelArrays):
         momentum: Array,
         rest: Array,
     ) -> None:
+        """running <- rest * running + momentum * batch, of means and variances, in one kernel.
+
+        The variances of the batch are first multiplied by the correction.
+        """
         means, variances = running
         has_kernel = isinstance(correction, Real) and self._has_kernel(means, momentum, rest)
         if means.size != batch[0].size or not has_kernel:
