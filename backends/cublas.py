@@ -50,6 +50,7 @@ class Layout(NamedTuple):
 
 
 def layout_of(array: Array) -> Layout:
+    """An array's shape and its strides, in entries."""
     return Layout(array.shape, tuple([stride // array.itemsize for stride in array.strides]))
 
 
@@ -209,6 +210,7 @@ class Handle:
         self.call("cublasSetWorkspace_v2", *memory)
 
     def call(self, function: str, *arguments: Any, has_handle: bool = True) -> None:
+        """Call a function of cuBLAS. Raises `RuntimeError` with its status where it fails."""
         arguments = (self.pointer, *arguments) if has_handle else arguments
         status = getattr(self._library, function)(*arguments)
         if status:

@@ -13,6 +13,7 @@ NO_GPU = "the driver finds no NVIDIA GPU"
 
 
 def cupy_is_installed() -> bool:
+    """Whether CuPy is there to be imported."""
     return find_spec("cupy") is not None
 
 
@@ -80,5 +81,6 @@ def why_driver_is_unfit(driver: int, runtime: int) -> str | None:
 
 
 def first_line(error: Exception) -> str:
+    """Of an error's text, or the name of its type where it has none."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -69,6 +69,7 @@ class CupyBackend(FusedSteps):
     reading_waits = True
     # 128 bytes of float32: at other places cuBLAS takes slower kernels.
     row_alignment = 32
+    compiled_precisions = ("fp32", "tf32")
 
     def __init__(self, precision: str = "fp32") -> None:
         import cupy
@@ -123,16 +124,20 @@ class CupyBackend(FusedSteps):
         )
 
     def compiled(self, calls: Sequence[Call], outcome: Array, networks: int) -> Any:
-        """The calls as one CUDA kernel, a block of threads for each network.
+        """The calls as one CUDA kernel, a block of threads or a cluster of them for each network.
 
         Raises `NotCompiled`, which names what the kernel lacks.
         """
         from scratchnet.backends.compile import NotCompiled
         from scratchnet.backends.compile.cuda_step import KernelStep
 
-        if self.precision != "fp32":
-            raise NotCompiled(f"its products are in {self.precision}, the kernel's must be in fp32")
-        return KernelStep(self.xp, calls, outcome, networks)
+        if self.precision not in self.compiled_precisions:
+            known = " or ".join(self.compiled_precisions)
+            raise NotCompiled(f"its products are in {self.precision}: must be in {known}")
+        capability = self.device_info()["compute_capability"]
+        if self.precision == "tf32" and float(capability) < 8:
+            raise NotCompiled(f"tf32 on compute capability {capability}: must be at least 8.0")
+        return KernelStep(self.xp, calls, outcome, networks, self.precision)
 
     def in_primitives(self) -> AbstractContextManager[None]:
         return in_primitives()

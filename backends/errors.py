@@ -17,12 +17,17 @@ class DeviceMemoryError(InputError):
     """An array did not fit into the device's memory; what was computed before is still there."""
 
 
+MOST_NAMES = 100
+"""That a message lists."""
+
+
 def nearest_name(name: str, known: Mapping[str, object]) -> str:
     """A hint such as ``; did you mean 'relu'?``, or nothing where no known name is near."""
     import difflib
 
-    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.6)
+    return f"; did you mean '{lower[near[0]]}'?" if near else ""
 
 
 def choose(kind: str, name: str, table: Mapping[str, Value]) -> Value:
@@ -30,7 +35,10 @@ def choose(kind: str, name: str, table: Mapping[str, Value]) -> Value:
     if isinstance(name, str) and name in table:
         return table[name]
     hint = nearest_name(name, table) if isinstance(name, str) else ""
-    raise InputError(f"unknown {kind} {name!r}: known are {', '.join(table)}{hint}")
+    names = list(table)
+    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    known = ", ".join(names[:MOST_NAMES])
+    raise InputError(f"unknown {kind} {name!r}: known are {known}{more}{hint}")
 
 
 def whole_number(

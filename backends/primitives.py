@@ -48,6 +48,8 @@ class Primitives(Door):
 
     All else, the sums inside the product included, is float32.
     """
+    compiled_precisions: tuple[str, ...] = ("fp32",)
+    """Those in which a compiled step can multiply."""
     bits_depend_on_layout = False
     """Whether a sum or a product adds in an order that depends on how its output lies in memory."""
 

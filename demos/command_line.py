@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from scratchnet.backends.errors import InputError, choose
 from scratchnet.demos import registry
-from scratchnet.demos.results import installed_version, write
+from scratchnet.demos.results import installed_version, visible, write
 from scratchnet.interruption import INTERRUPTED, interruptions_raise
 
 BAD_INPUT = 2
@@ -84,5 +84,5 @@ def one_line_warnings() -> Iterator[None]:
 def complain(message: str, status: int = BAD_INPUT, notes: Sequence[str] = ()) -> int:
     """Print the message as one line on stderr, and each note below; returns the exit status."""
     lines = [f"scratchnet: {message}", *notes]
-    write(sys.stderr, "\n  ".join(" ".join(line.split()) for line in lines) + "\n")
+    write(sys.stderr, "\n  ".join(visible(" ".join(line.split())) for line in lines) + "\n")
     return status

@@ -85,8 +85,9 @@ def obstacle_of(settings: Any, backend: Backend, wanted: str) -> str:
         return "--no-record runs them as Python"
     if backend.name != "numpy" and wanted != "on":
         return f"no GPU has timed what is compiled for the backend {backend.name} yet"
-    if settings.precision != "fp32":
-        return f"--precision is {settings.precision}, not fp32"
+    if settings.precision not in backend.compiled_precisions:
+        known = " or ".join(backend.compiled_precisions)
+        return f"--precision is {settings.precision}, not {known}"
     if backend.name != "numpy" and getattr(settings, "ranks", 1) > 1:
         return "a CUDA kernel cannot wait for the GPUs of other ranks"
     return backend.why_not_compiled() or ""

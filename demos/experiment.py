@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -133,16 +134,23 @@ def execute(experiment: Experiment, settings: Any) -> int:
     size = experiment.memory(settings) / max(settings.seeds, 25)
     with mode.opened(), opened(settings, mode, size, screen.text) as workers:
         result = compute(experiment, settings, workers)
+        where = environment(backend) | mode.environment  # BLAS has one thread here, as of workers
     if all(row.part == "tuning" for row in result.rows):
         if result.interrupted:
             raise KeyboardInterrupt
         if result.failures:
             raise InputError("; ".join(dict.fromkeys(result.failures)))
     verdicts = judge(experiment.claims(result), QUICK_REASON if settings.quick else "")
-    record = record_of(result, verdicts, environment(backend) | mode.environment)
-    written = save_numbers(settings, record, result)
+    record = record_of(result, verdicts, where)
+    written: list[Path] = []
+    unwritten: list[str] = []
     try:
-        written += save_files(experiment, settings, result)
+        for path, write in writers(experiment, settings, record, result):
+            try:
+                write(path)
+                written.append(path)
+            except OSError as error:
+                unwritten.append(f"{error.strerror or error}: {path}")
     except KeyboardInterrupt:
         result.interrupted = True
     report(experiment, result, verdicts, written, screen)
@@ -150,6 +158,8 @@ def execute(experiment: Experiment, settings: Any) -> int:
         print_json(record)
     if settings.show and not result.interrupted:
         show([drawn(draw) for draw in experiment.figures(result).values()], screen.text)
+    if unwritten:
+        raise OSError("; ".join(unwritten))
     return INTERRUPTED if result.interrupted else int(bool(result.failures))
 
 
@@ -217,6 +227,7 @@ def record_of(result: Result, verdicts: Sequence[Verdict], where: Any) -> dict[s
         },
         "extra": {name: each for name, each in result.extra.items() if is_plain(each)},
         "interrupted": result.interrupted,
+        "failures": list(dict.fromkeys(result.failures)),
     }
 
 
@@ -229,14 +240,27 @@ def is_plain(value: Any) -> bool:
     return True
 
 
-def save_numbers(settings: Any, record: Mapping[str, Any], result: Result) -> list[Path]:
-    """Write `result.json`, and `rows.csv` where it is asked for; their paths."""
-    paths = [settings.out / RECORD_NAME]
-    write_atomically(paths[0], to_json(record).encode() + b"\n")
+def writers(
+    experiment: Experiment, settings: Any, record: Mapping[str, Any], result: Result
+) -> Iterator[tuple[Path, Callable[[Path], object]]]:
+    """Each file of a run and what writes it: numbers first, then other files, then figures."""
+    folder, numbers = settings.out, to_json(record).encode() + b"\n"
+    yield folder / RECORD_NAME, lambda path: write_atomically(path, numbers)
     if settings.csv:
-        paths.append(settings.out / "rows.csv")
-        write_atomically(paths[1], csv_of(result).encode())
-    return paths
+        yield folder / "rows.csv", lambda path: write_atomically(path, csv_of(result).encode())
+    for name, write in experiment.files(result).items():
+        yield folder / name, write  # a name that is an absolute path stays one
+    for name, draw in experiment.figures(result).items():
+        figure = lru_cache(partial(drawn, draw))
+        for ending, convert in {"png": png, **({"svg": svg} if settings.vector else {})}.items():
+            yield folder / f"{name}.{ending}", partial(write_figure, figure, convert)
+
+
+def write_figure(
+    figure: Callable[[], Figure], convert: Callable[[Figure], bytes], path: Path
+) -> None:
+    """Write a figure, drawn once for all its formats, as PNG or SVG."""
+    write_atomically(path, convert(figure()))
 
 
 def csv_of(result: Result) -> str:
@@ -256,28 +280,6 @@ def csv_of(result: Result) -> str:
     table.writeheader()
     table.writerows(lines)
     return text.getvalue()
-
-
-def save_files(experiment: Experiment, settings: Any, result: Result) -> list[Path]:
-    """Write the other files and draw the figures, one after the other; their paths."""
-    paths = []
-    for name, write in experiment.files(result).items():
-        paths.append(settings.out / name)  # a name that is an absolute path stays one
-        write(paths[-1])
-    return paths + save_figures(experiment.figures(result), settings.out, settings.vector)
-
-
-def save_figures(
-    figures: Mapping[str, Callable[[], Figure]], folder: Path, vector: bool = False
-) -> list[Path]:
-    """Draw each figure, and write it as PNG and, if asked for, as SVG; their paths."""
-    paths = []
-    for name, draw in figures.items():
-        figure = drawn(draw)
-        for ending, convert in {"png": png, **({"svg": svg} if vector else {})}.items():
-            paths.append(folder / f"{name}.{ending}")
-            write_atomically(paths[-1], convert(figure))
-    return paths
 
 
 def report(

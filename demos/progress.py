@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from scratchnet.demos.running import Advance
+from scratchnet.demos.watching import size_of
 
 BETWEEN_UPDATES, BETWEEN_LINES = 0.2, 10.0
 SMOOTHING = 15.0
@@ -45,9 +46,8 @@ class Estimate:
 
     def line(self, note: str, value: float | None, now: float) -> str:
         """Such as ` 42%, 4 layers, loss 0.31, about 12 s left`."""
-        parts = [f"{min(1.0, self.done / self.total):4.0%}", note]
-        if value is not None:
-            parts.append(f"loss {value:.3g}")
+        loss = [] if value is None else [f"loss {value:.3g}"]
+        parts = [f"{min(1.0, self.done / self.total):4.0%}", note, *loss]
         if (left := self.seconds_left(now)) is not None:
             shown = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"
             parts.append(f"about {shown} left")
@@ -73,7 +73,7 @@ def progress(
 
     def show(text: str) -> None:
         with suppress(OSError):
-            stream.write(frame.format(text))
+            stream.write(frame.format(text[: size_of(stream)[0] - 1] if stream.isatty() else text))
             stream.flush()
 
     def advance(steps: float = 1, note: str = "", value: float | None = None) -> None:

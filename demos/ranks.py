@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, TextIO
 
+from scratchnet.attendance import check_started
 from scratchnet.backends import InputError
 from scratchnet.demos.experiment import Experiment, execute
 from scratchnet.demos.settings import parse, resolve
 from scratchnet.extras import require
+from scratchnet.interruption import interruptions_end_the_process, interruptions_raise
 from scratchnet.launching import ON_TERMINAL, RANK_OF, run_on
 from scratchnet.nccl import see_own_gpu
 from scratchnet.parallel import on_all_ranks
@@ -34,6 +37,18 @@ class Shown:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+@contextmanager
+def naming(rank: int, ranks: int) -> Iterator[None]:
+    """What another rank than the first refuses names it, and waits: rank 0 may refuse the same."""
+    try:
+        yield
+    except InputError as error:
+        if rank == 0 or str(error).startswith("rank "):
+            raise
+        time.sleep(1)
+        raise InputError(f"rank {rank} of {ranks}: {error}") from None
 
 
 class OnRanks(Experiment):
@@ -56,8 +71,13 @@ class OnRanks(Experiment):
         if RANK_OF not in os.environ:
             self.check(resolve(self.settings, given))
             return run_on(given["ranks"], ["-m", "scratchnet", self.name, *arguments])
-        communicator = require("mpi4py.MPI", "mpi4py", "mpi", "--ranks").COMM_WORLD
-        with on_all_ranks(communicator):
+        # An exception while MPI starts would leave this rank waiting for the others without an end.
+        interruptions_end_the_process()
+        mpi = require("mpi4py.MPI", "mpi4py", "mpi", "--ranks")
+        interruptions_raise()
+        check_started(mpi)
+        communicator = mpi.COMM_WORLD
+        with on_all_ranks(communicator), naming(communicator.Get_rank(), communicator.Get_size()):
             if communicator.Get_rank() == 0:
                 shown = Shown(sys.stderr) if ON_TERMINAL in os.environ else sys.stderr
                 with redirect_stderr(shown):

@@ -1,11 +1,13 @@
 """What a run leaves behind: a folder with its figures and `result.json`, or JSON on stdout."""
 
 import dataclasses
+import errno
 import json
 import math
 import os
 import platform
 import re
+import stat
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -109,10 +111,27 @@ def print_json(value: Any) -> None:
     write(sys.stdout, to_json(value, ascii_only=True) + "\n")
 
 
-def write(stream: IO[str], text: str) -> None:
-    """Write the text; where its reader went away, as `| head -1` does, all else goes nowhere."""
+def visible(text: str) -> str:
+    """The text with what steers a terminal, such as a file's name may hold, as `\\x1b`."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
+def write(stream: IO[str] | None, text: str) -> None:
+    """Write the text; where its reader went away, all else goes nowhere.
+
+    `| head -1` goes away, and a terminal that is closed. A stream that was closed before the start,
+    as by `>&-`, is None.
+    """
+    if stream is None:
+        return
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        is_terminal = error.errno == errno.EIO and stat.S_ISCHR(os.fstat(stream.fileno()).st_mode)
+        if not (is_terminal or error.errno == errno.EPIPE):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -2,14 +2,17 @@
 
 A picture is lines of text that are written over the last ones. Each character of the plane is a
 half block, which shows two points: one in the colour of the letter, one in that of its ground.
+Where NO_COLOR is set, classes are told apart by signs. A picture fits the terminal as it is then.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TextIO
 
 import numpy as np
@@ -22,12 +25,26 @@ ROWS, COLUMNS = 18, 60
 SECONDS_BETWEEN = 0.1
 BARS = "▁▂▃▄▅▆▇█"
 PLANE_COLORS = (*REGION_COLORS, *LINE_COLORS[2:])
+SIGNS = ".#o+x%=@*-"
+USUAL_SIZE = (80, 24)
+"""Columns and rows of a terminal that does not tell."""
 
 
 def check_watch(watch: bool, stream: TextIO | None = None) -> None:
     """Raise `InputError` where there is no terminal that could be watched."""
     if watch and not (stream or sys.stderr).isatty():
         raise InputError("--watch draws in a terminal: stderr must be one")
+    if watch and os.environ.get("TERM") == "dumb":
+        raise InputError("--watch draws over its last picture: TERM must not be dumb")
+
+
+def size_of(stream: TextIO) -> tuple[int, int]:
+    """Columns and rows of a terminal."""
+    with suppress(OSError, ValueError):
+        columns, rows = os.get_terminal_size(stream.fileno())
+        if columns > 0 and rows > 0:
+            return columns, rows
+    return USUAL_SIZE
 
 
 def sparkline(losses: Sequence[float], columns: int = COLUMNS) -> str:
@@ -48,7 +65,10 @@ def sparkline(losses: Sequence[float], columns: int = COLUMNS) -> str:
 
 
 def plane(model: Model, X: Any, rows: int = ROWS, columns: int = 2 * ROWS) -> list[str]:
-    """The classes of one network over the window of X (N, 2), as lines of coloured half blocks."""
+    """The classes of one network over the window of X (N, 2), as lines of coloured half blocks.
+
+    With NO_COLOR they are lines of signs, one for each class.
+    """
     extent = window(np.asarray(X, np.float64))
     height = 2 * rows
     points = grid_points(extent, max(height, columns))
@@ -57,6 +77,8 @@ def plane(model: Model, X: Any, rows: int = ROWS, columns: int = 2 * ROWS) -> li
     picked = classes[np.linspace(0, size - 1, height).round().astype(int)]
     picked = picked[:, np.linspace(0, size - 1, columns).round().astype(int)]
     upper, lower = picked[::2], picked[1::2]
+    if os.environ.get("NO_COLOR"):
+        return ["".join(SIGNS[int(label) % len(SIGNS)] for label in row) for row in upper]
     return [
         "".join(f"{ink(a, 38)}{ink(b, 48)}▀" for a, b in zip(top, bottom, strict=True)) + "\x1b[0m"
         for top, bottom in zip(upper, lower, strict=True)
@@ -81,27 +103,44 @@ def watching(
     def callbacks(model: Model) -> list[Callable[..., None]]:
         losses: list[float] = []
         out = stream or sys.stderr
-        drawn = 0
+        drawn, size = 0, (0, 0)
         last = -math.inf
 
         def draw(epoch: int, model: Model, loss: Any) -> None:
-            nonlocal drawn, last
+            nonlocal drawn, last, size
             losses.append(float(np.ravel(loss)[0]))
             if time.monotonic() - last < SECONDS_BETWEEN and epoch + draw.every < epochs:  # type: ignore[attr-defined]
                 return
             last = time.monotonic()
-            lines = [f"epoch {epoch + 1}, loss {losses[-1]:.4g}", sparkline(losses)]
-            if X is not None:
-                lines += plane(model.network(0), X)
+            if size != (found := size_of(out)):
+                # The terminal may have broken the last picture's lines: draw below it.
+                drawn, size = 0, found
+            lines = picture(model, X, epoch, losses, size)
             up = f"\x1b[{drawn}A" if drawn else ""
-            out.write("\r\x1b[K" + up + "".join(f"{line}\x1b[K\n" for line in lines))
-            out.flush()
+            with suppress(OSError):
+                out.write("\r\x1b[K" + up + "".join(f"{line}\x1b[K\n" for line in lines))
+                out.flush()
             drawn = len(lines)
 
         draw.every = every_of(epochs)  # type: ignore[attr-defined]
         return [draw]
 
     return callbacks
+
+
+def picture(
+    model: Model, X: Any | None, epoch: int, losses: Sequence[float], size: tuple[int, int]
+) -> list[str]:
+    """Lines that fit a terminal of that size, one row of which is left for the progress."""
+    columns, rows = size[0] - 1, size[1] - 1
+    lines = [
+        f"epoch {epoch + 1}, loss {losses[-1]:.4g}"[:columns],
+        sparkline(losses, min(COLUMNS, columns)),
+    ]
+    height = min(ROWS, columns // 2, rows - len(lines))
+    if X is not None and height > 0:
+        lines += plane(model.network(0), X, height, 2 * height)
+    return lines[:rows]
 
 
 def every_of(epochs: int, pictures: int = 200) -> int:

@@ -153,8 +153,12 @@ class Batches:
         orders = self._draw_orders()
         for start in range(0, self.total, self.batch_size):
             rows = orders[:, start : start + self.batch_size]
-            index = self.model.backend.asarray(rows if self.model.ensemble else rows[0])
-            yield (index, *self._read(index)), self._share(rows)
+            yield self._own_part(rows), self._share(rows)
+
+    def _own_part(self, rows: Any) -> tuple[Array, ...]:
+        """What this process takes of the batch of these rows (networks, B): here all of them."""
+        index = self.model.backend.asarray(rows if self.model.ensemble else rows[0])
+        return index, *self._read(index)
 
     def _read(self, index: Array) -> tuple[Array, ...]:
         """The rows of a streamed X; nothing where X is in memory.

@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from scratchnet.batches import Batches
 from scratchnet.buffer_reuse import elide_copies, owner
 from scratchnet.divergence import Divergence, note_divergence
 from scratchnet.optim import Adam, Optimizer
-from scratchnet.parallel import Ranks
+from scratchnet.parallel import Alone, Ranks
 from scratchnet.program import MOST_RECORDINGS, RecordedStep, is_eager
 from scratchnet.steps_ahead import LONGEST_CALL, StepsAhead
 from scratchnet.tensor import Tensor, result
@@ -26,6 +26,8 @@ from scratchnet.tensor import Tensor, result
 BOUND = {"float32": 1e-3, "float64": 1e-8}
 """How far losses and gradients of the first step may be from those of Python, relative to the
 largest: both round, and batch normalisation of nearly equal numbers makes roundings large."""
+TF32_BOUND = 2e-2
+"""That of products in TF32, which round each operand by up to 5e-4, the two in their own way."""
 
 
 _COMPILING: Blocks[None] = Blocks("compiling")
@@ -41,7 +43,8 @@ def compiling() -> Iterator[None]:
 def compiles(optimizer: Optimizer, record: bool, accumulate: int) -> bool:
     """Whether a block of `compiling` is open, and the training is one that can be compiled."""
     can = record and not is_eager() and accumulate == 1
-    return can and optimizer.model.backend.precision == "fp32" and bool(_COMPILING.values())
+    backend = optimizer.model.backend
+    return can and backend.precision in backend.compiled_precisions and bool(_COMPILING.values())
 
 
 def require_compiler(optimizer: Optimizer, record: bool) -> None:
@@ -49,8 +52,9 @@ def require_compiler(optimizer: Optimizer, record: bool) -> None:
     if not record or is_eager():
         raise InputError("compile=True with record=False: must be recorded to be compiled")
     backend = optimizer.model.backend
-    if backend.precision != "fp32":
-        raise InputError(f"compile=True with precision {backend.precision}: must be fp32")
+    if backend.precision not in backend.compiled_precisions:
+        known = " or ".join(backend.compiled_precisions)
+        raise InputError(f"compile=True with precision {backend.precision}: must be {known}")
     if reason := backend.why_not_compiled():
         raise InputError(f"compile=True: {reason}")
 
@@ -69,13 +73,6 @@ def note_compiler(optimizer: Optimizer, compile: bool, goes_on: bool) -> None:
             RuntimeWarning,
             stacklevel=3,
         )
-
-
-def processor() -> str:
-    """The kind of processor that steps are compiled for: with another one they have other bits."""
-    from scratchnet.backends.compile import find_compiler
-
-    return f"of kind {find_compiler().processor}"
 
 
 Changing = list[tuple[Array, Any]]
@@ -108,13 +105,13 @@ class CompiledTraining:
         step: Callable[..., Tensor],
         optimizer: Optimizer,
         threads: int | None = None,
-        ranks: Ranks | None = None,
+        ranks: Ranks | Alone | None = None,
     ) -> None:
         """`threads` share out the networks of an ensemble; None takes as many as BLAS has.
 
         The step of several `ranks` is compiled on all of them, or replayed on all.
         """
-        self._ranks = ranks
+        self._ranks = ranks or Alone()
         self._optimizer, self._model = optimizer, optimizer.model
         self._wanted_threads = threads
         self.recorded = RecordedStep(step, self._model, (optimizer,))
@@ -230,26 +227,22 @@ class CompiledTraining:
         changed = {id(owner(call.out)): owner(call.out) for call in calls}
         before = [(array, array.copy()) for name, array in changed.items() if name not in made]
         try:
-            with self._alike(NotCompiled, NoCompiler):
+            with self._ranks.agreeing(NotCompiled, NoCompiler):
                 step = k.compiled(calls, outcome, model.ensemble or 1)
             is_compared = step.function.is_compared
-            if not (is_compared if self._ranks is None else self._ranks.all(is_compared)):
+            if not self._ranks.all(is_compared):
                 with self._restoring(), k.in_primitives():
                     recording.check()
                 with self._restoring():
                     got = [step.run(1)[0], np.array(k.to_numpy(model.gradient_buffer))]
-                with self._alike(NotCompiled):
+                with self._ranks.agreeing(NotCompiled):
                     self._compare(got, want)
                 step.function.is_compared = True
         except (NotCompiled, NoCompiler) as refusal:
-            if self._ranks is None or self._ranks.rank == 0:
+            if self._ranks.rank == 0:
                 warnings.warn(f"the step is replayed: {refusal}", RuntimeWarning, stacklevel=7)
             return Compiled(None, recording.arguments, before)
         return Compiled(step, recording.arguments, before)
-
-    def _alike(self, *kinds: type[Exception]) -> AbstractContextManager[None]:
-        """What a rank raises inside of these kinds is raised by all."""
-        return nullcontext() if self._ranks is None else self._ranks.agreeing(*kinds)
 
     def _compare(self, got: Sequence[Array], want: Sequence[Array]) -> None:
         """Raise `NotCompiled` where the two differ by more than rounding of a sound step would.
@@ -261,7 +254,8 @@ class CompiledTraining:
 
         for name, mine, other in zip(("losses", "gradients"), got, want, strict=True):
             largest = np.abs(other).max(initial=0)
-            bound = BOUND[self._model.dtype] * max(largest, 1e-6)
+            is_tf32 = self._model.backend.precision == "tf32"
+            bound = (TF32_BOUND if is_tf32 else BOUND[self._model.dtype]) * max(largest, 1e-6)
             if np.isfinite(largest) and not np.abs(mine - other).max(initial=0) <= bound:
                 raise NotCompiled(f"compiled it has other {name} than as Python, beyond rounding")
 

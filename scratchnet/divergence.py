@@ -55,7 +55,7 @@ def note_divergence(
         divergence = Divergence(network, epoch, layers[network])
         diverged.append(divergence)
         if batches.reports:
-            warnings.warn(str(divergence), RuntimeWarning, stacklevel=4)
+            warnings.warn(str(divergence), RuntimeWarning, stacklevel=5)
     if len(diverged) < len(model.seeds):
         k.copy(after, out=model.parameter_buffer)
         return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from scratchnet.early_stopping import EarlyStopping
 from scratchnet.evaluation import mean_loss
 from scratchnet.losses import Loss
 from scratchnet.model import Model
-from scratchnet.parallel import Ranks, over_all
+from scratchnet.parallel import Alone, Ranks
 from scratchnet.tensor import Tensor, note_write
 
 
@@ -67,7 +66,7 @@ class Watch:
     measures: Sequence[Callable[[], Any]]
     stopping: EarlyStopping | None
     callbacks: Sequence[Callback]
-    ranks: Ranks | None = None
+    ranks: Ranks | Alone
     stopped: str = ""
     """Why training ends; empty while it goes on."""
     diverged: list[Divergence] = field(default_factory=list)
@@ -94,10 +93,8 @@ class Watch:
         """Measure and call back, once so many epochs are done."""
         measured = [measure() for measure in self.measures]
         if self.held_out is not None:
-            samples = self.held_out[0].shape[-2]
-            validation_loss = over_all(
-                partial(mean_loss, self.model, *self.held_out, self.loss), samples, self.ranks
-            )()
+            own = mean_loss(self.model, *self.held_out, self.loss)
+            validation_loss = self.ranks.mean(own, self.held_out[0].shape[-2])
             if self.stopping is not None:
                 self.stopping.update(done - 1, validation_loss)
             self.validation_losses.append(validation_loss)
@@ -114,17 +111,14 @@ class Watch:
             if done % period == 0 and self._is_called(callback)
         ]
         stops = any(answers)
-        if self.callbacks and self.ranks is not None:
-            stops = self.ranks.any(stops)
-        if stops:
+        if self.callbacks and self.ranks.any(stops):
             self.stopped = "callback"
         self._stop_early()
         if len(self.diverged) == len(self.model.seeds):
             self.stopped = "diverged"
 
     def _is_called(self, callback: Callback) -> bool:
-        is_first = self.ranks is None or self.ranks.rank == 0
-        return is_first or not getattr(callback, "on_first_rank", False)
+        return self.ranks.rank == 0 or not getattr(callback, "on_first_rank", False)
 
     def _stop_early(self) -> None:
         if self.stopping is not None and self.stopping.done.all():

@@ -1,4 +1,4 @@
-"""Ctrl-C, and SIGTERM, which ends a program in the same way: in one line, whenever it comes."""
+"""Ctrl-C, SIGTERM, and the end of the terminal: a program ends in one line, whenever they come."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NoReturn
 INTERRUPTED = 130
 """The exit status of a program that Ctrl-C ended."""
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def interruptions_end_the_process() -> None:
@@ -26,7 +26,7 @@ def interruptions_end_the_process() -> None:
 
 
 def interruptions_raise() -> None:
-    """From here on both signals raise `KeyboardInterrupt`, so that what is finished is kept."""
+    """From here on these signals raise `KeyboardInterrupt`, so that what is finished is kept."""
     _handle(signal.default_int_handler)
 
 
@@ -34,4 +34,6 @@ def _handle(handler: object) -> None:
     # Python lets only the main thread say what a signal does.
     if threading.current_thread() is threading.main_thread():
         for each in SIGNALS:
-            signal.signal(each, handler)  # type: ignore[arg-type]
+            # `nohup` has a program ignore that its terminal is gone.
+            if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN:
+                signal.signal(each, handler)  # type: ignore[arg-type]

@@ -8,17 +8,25 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from scratchnet.backends import InputError
 from scratchnet.extras import require
+from scratchnet.interruption import INTERRUPTED
 
 RANK_OF = "SCRATCHNET_RANKS"
 """Set in the environment of processes that `run_on` has started."""
 
 ON_TERMINAL = "SCRATCHNET_TERMINAL"
 """Set there too where a terminal shows what they write to stderr."""
+
+ENDED = "scratchnet: interrupted"
+"""What a rank says that mpiexec ends; the command that has started it says why."""
+
+NO_REASON = r"scratchnet: warning|rank \d+ of \d+ waits for"
+"""Lines that do not say why a training ended."""
 
 MOST_OF_A_PROCESSOR = 8
 """Ranks that wait for each other take the processor from those that compute."""
@@ -59,6 +67,68 @@ def launched(ranks: int, arguments: Sequence[str]) -> tuple[list[str], dict[str,
     return [mpiexec, "-n", str(ranks), *python], {**os.environ, **environment}
 
 
+@contextmanager
+def started(
+    command: Sequence[str], environment: dict[str, str], stderr: int, stdout: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A block in which mpiexec runs, or until it has ended; an exception inside ends it."""
+    # In a session of its own: an mpiexec that gets Ctrl-C from the terminal and then SIGTERM from
+    # here ends at once, and may leave ranks behind.
+    running = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+    )
+    with ending_with_us(running), running:
+        try:
+            yield running
+        except BaseException:
+            running.terminate()  # mpiexec then ends its ranks
+            raise
+
+
+def told(lines: Iterable[str], ranks: int) -> Iterator[tuple[str, bool]]:
+    """What ranks say, line by line, and whether the line has ended.
+
+    Of mpiexec's own report it is only which rank was killed.
+    """
+    is_framed = False
+    for line in lines:
+        said = line.strip("\0\r\n")
+        if not line.endswith("\n"):
+            yield said, False
+        elif set(said) == {"-"}:
+            is_framed = not is_framed
+        elif not is_framed:
+            yield said, True
+        elif (killed := re.search(r"process rank (\d+)", said)) and "noticed" in said:
+            yield f"rank {killed[1]} of {ranks} was killed, which ends all", True
+
+
+@contextmanager
+def ending_with_us(started: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Inside, a process is ended where this one is, also by a signal that it cannot handle.
+
+    A shell waits for a line of this process. The end of its pipe in place of that line means that
+    this process is gone, on Linux as on macOS.
+    """
+    guard = subprocess.Popen(
+        ["sh", "-c", 'read -r line || kill -TERM "$0"', str(started.pid)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C, and the end of a terminal, do not reach it
+    )
+    try:
+        yield
+    finally:
+        with suppress(BrokenPipeError):
+            guard.communicate(b"\n")
+
+
 def run_on(ranks: int, arguments: Sequence[str]) -> int:
     """Run this Python with these arguments on so many ranks; the exit status.
 
@@ -72,29 +142,18 @@ def run_on(ranks: int, arguments: Sequence[str]) -> int:
     if sys.stderr.isatty():
         environment[ON_TERMINAL] = "1"
     seen: set[str] = set()
-    started = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
-    assert started.stderr is not None
-    is_framed = False
-    with started, io.TextIOWrapper(started.stderr, errors="replace", newline="") as lines:
-        try:
-            for line in lines:
-                said = line.strip("\0\r\n")
-                if not line.endswith("\n"):
+    with started(command, environment, stderr=subprocess.PIPE) as running:
+        assert running.stderr is not None
+        with io.TextIOWrapper(running.stderr, errors="replace", newline="") as lines:
+            for said, is_whole in told(lines, ranks):
+                if not is_whole:
                     # One state of a line that changes: the next one is written over it.
                     print(said, end="\r", file=sys.stderr, flush=True)
-                elif set(said) == {"-"}:
-                    is_framed = not is_framed
-                elif is_framed:
-                    # Open MPI's own report; it names a rank that was killed.
-                    killed = re.search(r"process rank (\d+)", said)
-                    if killed and "noticed" in said:
-                        said = f"rank {killed[1]} of {ranks} was killed, which ends the training"
-                        print(said, file=sys.stderr, flush=True)
-                elif said not in seen:
+                elif said not in {*seen, ENDED, ""}:
                     if said.startswith(("scratchnet:", "rank ")):
                         seen.add(said)
                     print(said, file=sys.stderr, flush=True)
-        except KeyboardInterrupt:
-            started.terminate()
-            raise
-    return started.returncode
+    is_said = any(not re.match(NO_REASON, each) for each in seen)
+    if running.returncode not in (0, INTERRUPTED) and not is_said:
+        print(f"mpiexec ended with status {running.returncode}, and all ranks", file=sys.stderr)
+    return running.returncode

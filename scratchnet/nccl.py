@@ -13,6 +13,8 @@ import platform
 import warnings
 from typing import Any
 
+import numpy as np
+
 from scratchnet.backends import Array, InputError
 from scratchnet.parallel import Ranks
 
@@ -60,24 +62,30 @@ class RanksOnGpus(Ranks):
         """
         super().__init__(communicator)
         self._xp = xp
+        with self.ending_together():
+            self._begin(xp)
+
+    def _begin(self, xp: Any) -> None:
+        """Check the GPUs and start NCCL."""
         with self.agreeing():
             nccl = library(xp)
-        with self.ending_together():
-            properties = xp.cuda.runtime.getDeviceProperties(xp.cuda.Device().id)
-            gpus = self.gathered((platform.node(), properties["uuid"]))
+        properties = xp.cuda.runtime.getDeviceProperties(xp.cuda.Device().id)
+        gpus = self.gathered((platform.node(), properties["uuid"]))
         for rank, gpu in enumerate(gpus):
             if (first := gpus.index(gpu)) < rank:
-                raise InputError(
+                self.refuse(
                     f"ranks {first} and {rank} are on one GPU of {gpu[0]}: each must have its "
                     "own, as by scratchnet.nccl.see_own_gpu() before all else"
                 )
         self._sum = nccl.NCCL_SUM
         self._kinds = {"float32": nccl.NCCL_FLOAT32, "float64": nccl.NCCL_FLOAT64}
-        with self.ending_together():
-            name = self.gathered(nccl.get_unique_id() if self.rank == 0 else None)[0]
-            self._nccl = nccl.NcclCommunicator(self.size, name, self.rank)
+        name = self.gathered(nccl.get_unique_id() if self.rank == 0 else None)[0]
+        self._nccl = nccl.NcclCommunicator(self.size, name, self.rank)
 
     def send_from_first(self, array: Array) -> None:
+        if isinstance(array, np.ndarray):
+            super().send_from_first(array)
+            return
         numbers = self._xp.asnumpy(array)
         super().send_from_first(numbers)
         array[...] = self._xp.asarray(numbers)
@@ -88,3 +96,7 @@ class RanksOnGpus(Ranks):
         kind = self._kinds[str(array.dtype)]
         self._nccl.allReduce(place, place, array.size, kind, self._sum, stream)
         return array
+
+    def close(self) -> None:
+        self._xp.cuda.get_current_stream().synchronize()
+        self._nccl.destroy()

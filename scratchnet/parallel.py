@@ -16,28 +16,89 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+import traceback
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from inspect import signature
+from itertools import chain
+from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 
+from scratchnet.attendance import check_started, meet
 from scratchnet.backends import Array, Backend, InputError
 from scratchnet.backends.contexts import Blocks
 from scratchnet.backends.door import by_host
 from scratchnet.backends.interface import Out
 from scratchnet.batches import Batches
+from scratchnet.classes import loss_name
+from scratchnet.early_stopping import EarlyStopping
 from scratchnet.extras import require
-from scratchnet.losses import LOSSES, Loss, base, loss_of
+from scratchnet.hyperparameters import PLAIN, Configured, hyperparameters
+from scratchnet.losses import Loss
 from scratchnet.model import Model
 from scratchnet.optim import Optimizer
-from scratchnet.sharing import SHARES, Share
-from scratchnet.tensor import Tensor, result
-from scratchnet.weighting import takes_weights
+from scratchnet.shared_batches import SharedBatches
+from scratchnet.tensor import Tensor
 
-PIECES = 8
-"""A rank's part of a batch is filled up to a multiple of about 1/8 of what it is on average: few
-sizes are few recordings."""
+APART = {"float32": 1e-3, "float64": 1e-8}
+"""How far parameters of two ranks may be apart, relative to the largest: unlike processors round
+otherwise."""
+
+
+class Alone:
+    """One process that trains a model: what `Ranks` do together, it does without asking."""
+
+    rank, size = 0, 1
+
+    def agreeing(self, *kinds: type[Exception]) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def ending_together(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def batches(
+        self,
+        model: Model,
+        inputs: Tensor,
+        targets: Array,
+        batch_size: int | None,
+        weights: Array | None,
+        loss: Loss,
+    ) -> Batches:
+        """Those of its samples; several ranks need the loss."""
+        return Batches(model, inputs, targets, batch_size, weights)
+
+    def mean(self, value: Any, samples: int) -> Any:
+        return value
+
+    def any(self, answer: bool) -> bool:
+        return answer
+
+    def all(self, answer: bool) -> bool:
+        return answer
+
+    def common(self, value: Any) -> Any:
+        return value
+
+    def check_compiled(self, model: Model, compile: bool) -> None:
+        pass
+
+    def check_same(self, model: Model, optimizer: Optimizer, *others: Any, **more: Any) -> None:
+        pass
+
+    def check_alike(self, model: Model, done: int, start: int, is_last: bool) -> None:
+        pass
+
+    def start_alike(
+        self, model: Model, optimizer: Optimizer, stopping: EarlyStopping | None
+    ) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 class Ranks:
@@ -48,12 +109,16 @@ class Ranks:
 
     def __init__(self, communicator: Any) -> None:
         mpi = require("mpi4py.MPI", "mpi4py", "mpi", "training with a communicator")
-        if not isinstance(communicator, mpi.Intracomm) or communicator == mpi.COMM_NULL:
+        is_none = communicator == mpi.COMM_NULL
+        if not isinstance(communicator, mpi.Intracomm) or is_none:
+            found = "MPI.COMM_NULL" if is_none else f"of type {type(communicator).__name__}"
             raise InputError(
-                f"communicator is of type {type(communicator).__name__}: must be one of mpi4py, "
+                f"communicator is {found}: must be an Intracomm of mpi4py that has this process, "
                 "such as MPI.COMM_WORLD"
             )
         self._communicator, self._in_place = communicator, mpi.IN_PLACE
+        self._of_all: Exception | None = None
+        """What all ranks have raised last."""
         self.rank, self.size = communicator.Get_rank(), communicator.Get_size()
         self.seconds = 0.0
         """The host's time in sums inside of steps, with waiting for the other ranks; 0 on GPUs,
@@ -119,23 +184,35 @@ class Ranks:
     @contextmanager
     def agreeing(self, *kinds: type[Exception]) -> Iterator[None]:
         """An exception of these kinds, without any an `InputError`, that a rank raises inside is
-        raised by all, as the first kind, and names that rank."""
-        kinds, own = kinds or (InputError,), None
+        raised by all, as the first kind, and names that rank; so is another one by the others."""
+        kinds = kinds or (InputError,)
+        own: Exception | None = None
         try:
             yield
-        except kinds as error:
-            own = str(error)
-        for rank, message in enumerate(self.gathered(own)):
+        except Exception as error:
+            own = error
+        messages = self.gathered(None if own is None else _said(own, *kinds))
+        if own is not None and not isinstance(own, kinds):
+            self._of_all = own
+            raise own
+        for rank, message in enumerate(messages):
             if message is not None:
-                raise kinds[0](f"rank {rank} of {self.size}: {message}")
+                self.refuse(f"rank {rank} of {self.size}: {message}", kinds[0])
+
+    def refuse(self, message: str, kind: type[Exception] = InputError) -> NoReturn:
+        """Raise an error that all ranks raise."""
+        self._of_all = kind(message)
+        raise self._of_all from None
 
     @contextmanager
     def ending_together(self) -> Iterator[None]:
-        """What ends this rank inside ends the others, who would wait for it, with one line."""
+        """What ends this rank inside ends the others, with one line; what all raise passes."""
         try:
             yield
         except BaseException as error:
-            what = f"{type(error).__name__}: {error}"
+            if error is self._of_all:
+                raise
+            what = _said(error, InputError)
             if isinstance(error, KeyboardInterrupt):
                 what = "it was interrupted"
             # Where all ranks fail alike one of them speaks: the first ends those that wait.
@@ -146,41 +223,94 @@ class Ranks:
             self._communicator.Abort(130 if isinstance(error, KeyboardInterrupt) else 1)
             os._exit(1)  # not reached where Abort does what it must
 
+    def close(self) -> None:
+        """Free what the sums needed, once no recording holds any."""
+
+    def batches(self, model: Model, *data: Any) -> Batches:
+        """The batches of all ranks' samples: see `SharedBatches`."""
+        return SharedBatches(self, model, *data)
+
+    def check_compiled(self, model: Model, compile: bool) -> None:
+        """Raise `InputError` where the step cannot be cut at its sums."""
+        if compile and model.backend.name != "numpy":
+            raise InputError(
+                f"compile=True with a communicator of {self.size} ranks on {model.backend.name}: "
+                "must be False, as a CUDA kernel cannot wait for other GPUs"
+            )
+
     def common(self, value: Any) -> Any:
         """The value that all ranks have, None where they differ."""
         values = self.gathered(value)
         return value if all(each == values[0] for each in values) else None
 
-    def check_same(self, model: Model, optimizer: Optimizer, **settings: Any) -> None:
+    def check_same(
+        self, model: Model, optimizer: Optimizer, loss: Loss, compile: bool, **settings: Any
+    ) -> None:
         """Raise `InputError` on all ranks where a rank trains otherwise than rank 0.
 
-        Schedules cannot be compared.
+        Functions cannot be compared, such as schedules: `check_alike` sees what they do.
         """
+        from scratchnet.backends.compile import find_compiler
+
+        settings |= {"loss": loss_name(loss), "loss_settings": plain_settings(loss)}
+        settings["compiler"] = model.backend.compiler() if compile else "none"
+        settings["processor"] = f"of kind {find_compiler().processor}" if compile else "any"
         of_each = self.gathered({**_described(model, optimizer), **settings})
         for rank, others in enumerate(of_each):
             for name, here in of_each[0].items():
-                if others[name] != here:
-                    raise InputError(
+                if others.get(name) != here:
+                    self.refuse(
                         f"rank {rank} of {self.size} has another {name} than rank 0: "
-                        f"{_short(others[name])}; must be {_short(here)}"
+                        f"{_short(others.get(name))}; must be {_short(here)}"
                     )
 
-    def start_alike(self, model: Model, optimizer: Optimizer) -> None:
-        """Give model and optimizer the numbers of rank 0, all that a step depends on."""
+    def check_alike(self, model: Model, done: int, start: int, is_last: bool) -> None:
+        """Raise `InputError` on all ranks where the parameters of one are not those of rank 0.
+
+        It is done after 1, 2, 4, 8, ... epochs of a training from `start` on, and the last.
+        """
+        trained = done - start
+        if trained & (trained - 1) and not is_last:
+            return
+        own = model.backend.to_numpy(model.parameter_buffer)
+        first = own.copy()
+        Ranks.send_from_first(self, first)
+        # Of each network by itself: one that diverges leaves the others comparable.
+        sizes = np.where(np.isfinite(first), np.abs(first), 0)
+        bound = APART[model.dtype] * sizes.max(axis=-1, keepdims=True, initial=0)
+        with np.errstate(invalid="ignore"):
+            is_near = (np.abs(own - first) <= bound) | (own == first) | np.isnan(own + first)
+        near = self.gathered(bool(is_near.all()))
+        if not all(near):
+            raise InputError(
+                f"rank {near.index(False)} has other parameters than rank 0 after epoch "
+                f"{done - 1}: all must train alike, with the same schedule and callbacks"
+            )
+
+    def start_alike(
+        self, model: Model, optimizer: Optimizer, stopping: EarlyStopping | None
+    ) -> None:
+        """Give them the numbers of rank 0, all that the training depends on."""
         buffers = [each for _, layer in model.root.walk() for each in layer.buffers.values()]
         masks = [] if model.mask_buffer is None else [model.mask_buffer]
-        state = optimizer.state().values()
-        for array in (model.parameter_buffer, *masks, *buffers, *state):
+        states = [each.state().values() for each in (optimizer, stopping) if each is not None]
+        for array in (model.parameter_buffer, *masks, *buffers, *chain(*states)):
             self.send_from_first(array)
         optimizer.resume(self.gathered(optimizer.steps)[0])
 
 
-def ranks_of(communicator: Any, backend: Backend) -> Ranks | None:
-    """The ranks of a communicator; None for no communicator, and for one process alone."""
-    ranks = None if communicator is None else Ranks(communicator)
-    if ranks is None or ranks.size == 1:
-        return None
-    if ranks.common(backend.name) == "cupy":
+def ranks_of(communicator: Any, backend: Backend) -> Ranks | Alone:
+    """The ranks of a communicator; `Alone` without one, and where it has one process."""
+    if communicator is None:
+        return Alone()
+    ranks = Ranks(communicator)
+    if ranks.size == 1:
+        check_started(sys.modules["mpi4py.MPI"])
+        return Alone()
+    with ranks.ending_together():
+        meet(communicator)
+        on_gpus = ranks.common(backend.name) == "cupy"
+    if on_gpus:
         from scratchnet.nccl import RanksOnGpus
 
         return RanksOnGpus(communicator, backend.xp)
@@ -200,12 +330,19 @@ def on_all_ranks(communicator: Any) -> Iterator[None]:
         yield
 
 
-def own_part(communicator: Any, X: Any, y: Any, weights: Any) -> tuple[Any, Any, Any, Any]:
-    """The communicator of a block of `on_all_ranks`, and this rank's rows, about equally many."""
+def own_part(
+    communicator: Any, X: Any, y: Any, weights: Any, validation: Any
+) -> tuple[Any, Any, Any, Any, str]:
+    """The communicator of a block of `on_all_ranks`, this rank's rows, about equally many, and what
+    tells the whole data from others."""
     around = _EVERYWHERE.values()
     if communicator is not None or not around:
-        return communicator, X, y, weights
+        return communicator, X, y, weights, ""
     rank, ranks, samples = around[-1].Get_rank(), around[-1].Get_size(), np.shape(X)[-2]
+    if samples < ranks:
+        raise InputError(
+            f"{samples} training rows on {ranks} ranks: must be at least one for each rank"
+        )
     rows = slice(samples * rank // ranks, samples * (rank + 1) // ranks)
 
     def part(values: Any) -> Any:
@@ -214,185 +351,59 @@ def own_part(communicator: Any, X: Any, y: Any, weights: Any) -> tuple[Any, Any,
         return values[:, rows] if of_each else values[rows]
 
     own_weights = None if weights is None else part(np.asarray(weights))
-    return around[-1], X[..., rows, :], part(np.asarray(y)), own_weights
-
-
-def check_compiled(model: Model, compile: bool, ranks: Ranks) -> None:
-    """Raise `InputError` where the step cannot be cut at its sums."""
-    if compile and model.backend.name != "numpy":
-        raise InputError(
-            f"compile=True with a communicator of {ranks.size} ranks on {model.backend.name}: must "
-            "be False, as a CUDA kernel cannot wait for other GPUs"
-        )
+    checksum, held_out = 0, validation if isinstance(validation, (tuple, list)) else ()
+    for each in map(np.asarray, (X, y, weights, *held_out)):
+        if each.dtype.kind in "biuf":
+            checksum = zlib.crc32(np.ascontiguousarray(each).data, checksum)
+    whole = f"{samples} rows, checksum {checksum:08x}"
+    return around[-1], X[..., rows, :], part(np.asarray(y)), own_weights, whole
 
 
 def _described(model: Model, optimizer: Optimizer) -> dict[str, Any]:
-    """What must be the same on all ranks."""
-    numbers = {
-        name: array.tolist()
-        for name, array in optimizer.arrays.items()
-        if not name.startswith("correction")
-        and not (name == "learning_rate" and callable(optimizer.schedule))
-    }
-    return {
-        "model": f"{len(model.seeds)} times {[repr(each) for each in model.layers]}",
+    """What must be the same on all ranks, by name."""
+    found: dict[str, Any] = {
         "backend": model.backend.name,
+        "precision": model.backend.precision,
         "dtype": model.dtype,
-        "mask": model.mask_buffer is not None,
-        "optimizer": f"{type(optimizer).__name__} with {numbers}",
+        "number of networks": len(model.seeds),
+        "number of layers": len(model.layers),
     }
+    found |= {f"layer {number}": repr(each) for number, each in enumerate(model.layers)}
+    for name, layer in model.root.walk():
+        found |= {f"{setting} of layer {name}": v for setting, v in _settings(layer).items()}
+        for each, parameter in layer.parameters.items():
+            found[f"requires_grad of {name}.{each}"] = parameter.requires_grad
+    rate = "a schedule" if callable(optimizer.schedule) else np.asarray(optimizer.schedule).tolist()
+    found |= {"mask": model.mask_buffer is not None, "optimizer": type(optimizer).__name__}
+    settings = {"learning_rate": rate} | _settings(optimizer)
+    return found | {f"{name} of the optimizer": value for name, value in settings.items()}
+
+
+def _settings(of: Configured) -> dict[str, Any]:
+    """The plain values that it was made with, as they are by now, by name."""
+    numbers = hyperparameters(type(of))
+    return {
+        name: np.asarray(value).tolist() if name in numbers else value
+        for name, value in vars(of).items()
+        if name in numbers or (name in signature(type(of)).parameters and isinstance(value, PLAIN))
+    }
+
+
+def plain_settings(loss: Loss) -> dict[str, Any]:
+    """What `functools.partial` has set of it, where ranks can compare that; no function."""
+    settings = {name: np.asarray(each) for name, each in getattr(loss, "keywords", {}).items()}
+    return {name: each.tolist() for name, each in settings.items() if each.dtype.kind in "biufU"}
+
+
+def _said(error: BaseException, *kinds: type[Exception]) -> str:
+    """An error in words; with its own kind and place where it is none of these kinds."""
+    if isinstance(error, kinds):
+        return str(error)
+    *_, last = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(last.filename).name}, line {last.lineno}"
+    return f"{type(error).__name__}{f': {error}' if str(error) else ''} ({place})"
 
 
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-class SharedBatches(Batches):
-    """The batches of all ranks' samples; of each, what this rank computes.
-
-    Mini-batches come as (index, places, real, part, samples, factors): the rows of this rank, their
-    places in the batch, 1 for those that count, and then of the batch what part of its weight this
-    rank has, () or (E,), and the numbers that `Share` needs. All ranks, and all networks of an
-    ensemble, have equally many rows, as row 0 fills up; so all record in the same steps.
-    """
-
-    def __init__(
-        self,
-        ranks: Ranks,
-        model: Model,
-        inputs: Tensor,
-        targets: Array,
-        batch_size: int | None,
-        weights: Array | None,
-        loss: Loss,
-    ) -> None:
-        self.ranks, self.reports = ranks, ranks.rank == 0
-        own = inputs.shape[-2]
-        self._ends = np.cumsum(ranks.gathered(own))
-        self._first = int(self._ends[ranks.rank]) - own
-        seeds = ranks.gathered(model.seeds)[0]
-        whole_weights = None
-        if weights is not None:
-            parts = ranks.gathered(model.backend.to_numpy(weights)[..., 0])
-            whole_weights = np.concatenate(parts, axis=-1)
-            if not whole_weights.sum(axis=-1).all():
-                raise InputError("all weights are 0: must be above 0 for at least one sample")
-        self._is_own_loss = base(loss) not in LOSSES.values()
-        if batch_size is not None and not takes_weights(loss):
-            raise InputError(
-                f"mini-batches on {ranks.size} ranks with the loss "
-                f"{getattr(loss, '__name__', loss)!r}: it must have a parameter `weights`, which "
-                "is 0 for rows that fill up a rank's part of a batch"
-            )
-        super().__init__(
-            model, inputs, targets, batch_size, weights,
-            int(self._ends[-1]), whole_weights, seeds,
-        )  # fmt: skip
-        k = model.backend
-        self._no_gradient = k.zeros(model.gradient_buffer.shape, model.dtype)
-        if batch_size is None:
-            places = np.arange(self._first, self._first + own)
-            of_all = np.arange(self.total)[None]
-            part = self._part(of_all, (of_all >= self._first) & (of_all < self._first + own))
-            self._whole = (
-                k.asarray(places.astype(np.uint64)),
-                None,
-                part,
-                *self._sizes(self.total),
-            )
-
-    def __iter__(self) -> Iterator[tuple[tuple[Array, ...], Any]]:
-        if self.batch_size is None:
-            yield (), 1.0
-            return
-        orders = self._draw_orders()
-        for start in range(0, self.total, self.batch_size):
-            rows = orders[:, start : start + self.batch_size]
-            yield self._own_part(rows), self._share(rows)
-
-    def _own_part(self, rows: Any) -> tuple[Array, ...]:
-        """What this rank computes of the batch of these rows (networks, B)."""
-        networks, size = rows.shape
-        owners = np.searchsorted(self._ends, rows, side="right")
-        most = max(np.bincount(each).max() for each in owners)
-        piece = max(1, size // (PIECES * self.ranks.size))
-        own = min(-(-most // piece) * piece, size)
-        is_mine = owners == self.ranks.rank
-        index, places = (np.zeros((networks, own), kind) for kind in (np.int64, np.uint64))
-        real = np.zeros((networks, own, 1), self.model.dtype)
-        for network in range(networks):
-            mine = np.flatnonzero(is_mine[network])
-            index[network, : len(mine)] = rows[network, mine] - self._first
-            places[network, : len(mine)] = mine
-            # A loss of the user's own may divide by the sum of its weights; the part is 0 then.
-            real[network, : len(mine) or (own if self._is_own_loss else 0)] = 1
-        alone = self.model.ensemble is None
-        k = self.model.backend
-        arrays = [k.asarray(each[0] if alone else each) for each in (index, places, real)]
-        part, sizes = self._part(rows, is_mine), self._sizes(size)
-        return *arrays, part, *sizes, *self._read(arrays[0])
-
-    def _part(self, rows: Any, is_mine: Any) -> Array:
-        """What part of the weights of these rows (networks, B) this rank has, () or (E,)."""
-        weights: Any = np.ones(1) if self._host_weights is None else self._host_weights
-        weights = np.broadcast_to(weights, (len(self.model.seeds), self.total))
-        of_rows = np.take_along_axis(
-            weights, np.broadcast_to(rows, (len(weights), rows.shape[1])), 1
-        )
-        whole = of_rows.sum(axis=-1, dtype=np.float64)
-        mine = (of_rows * is_mine).sum(axis=-1, dtype=np.float64)
-        part = (mine / np.where(whole > 0, whole, 1)).astype(self.model.dtype)
-        return self.model.backend.asarray(part if self.model.ensemble else part[0])
-
-    def _sizes(self, samples: int) -> tuple[Array, Array]:
-        k = self.model.backend
-        factors = np.array([1 / samples, samples / max(1, samples - 1)], self.model.dtype)
-        return k.asarray(np.array(samples, np.uint64)), k.asarray(factors)
-
-    def select_weights(self, *rows: Array) -> Array | None:
-        own = super().select_weights(*rows)
-        if not rows:
-            return own
-        return rows[2] if own is None else self.model.backend.multiply(own, rows[2])
-
-    def differentiate(self, compute_loss: Loss, *rows: Array) -> Tensor:
-        """This rank's part of both."""
-        model, k = self.model, self.model.backend
-        # What a step does not reach adds nothing to the sums, instead of an earlier gradient.
-        k.copy(self._no_gradient, out=model.gradient_buffer)
-        places, real, part, samples, factors = rows[1:6] or self._whole
-        share = Share(places, samples, factors, real, self._total)
-        inputs, targets = self.select(*rows)
-        with SHARES.opened(share):
-            outputs = model(inputs)
-        weights = self.select_weights(*rows)
-        loss = loss_of(compute_loss, outputs, targets, weights) * result(part, k)
-        loss.backward()
-        return loss
-
-    def summed(self, loss: Tensor) -> Tensor:
-        k = self.model.backend
-        both = self.summed_losses(k.reshape(loss.data, (*loss.shape, 1)))
-        return result(both.data[..., 0], k)
-
-    def summed_losses(self, losses: Array) -> Tensor:
-        """As `summed`, with the losses (..., n) of several batches; by one Allreduce."""
-        k, gradients = self.model.backend, self.model.gradient_buffer
-        both = k.run(self.ranks.packed_sum, gradients, losses, out=...)
-        k.copy(both[..., : gradients.shape[-1]], out=gradients)
-        return result(both[..., gradients.shape[-1] :], k)
-
-    def _total(self, k: Backend, array: Array) -> Array:
-        return k.run(self.ranks.total, array, out=...)
-
-    def located(self, layers: list[str]) -> list[str]:
-        return self.ranks.located(layers)
-
-
-Measure = Callable[[], Any]
-
-
-def over_all(measure: Measure, samples: int, ranks: Ranks | None) -> Measure:
-    """The mean of a measure over the samples of all ranks."""
-    return measure if ranks is None else lambda: ranks.mean(measure(), samples)

@@ -115,6 +115,10 @@ class RecordedStep:
         self._recordings[key] = recording
         return recording.first_outcome
 
+    def forget(self) -> None:
+        """Let go of the recordings, and of what they hold, such as CUDA graphs."""
+        self._recordings.clear()
+
     def record(self, arguments: Sequence[Array]) -> Recording:
         """Run the step once, and give its calls."""
         # The buffers are kept, so that no later one can have the identity of one that is gone.

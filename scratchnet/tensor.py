@@ -35,6 +35,8 @@ FLOAT_TYPES = ("float32", "float64")
 
 def float_type(what: str, dtype: Any) -> str:
     """'float32' or 'float64' for whatever NumPy takes for it; `InputError` for any other dtype."""
+    if type(dtype) is str and dtype in FLOAT_TYPES:
+        return dtype  # as nearly always: NumPy takes longer than the rest of a tensor
     try:
         # NumPy reads None as float64.
         name = "None" if dtype is None else np.dtype(dtype).name
@@ -93,8 +95,7 @@ class Tensor:
         """
         self.backend = get_backend(backend)
         if dtype is None:
-            given = str(getattr(values, "dtype", "float32"))
-            dtype = given if given in FLOAT_TYPES else "float32"
+            dtype = "float64" if getattr(values, "dtype", None) == "float64" else "float32"
         dtype = float_type("dtype of a tensor", dtype)
         self.data = self.backend.asarray(values, dtype)
         self.inputs = self.frozen = ()

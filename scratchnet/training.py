@@ -6,7 +6,6 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from itertools import islice
 from numbers import Real
 from typing import Any
@@ -22,7 +21,6 @@ from scratchnet.compiled_step import (
     compiles,
     epochs_ahead,
     note_compiler,
-    processor,
     require_compiler,
 )
 from scratchnet.divergence import Divergence, note_divergence
@@ -32,8 +30,9 @@ from scratchnet.history import Callback, History, Watch
 from scratchnet.losses import Loss, get_loss
 from scratchnet.model import Model
 from scratchnet.optim import Adam, Optimizer, clip_gradients
-from scratchnet.parallel import SharedBatches, check_compiled, over_all, own_part, ranks_of
-from scratchnet.program import recorded
+from scratchnet.parallel import Alone, Ranks, own_part, ranks_of
+from scratchnet.program import RecordedStep, recorded
+from scratchnet.shared_batches import SharedBatches
 from scratchnet.steps_ahead import StepsAhead
 from scratchnet.tensor import Tensor, enable_grad, result
 from scratchnet.weighting import ClassWeight, checked_weights
@@ -92,10 +91,10 @@ def fit(
     optimizer, such as a variable that a callback changes; and an `if` on numbers read from
     `model.parameter_buffer` or a layer's `buffers`, where it goes the same way in the two steps
     that are compared, of which one is from disturbed numbers. With `compile` a step is one function
-    made by the system's C++ compiler, or on a GPU one CUDA kernel, in which a block of threads
-    trains a network; and many steps are one call where nothing looks at the model in between:
+    made by the system's C++ compiler, or on a GPU one CUDA kernel, in which a few blocks of threads
+    train a network; and many steps are one call where nothing looks at the model in between:
     validation, `accuracy`, or a callback (see `Callback`). Where a step has no compiled form, or a
-    network is too large for a block, a warning says so and the step is replayed. Its bits are
+    network is too large for them, a warning says so and the step is replayed. Its bits are
     not those of a replay, but the same on every run, and for a network alone and in an ensemble
     (with three or more ranks up to rounding).
     The same bits are promised within one mode only, compiled or not, for one BLAS, one number of
@@ -115,8 +114,10 @@ def fit(
     inside a group of `accumulate`, the optimizer is as after the group. BatchNorm takes the
     statistics of the whole batch. Steps are done one by one, also with `compile`. A callback with
     a true attribute `on_first_rank`, as of `checkpoint.checkpoints`, is called on rank 0 only. A
-    rank that fails or is interrupted ends all with one line. On CuPy each rank has a GPU of its
-    own, NCCL sums (see `nccl`), and `compile` is refused with several ranks.
+    rank that fails, is interrupted, ends without this call or trains with other numbers than rank 0
+    ends all with one line (without this call: on `MPI.COMM_WORLD`); one that is late is named, as
+    `attendance` says. On CuPy each rank has a GPU of its own, NCCL sums (see `nccl`), and `compile`
+    is refused with several ranks.
 
     The model is left in training mode, with the name of the loss in `model.loss`, and in
     `model.threshold` the value above which a single output means class 1 (`classes.threshold`).
@@ -130,73 +131,83 @@ def fit(
     if not isinstance(model, Model):
         given = type(model).__name__
         raise InputError(f"model is of type {given}: must be a Model, as in fit(model, X, y)")
-    communicator, X, y, sample_weight = own_part(communicator, X, y, sample_weight)
+    communicator, X, y, sample_weight, whole = own_part(
+        communicator, X, y, sample_weight, validation
+    )
     ranks = ranks_of(communicator, model.backend)
-    with nullcontext() if ranks is None else ranks.agreeing():
-        compute_loss = get_loss(loss)
-        optimizer = Adam(model) if optimizer is None else optimizer
-        _check_settings(model, optimizer, epochs, first_epoch, callbacks)
-        _check_steps(clip_norm, accumulate, batch_size, compile)
-        if ranks is not None:
-            check_compiled(model, compile, ranks)
-        if compile:
-            require_compiler(optimizer, record)
-        is_streamed = streams(model, X, batch_size)
-        if is_streamed and (compile or accuracy):
-            what = "compile" if compile else "accuracy"
-            raise InputError(
-                f"{what}=True with X a numpy.memmap and mini-batches: must be False, or X an array "
-                "in memory, as that looks at all of X at once"
+    with ranks.ending_together():
+        with ranks.agreeing():
+            compute_loss = get_loss(loss)
+            optimizer = Adam(model) if optimizer is None else optimizer
+            _check_settings(model, optimizer, epochs, first_epoch, callbacks)
+            _check_steps(clip_norm, accumulate, batch_size, compile)
+            ranks.check_compiled(model, compile)
+            if compile:
+                require_compiler(optimizer, record)
+            is_streamed = streams(model, X, batch_size)
+            if is_streamed and (compile or accuracy):
+                raise InputError(
+                    f"{'compile' if compile else 'accuracy'}=True with X a numpy.memmap and "
+                    "mini-batches: must be False, or X an array in memory, as that looks at all "
+                    "of X at once"
+                )
+            can = not is_streamed and (ranks.size == 1 or model.backend.name == "numpy")
+            compile = compile or (can and compiles(optimizer, record, accumulate))
+            data = checked_data(model, X, y, compute_loss, is_streamed)
+            weights = checked_weights(
+                model, *data, compute_loss, sample_weight, class_weight, ranks.size > 1
             )
-        can = not is_streamed and (ranks is None or model.backend.name == "numpy")
-        compile = compile or (can and compiles(optimizer, record, accumulate))
-        data = checked_data(model, X, y, compute_loss, is_streamed)
-        weights = checked_weights(
-            model, *data, compute_loss, sample_weight, class_weight, ranks is not None
-        )
-        held_out = _checked_validation(model, validation, compute_loss)
-        check_patience(patience, held_out is not None)
-        above = threshold(compute_loss, model.backend.to_numpy(data[1]), model.root)
-    if ranks is None:
-        batches = Batches(model, *data, batch_size, weights)
-    else:
+            held_out = _checked_validation(model, validation, compute_loss)
+            check_patience(patience, held_out is not None)
+            above = threshold(compute_loss, model.backend.to_numpy(data[1]), model.root)
         above = ranks.common(above)
         ranks.check_same(
-            model, optimizer, batch_size=batch_size, epochs=epochs, first_epoch=first_epoch,
-            accumulate=accumulate, clip_norm=clip_norm, patience=patience,
-            loss=loss_name(compute_loss), weights=weights is not None, record=record,
-            compiler=model.backend.compiler() if compile else "none",
-            processor=processor() if compile else "any",
-            accuracy=accuracy, validation=held_out is not None, callbacks=len(callbacks),
+            model, optimizer, compute_loss, compile, table=whole, batch_size=batch_size,
+            epochs=epochs, first_epoch=first_epoch, accumulate=accumulate, clip_norm=clip_norm,
+            patience=patience, weights=weights is not None, record=record,
+            class_weight=str(class_weight), accuracy=accuracy, validation=held_out is not None,
+            callbacks=len(callbacks),
         )  # fmt: skip
-        batches = SharedBatches(ranks, model, *data, batch_size, weights, compute_loss)
-    batches.skip(first_epoch)
-    measures = []
-    with nullcontext() if ranks is None else ranks.agreeing():
-        if accuracy:
-            own = _accuracy_measure(model, data[0], y, above)
-            measures.append(over_all(own, data[0].shape[-2], ranks))
-        if accuracy and validation is not None and held_out is not None:
-            own = _accuracy_measure(model, held_out[0], validation[1], above, True)
-            measures.append(over_all(own, held_out[0].shape[-2], ranks))
-    if ranks is not None:
-        ranks.start_alike(model, optimizer)
-    stopping = watching(optimizer.early_stopping, model, patience, first_epoch)
-    watch = Watch(model, compute_loss, held_out, measures, stopping, callbacks, ranks)
-    if warning := output_warning(compute_loss, model.root):
-        warnings.warn(warning, UserWarning, stacklevel=2)
-    note_compiler(optimizer, compile, first_epoch > 0)
+        batches = ranks.batches(model, *data, batch_size, weights, compute_loss)
+        batches.skip(first_epoch)
+        measures = []
+        with ranks.agreeing():
+            if accuracy:
+                measures.append(_accuracy_measure("", model, data[0], y, above, ranks))
+            if accuracy and validation is not None and held_out is not None:
+                own = model, held_out[0], validation[1]
+                measures.append(_accuracy_measure(", validation", *own, above, ranks))
+        stopping = watching(optimizer.early_stopping, model, patience, first_epoch)
+        ranks.start_alike(model, optimizer, stopping)
+        with ranks.agreeing():
+            watch = Watch(model, compute_loss, held_out, measures, stopping, callbacks, ranks)
+            # Where warnings are errors they are raised on all ranks.
+            if warning := output_warning(compute_loss, model.root):
+                warnings.warn(warning, UserWarning, stacklevel=2)
+            note_compiler(optimizer, compile, first_epoch > 0)
 
-    optimizer.early_stopping = stopping
-    model.loss, model.threshold = loss_name(compute_loss), above
-    start = time.perf_counter()
-    step = TrainingStep(batches, compute_loss, optimizer, clip_norm, record, compile, accumulate)
-    model.train()
-    done = first_epoch
-    # Overflow is no surprise here: every loss is looked at, and reported where it is not finite.
-    together = nullcontext() if ranks is None else ranks.ending_together()
+        optimizer.early_stopping = stopping
+        model.loss, model.threshold = loss_name(compute_loss), above
+        start = time.perf_counter()
+        step = TrainingStep(
+            batches, compute_loss, optimizer, clip_norm, record, compile, accumulate
+        )
+        model.train()
+        _train(model, batches, step, watch, first_epoch, epochs)
+        best_epoch = None if stopping is None else stopping.restore()
+        # The parameters are the best ones then: what was watched does not go on from them.
+        optimizer.early_stopping = None
+        return watch.history(best_epoch, time.perf_counter() - start)
+
+
+def _train(
+    model: Model, batches: Batches, step: TrainingStep, watch: Watch, done: int, epochs: int
+) -> None:
+    """Train from so many epochs that are done on, until all are, or what watches ends it."""
+    first, ranks = done, watch.ranks
+    # Overflow is no surprise here: every loss is looked at, and told where it is not finite.
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    with quiet, enable_grad(), together:
+    with quiet, enable_grad():
         try:
             while done < epochs and not watch.stopped:
                 known = len(watch.new)
@@ -210,14 +221,14 @@ def fit(
                     )  # fmt: skip
                 done += len(watch.new) - known
                 watch.look(done)
+                ranks.check_alike(model, done, first, done == epochs or bool(watch.stopped))
         except KeyboardInterrupt:
-            if ranks is not None:
+            if ranks.size > 1:
                 raise
             watch.stopped = "interrupted"
-    best_epoch = None if stopping is None else stopping.restore()
-    # The parameters are the best ones then: what was watched does not go on from them.
-    optimizer.early_stopping = None
-    return watch.history(best_epoch, time.perf_counter() - start)
+    if ranks.size > 1:
+        step.forget()  # a CUDA graph must not outlive the communicator of the sums in it
+        ranks.close()
 
 
 def _check_settings(model: Model, optimizer: Any, epochs: int, first: int, callbacks: Any) -> None:
@@ -260,13 +271,14 @@ def _checked_validation(
 
 
 def _accuracy_measure(
-    model: Model, inputs: Tensor, y: Any, above: float | None, validation: bool = False
+    of: str, model: Model, inputs: Tensor, y: Any, above: float | None, ranks: Ranks | Alone
 ) -> Callable[[], Any]:
+    """A function that gives the accuracy over the samples of all ranks."""
     try:
-        return accuracy_measure(model, inputs, y, above)
+        own = accuracy_measure(model, inputs, y, above)
     except InputError as error:
-        where = "accuracy=True, validation" if validation else "accuracy=True"
-        raise InputError(f"{where}: {error}") from None
+        raise InputError(f"accuracy=True{of}: {error}") from None
+    return lambda: ranks.mean(own(), inputs.shape[-2])
 
 
 class TrainingStep:
@@ -335,6 +347,7 @@ class TrainingStep:
         steps = [whole] if accumulate == 1 else [gather, finish_together if shared else finish]
         if record:
             steps = [recorded(each, model, optimizer) for each in steps]
+        self._steps = steps
         self._run = steps[-1]
         self.ahead: CompiledTraining | StepsAhead | None = None
         """What does several steps before their losses are looked at; None: one by one."""
@@ -356,6 +369,12 @@ class TrainingStep:
     def __call__(self, *rows: Array) -> Tensor:
         self._prepare()
         return self._run(*rows)
+
+    def forget(self) -> None:
+        """Let go of what was recorded."""
+        for each in self._steps:
+            if isinstance(each, RecordedStep):
+                each.forget()
 
     def epoch(self, batches: Batches) -> Iterator[tuple[tuple[Array, ...], Any, Tensor]]:
         """Do the steps of an epoch; for each batch its rows, its share and its loss."""

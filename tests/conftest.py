@@ -6,8 +6,10 @@ from functools import wraps
 
 import pytest
 from hypothesis import Phase, settings
+from threadpoolctl import threadpool_limits
 
 import scratchnet.backends
+from scratchnet import gradcheck
 from scratchnet.demos.bench import timing
 
 # No deadline: it is a clock, and a busy machine would fail a right answer.
@@ -35,10 +37,15 @@ def _numpy() -> str:
 scratchnet.backends._automatic = _numpy
 
 
-def pytest_collection_finish() -> None:
-    """What collecting the tests made stays to the end: no search for garbage looks at it again."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What collecting the tests made stays to the end: no search for garbage looks at it again.
+
+    With `-n`, several processes share the cores, of which BLAS would take all in each.
+    """
     gc.collect()
     gc.freeze()
+    if hasattr(session.config, "workerinput"):
+        threadpool_limits(1, "blas")
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +55,9 @@ def short_turns() -> Iterator[None]:
         patch.setattr(timing, "SECONDS_PER_TURN", 1e-5)
         patch.setattr(timing.calls_per_turn, "__defaults__", (1e-5,))
         yield
+
+
+@pytest.fixture
+def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of which gradients are refused: what explains one takes longer than refusing it."""
+    monkeypatch.setattr(gradcheck, "diagnosis", lambda *_: "")

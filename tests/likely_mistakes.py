@@ -10,41 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from planted_gradients import BITS, ONEHOT, Op, Pullback
 from planted_gradients import OPS as FIRST
 
 from scratchnet import Tensor, ops
-
-
-@dataclass(frozen=True)
-class Likely:
-    """A mistake in the pullback of one input of an op, at inputs of its own where it has some."""
-
-    op: str
-    mistake: str | None
-    pullback: Pullback = field(repr=False)
-    argument: int = 0
-    inputs: tuple[Any, ...] | None = field(default=None, repr=False)
-    words: str = ""
-
-    @property
-    def function(self) -> Callable[..., Tensor]:
-        pullbacks = list(OPS[self.op].pullbacks)
-        pullbacks[self.argument] = self.pullback
-        return OPS[self.op].function(*pullbacks)
-
-    @property
-    def reference(self) -> Callable[..., Tensor]:
-        """The same function with the right gradient."""
-        return OPS[self.op].graph or OPS[self.op].function()
-
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        arrays = self.inputs or OPS[self.op].inputs
-        return tuple(Tensor(np.array(array), requires_grad=True) for array in arrays)
 
 
 def normal(*shape: int, seed: int = 0) -> Any:
@@ -206,6 +178,43 @@ NEW: dict[str, Op] = {
     ),
 }
 OPS = FIRST | NEW
+
+
+@dataclass(frozen=True)
+class Likely:
+    """A mistake in the pullback of one input of an op, at inputs of its own where it has some."""
+
+    ops: ClassVar[dict[str, Op]] = OPS
+    op: str
+    mistake: str | None
+    pullback: Pullback = field(repr=False)
+    argument: int = 0
+    inputs: tuple[Any, ...] | None = field(default=None, repr=False)
+    words: str = ""
+
+    @property
+    def function(self) -> Callable[..., Tensor]:
+        pullbacks = list(self.ops[self.op].pullbacks)
+        pullbacks[self.argument] = self.pullback
+        return self.ops[self.op].function(*pullbacks)
+
+    @property
+    def reference(self) -> Callable[..., Tensor]:
+        """The same function with the right gradient."""
+        return self.ops[self.op].graph or self.ops[self.op].function()
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        arrays = self.inputs or self.ops[self.op].inputs
+        return tuple(Tensor(np.array(array), requires_grad=True) for array in arrays)
+
+    def gradient(self, *, right: bool = False) -> Any:
+        """What the pullback, or the right one, gives for a random incoming gradient."""
+        function = self.ops[self.op].function() if right else self.function
+        y = function(*self.tensors)
+        dy = np.random.default_rng(0).uniform(0.5, 1.5, y.shape)
+        return np.asarray(y.inputs[self.argument][1](dy))
+
 
 LIKELY: tuple[Likely, ...] = (
     # Softmax and what is made of it.

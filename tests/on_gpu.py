@@ -2,7 +2,7 @@
 
 1. The tests of the CUDA backend and of the kernel of a compiled step, on the device.
 2. scratchnet bench --figures --backend cupy --compiled --rounds 15, beside those of PyTorch and JAX
-   that can use the GPU.
+   that can use the GPU; a thousand networks also with products in TF32.
 3. What it measured as demos/results/bench_<device>.json, and the README's tables made from it.
 4. In the time that is left, every call of a compiled step.
 
@@ -27,7 +27,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS, OF_TESTS, OF_BENCH = 590, 240, 320
 BENCH = ("bench", "--figures", "--backend", "cupy", "--compiled")
-CONFORMANCE = ("tests/backends", "tests/emulator/test_kernel.py", "-k", "cupy- or test_kernel")
+KERNELS = [
+    f"tests/emulator/test_{each}.py" for each in ("kernel", "kernel_clusters", "tensor_cores")
+]
+CONFORMANCE = ("tests/backends", *KERNELS, "-k", "cupy- or test_kernel or test_tensor_cores")
 EVERY_CALL = ("tests/emulator/test_kernel_calls.py",)
 PEERS = {
     "torch": "import torch; assert torch.cuda.is_available()",

@@ -1,8 +1,9 @@
 """Ops with a right gradient and, beside each, gradients as people get them wrong.
 
 `OPS` has about fifty functions of NumPy arrays with their pullbacks, `PLANTED` one mistake after
-another in one of those pullbacks, each with the name of its kind from `MISTAKES`, and `WALKS`
-backward passes that are wrong themselves. They were written before anything that tells them apart.
+another in one of those pullbacks, each with the name of its kind from `gradcheck.MISTAKES`, and
+`WALKS` backward passes that are wrong themselves. They were written before anything that tells
+them apart.
 
 A pullback gets dL/dy, y and the op's inputs, and returns dL/d(input).
 """
@@ -19,26 +20,6 @@ from scratchnet import Tensor, ops
 from scratchnet.tensor import result
 
 Pullback = Callable[..., Any]
-
-MISTAKES = {
-    "sign": "the gradient has the wrong sign",
-    "constant factor": "a constant such as 2, 1/2 or 1/N is missing, or there is one too many",
-    "factor of an input": "a factor equal to an input is missing, or there is one too many",
-    "factor of the output": "a factor equal to the output is missing, or there is one too many",
-    "factor of 1/x": "a factor of one over an input is missing, or there is one too many",
-    "transposed": "the gradient is the transpose of the right one",
-    "not summed": "the gradient was not summed over an axis along which the input was broadcast",
-    "wrong axis": "a sum was taken over another axis than the right one",
-    "use forgotten": "the input is used twice, and only one of its two parts was counted",
-    "mask inverted": "what the mask lets through is what it should stop",
-    "open at the kink": "the mask is open at the kink itself, where it should be closed",
-    "derivative at the output": "the derivative was taken at the output instead of at the input",
-    "incoming gradient ignored": "dL/dy was not used, as if it were 1",
-    "right only where x > 0": "the gradient is right for positive inputs only",
-    "float32": "the gradient was rounded to float32 on its way",
-    "overwritten": "a second gradient for one node replaced the first instead of being added",
-    "changed later": "a gradient was stored by reference, and changed when another was added to it",
-}
 
 
 @dataclass(frozen=True)

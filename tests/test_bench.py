@@ -802,9 +802,10 @@ def test_only_losses_are_copied_to_the_host() -> None:
 def test_the_figures_of_a_gpu_hold_a_thousand_networks_and_large_matrices(on_cuda: None) -> None:
     chosen = bench.cases(quick_settings(experiment, figures=True))
     assert {case.backend for case in chosen} == {"cupy"}
-    assert [str(case) for case in chosen[-3:]] == [
+    assert [str(case) for case in chosen[-4:]] == [
         "132 x 2-[32]*8-1, 400 points",
         "1,000 x 2-[32]*8-1, 400 points",
+        "1,000 x 2-[32]*8-1, 400 points, tf32",
         "2-[8192]*4-1, 8,192 points, tf32",
     ]
 

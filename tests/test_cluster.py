@@ -1,5 +1,6 @@
 """Experiments on Dask workers: the same bits, and nothing lost. Needs the extra 'cluster'."""
 
+import json
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -17,21 +19,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scratchnet.backends.errors import InputError
-from scratchnet.demos import command_line, tuning
-from scratchnet.demos.cluster import devices, starting
+from scratchnet.demos import command_line, experiment, registry, tuning
+from scratchnet.demos.cluster import alike, devices, starting
 from scratchnet.demos.cluster.alike import How, check_workers, facts
 from scratchnet.demos.cluster.chunks import Chunk, joined, parts_of, together
 from scratchnet.demos.cluster.starting import opened
+from scratchnet.demos.cluster.training import Cluster
 from scratchnet.demos.compiling import Mode
-from scratchnet.demos.experiment import quick_settings, run_small
+from scratchnet.demos.experiment import quick_settings, record_of, run_small
 from scratchnet.demos.lottery.experiment import arms as lottery_arms
 from scratchnet.demos.lottery.experiment import experiment as lottery
 from scratchnet.demos.lottery.experiment import masks_of
 from scratchnet.demos.running import ArmFailed, Run
+from scratchnet.demos.settings import options_of, parse
 from scratchnet.demos.spiral.experiment import experiment as spiral
 from scratchnet.demos.xor.experiment import experiment as xor
+from scratchnet.interruption import SIGNALS
 
 SMALL = {"seeds": 5, "learning_rate": (0.1, 0.2, 0.4, 0.8, 1.6), "epochs": 4, "points": 20}
+
+
+@pytest.mark.parametrize("name", ["backprop", "bench", "compile", "xor-tree"])
+def test_what_gives_workers_nothing_to_train_does_not_offer_them(name):
+    kind = registry.entries()[name].load().settings
+    assert not {"workers", "scheduler"} & set(options_of(kind))
+    with pytest.raises(InputError, match="unknown option '--workers'"):
+        parse(kind, ["--workers", "2"])
 
 
 @settings(deadline=None)
@@ -278,6 +291,7 @@ def test_an_arm_that_fails_does_not_end_the_others(workers):
     assert [row.arm for row in run.result.verdict_rows()] == [good.name]
     assert all("ValueError: no network" in line for line in run.result.failures)
     assert run.result.failures
+    assert record_of(run.result, [], {})["failures"] == list(dict.fromkeys(run.result.failures))
 
 
 def test_a_worker_that_is_killed_costs_nothing(workers):
@@ -317,8 +331,22 @@ def test_numbers_that_die_with_their_worker_are_trained_again(workers):
 
 def test_workers_do_not_see_what_a_terminal_sends_to_all_processes(workers):
     for blocked in workers.client.run(signal.pthread_sigmask, signal.SIG_BLOCK, []).values():
-        assert {signal.SIGINT, signal.SIGTERM} <= blocked
+        assert set(SIGNALS) <= blocked
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_the_tracker_of_what_processes_share_outlives_the_terminal(monkeypatch):
+    blocked = []
+
+    def start():
+        # As Python does it, whose tracker ignores these two.
+        blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
+
+    monkeypatch.setattr(starting.resource_tracker, "ensure_running", start)
+    with starting.unseen_signals():
+        assert set(SIGNALS) <= signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert signal.SIGHUP in blocked[0]
 
 
 def test_a_port_on_which_something_else_listens_is_no_scheduler(monkeypatch):
@@ -332,6 +360,38 @@ def test_a_port_on_which_something_else_listens_is_no_scheduler(monkeypatch):
             opened(asked, Mode(False), 1.0, print),
         ):
             pass
+
+
+@pytest.mark.parametrize(
+    "address, reason",
+    [
+        ("tcp://127.0.0.1:0", "0 is no port"),
+        ("tcp://127.0.0.1:99999", "99999 is no port"),
+        ("tcp://no.such.host.invalid:8786", "gaierror"),
+        ("ucx://127.0.0.1:8786", "ValueError"),
+        ("", "missing port"),
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_without_a_wait(monkeypatch, address, reason):
+    distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+
+    async def never(address, **options):
+        raise AssertionError("waits for a scheduler")
+
+    monkeypatch.setattr("distributed.comm.connect", never)
+    with pytest.raises(InputError, match=f"--scheduler {address or repr('')}: must .*{reason}"):
+        starting.remote(distributed, address, print)
+
+
+def test_where_nobody_listens_the_line_says_so(monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+    monkeypatch.setattr(starting, "PATIENCE", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    said = []
+    with pytest.raises(InputError, match=r"\(Dask did not answer there in 1 s\)"):
+        starting.remote(distributed, address, said.append)
+    assert said == [f"Connecting to {address}: its scheduler and a worker have 1 s each to answer"]
 
 
 def test_workers_that_do_not_fit_into_the_memory_are_refused_before_any_starts(monkeypatch):
@@ -434,12 +494,25 @@ class Scheduler:
         lines = (each.decode() for each in iter(self.process.stderr.readline, b""))
         found = (re.search(r"tcp://[\d.:]+", each) for each in lines)
         self.address = next(each[0] for each in found if each)
-        worker = [*begin, "distributed.cli.dask_worker", self.address, "--nthreads", "1"]
-        self.worker = subprocess.Popen([*worker, "--no-nanny"], stderr=subprocess.DEVNULL)
+        self.workers = []
+        self.add_worker()
         return self
 
+    def add_worker(self, *options, at_start=None, folder=None):
+        """Start a worker; `at_start` is code that its process runs first, from the folder."""
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", self.address]
+        environment = dict(os.environ)
+        if at_start:
+            folder.mkdir()
+            (folder / "sitecustomize.py").write_text(at_start)
+            environment["PYTHONPATH"] = str(folder)
+        options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", *options]
+        self.workers.append(
+            subprocess.Popen([*worker, *options], stderr=subprocess.DEVNULL, env=environment)
+        )
+
     def __exit__(self, *_):
-        for each in (self.process, self.worker):
+        for each in (self.process, *self.workers):
             each.kill()
             each.wait()
         self.process.stderr.close()
@@ -467,6 +540,154 @@ def test_a_scheduler_that_is_killed_costs_what_is_under_way(tmp_path):
             with pytest.raises(ArmFailed, match="the scheduler is gone"):
                 cluster.numbers([chunk("more", endless)], False, kill)
     assert [each.name for each in tmp_path.iterdir()] == ["done.npz"]
+
+
+def test_a_worker_with_too_little_memory_is_refused_and_one_that_pauses_is_told():
+    pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+    known = {"nthreads": 1, "memory_limit": 300 << 20, "status": "paused", "local_directory": ""}
+    client = SimpleNamespace(
+        run=lambda question, *_, **__: {"tcp://a": facts(how)},
+        scheduler_info=lambda **_: {"workers": {"tcp://a": known}},
+        cluster=None,
+        cancel=lambda futures: None,
+    )
+    how, said = How("numpy", "fp32", False), []
+    with pytest.raises(InputError, match="has 300 MiB of memory: must have at least 320 MiB"):
+        starting.checked(client, how, 60 << 20, said.append)
+    cluster = starting.checked(client, how, 40 << 20, said.append)
+    assert cluster.networks == 3 and cluster.look(False) and cluster.look(True)
+    assert len(said) == 1 and said[0].startswith("All workers pause")
+    known["status"] = "running"
+    assert not cluster.look(True) and len(said) == 1
+
+
+def test_a_chunk_that_cannot_be_kept_is_told_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    said = []
+    cluster = Cluster(None, {}, How("numpy", "fp32", False), 1, said.append, {})
+    for name in ("kept.npz", "file/one.npz", "file/two.npz"):
+        cluster.keep(tmp_path / name, ({"score": np.ones(1)}, {}))
+    assert (tmp_path / "kept.npz").exists() and len(said) == 1
+    assert said[0].startswith(f"{tmp_path}/file/one.npz: cannot be written")
+
+
+def test_workers_that_join_later_and_differ_get_no_chunk(tmp_path):
+    pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+    said, killed = [], []
+
+    def takes_a_moment(n):
+        def compute(advance):
+            time.sleep(0.2)
+            return {}, {"n": n}
+
+        return compute
+
+    def another_worker():
+        if not killed:
+            killed.append(scheduler.workers[0].kill())
+            scheduler.add_worker()
+
+    with Scheduler() as scheduler:
+        asked = quick_settings(spiral, scheduler=scheduler.address, backend="numpy")
+        with opened(asked, Mode(False), 1.0, said.append) as cluster:
+            other = "import platform; platform.python_version = lambda: '2.7'"
+            scheduler.add_worker(at_start=other, folder=tmp_path / "other")
+            scheduler.add_worker("--nthreads", "2", "--memory-limit", "150MiB")
+            cluster.client.wait_for_workers(3, timeout=60)
+            chunks = [Chunk(str(n), "", takes_a_moment(n), 1.0) for n in range(12)]
+            found = cluster.numbers(chunks, False, lambda work: another_worker())
+            cluster.look_at_new_workers()
+    assert [arrays["n"] for _, arrays in found] == list(range(12))
+    for each in ("python: 2.7; here", "threads: 2; here 1", "memory: 150 MiB; here at least 200 "):
+        assert each in " ".join(said)
+
+
+def test_another_worker_at_the_address_of_one_that_is_gone_is_looked_at_anew(tmp_path):
+    pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+    said = []
+    with Scheduler() as scheduler:
+        asked = quick_settings(spiral, scheduler=scheduler.address, backend="numpy")
+        with opened(asked, Mode(False), 1.0, said.append) as cluster:
+            (address,) = cluster.alike
+            scheduler.workers[0].kill()
+            other = "import platform; platform.python_version = lambda: '2.7'"
+            port = address.rpartition(":")[2]
+            scheduler.add_worker("--worker-port", port, at_start=other, folder=tmp_path / "other")
+            while not cluster.unlike:
+                time.sleep(0.05)
+            assert list(cluster.unlike) == [address] and not cluster.alike
+            # While none may train them, chunks wait; they are not tried again and again.
+            tries, submitted = [], cluster.submitted
+            cluster.submitted = lambda chunk: (tries.append(chunk), submitted(chunk))[1]
+            chunks = [Chunk(str(n), "", lambda advance, n=n: ({}, {"n": n}), 1.0) for n in range(4)]
+            with ThreadPoolExecutor(1) as thread:
+                numbers = thread.submit(cluster.numbers, chunks, False, lambda work: None)
+                while len(tries) < len(chunks):
+                    time.sleep(0.05)
+                scheduler.add_worker()
+                found = numbers.result()
+            assert len(cluster.alike) == 1 and len(tries) <= 5 * len(chunks)
+    assert [arrays["n"] for _, arrays in found] == [0, 1, 2, 3]
+    assert any("python: 2.7; here" in each for each in said)
+
+
+def test_a_chunk_has_one_thread_of_every_blas_and_the_worker_gets_its_own_back():
+    code = """
+from threadpoolctl import threadpool_info, threadpool_limits
+from scratchnet.demos.cluster.alike import How, facts_of_worker, train
+
+def threads():
+    return {each["filepath"]: each["num_threads"] for each in threadpool_info()}
+
+def chunk(advance):
+    before = threads()
+    import scipy.linalg
+    return before, threads()
+
+threadpool_limits(2)
+how = How("numpy", "fp32", False)
+before, after = train(facts_of_worker(how), how, chunk)
+here = threads()
+print([*before.values()], {*after.values()}, [here[path] for path in before])
+"""
+    environment = {name: each for name, each in os.environ.items() if "NUM_THREADS" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    # SciPy brings a BLAS of its own, which is loaded in the chunk.
+    assert done.stdout == "[1] {1} [2]\n"
+
+
+def test_what_a_worker_could_not_find_out_is_asked_again(monkeypatch):
+    how = How("numpy", "fp32", False)
+    with monkeypatch.context() as patched:
+
+        def none(*_):
+            raise InputError("no room just now")
+
+        patched.setattr(alike, "get_backend", none)
+        alike.kept_facts_of_device.cache_clear()
+        assert alike.facts_of_worker(how)["backend"] == "InputError: no room just now"
+    found = alike.facts_of_worker(how)
+    assert found["backend"] == "numpy" and found == facts(how)
+
+
+def test_the_record_of_a_run_with_workers_has_their_one_thread(monkeypatch, tmp_path):
+    from contextlib import contextmanager
+
+    inside = []
+
+    @contextmanager
+    def no_workers(*_):
+        inside.append("workers")
+        yield None
+        inside.append("no workers")
+
+    monkeypatch.setattr(experiment, "opened", no_workers)
+    monkeypatch.setattr(experiment, "environment", lambda backend: {"threads": inside[-1]})
+    options = "--quick --seeds 1 --epochs 2 --compile off --json --out".split()
+    assert command_line.main(["xor", *options, str(tmp_path)]) == 0
+    assert json.loads((tmp_path / "result.json").read_text())["environment"]["threads"] == "workers"
 
 
 def test_an_interrupted_run_waits_for_no_chunk_and_leaves_no_process(tmp_path):

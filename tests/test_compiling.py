@@ -175,9 +175,19 @@ def test_inside_a_block_of_compiling_a_fit_compiles_what_it_can(compiled: list[A
 
 
 def test_ranks_on_gpus_are_not_compiled(tmp_path: Path) -> None:
-    gpu: Any = SimpleNamespace(name="cupy", why_not_compiled=lambda: None, compiler=lambda: "nvcc")
+    gpu: Any = SimpleNamespace(
+        name="cupy",
+        why_not_compiled=lambda: None,
+        compiler=lambda: "nvcc",
+        compiled_precisions=("fp32", "tf32"),
+    )
     given = {**vars(settings(tmp_path)), "compile": "on"}
-    assert decide(SimpleNamespace(**given, ranks=1), gpu, 1.0).compile
+    for precision in gpu.compiled_precisions:
+        assert decide(
+            SimpleNamespace(**given | {"precision": precision}, ranks=1), gpu, 1.0
+        ).compile
+    with pytest.raises(InputError, match="as --precision is bf16, not fp32 or tf32"):
+        decide(SimpleNamespace(**given | {"precision": "bf16"}, ranks=1), gpu, 1.0)
     with pytest.raises(InputError, match="--compile on: must be off, as a CUDA kernel cannot wait"):
         decide(SimpleNamespace(**given, ranks=2), gpu, 1.0)
 

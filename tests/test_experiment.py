@@ -407,14 +407,44 @@ def test_what_is_resumed_depends_on_settings_and_source(monkeypatch: pytest.Monk
 
 
 def test_an_interruption_while_figures_are_drawn_keeps_the_numbers(
-    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: Any
 ) -> None:
-    def interrupted(*_: Any) -> Any:
+    def interrupted() -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mechanism, "save_files", interrupted)
-    assert circles().main(tiny(tmp_path, "--quick")) == 130
+    drawing = replace(circles(), figures=lambda result: {"circles": interrupted})
+    assert drawing.main(tiny(tmp_path, "--quick")) == 130
     assert (tmp_path / "result.json").exists()
+    assert "Answer" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("full", ["result.json", "rows.csv"])
+def test_a_file_that_cannot_be_written_costs_neither_the_others_nor_the_answer(
+    full: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(path: Path, content: bytes) -> None:
+        if path.name == full:
+            raise OSError(28, "No space left on device", str(path))
+        path.write_bytes(content)
+
+    monkeypatch.setattr(mechanism, "write_atomically", write)
+    with pytest.raises(OSError, match=f"No space left.*{full}"):
+        circles().main(tiny(tmp_path, "--quick", "--csv"))
+    assert "Answer" in capsys.readouterr().out
+    written = {each.name for each in tmp_path.iterdir() if each.is_file()}
+    assert written == {"result.json", "rows.csv"} - {full}
+
+
+def test_all_that_could_not_be_written_or_drawn_is_named(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(mechanism, "write_atomically", full)
+    drawing = replace(circles(), figures=lambda result: {"circles": full})
+    with pytest.raises(OSError, match="result.json; .*rows.csv; .*circles.png"):
+        drawing.main(tiny(tmp_path, "--quick", "--csv"))
     assert "Answer" in capsys.readouterr().out
 
 
@@ -509,6 +539,13 @@ def test_the_time_left_is_shown_once_it_can_be_estimated() -> None:
     lines = stream.getvalue().splitlines()
     assert "left" not in lines[0] and "loss 0.5" in lines[0]
     assert "min left" in lines[-1]
+
+
+def test_a_line_of_a_log_is_whole() -> None:
+    stream = io.StringIO()
+    with progress("work", 10, stream, iter([0.0, 11.0]).__next__) as advance:
+        advance(note=100 * "x", value=0.5)
+    assert stream.getvalue().endswith("x, loss 0.5, about 2 min left\n")
 
 
 def test_the_time_left_follows_the_speed_smoothly() -> None:

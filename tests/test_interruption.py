@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: while modules are imported in one line, and as an exception from then on."""
+"""Ctrl-C, SIGTERM and SIGHUP: during imports they end in one line, then they are exceptions."""
 
 from __future__ import annotations
 
@@ -57,3 +57,16 @@ def test_another_thread_leaves_the_signals_alone() -> None:
     thread.start()
     thread.join()
     assert not failures and before == [signal.getsignal(each) for each in SIGNALS]
+
+
+def test_what_nohup_has_started_survives_its_terminal() -> None:
+    before = {each: signal.getsignal(each) for each in SIGNALS}
+    try:
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        interruptions_raise()
+        ignored = [each for each in SIGNALS if signal.getsignal(each) == signal.SIG_IGN]
+        assert ignored == [signal.SIGHUP]
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scratchnet.backends.errors import InputError
 from scratchnet.demos.train.data_files import read_table
 
 pandas = pytest.importorskip("pandas", reason="needs the extra 'data'")
@@ -26,3 +27,25 @@ def test_the_columns_of_a_parquet_file_are_numbers_words_and_missing_values(tmp_
     assert table["word"].tolist() == ["b", None, "a"]
     assert table["text"].tolist() == ["x", "y", None]
     assert table["yes"].tolist() == ["True", "False", "True"]
+
+
+def test_a_named_index_and_texts_in_bytes_are_columns_like_others(tmp_path):
+    frame = pandas.DataFrame({"kind": [b"a", b"\xc3\xbc"]}, index=pandas.Index([7, 8], name="id"))
+    frame.to_parquet(tmp_path / "t.parquet")
+    table = read_table(tmp_path / "t.parquet")
+    assert list(table) == ["id", "kind"]
+    assert table["id"].tolist() == [7, 8] and table["kind"].tolist() == ["a", "ü"]
+
+
+def test_a_damaged_file_gets_one_line(tmp_path):
+    pandas.DataFrame({"x": range(50), "y": ["a", "b"] * 25}).to_parquet(tmp_path / "t.parquet")
+    content = np.fromfile(tmp_path / "t.parquet", np.uint8)
+    generator = np.random.default_rng(0)
+    for _ in range(100):
+        damaged = content.copy()
+        damaged[generator.integers(4, len(content) - 8, 20)] = generator.integers(0, 256, 20)
+        damaged.tofile(tmp_path / "d.parquet")
+        try:
+            read_table(tmp_path / "d.parquet")
+        except InputError as error:
+            assert "\n" not in str(error) and "d.parquet" in str(error)

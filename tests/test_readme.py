@@ -64,18 +64,49 @@ def test_every_file_of_the_reading_path_and_every_picture_exists():
             assert (ROOT / place).exists(), place
 
 
-def test_the_lines_of_the_reading_path_are_about_as_many_as_it_says():
-    folder, counts = "", []
+def number(text):
+    return int(text.replace(",", ""))
+
+
+def reading_path():
+    """Each row's files, and the number of lines that it says they have."""
+    folder = ""
     for row, said in re.findall(r"^\| (`[^|]+) \|.*\| ([\d,]+) \|$", README, flags=re.MULTILINE):
-        counts.append(0)
+        files = []
         for name in re.findall(r"`([\w/]+(?:\.py|/))`", row):
             folder = name.rsplit("/", 1)[0] if "/" in name else folder
             place = ROOT / (name if "/" in name else f"{folder}/{name}")
-            for file in place.rglob("*.py") if place.is_dir() else [place]:
-                counts[-1] += sum(bool(line.strip()) for line in file.read_text().splitlines())
-        assert counts[-1] == pytest.approx(int(said.replace(",", "")), rel=0.25), row
-    assert sum(counts[:3]) == pytest.approx(1700, rel=0.1)
-    assert sum(counts[:11]) == pytest.approx(4800, rel=0.1)
+            files += place.rglob("*.py") if place.is_dir() else [place]
+        yield files, number(said)
+
+
+def lines(files):
+    return sum(bool(line.strip()) for file in files for line in file.read_text().splitlines())
+
+
+def test_the_lines_of_the_reading_path_are_about_as_many_as_it_says():
+    rows = list(reading_path())
+    for files, said in rows:
+        assert lines(files) == pytest.approx(said, rel=0.25), files
+    text = " ".join(README.split())
+    for first, pattern in (
+        (3, r"first three rows are .{,60} about ([\d,]+) lines"),
+        (11, r"first eleven are .{,60} about ([\d,]+), of which"),
+    ):
+        (said,) = re.findall(pattern, text)
+        files = [file for row, _ in rows[:first] for file in row]
+        assert lines(files) == pytest.approx(number(said), rel=0.1)
+    for folder, said in re.findall(r"the (exercises|playground) \(([\d,]+)\)", text):
+        place = ROOT / "demos" / {"exercises": "learn"}.get(folder, folder)
+        assert lines(place.rglob("*.py")) == pytest.approx(number(said), rel=0.25)
+
+
+def test_every_module_stands_in_the_reading_path_once():
+    named = [file for files, _ in reading_path() for file in files]
+    packages = (ROOT / name for name in ("backends", "scratchnet", "demos"))
+    modules = {file for package in packages for file in package.rglob("*.py")}
+    missing = {file for file in modules - set(named) if not file.name.startswith("__")}
+    assert len(named) == len(set(named)) and not missing
 
 
 def test_every_command_of_the_readme_is_a_demo():

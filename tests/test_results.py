@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import pty
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,14 @@ def test_a_failing_write_leaves_the_old_file_whole(
     assert os.listdir(tmp_path) == ["result.json"]
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_what_is_written_to_a_terminal_that_is_closed_goes_nowhere() -> None:
+    terminal, ours = pty.openpty()
+    os.close(terminal)
+    with open(ours, "w") as stream:
+        results.write(stream, "one line\n")
+        results.write(stream, "and another\n")
 
 
 def test_files_have_the_usual_permissions(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
     classify   which calls compute point by point, which sum over the points, which do neither
     phases     what one loop over tiles of points can hold
     fuse       which calls share a loop
-    loops, elementwise, whole, memory, source      the C++ that says so
+    loops, elementwise, whole, memory      the C++ of each loop
+    assembly, source                       the loops one after another, as a function
     build      the system's compiler, and the cache of what it made
     step       the function, called for many steps at once
 
-The same phases become a CUDA kernel, in which a block of threads trains a network:
+The same phases become a CUDA kernel, in which a block of threads or a cluster of them trains a
+network:
 
     cuda_twins                            a step of a GPU, as arrays of the host that lie alike
     cuda_text, cuda_loops, cuda_whole     each loop, shared out among the threads

@@ -48,6 +48,7 @@ class View:
 
     @property
     def size(self) -> int:
+        """The number of its entries."""
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
@@ -97,6 +98,7 @@ def arrays_in(inputs: Any) -> list[Array]:
 
 
 def name_of(call: Call) -> str:
+    """Of a call's kernel, as `relu_backward`."""
     return str(getattr(call.kernel, "__name__", call.kernel)).removeprefix("_")
 
 

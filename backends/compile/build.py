@@ -23,7 +23,9 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,7 +41,7 @@ _FLAGS = (
 
 
 class NoCompiler(Exception):
-    """There is no compiler to use; the message says how to get one."""
+    """There is no compiler to use, or no place for what it makes; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +119,23 @@ def built(source: str, compiler: Compiler, name: str = "run") -> Any:
 
     A library is used again where source, compiler, flags and processor are the same and its
     contents are those that were written. It is written beside its place and renamed, so that
-    processes may build the same one at the same time.
+    processes may build the same one at the same time. Raises `NoCompiler` where the compiler or
+    the system refuses, as on a full disk.
     """
     parts = (source, compiler.version, *compiler.flags, compiler.features)
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
-    folder = cache_folder()
-    library = folder / f"{key}.so"
-    if not _is_intact(library):
-        _build(source, compiler, library)
-    function = getattr(ctypes.CDLL(str(library)), name)
+    folder: Path | str = "the cache folder"
+    try:
+        folder = cache_folder()
+        library = folder / f"{key}.so"
+        if not _is_intact(library):
+            _build(source, compiler, library)
+        function = getattr(ctypes.CDLL(str(library)), name)
+    except OSError as error:
+        raise NoCompiler(
+            f"{folder} does not take a compiled step ({error.strerror or error}): must have room, "
+            "and files that may be run; XDG_CACHE_HOME names another"
+        ) from None
     function.restype = None
     function.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_int64] * 3 + [ctypes.c_void_p]
     return function
@@ -145,6 +155,8 @@ def cache_folder() -> Path:
             return folder
     except (OSError, RuntimeError):
         pass
+    if not _private_folder().is_dir():
+        _private_folder.cache_clear()  # it was cleared away
     return _private_folder()
 
 
@@ -189,17 +201,37 @@ def _build(source: str, compiler: Compiler, library: Path) -> None:
 
 def _status_of(command: list[str], complaints: Path) -> int:
     """Run the compiler. Ctrl-C, or any other exception, ends it and its children at once."""
-    with complaints.open("wb") as errors:
-        # A session of its own, so that the signal reaches this process alone.
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
-        )
-    try:
-        while process.poll() is None:
-            time.sleep(0.005)
-    except BaseException:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
-    return int(process.returncode)
+    with complaints.open("wb") as errors, ThreadPoolExecutor(1) as other:
+        # A session of its own, so that the signal reaches this process alone; begun in another
+        # thread, where no exception comes between its beginning and the number to end it by.
+        begun: list[subprocess.Popen[bytes]] = []
+        lock, ended = threading.Lock(), threading.Event()
+
+        def begin() -> None:
+            with lock:
+                if not ended.is_set():
+                    begun.append(
+                        subprocess.Popen(
+                            command,
+                            stdout=subprocess.DEVNULL,
+                            stderr=errors,
+                            start_new_session=True,
+                        )
+                    )
+
+        try:
+            other.submit(begin).result()
+            while begun[0].poll() is None:
+                time.sleep(0.005)
+        except BaseException as error:
+            # `submit` may have raised and the other thread run nevertheless, before this or after.
+            ended.set()
+            with lock:
+                for process in begun:
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            if isinstance(error, RuntimeError):
+                raise NoCompiler(f"the compiler cannot be started: {error}") from None
+            raise
+        return int(begun[0].returncode)

@@ -83,10 +83,12 @@ class Node:
 
     @property
     def name(self) -> str:
+        """Of the call's kernel."""
         return name_of(self.call)
 
     @property
     def values(self) -> list[Value]:
+        """Those of its inputs that a loop over points makes."""
         return [each for each in self.inputs if isinstance(each, Value)]
 
 

@@ -20,16 +20,20 @@ _OPERATIONS = {"sum": "Add", "max": "Max", "min": "Min"}
 
 
 class BlockWriter:
-    """Writes loops as functions, on what `memory` says of their operands."""
+    """Writes loops as functions, on what `memory` says of their operands.
 
-    def __init__(self, memory: BlockMemory) -> None:
-        self.memory = memory
+    Products are in fp32 or, where the `precision` is that, in TF32.
+    """
+
+    def __init__(self, memory: BlockMemory, precision: str) -> None:
+        self.memory, self.is_tf32 = memory, precision == "tf32"
 
     def rows_loop(self, loop: Loop, kept: set[Value]) -> Function:
         """Over (N, width) numbers of the points."""
         f, head, width = Function(), loop.head, max(1, loop.width)
         if head is not None and head.kind == "product":
-            points, columns = self._block(width)
+            columns_at_a_time = self._columns_at_a_time(head, width)
+            points, columns = (2, 0) if self.is_tf32 else self._block(columns_at_a_time)
             terms = ScalarTerms(f, self.memory, points)
             opening = self._product(f, head, points, columns, width)
             terms.name(head, f"n{head.number}.at[q]")
@@ -56,16 +60,28 @@ class BlockWriter:
         blocks = [(p, c) for p in (4, 2, 1) for c in (4, 2, 1) if c <= min(width, most_columns)]
         return min(blocks, key=cost)
 
+    def _columns_at_a_time(self, head: Node, width: int) -> int:
+        if self.memory.cluster == 1:
+            return width
+        return self.memory.panel_columns(int(head.call.inputs[0].shape[-1]), width)
+
     def _product(self, f: Function, head: Node, points: int, columns: int, width: int) -> str:
         x, b, view = head.inputs[0], head.call.inputs[1], head.inputs[1]
         assert isinstance(view, View)
         down, along = (s // b.itemsize for s in (b.strides[-2:] if b.ndim > 1 else (*b.strides, 0)))
         kind, inner = c_type(head.out.dtype), int(head.call.inputs[0].shape[-1])
         name, matrix = f.name(self.points(x)), f.name(self.memory.array(view))
-        return (
-            f"multiply<{points}, {columns}, {inner}, {width}, {down}, {along}>({name}, {matrix}, "
-            f"[&](int p, int j, Some<{kind}, {points}> n{head.number}) {{"
-        )
+        call = f"({name}, {matrix}, [&](int p, int j, Some<{kind}, {points}> n{head.number}) {{"
+        if self.is_tf32:
+            rows, columns = _warp_block(width, self.memory.tile)
+            return f"multiply_tf32<{rows}, {columns}, {inner}, {width}, {down}, {along}>{call}"
+        sizes = f"{points}, {columns}, {inner}, {width}, {down}, {along}"
+        if self.memory.cluster > 1:
+            panel = f.name(Pointer("panel", kind))
+            at_a_time = self._columns_at_a_time(head, width)
+            call = call.replace(f"{matrix}, ", f"{matrix}, {panel}, ", 1)
+            return f"multiply_by_panels<{sizes}, {at_a_time}>{call}"
+        return f"multiply<{sizes}>{call}"
 
     def _reduced(self, f: Function, head: Node) -> str:
         x = head.inputs[0]
@@ -85,9 +101,16 @@ class BlockWriter:
         f = Function()
         terms = ScalarTerms(f, self.memory, 1)
         terms.write_flat(loop.nodes, is_needed)
-        opening = f"for (int i = threadIdx.x; i < {loop.width}; i += THREADS) {{"
-        if loop.width == 1:
-            opening = "if (const int i = 0; threadIdx.x == 0) {"
+        n, memory = loop.width, self.memory
+        opening = f"for (int i = threadIdx.x; i < {n}; i += THREADS) {{"
+        if n == 1:
+            opening = f"if (const int i = 0; {memory.thread} == 0) {{"
+        elif memory.cluster > 1:
+            # Each block does its own share of the arrays.
+            opening = (
+                f"for (int i = RANK * share({n}) + threadIdx.x; "
+                f"i < {n} && i < (RANK + 1) * share({n}); i += THREADS) {{"
+            )
         f.lines = [opening, *("  " + line for line in terms.body), "}"]
         return f
 
@@ -98,14 +121,17 @@ class BlockWriter:
         f = Function()
         x, dy = (f.name(self.points(each)) for each in node.inputs)
         height, width = node.call.inputs[0].shape[-2], node.call.inputs[1].shape[-1]
+        call = f"({x}, {dy}, rows, first == 0, {f.name(out, writes=True)});"
+        if self.is_tf32:
+            a, b = _warp_block(height, width)
+            f.lines = [f"add_outer_tf32<{a}, {b}, {height}, {width}>{call}"]
+            return f
         a, b = min(4, height), min(4, width)
         blocks, parts = -(-height // a) * -(-width // b), 1
-        while parts < _WARP and 2 * parts * blocks <= THREADS and 8 * parts <= self.memory.tile:
+        threads = THREADS * self.memory.cluster
+        while parts < _WARP and 2 * parts * blocks <= threads and 8 * parts <= self.memory.tile:
             parts *= 2
-        f.lines = [
-            f"add_outer<{a}, {b}, {parts}, {height}, {width}>"
-            f"({x}, {dy}, rows, first == 0, {f.name(out, writes=True)});"
-        ]
+        f.lines = [f"add_outer<{a}, {b}, {parts}, {height}, {width}>{call}"]
         return f
 
     def column_sums(self, node: Node, out: Pointer) -> Function:
@@ -159,6 +185,18 @@ class BlockWriter:
         along = node.out.strides[1] if len(node.out.shape) == 2 else 0
         f.lines = [f"deliver<{node.value.width}>({a}, rows, {b}, {target.row}, {along});"]
         return f
+
+
+def _warp_block(height: int, width: int) -> tuple[int, int]:
+    """The 16 rows and 8 columns, times what is returned, of a product in TF32 that a warp does at a
+    time: the fewest operands to load and products to start in all."""
+
+    def cost(block: tuple[int, int]) -> int:
+        rows, columns = block
+        tasks = -(-height // (16 * rows)) * -(-width // (8 * columns))
+        return -(-tasks * _WARP // THREADS) * (4 * rows + 2 * columns + rows * columns)
+
+    return min(((r, c) for r in (2, 1) for c in (4, 2, 1)), key=cost)
 
 
 def shared_views(nodes: Sequence[Node]) -> list[View]:

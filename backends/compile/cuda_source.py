@@ -1,4 +1,9 @@
-"""The phases of a step as one CUDA kernel: a block of threads trains a network for many steps."""
+"""The phases of a step as one CUDA kernel: a block of threads trains a network for many steps.
+
+A network that is too large for a block is trained by a cluster of 2, 4 or 8, which reach each
+other's shared memory: from compute capability 9.0 on. Each block does the points of its own tile,
+and a share of the entries of the network's arrays and of the sums over the points.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +12,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scratchnet.backends.compile.arrays import NotCompiled, View, owner_of
-from scratchnet.backends.compile.classify import ELEMENTWISE, OVER_POINTS, Classified, Node, Value
+from scratchnet.backends.compile.assembly import Assembly, float_type, renumbered
+from scratchnet.backends.compile.classify import OVER_POINTS, Classified, Node, Value
 from scratchnet.backends.compile.cuda_loops import THREADS, BlockWriter, shared_views
 from scratchnet.backends.compile.cuda_memory import GAP, empty_memory
 from scratchnet.backends.compile.cuda_whole import BlockWholeLoops
-from scratchnet.backends.compile.fuse import Loop, kept_values, loops_between, loops_over_points
+from scratchnet.backends.compile.fuse import Loop, kept_values
 from scratchnet.backends.compile.loops import Function
-from scratchnet.backends.compile.phases import Phase, in_phases
-from scratchnet.backends.compile.source import float_type, renumbered
+from scratchnet.backends.compile.phases import Phase
 from scratchnet.backends.door import is_by_host
 from scratchnet.backends.interface import Array, Call
 
 SHARED_BYTES = {"sm_80": 166912, "sm_90": 232448, "sm_100": 232448}
 """What a block may have, by compute capability."""
+CLUSTERS = {"sm_80": (1,), "sm_90": (1, 2, 4, 8), "sm_100": (1, 2, 4, 8)}
+"""How many blocks may train a network."""
 KERNEL_BEGINS = "// ---- The step."
+_ARRAY = "array "
+"""What the places of the recording's arrays begin with; others are columns of a block's tile."""
 _LARGEST_TILE, _USEFUL_TILE, _SMALLEST_TILE = 1024, 64, 8
 
 
@@ -39,37 +48,56 @@ class Kernel:
     """Of the device's memory, for a network."""
     tile: int
     threads: int
+    """Of a block."""
+    cluster: int
+    """The blocks that train a network."""
     phases: list[Phase]
     between: list[list[Loop]] = field(default_factory=list)
     loops: list[list[Loop]] = field(default_factory=list)
 
 
-def write_kernel(calls: Sequence[Call], outcome: Array, most_shared: int) -> Kernel:
+def write_kernel(
+    calls: Sequence[Call],
+    outcome: Array,
+    most_shared: int,
+    clusters: Sequence[int] = (1,),
+    precision: str = "fp32",
+) -> Kernel:
     """The CUDA source of a recorded step, for blocks of at most so many bytes of shared memory.
 
+    As many of them train a network as the first of `clusters` says with which it fits. The operands
+    of its products are float32 or, in the `precision` tf32, rounded to TF32, by one block.
     Raises `NotCompiled` where a call has no lowering, or the network is too large.
     """
     if any(is_by_host(call.kernel) for call in calls):
         raise NotCompiled("a step with sums over processes")
     points = Classified(calls, outcome).points
-    tiles = _tiles(points)
-    useful = [tile for tile in tiles if tile >= min(points, _USEFUL_TILE)]
-    for with_entrywise, candidates in ((True, useful), (False, tiles)):
-        # The larger the tile the more it takes, so that a search by halves finds the largest.
-        fitting = None
-        while candidates:
-            middle = len(candidates) // 2 if fitting else len(candidates) - 1
-            kernel = _Assembly(calls, outcome, candidates[middle], with_entrywise).kernel()
-            if kernel.shared_bytes <= most_shared:
-                fitting, candidates = kernel, candidates[:middle]
-            else:
-                candidates = candidates[middle + 1 :]
-        if fitting:
-            return fitting
-    needed = -(-kernel.shared_bytes // 1024)
+    for cluster in clusters if precision == "fp32" else (1,):
+        own = -(-points // cluster)
+        tiles = _tiles(own)
+        useful = [tile for tile in tiles if tile >= min(own, _USEFUL_TILE)]
+        for with_entrywise, candidates in ((True, useful), (False, tiles)):
+            # The larger the tile the more it takes, so that a search by halves finds the largest.
+            fitting = None
+            while candidates:
+                middle = len(candidates) // 2 if fitting else len(candidates) - 1
+                tile = candidates[middle]
+                kernel = _Assembly(
+                    calls, outcome, tile, cluster, with_entrywise, precision
+                ).kernel()
+                if kernel.shared_bytes <= most_shared:
+                    fitting, candidates = kernel, candidates[:middle]
+                else:
+                    candidates = candidates[middle + 1 :]
+            if fitting:
+                return fitting
+    needed, most = -(-kernel.shared_bytes // 1024), most_shared // 1024
+    of_each = f" of each of {cluster} blocks" if cluster > 1 else ""
+    if precision != "fp32" and max(clusters) > 1:
+        of_each = f" of the one block that trains it in {precision}"
     raise NotCompiled(
-        f"the network, its gradients and {kernel.tile} points take {needed} KiB of shared memory: "
-        f"must be at most {most_shared // 1024} KiB"
+        f"the network, its gradients and {kernel.tile * cluster} points take {needed} KiB of "
+        f"shared memory{of_each}: must be at most {most} KiB"
     )
 
 
@@ -92,66 +120,61 @@ class Access:
 
     reads: list[tuple[str, int, int]] = field(default_factory=list)
     writes: list[tuple[str, int, int]] = field(default_factory=list)
+    is_of_all_tiles: bool = False
+    """Whether each block reads the tiles of all."""
 
     def must_wait_for(self, earlier: Access) -> bool:
+        """Whether another thread may not be done with what this one touches."""
+        return bool(self._common(earlier))
+
+    def must_wait_for_blocks(self, earlier: Access) -> bool:
+        """Whether another block may be in the way: not where both keep to their own tiles."""
+        common = self._common(earlier)
+        are_own = not (self.is_of_all_tiles or earlier.is_of_all_tiles)
+        return any(place.startswith(_ARRAY) for place in common) or (bool(common) and not are_own)
+
+    def _common(self, earlier: Access) -> set[str]:
+        """The places that one writes and the other reads or writes."""
         return (
-            _meet(self.reads, earlier.writes)
-            or _meet(self.writes, earlier.writes)
-            or _meet(self.writes, earlier.reads)
+            _meeting(self.reads, earlier.writes)
+            | _meeting(self.writes, earlier.writes)
+            | _meeting(self.writes, earlier.reads)
         )
 
 
-def _meet(some: Iterable[tuple[str, int, int]], others: Iterable[tuple[str, int, int]]) -> bool:
-    return any(p == q and a < d and c < b for p, a, b in some for q, c, d in others)
+def _meeting(
+    some: Iterable[tuple[str, int, int]], others: Iterable[tuple[str, int, int]]
+) -> set[str]:
+    return {p for p, a, b in some for q, c, d in others if p == q and a < d and c < b}
 
 
-class _Assembly:
+class _Assembly(Assembly):
     """Writes the kernel with tiles of one size."""
 
     def __init__(
-        self, calls: Sequence[Call], outcome: Array, tile: int, with_entrywise: bool
+        self,
+        calls: Sequence[Call],
+        outcome: Array,
+        tile: int,
+        cluster: int,
+        with_entrywise: bool,
+        precision: str,
     ) -> None:
-        self.classified = Classified(calls, outcome)
-        self.nodes = self.classified.nodes
-        self.outcome, self.with_entrywise = owner_of(outcome), with_entrywise
+        super().__init__(calls, outcome)
+        self.with_entrywise, self.cluster = with_entrywise, cluster
         self.loss = self.classified.axes.view(outcome)
-        self.phases = in_phases(self.nodes)
-        self.loops = [loops_over_points(phase.inside) for phase in self.phases]
-        self.between = [
-            loops_between(phase.before, frozenset(ELEMENTWISE)) for phase in self.phases
-        ]
         new = frozenset(id(owner_of(call.out)) for call in calls if call.is_new)
-        self.memory = empty_memory(float_type(self.nodes), self.classified.points, tile, new)
-        self.writer = BlockWriter(self.memory)
-        self.whole = BlockWholeLoops(self.memory, self.classified.axes)
-        self.functions: dict[tuple[str, ...], str] = {}
-        self.text: list[str] = []
-        self.step: list[str] = []
+        main, points = float_type(self.nodes), self.classified.points
+        self.memory = empty_memory(main, points, tile, cluster, new)
+        self.writer = BlockWriter(self.memory, precision)
+        self.whole = BlockWholeLoops(self.memory, self.classified.axes, precision)
+        self.headers = ["kernel.cuh", *["tensor_cores.cuh"] * (precision == "tf32")]
         self._since: list[Access] = []
-        self._readers = self._count_accesses()
-
-    def _count_accesses(self) -> dict[int, list[Node]]:
-        """For the memory of each array, the nodes that read or write it."""
-        accesses: dict[int, list[Node]] = {}
-        for node in self.nodes:
-            views = [each for each in node.inputs if isinstance(each, View)]
-            for view in (*views, node.out):
-                accesses.setdefault(id(view.owner), []).append(node)
-        return accesses
+        self._since_of_blocks: list[Access] = []
 
     def kernel(self) -> Kernel:
         """The source of the step's kernel, and what it needs to be launched."""
-        crossing = {
-            node.value
-            for node in self.nodes
-            if node.value and len({node.stage, *(r.stage for r in node.value.readers)}) > 1
-        }
-        for number, phase in enumerate(self.phases):
-            self.step.append(f"// Phase {number + 1}.")
-            for loop in self.between[number]:
-                self._between(loop)
-            if phase.inside:
-                self._tiles(self.loops[number], crossing)
+        self.write_phases()
         for loop in (each for loops in (*self.between, *self.loops) for each in loops):
             self.memory.note(loop)
         self.memory.array(self.loss)
@@ -178,6 +201,7 @@ class _Assembly:
             memory.far_size,
             memory.tile,
             THREADS,
+            self.cluster,
             self.phases,
             self.between,
             self.loops,
@@ -192,6 +216,12 @@ class _Assembly:
         names = note or ", ".join(dict.fromkeys(node.name for node in nodes))
         renamed = renumbered(f.body)
         parameters = f.parameters.replace("__restrict__ ", "")
+        kinds = ""
+        if self.cluster > 1:
+            # An array is a pointer or spread over the blocks.
+            names_of = [name for name, _ in f.pointers.values()]
+            kinds = f"template <{', '.join(f'class {x.upper()}' for x in names_of)}> "
+            parameters = ", ".join(f"{x.upper()} {x}" for x in names_of)
         takes_tile = any("rows" in line or "first" in line for line in renamed)
         key = (parameters, *renamed)
         if key not in self.functions:
@@ -199,7 +229,7 @@ class _Assembly:
             rest = ", int first, int rows" if takes_tile else ""
             self.text += [
                 f"// {names}",
-                f"INLINE void {self.functions[key]}({parameters}{rest}) {{",
+                f"{kinds}INLINE void {self.functions[key]}({parameters}{rest}) {{",
                 *("  " + line for line in renamed),
                 "}",
             ]
@@ -207,22 +237,34 @@ class _Assembly:
         comment = f"  // {numbers}: {names}" if numbers else f"  // {names}"
         self._wait(lines, access)
         rest = ", first, rows" if takes_tile else ""
+        if rest and access.is_of_all_tiles:
+            rest = ", round, left"
         lines.append(f"{self.functions[key]}({f.arguments}{rest});{comment}")
 
     def _wait(self, lines: list[str], access: Access) -> None:
         """A barrier, where another thread may not be done with what this one touches."""
-        if any(access.must_wait_for(earlier) for earlier in self._since):
+        if self.cluster > 1 and any(map(access.must_wait_for_blocks, self._since_of_blocks)):
             self._barrier(lines)
-        self._since.append(access)
-
-    def _barrier(self, lines: list[str]) -> None:
-        """A barrier, unless nothing was done since the last one."""
-        if self._since:
+        elif any(map(access.must_wait_for, self._since)):
             lines.append("__syncthreads();")
             self._since.clear()
+        self._since.append(access)
+        self._since_of_blocks.append(access)
+
+    def _barrier(self, lines: list[str]) -> None:
+        """A barrier of all that train the network, unless nothing was done since the last one."""
+        if self._since_of_blocks:
+            lines.append(self._all_wait)
+            self._since.clear()
+            self._since_of_blocks.clear()
+
+    @property
+    def _all_wait(self) -> str:
+        return "__syncthreads();" if self.cluster == 1 else "cluster_barrier();"
 
     def _access(self, nodes: Sequence[Node], kept: set[Value], is_between: bool) -> Access:
-        found = Access()
+        is_of_all_tiles = self.cluster > 1 and any(node.kind in OVER_POINTS for node in nodes)
+        found = Access(is_of_all_tiles=is_of_all_tiles)
         for node in nodes:
             for each in node.inputs:
                 if isinstance(each, View):
@@ -239,24 +281,13 @@ class _Assembly:
         """The entries of an array; those of its copy in the tile, where it has one."""
         if view.points is not None and self.memory.has_copy(view):
             return self._slot(view)
-        return f"array {id(view.owner)}", *view.extent
+        return f"{_ARRAY}{id(view.owner)}", *view.extent
 
     def _slot(self, value: Value | View) -> tuple[str, int, int]:
         return self.memory.value(value).text.split(" ")[0], 0, 1
 
-    def _between(self, loop: Loop) -> None:
-        if loop.kind == "flat":
-            inside = set(loop.nodes)
-            f = self.writer.flat_loop(loop, lambda node: self._is_needed(node, inside))
-        else:
-            f = self.whole.loop(loop.nodes[0])
+    def _between(self, loop: Loop, f: Function) -> None:
         self._call(self.step, f, loop.nodes, self._access(loop.nodes, set(), True))
-
-    def _is_needed(self, node: Node, inside: set[Node]) -> bool:
-        """Whether what a call between the loops makes is read by more than its own loop."""
-        others = set(self._readers[id(node.out.owner)]) - inside
-        made_here = any(each.call.is_new and each.out.owner is node.out.owner for each in inside)
-        return bool(others) or not made_here or node.out.owner is self.outcome
 
     # One phase's loop over the tiles.
 
@@ -272,6 +303,9 @@ class _Assembly:
         for loop in loops:
             self._point_loop(lines, loop, kept)
         n, tile = memory.points, memory.tile
+        if self.cluster > 1:
+            self._rounds(lines)
+            return
         if n <= tile:
             self.step += [f"{{ const int first = 0, rows = {n};", *("  " + x for x in lines), "}"]
             return
@@ -280,6 +314,24 @@ class _Assembly:
         self.step += [
             f"for (int first = 0; first < {n}; first += TILE) {{",
             f"  const int rows = first + TILE <= {n} ? TILE : {n} - first;",
+            *("  " + line for line in lines),
+            "}",
+        ]
+
+    def _rounds(self, lines: list[str]) -> None:
+        """The loop over the points of a cluster, each of whose blocks does a tile at a time."""
+        n = self.memory.points
+        if n <= self.memory.tile * self.cluster:
+            opening = [f"{{ const int round = 0, left = {n};"]
+        else:
+            self._barrier(lines)
+            opening = [
+                f"for (int round = 0; round < {n}; round += CLUSTER * TILE) {{",
+                f"  const int left = {n} - round;",
+            ]
+        self.step += [
+            *opening,
+            "  [[maybe_unused]] const int first = round + RANK * TILE, rows = rows_of(RANK, left);",
             *("  " + line for line in lines),
             "}",
         ]
@@ -313,35 +365,42 @@ class _Assembly:
 
     def _source(self) -> str:
         memory, count = self.memory, len(self.memory.arrays)
+        cluster, wait = self.cluster, self._all_wait
+        in_cluster = f"__cluster_dims__({cluster}, 1, 1) " if cluster > 1 else ""
+        divided = f" / {cluster}" if cluster > 1 else ""
+        networks = f"(gridDim.x{divided})" if divided else "gridDim.x"
         lines = [
             f"#define THREADS {THREADS}",
             f"#define TILE {memory.tile}",
             f"#define LD {memory.tile + GAP}",
-            Path(__file__).with_name("kernel.cuh").read_text(),
+            f"#define CLUSTER {cluster}",
+            *(Path(__file__).with_name(name).read_text() for name in self.headers),
             KERNEL_BEGINS,
             *self.text,
             "",
-            "// A block for each network does so many steps. The table has the addresses of the",
-            "// arrays, the bytes from a step to the next where they change, and where to write",
-            "// what is left; `outcomes` are the losses, (steps, networks).",
-            'extern "C" __global__ void __launch_bounds__(THREADS, 1) run(',
+            f"// {'A block' if cluster == 1 else 'A cluster'} for each network does so many steps.",
+            "// The table has the addresses of the arrays, the bytes from a step to the next where",
+            "// they change, and where to write what is left; `outcomes` are the losses,",
+            "// (steps, networks).",
+            f'extern "C" __global__ void {in_cluster}__launch_bounds__(THREADS, 1) run(',
             f"    const int64_t* table, {self.memory.array(self.loss).c_type}* outcomes,",
             "    char* far_memory, int64_t steps) {",
             f"  const int64_t *arrays = table, *step_bytes = table + {count}, "
             f"*targets = step_bytes + {count};",
             "  extern __shared__ __align__(64) char scratch[];",
-            "  const int64_t network = blockIdx.x;",
+            f"  const int64_t network = blockIdx.x{divided};",
             *("  " + line for line in (*memory.declared, *memory.far_declared)),
             *("  " + line for i in memory.shared_places for line in self._own(i)),
             "  for (int64_t step = 0; step < steps; step++) {",
             *("    " + line for i in range(len(memory.arrays)) for line in self._of_step(i)),
-            "    __syncthreads();",
+            f"    {wait}",
             *("    " + line for line in self.step),
-            "    __syncthreads();",
-            "    if (threadIdx.x == 0) outcomes[step * gridDim.x + network] = "
+            f"    {wait}",
+            f"    if ({memory.thread} == 0) outcomes[step * {networks} + network] = "
             f"({self.memory.array(self.loss).text})[0];",
             "  }",
             *("  " + line for i in memory.shared_places for line in self._written_back(i)),
+            *([f"  {wait}  // Others may read what this block has, until here."] * (cluster > 1)),
             "}",
         ]
         return "\n".join(lines) + "\n"
@@ -357,13 +416,21 @@ class _Assembly:
     def _own(self, number: int) -> list[str]:
         """The array's place in shared memory, and what is in it before the first step."""
         use, kind = self.memory.uses[number], self.memory.kind_of(number)
-        place = self.memory.shared_places[number]
-        lines = [f"{kind}* const m{number} = ({kind}*)(scratch + {place});"]
+        place = f"({kind}*)(scratch + {self.memory.shared_places[number]})"
+        lines = [f"{kind}* const m{number} = {place};"]
+        if self.memory.is_spread(number):
+            lines = [f"const Spread<{kind}, {use.entries}> m{number} = {{{place}, 0}};"]
         if use.is_written and not use.is_new:
             lines.append(
-                f"copy({self._outside(number, f'arrays[{number}]')}, m{number}, {use.entries});"
+                self._copy(number, self._outside(number, f"arrays[{number}]"), f"m{number}")
             )
         return lines
+
+    def _copy(self, number: int, source: str, target: str) -> str:
+        entries = self.memory.uses[number].entries
+        if self.memory.is_spread(number):
+            return f"copy_share<{entries}>({source}, {target});"
+        return f"copy({source}, {target}, {entries});"
 
     def _of_step(self, number: int) -> list[str]:
         """What is read from outside in this step; an array that changes is fetched anew."""
@@ -372,14 +439,14 @@ class _Assembly:
             return [f"{kind}* const m{number} = {self._read_from(number)};"]
         if use.is_written or use.is_new:
             return []
-        text = f"copy({self._read_from(number)}, m{number}, {use.entries});"
+        text = self._copy(number, self._read_from(number), f"m{number}")
         return [f"if (step == 0 || step_bytes[{number}]) {text}"]
 
     def _written_back(self, number: int) -> list[str]:
         use = self.memory.uses[number]
         if not use.is_written or use.is_new:
             return []
-        text = f"copy(m{number}, {self._outside(number, f'targets[{number}]')}, {use.entries});"
+        text = self._copy(number, f"m{number}", self._outside(number, f"targets[{number}]"))
         if self.classified.axes.networks is not None and not use.network_stride:
             # All networks leave the same in it.
             text = f"if (network == 0) {text}"

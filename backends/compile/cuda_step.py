@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.backends.compile.cuda_source import Kernel, write_kernel
+from scratchnet.backends.compile.arrays import NotCompiled
+from scratchnet.backends.compile.cuda_source import CLUSTERS, Kernel, write_kernel
 from scratchnet.backends.compile.cuda_twins import Twins, owner_on_device
 from scratchnet.backends.compile.signature import Signature, keep
 from scratchnet.backends.compile.step import Changing, indexed_heights, refuse_outside_rows
@@ -35,20 +36,31 @@ _kept: dict[Any, Function] = {}
 class KernelStep:
     """A step that was recorded on the current device, as a kernel.
 
-    Made from the calls, the outcome's array and the number of networks that train side by side.
-    Raises `NotCompiled` where a call has no lowering, or a network is too large for a block.
+    Made from the calls, the outcome's array, the number of networks that train side by side, and
+    the precision of products, fp32 or tf32.
+    Raises `NotCompiled` where a call has no lowering, or a network is too large for as many blocks
+    as the device can let train one.
     """
 
-    def __init__(self, xp: Any, calls: Sequence[Call], outcome: Array, networks: int = 1) -> None:
+    def __init__(
+        self,
+        xp: Any,
+        calls: Sequence[Call],
+        outcome: Array,
+        networks: int = 1,
+        precision: str = "fp32",
+    ) -> None:
         self._xp, self._networks = xp, networks
         twins = Twins(calls, outcome, xp)
         signature = Signature(twins.calls, twins.outcome)
         device = xp.cuda.Device()
         most_shared = device.attributes["MaxSharedMemoryPerBlockOptin"]
-        key = signature.key, device.id, most_shared
+        key = signature.key, device.id, most_shared, precision
         function = _kept.get(key)
         if function is None:
-            program = write_kernel(twins.calls, twins.outcome, most_shared)
+            can_cluster = int(device.compute_capability) >= 90
+            clusters = CLUSTERS["sm_90" if can_cluster else "sm_80"]
+            program = write_kernel(twins.calls, twins.outcome, most_shared, clusters, precision)
             numbers = [signature.number(array) for array in program.arrays]
             program = replace(program, arrays=[], phases=[], between=[], loops=[])
             function = Function(program, numbers, _loaded(xp, program))
@@ -71,7 +83,8 @@ class KernelStep:
         """Do so many steps by one launch; returns the outcome of each, (steps, *outcome's shape).
 
         `changing` gives the arrays that the step reads and that differ from step to step. A block
-        of threads does a network, whatever `threads` says.
+        of threads does a network, or a cluster of them, whatever `threads` says.
+        Raises `NotCompiled` where the device refuses the launch.
         """
         xp = self._xp
         outcomes = xp.empty((steps, *self._outcome.shape), self._outcome.dtype)
@@ -98,12 +111,16 @@ class KernelStep:
             addresses[place] = int(stacked.data.ptr) - offset
             distances[place] = stacked.strides[0]
         table = xp.asarray(np.stack([addresses, distances, targets]))
-        self.function.run(
-            (self._networks,),
-            (self.program.threads,),
-            (table, outcomes, self._far, np.int64(steps)),
-            shared_mem=self.program.shared_bytes,
-        )
+        try:
+            self.function.run(
+                (self._networks * self.program.cluster,),
+                (self.program.threads,),
+                (table, outcomes, self._far, np.int64(steps)),
+                shared_mem=self.program.shared_bytes,
+            )
+        except xp.cuda.driver.CUDADriverError as error:
+            # As where a part of a GPU has no place for all blocks of a cluster at once.
+            raise NotCompiled(f"the device refuses to launch its kernel: {error}") from None
         for array, values in changing:
             array[...] = xp.asarray(values[steps - 1])
         self._outcome[...] = outcomes[-1]

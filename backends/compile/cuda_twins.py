@@ -72,6 +72,7 @@ class Twins:
 
 
 def owner_on_device(array: Array) -> Array:
+    """The array whose memory a view shows."""
     return array if array.base is None else array.base
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from scratchnet.backends.compile.arrays import Literal, View
+from scratchnet.backends.compile.arrays import Axes, Literal, NotCompiled, View
 from scratchnet.backends.compile.classify import Node
+from scratchnet.backends.compile.cuda_memory import BlockMemory
 from scratchnet.backends.compile.cuda_text import ScalarLowering
 from scratchnet.backends.compile.elementwise import Term, c_type
 from scratchnet.backends.compile.loops import Function
@@ -19,14 +21,34 @@ from scratchnet.backends.compile.whole import WholeLoops
 
 
 class BlockWholeLoops(WholeLoops):
-    """Writes the loops of calls of kind `whole` for a block of threads."""
+    """Writes the loops of calls of kind `whole` for the threads that train a network.
+
+    In the `precision` tf32 the operands of a product are rounded before they are multiplied.
+    """
+
+    memory: BlockMemory
+
+    def __init__(self, memory: BlockMemory, axes: Axes, precision: str) -> None:
+        super().__init__(memory, axes)
+        self._is_tf32 = precision == "tf32"
+
+    def _entry(self, f: Function, view: View, array: Any, index: Sequence[str]) -> str:
+        text = super()._entry(f, view, array, index)
+        return f"__uint_as_float(to_tf32({text}))" if self._is_tf32 else text
+
+    def _place(self, f: Function, view: View, index: Sequence[str], writes: bool = False) -> str:
+        """The counters have 32 bits."""
+        if view.extent[1] > 2**31:
+            raise NotCompiled(f"an array of {view.extent[1]:,} numbers that is read as a whole")
+        return super()._place(f, view, index, writes)
 
     def _nest(
         self, f: Function, shape: Sequence[int], lines: list[str], prefix: str = "i"
     ) -> list[str]:
         """The lines for each entry of that shape, which threads share out."""
         return [
-            f"for (int e = threadIdx.x; e < {math.prod(shape)}; e += THREADS) {{",
+            f"for (int e = {self.memory.thread}; e < {math.prod(shape)}; "
+            f"e += {self.memory.threads}) {{",
             *(f"  {line}" for line in _counted(shape, prefix, "e")),
             *(f"  {line}" for line in lines),
             "}",
@@ -61,7 +83,8 @@ class BlockWholeLoops(WholeLoops):
         entries, terms = (math.prod(view.shape[i] for i in axes) for axes in (kept, reduced))
         index = self._counters(view.shape)
         f.lines = [
-            f"for (int e = threadIdx.x / 32; e < {entries}; e += THREADS / 32) {{",
+            f"for (int e = {self.memory.thread} / 32; e < {entries}; "
+            f"e += {self.memory.threads} / 32) {{",
             *(f"  {line}" for line in _counted_axes(view.shape, kept, "e")),
             f"  {kind} y = {neutral};",
             f"  for (int t = threadIdx.x % 32; t < {terms}; t += 32) {{",
@@ -76,9 +99,10 @@ class BlockWholeLoops(WholeLoops):
     def _scatter_add(self, f: Function, node: Node) -> None:
         """By one thread, so that what is added at one place is added in its order."""
         super()._scatter_add(f, node)
-        f.lines = [line.replace("e = threadIdx.x;", "e = 0;") for line in f.lines]
-        f.lines = [line.replace("e += THREADS", "e++") for line in f.lines]
-        f.lines = ["if (threadIdx.x == 0) {", *(f"  {line}" for line in f.lines), "}"]
+        thread, threads = self.memory.thread, self.memory.threads
+        f.lines = [line.replace(f"e = {thread};", "e = 0;") for line in f.lines]
+        f.lines = [line.replace(f"e += {threads}", "e++") for line in f.lines]
+        f.lines = [f"if ({thread} == 0) {{", *(f"  {line}" for line in f.lines), "}"]
 
 
 def _counted(shape: Sequence[int], prefix: str, entry: str) -> list[str]:

@@ -20,6 +20,7 @@ LETTERS = {"float32": "f32", "float64": "f64", "bool": "u8"}
 
 
 def c_type(dtype: Any) -> str:
+    """The type in C++. Raises `NotCompiled` where there is none."""
     name = str(np.dtype(dtype))
     if name not in C_TYPES:
         raise NotCompiled(f"numbers of type {name}")
@@ -85,6 +86,7 @@ class Lowering:
         self.lanes, self.main = lanes, np.dtype(main)
 
     def vector(self, dtype: Any) -> str:
+        """The type of a vector of these numbers."""
         return vector_type(dtype, self.lanes)
 
     def as_type(self, term: Term | Literal, dtype: Any) -> str:
@@ -115,6 +117,7 @@ class Lowering:
         return f"as_mask<{self.vector(out)}>({mask}) ? {a} : {b}"
 
     def negated(self, mask: str) -> str:
+        """The mask of what `mask` leaves out."""
         return f"~{mask}"
 
     def lower(self, name: str, terms: list[Term | Literal], out: Any) -> str:

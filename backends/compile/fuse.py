@@ -32,6 +32,7 @@ class Loop:
 
     @property
     def elementwise(self) -> list[Node]:
+        """Its nodes without the sum or product that it begins with."""
         return self.nodes[1:] if self.head else self.nodes
 
 

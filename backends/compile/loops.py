@@ -37,6 +37,7 @@ class Function:
         return name
 
     def vector(self, dtype: Any, lanes: int) -> str:
+        """The type of a vector, which the source must declare."""
         self.vectors.add((str(np.dtype(dtype)), lanes))
         return vector_type(dtype, lanes)
 
@@ -330,6 +331,7 @@ class _Terms:
         self._known: dict[Any, Term] = {}
 
     def name(self, node: Node, text: str) -> None:
+        """Let later nodes of the loop read the node's value by this text."""
         assert node.value is not None
         self._known[node.value] = Term(text, node.out.dtype)
 

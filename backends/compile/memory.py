@@ -39,6 +39,7 @@ class Target:
     registers: int
 
     def lanes(self, dtype: Any) -> int:
+        """The numbers of this type that a vector holds."""
         return self.vector_bytes // int(np.dtype(dtype).itemsize)
 
     def lanes_of_row(self, width: int, dtype: Any) -> int:
@@ -50,6 +51,7 @@ class Target:
 
 
 def rounded_up(n: int, multiple: int) -> int:
+    """The smallest multiple that is n or more."""
     return -(-n // multiple) * multiple
 
 
@@ -119,6 +121,7 @@ class Memory:
         return Pointer(name, kind)
 
     def entries_of_tile(self, width: int) -> int:
+        """Of a value of that width for all points of a tile."""
         return self.flat_points if width == 1 else self.tile * self.distance_of(width)
 
     def place_values(
@@ -159,6 +162,7 @@ class Memory:
         return self._values[value if isinstance(value, Value) else _place(value)]
 
     def has_copy(self, view: View) -> bool:
+        """Whether the present tile has rows of that array in scratch."""
         return _place(view) in self._values
 
     def place_copy(self, view: View, name: str) -> Pointer:

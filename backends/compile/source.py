@@ -8,21 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from scratchnet.backends.compile.arrays import NotCompiled, View, owner_of
-from scratchnet.backends.compile.classify import (
-    ELEMENTWISE,
-    OVER_POINTS,
-    Classified,
-    Node,
-    Value,
-)
+from scratchnet.backends.compile.arrays import View
+from scratchnet.backends.compile.assembly import Assembly, float_type, renumbered
+from scratchnet.backends.compile.classify import OVER_POINTS, Node, Value
 from scratchnet.backends.compile.elementwise import vector_type
-from scratchnet.backends.compile.fuse import Loop, kept_values, loops_between, loops_over_points
+from scratchnet.backends.compile.fuse import Loop, kept_values
 from scratchnet.backends.compile.loops import Function, Writer, place_of
 from scratchnet.backends.compile.memory import Memory, Pointer, Target, rounded_up
-from scratchnet.backends.compile.phases import Phase, in_phases
+from scratchnet.backends.compile.phases import Phase
 from scratchnet.backends.compile.whole import WholeLoops
 from scratchnet.backends.interface import Array, Call
 
@@ -55,17 +48,12 @@ def write_program(calls: Sequence[Call], outcome: Array, target: Target) -> Prog
     return _Assembly(calls, outcome, target).program()
 
 
-class _Assembly:
+class _Assembly(Assembly):
+    """Writes the C++ of a step."""
+
     def __init__(self, calls: Sequence[Call], outcome: Array, target: Target) -> None:
-        self.classified = Classified(calls, outcome)
-        self.outcome = owner_of(outcome)
-        self.nodes = self.classified.nodes
-        self.phases = in_phases(self.nodes)
+        super().__init__(calls, outcome)
         self.main = float_type(self.nodes)
-        self.loops = [loops_over_points(phase.inside) for phase in self.phases]
-        self.between = [
-            loops_between(phase.before, frozenset(ELEMENTWISE)) for phase in self.phases
-        ]
         points = self.classified.points
         tile = _tile(points, self._bytes_per_point(), self._bytes_of_matrices())
         self.memory = Memory(target, self.main, points, tile)
@@ -73,12 +61,8 @@ class _Assembly:
         self.rows: dict[Any, Pointer] = {}
         self.writer = Writer(self.memory, self.matrices, self.rows)
         self.whole = WholeLoops(self.memory, self.classified.axes)
-        self.functions: dict[tuple[str, ...], str] = {}
-        self.text: list[str] = []
         self.vectors: set[tuple[str, int]] = set()
-        self.step: list[str] = []
         self.parts = [self.step]
-        self._readers = self._count_accesses()
 
     def _bytes_per_point(self) -> int:
         size = 0
@@ -100,34 +84,18 @@ class _Assembly:
             size = max(size, here)
         return size
 
-    def _count_accesses(self) -> dict[int, list[Node]]:
-        """For the memory of each array, the nodes that read or write it."""
-        accesses: dict[int, list[Node]] = {}
-        for node in self.nodes:
-            views = [each for each in node.inputs if isinstance(each, View)]
-            for view in (*views, node.out):
-                accesses.setdefault(id(view.owner), []).append(node)
-        return accesses
-
     def program(self) -> Program:
-        crossing = {
-            node.value
-            for node in self.nodes
-            if node.value and len({node.stage, *(r.stage for r in node.value.readers)}) > 1
-        }
-        for number, phase in enumerate(self.phases):
-            self.step.append(f"// Phase {number + 1}.")
-            for loop in self.between[number]:
-                self._between(loop)
-            if phase.inside:
-                self._tiles(self.loops[number], crossing)
-            if phase.then:
-                self.step = []
-                self.parts.append(self.step)
+        """The source of the step, and what its function needs to be called."""
+        self.write_phases()
         return Program(
             self._source(), self.memory.arrays, self.memory.size, self.memory.tile, self.phases,
             self.between, self.loops,
         )  # fmt: skip
+
+    def _end(self, phase: Phase) -> None:
+        if phase.then:
+            self.step = []
+            self.parts.append(self.step)
 
     # Functions and their calls.
 
@@ -149,19 +117,8 @@ class _Assembly:
         comment = f"  // {numbers}: {names}" if numbers else f"  // {names}"
         return f"{self.functions[key]}({f.arguments}, rows);{comment}"
 
-    def _between(self, loop: Loop) -> None:
-        if loop.kind == "flat":
-            inside = set(loop.nodes)
-            f = self.writer.flat_loop(loop, lambda node: self._is_needed(node, inside))
-        else:
-            f = self.whole.loop(loop.nodes[0])
+    def _between(self, loop: Loop, f: Function) -> None:
         self.step.append(self._call(f, loop.nodes))
-
-    def _is_needed(self, node: Node, inside: set[Node]) -> bool:
-        """Whether what a call between the loops makes is read by more than its own loop."""
-        others = set(self._readers[id(node.out.owner)]) - inside
-        made_here = any(each.call.is_new and each.out.owner is node.out.owner for each in inside)
-        return bool(others) or not made_here or node.out.owner is self.outcome
 
     # One phase's loop over the tiles.
 
@@ -385,25 +342,6 @@ def _type(dtype: str) -> str:
     from scratchnet.backends.compile.elementwise import c_type
 
     return c_type(dtype)
-
-
-def renumbered(lines: list[str]) -> list[str]:
-    """The lines with the numbers n12, n13, ... of their results counted anew: n1, n2, ..."""
-    import re
-
-    names: dict[str, str] = {}
-
-    def rename(match: re.Match[str]) -> str:
-        return names.setdefault(match.group(), f"n{len(names) + 1}")
-
-    return [re.sub(r"\bn\d+\b", rename, line) for line in lines]
-
-
-def float_type(nodes: Sequence[Node]) -> Any:
-    found = {node.out.dtype for node in nodes if node.name in ("matmul", "column_times_row")}
-    if len(found) != 1 or next(iter(found)).kind != "f":
-        raise NotCompiled(f"products of {', '.join(map(str, found))}")
-    return np.dtype(next(iter(found)))
 
 
 def _tile(points: int, bytes_per_point: int, bytes_of_matrices: int) -> int:

@@ -210,6 +210,7 @@ def indexed_heights(calls: Sequence[Call]) -> dict[int, int]:
 
 
 def refuse_outside_rows(lowest: int, highest: int, height: int) -> None:
+    """Raise `IndexError` where indices reach beyond an axis of so many rows."""
     if lowest < -height or highest >= height:
         raise IndexError(f"an index out of range for {height} rows")
 

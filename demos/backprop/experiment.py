@@ -28,7 +28,7 @@ CURVE = 40
 
 @dataclass(frozen=True)
 class Settings(Common):
-    without = ("seeds", "precision", "record", "resume", "compile")
+    without = ("seeds", "precision", "record", "resume", "compile", "workers", "scheduler")
 
     inputs: tuple[float, ...] = option(
         (2, -1), "The sample: x1 and x2.", low=-10, high=10, metavar="A,B", repeats=True

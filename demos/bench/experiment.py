@@ -52,7 +52,7 @@ def swept(default: tuple[int, ...], help: str, high: int, quick: tuple[int, ...]
 
 @dataclass(frozen=True)
 class Settings(Common):
-    without = ("seeds", "record", "compile", "csv", "resume")
+    without = ("seeds", "record", "compile", "csv", "resume", "workers", "scheduler")
 
     depths: tuple[int, ...] | None = swept((1, 4, 8), "Hidden layers.", 1000, (1, 4))
     widths: tuple[int, ...] | None = swept((16, 64, 256), "Neurons per layer.", 100_000, (16, 64))
@@ -69,7 +69,7 @@ class Settings(Common):
     rounds: int = option(
         {False: 10, True: 60}, "Turns of each.", by="figures", quick=5, low=2, high=10_000
     )
-    threads: int = option(1, "Cores and threads, for everybody.", low=1, high=100_000)
+    threads: int = option(1, "Cores and threads of each implementation.", low=1, high=100_000)
     quick: bool = option(False, "A smaller run of a few seconds, for a first look.")
     compile: Literal["auto", "on", "off"] = "off"
 

@@ -98,7 +98,7 @@ def first_losses(implementation: Implementation) -> Any:
 
 
 def check_agreement(problem: Problem, implementations: Sequence[Implementation]) -> float:
-    """The largest relative difference of a loss from the reference; makes everybody's first steps.
+    """The largest relative difference of a loss from the reference; makes the first steps of each.
 
     The reference is the hand-written loop in float64, for a few networks; all networks are
     compared with the first implementation's. Only losses go to the host. A case that is too large

@@ -5,7 +5,8 @@ of one process on all points, an Allreduce that halves and doubles (Rabenseifner
 
     t_sum(n) = 2 log2(n) a + 2 (1 - 1/n) 4 P / b,      and a step  t(n) = t1 / n + t_sum(n)
 
-a and b are those of the largest number of ranks, measured by Allreduces of one and of many numbers.
+a and b are those of the largest number of ranks that have a processor each, measured by Allreduces
+of one and of many numbers.
 Communication and computation are equal at the points where t1 / n = t_sum(n).
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -32,7 +34,8 @@ from scratchnet.demos.results import (
 )
 from scratchnet.demos.screen import Screen
 from scratchnet.files import write_atomically
-from scratchnet.launching import launched
+from scratchnet.interruption import INTERRUPTED, interruptions_end_the_process
+from scratchnet.launching import launched, started, told
 
 ON_PAPER = (8, 64, 1024)
 MANY = 2**20
@@ -43,13 +46,15 @@ def measured(case: Case, ranks: int) -> dict[str, float]:
     """What `main` below finds on so many ranks. Raises `InputError` where they cannot run."""
     sizes = [str(each) for each in (case.depth, case.width, case.batch)]
     command, environment = launched(ranks, ["-m", "scratchnet.demos.bench.ranks", *sizes])
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        reason = next(
-            (each for each in done.stderr.splitlines() if each.strip()), "no reason given"
-        )
-        raise InputError(f"bench on {ranks} ranks ended: {reason}")
-    return dict(json.loads(done.stdout.strip("\0\n").splitlines()[-1]))
+    pipe = subprocess.PIPE
+    with started(command, environment, stdout=pipe, stderr=pipe) as running:
+        printed, said = (each.decode(errors="replace") for each in running.communicate())
+    if running.returncode == INTERRUPTED:
+        raise KeyboardInterrupt
+    if running.returncode:
+        lines = [line for line, _ in told(said.splitlines(keepends=True), ranks) if line.strip()]
+        raise InputError(f"bench on {ranks} ranks ended: {(lines or ['no reason given'])[-1]}")
+    return dict(json.loads(printed.strip("\0\n").splitlines()[-1]))
 
 
 def command(s: Any, cases: Sequence[Case]) -> int:
@@ -71,7 +76,7 @@ def report(cases: Sequence[Case], ranks: Sequence[int], screen: Screen) -> list[
     found: list[dict[str, Any]] = []
     for case in cases:
         of_each = {n: measured(case, n) for n in sorted({1, *ranks})}
-        whole, largest = of_each[1]["seconds"], of_each[max(of_each)]
+        whole = of_each[1]["seconds"]
         found.append({"case": str(case), "parameters": case.parameters, "measured": of_each})
         screen.text(f"\n{case}, {case.parameters:,} parameters", "bold")
         for n in ranks:
@@ -80,21 +85,33 @@ def report(cases: Sequence[Case], ranks: Sequence[int], screen: Screen) -> list[
             screen.text(
                 f"{n:5} ranks: {1e3 * here['seconds']:.2f} ms a step, of which "
                 f"{1e3 * computed:.2f} computing and {1e3 * here['communication']:.2f} in sums and "
-                f"waiting; ideal {1e3 * whole / n:.2f}"
+                f"waiting; ideal {1e3 * whole / n:.2f}{shared(n)}"
             )
         if max(ranks) == 1:
             continue
-        a, b = largest["latency"], largest["bandwidth"]
-        screen.text(f"Model with {1e6 * a:.0f} us and {b / 1e9:.2f} GB/s, as measured here:")
+        alone = [n for n in of_each if 1 < n <= (os.cpu_count() or 1)]
+        n = max(alone or of_each)
+        a, b = of_each[n]["latency"], of_each[n]["bandwidth"]
+        screen.text(
+            f"On paper, t1 / n + 2 log2(n) a + 2 (1 - 1/n) 4 P / b, with t1 as above and a = "
+            f"{1e6 * a:.1f} us, b = {b / 1e9:.2f} GB/s as measured between {n} ranks of this "
+            "machine; those of a network are others:"
+        )
         for n in sorted({*ranks, *ON_PAPER} - {1}):
             total = sum_seconds(n, case.parameters, a, b)
             points = total * n / (whole / case.batch)
             found[-1].setdefault("model", {})[n] = {"sum": total, "points": points}
             screen.text(
-                f"{n:5} ranks: {1e3 * (whole / n + total):.2f} ms a step, {1e3 * total:.2f} of it "
-                f"in sums; half of the time is computing from {points:,.0f} points on"
+                f"{n:5} ranks: a step would take {1e3 * (whole / n + total):.2f} ms, "
+                f"{1e3 * total:.2f} of it in sums; both take equally long with {points:,.0f} points"
             )
     return found
+
+
+def shared(ranks: int) -> str:
+    """What is to be said of measurements of so many ranks on this machine."""
+    processors = os.cpu_count() or 1
+    return f"; they share {processors} processors" if ranks > processors else ""
 
 
 def sum_seconds(ranks: int, parameters: int, latency: float, bandwidth: float) -> float:
@@ -105,13 +122,15 @@ def sum_seconds(ranks: int, parameters: int, latency: float, bandwidth: float) -
 
 def main(depth: int, width: int, batch: int) -> None:
     """On each rank: time the steps and the sums; rank 0 prints the medians as JSON."""
+    # There is nothing to keep, and an exception while MPI starts would leave the others waiting.
+    interruptions_end_the_process()
     from mpi4py import MPI
 
     from scratchnet.batches import Batches, checked_data
     from scratchnet.losses import binary_cross_entropy
     from scratchnet.model import mlp
     from scratchnet.optim import SGD
-    from scratchnet.parallel import Ranks, SharedBatches
+    from scratchnet.parallel import Ranks
     from scratchnet.training import TrainingStep
 
     ranks = Ranks(MPI.COMM_WORLD)
@@ -124,7 +143,7 @@ def main(depth: int, width: int, batch: int) -> None:
     if ranks.size == 1:
         batches = Batches(model, *data, None)
     else:
-        batches = SharedBatches(ranks, model, *data, None, None, binary_cross_entropy)
+        batches = ranks.batches(model, *data, None, None, binary_cross_entropy)
     step = TrainingStep(batches, binary_cross_entropy, SGD(model, 0.01), None, True)
     rounds = []
     for _ in range(ROUNDS + 1):

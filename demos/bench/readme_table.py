@@ -23,7 +23,7 @@ from scratchnet.files import write_atomically
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 NO_GPU = """No GPU has been measured yet; on one,
 `scratchnet bench --figures --peers torch,jax --backend cupy --compiled` times these networks, a
-thousand of them at once, and matrices large enough for its peak."""
+thousand of them at once, also with products in TF32, and matrices large enough for its peak."""
 START, END = "<!-- bench: generated -->", "<!-- bench: end -->"
 
 Record = Mapping[str, Any]

@@ -43,7 +43,7 @@ def present(rows: Sequence[Row]) -> list[str]:
 
 
 def headline(result: Result) -> str:
-    """The range of everybody's times."""
+    """The range of all times."""
     rows = result.rows
     spans = [
         f"{name} {span(ratios(row)[name].median for row in rows if name in ratios(row))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import Any
@@ -14,14 +14,14 @@ from scratchnet.backends import get_backend
 from scratchnet.backends.errors import InputError
 from scratchnet.demos.cluster import devices
 from scratchnet.demos.cluster.alike import (
-    Facts,
     How,
     check_workers,
     facts,
-    limited_threads,
+    facts_of_workers,
     one_line,
+    one_thread,
 )
-from scratchnet.demos.cluster.training import Cluster, living
+from scratchnet.demos.cluster.training import Cluster, folders_of, known_workers, living
 from scratchnet.demos.compiling import Mode
 from scratchnet.demos.running import available_memory
 from scratchnet.extras import require
@@ -39,6 +39,12 @@ DASK = {
     "distributed.scheduler.allowed-failures": DEATHS,
     # A worker that died is started again, however long that takes on a busy machine.
     "distributed.deploy.lost-worker-timeout": "1000h",
+    # What Dask measures many times a second costs a worker a tenth of its processor.
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "2s",
+    "distributed.admin.system-monitor.disk": False,
+    "distributed.worker.memory.monitor-interval": "500ms",
 }
 
 
@@ -83,11 +89,11 @@ def opened(
             stack.callback(close, client)
             start(client.cluster, own)
         else:
-            client = remote(distributed, settings.scheduler)
+            client = remote(distributed, settings.scheduler, say)
             stack.callback(close, client)
-        cluster = checked(client, how, size)
+        cluster = checked(client, how, size, say)
         say(f"Workers: {len(known_workers(client))}; Dask's dashboard: {client.dashboard_link}")
-        with limited_threads(), cluster.watched(say):
+        with one_thread(), cluster.watched():
             yield cluster
 
 
@@ -154,12 +160,14 @@ def start(cluster: Any, environments: list[dict[str, str]]) -> None:
 
 @contextmanager
 def unseen_signals() -> Iterator[None]:
-    """A block in which threads start whose processes do not see Ctrl-C and SIGTERM.
+    """A block in which threads start whose processes do not see what interrupts this one.
 
-    A terminal sends Ctrl-C to all processes of a command. Only the first one acts on it, and ends
-    the others; Dask starts those, and those that take the place of dead ones, from such a thread.
+    A terminal sends Ctrl-C, and its own end, to all processes of a command. Only the first one acts
+    on it, and ends the others; Dask starts those, and those that take the place of dead ones, from
+    such a thread.
     """
-    # As it starts, the tracker undoes what is done here.
+    # The tracker of what processes share heeds SIGHUP, and as it starts it undoes part of this.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     resource_tracker.ensure_running()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
@@ -168,15 +176,18 @@ def unseen_signals() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-def remote(distributed: Any, address: str) -> Any:
-    """A client of the scheduler at the address."""
+def remote(distributed: Any, address: str, say: Callable[[str], None]) -> Any:
+    """A client of the scheduler at the address. Raises `InputError` without it or a worker."""
+    say(f"Connecting to {address}: its scheduler and a worker have {PATIENCE:g} s each to answer")
     try:
         asyncio.run(asyncio.wait_for(greeted(address), PATIENCE))
         client = distributed.Client(address, timeout=PATIENCE)
     except (OSError, ValueError, TypeError) as error:
+        late = isinstance(error, TimeoutError) or "Timed out" in str(error)
+        reason = f"Dask did not answer there in {PATIENCE:g} s" if late else one_line(error)
         raise InputError(
-            f"--scheduler {address}: must be the address of a running Dask scheduler, such as "
-            f"tcp://127.0.0.1:8786 ({one_line(error)})"
+            f"--scheduler {address or repr(address)}: must be the address of a running Dask "
+            f"scheduler, such as tcp://127.0.0.1:8786 ({reason})"
         ) from None
     try:
         client.wait_for_workers(1, timeout=PATIENCE)
@@ -187,21 +198,23 @@ def remote(distributed: Any, address: str) -> Any:
 
 
 async def greeted(address: str) -> None:
-    """Hear a greeting of Dask's from the address; a client would wait for it without an end."""
-    from distributed.comm import connect
+    """Hear a greeting of Dask's from the address; a client would wait for it without an end.
+
+    Where nobody listens the scheduler may still be starting. Raises `OSError` or `ValueError` at
+    once for a host that is not known and for what is no port.
+    """
+    from distributed.comm import connect, get_address_host_port
     from distributed.security import Security
 
+    host, port = get_address_host_port(address)
+    if not 0 < port < 1 << 16:
+        raise ValueError(f"{port} is no port")
+    await asyncio.get_running_loop().getaddrinfo(host, port)
     comm = await connect(address, timeout=PATIENCE, **Security().get_connection_args("client"))
     await comm.close()
 
 
-def known_workers(client: Any) -> Mapping[str, Any]:
-    """What the scheduler knows of each worker, by address."""
-    found: Mapping[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
-    return found
-
-
-def checked(client: Any, how: How, size: float) -> Cluster:
+def checked(client: Any, how: How, size: float, say: Callable[[str], None]) -> Cluster:
     """The cluster, once its workers are known to be alike. Raises `InputError`."""
     workers = known_workers(client)
     for address, known in workers.items():
@@ -211,30 +224,24 @@ def checked(client: Any, how: How, size: float) -> Cluster:
                 "`dask worker --nthreads 1`"
             )
     here = facts(how)
-    check_workers(here, facts_of_workers(client, how, here))
+    there = facts_of_workers(client, how, here)
+    check_workers(here, there)
     limits = [known["memory_limit"] or available_memory() for known in workers.values()]
     if here["backend"] != "numpy":
         devices.check_devices(asked(client, devices.device_here))
         limits += asked(client, devices.free_memory_here).values()
-    # Beside its chunk a worker holds Python and NumPy, and the numbers of chunks not yet fetched.
-    networks = min(NETWORKS, int(0.5 * min(limits) / max(size, 1)))
-    if networks < 1:
+    least = BARE + 2 * size
+    if min(limits) < least:
         raise InputError(
             f"a worker has {min(limits) / 2**20:,.0f} MiB of memory: must have at least "
-            f"{2 * size / 2**20:,.0f} MiB, for one network"
+            f"{least / 2**20:,.0f} MiB, for one network"
         )
-    return Cluster(client, here, how, networks)
-
-
-def facts_of_workers(client: Any, how: How, here: Facts) -> Mapping[str, Facts]:
-    """What each worker has, by address; of one that cannot tell, what it raised instead."""
-    found = client.run(facts, how, on_error="return")
-    # A worker that dies meanwhile is checked with the first chunk that its successor gets.
-    return {
-        address: {**here, "scratchnet": one_line(known)} if isinstance(known, Exception) else known
-        for address, known in found.items()
-        if not isinstance(known, OSError)
-    }
+    # Beside its chunk a worker holds Python and NumPy, and the numbers of chunks not yet fetched.
+    networks = min(NETWORKS, int(0.5 * min(limits) / max(size, 1)))
+    memory = max(least, 2 * networks * size)
+    folders = folders_of(workers)
+    alike = {address: folders[address] for address in there if address in folders}
+    return Cluster(client, here, how, networks, say, alike, memory)
 
 
 def asked(client: Any, question: Callable[[], Any]) -> dict[str, Any]:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from scratchnet.demos.cluster.alike import Facts, How, one_line, train
+from scratchnet.demos.cluster.alike import (
+    Facts,
+    How,
+    Unlike,
+    different,
+    facts_of_workers,
+    one_line,
+    table_of,
+    train,
+)
 from scratchnet.demos.cluster.chunks import Chunk
 from scratchnet.demos.running import Advance, ArmFailed, Numbers, Run, read, write
 
@@ -19,8 +29,12 @@ PATIENCE = 30.0
 BETWEEN_LOOKS = 1.0
 """Seconds between two looks at whether a worker is left."""
 
+NOBODY = "tcp://127.0.0.1:1"
+"""An address at which there is no worker: what only it may train waits."""
+
 GONE = "the scheduler is gone"
 KEPT = "chunks that were finished are kept, and --resume goes on from them"
+LEAVE = f"Ctrl-C ends the run; {KEPT}"
 
 
 @dataclass(eq=False)
@@ -33,12 +47,27 @@ class Cluster:
     how: How
     networks: int
     """How many a chunk may have."""
+    say: Callable[[str], None]
+    """Tells the person that waits."""
+    alike: Mapping[str, str]
+    """The workers that were found to be like this process: the folder of each by its address.
+
+    One that is started again at the same address has another folder."""
+    memory: float = 0.0
+    """Bytes that a worker needs."""
+    unlike: Mapping[str, str] = field(default_factory=dict)
+    """Those that joined later and differ: they get no chunk, once that is known."""
     cancelled: bool = False
     lost: str = ""
     """Why no chunk can be trained any more, or nothing."""
-    waiting: set[Any] = field(default_factory=set)
-    """Futures of chunks that are not finished."""
+    waiting: dict[Any, set[str]] = field(default_factory=dict)
+    """Futures of chunks that are not finished, and which workers may train them: none for all."""
     lock: threading.Lock = field(default_factory=threading.Lock)
+    unwritten: bool = False
+    """Whether a chunk could not be kept."""
+    stuck: set[Any] = field(default_factory=set)
+    """Futures that were cancelled, as all workers that may train them are gone."""
+    looking: threading.Lock = field(default_factory=threading.Lock)
 
     def numbers(self, chunks: Sequence[Chunk], resume: bool, advance: Advance) -> list[Numbers]:
         """Of each chunk, in their order, from disk where `resume` finds them.
@@ -65,15 +94,18 @@ class Cluster:
                 continue
             chunk = waiting[future]
             outcome = self.outcome(future)
-            if isinstance(outcome, Exception):
+            if self.misplaced(future, outcome) and (again := self.submitted(chunk)):
+                waiting[again] = chunk
+                completed.add(again)
+            elif isinstance(outcome, Exception):
                 failures.append(f"{chunk.about}: {one_line(outcome)}")
             elif outcome:
                 found[chunk.key] = outcome
                 if chunk.path:
-                    write(chunk.path, *outcome)
+                    self.keep(chunk.path, outcome)
                 advance(chunk.work)
             with self.lock:
-                self.waiting.discard(future)
+                self.waiting.pop(future, None)
             future.release()
         if self.cancelled:
             raise KeyboardInterrupt
@@ -83,17 +115,58 @@ class Cluster:
             raise ArmFailed(failures)
         return [found[chunk.key] for chunk in chunks]
 
+    def keep(self, path: Path, numbers: Numbers) -> None:
+        """Write a chunk's numbers; a disk that is full does not end a run, but is told once."""
+        write(path, *numbers)
+        if not (path.exists() or self.unwritten):
+            self.unwritten = True
+            self.say(f"{path}: cannot be written; --resume would train again what is not kept")
+
     def outcome(self, future: Any) -> Numbers | Exception | None:
         """Of a chunk that is done: its numbers, its error, or None where they cannot be had."""
         try:
-            if future.status == "error":
-                error: Exception = future.exception()
-                return error
             numbers: Numbers = future.result()
             return numbers
-        except Exception:
-            # Whatever Dask raises where a scheduler dies meanwhile, or the chunk was cancelled.
-            return None
+        except Exception as error:
+            # Not the chunk's own: what Dask raises where a scheduler dies or a chunk is cancelled.
+            return error if future.status == "error" else None
+
+    def misplaced(self, future: Any, outcome: Numbers | Exception | None) -> bool:
+        """Whether a worker had the chunk that should not have it, or all that should are gone."""
+        if self.waiting[future]:
+            return future in self.stuck
+        if isinstance(outcome, Exception):
+            self.look_at_new_workers()
+            return bool(self.unlike) or isinstance(outcome, Unlike)
+        return False
+
+    def look_at_new_workers(self) -> None:
+        """Find out which workers that joined meanwhile are like this process."""
+        with self.looking, suppress(Exception):
+            # A scheduler or worker that dies meanwhile is noticed elsewhere.
+            workers = known_workers(self.client)
+            folders = folders_of(workers)
+            # What is known of workers that are gone holds for no other at their address.
+            self.alike, self.unlike = (
+                {at: folder for at, folder in known.items() if folders.get(at) == folder}
+                for known in (self.alike, self.unlike)
+            )
+            new = sorted(workers.keys() - self.alike.keys() - self.unlike.keys())
+            found = facts_of_workers(self.client, self.how, self.expected, new) if new else {}
+            enough = f"at least {self.memory / 2**20:,.0f} MiB"
+            expected = {**self.expected, "threads": "1", "memory": enough}
+            there = {}
+            for address, known in found.items():
+                threads, limit = (workers[address][name] for name in ("nthreads", "memory_limit"))
+                short = f"{limit / 2**20:,.0f} MiB" if 0 < limit < self.memory else enough
+                there[address] = {**known, "threads": str(threads), "memory": short}
+                folder = {address: folders[address]}
+                if different(expected, there[address]):
+                    self.unlike = {**self.unlike, **folder}
+                else:
+                    self.alike = {**self.alike, **folder}
+            if table := table_of(expected, there):
+                self.say(f"Workers that joined differ, and train nothing: {'; '.join(table)}")
 
     def submitted(self, chunk: Chunk) -> Any:
         """The chunk's future, or None where no chunk may begin any more."""
@@ -103,11 +176,12 @@ class Cluster:
         with self.lock:
             if self.cancelled or self.lost:
                 return None
+            allowed = (set(self.alike) or {NOBODY}) if self.unlike else set()
             # A key of its own: of another try, or of another command, Dask would give the result.
             key = f"chunk-{chunk.key}-{uuid4().hex}"
             with suppress(ClosedClientError):
-                future = self.client.submit(train, *task, key=key)
-                self.waiting.add(future)
+                future = self.client.submit(train, *task, key=key, workers=list(allowed) or None)
+                self.waiting[future] = allowed
                 return future
         return None
 
@@ -181,32 +255,57 @@ class Cluster:
             self.client.cancel(waiting)
 
     @contextmanager
-    def watched(self, say: Callable[[str], None]) -> Iterator[None]:
-        """A block in which it is noticed that no worker is left, for which chunks would wait."""
+    def watched(self) -> Iterator[None]:
+        """A block in which it is noticed which workers join, and that none is left."""
         ended = threading.Event()
 
         def watch() -> None:
-            told = False
-            while not ended.wait(BETWEEN_LOOKS):
-                if self.client.cluster and not living(self.client.cluster):
-                    self.cancel("all workers have ended, and none could be started again")
-                    return
-                alone = not self.client.scheduler_info(n_workers=-1).get("workers", True)
-                if alone and not told and not self.client.cluster:
-                    say(f"No worker is left: waiting for one. Ctrl-C ends the run; {KEPT}.")
-                told = alone
-
-        def watch_quietly() -> None:
+            alone = False
             # Without a scheduler there is nothing to watch.
             with suppress(Exception):
-                watch()
+                while not ended.wait(BETWEEN_LOOKS):
+                    alone = self.look(alone)
 
-        thread = threading.Thread(target=watch_quietly, daemon=True)
+        thread = threading.Thread(target=watch, daemon=True)
         thread.start()
         try:
             yield
         finally:
             ended.set()
+
+    def look(self, alone: bool) -> bool:
+        """See to chunks that would wait without an end; whether no worker can train, as before."""
+        own = self.client.cluster
+        if own and not living(own):
+            self.cancel("all workers have ended, and none could be started again")
+        self.look_at_new_workers()
+        workers = known_workers(self.client)
+        present = workers.keys() - self.unlike.keys()
+        able = any(workers[each]["status"] == "running" for each in present)
+        if own and self.unlike and not present:
+            self.cancel("the workers that were started again differ from this process")
+        if present and not (able or alone):
+            self.say(f"All workers pause, as Dask does at 80% of their memory: waiting. {LEAVE}.")
+        elif not (own or able or alone):
+            self.say(f"No worker is left: waiting for one. {LEAVE}.")
+        with self.lock:
+            stuck = {
+                each for each, may in self.waiting.items() if present and may and not may & present
+            }
+            self.stuck |= stuck
+        self.client.cancel(list(stuck))
+        return not able
+
+
+def known_workers(client: Any) -> Mapping[str, Any]:
+    """What the scheduler knows of each worker, by address."""
+    found: Mapping[str, Any] = client.scheduler_info(n_workers=-1)["workers"]
+    return found
+
+
+def folders_of(workers: Mapping[str, Any]) -> dict[str, str]:
+    """The folder of each worker, by address."""
+    return {address: known["local_directory"] for address, known in workers.items()}
 
 
 def living(cluster: Any) -> list[Any]:

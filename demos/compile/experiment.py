@@ -54,14 +54,14 @@ STAGES = ("as Python", "recorded", "compiled", "many steps in a call")
 class Settings(Common):
     without = (
         *("seeds", "precision", "record", "resume", "compile", "backend", "quick", "csv"),
-        *("vector", "show"),
+        *("vector", "show", "workers", "scheduler"),
     )
 
     sizes: tuple[int, ...] = option(
         (2, 16, 16, 1), "Inputs, hidden neurons, outputs.", low=1, high=4096, repeats=True
     )
     points: int = option(400, "Samples.", low=1, high=100_000)
-    batch_size: int | None = option(None, "Of mini-batches; the whole set without it.", low=1)
+    batch_size: int | None = option(None, "Of mini-batches; full batch without it.", low=1)
     networks: int = option(1, "Networks side by side.", low=1, high=1000)
     activation: str = option("relu", f"One of {', '.join(ACTIVATIONS)}.")
     optimizer: Literal["sgd", "adam", "adamw"] = option("sgd", "What makes the step.")

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from scratchnet.backends.compile import NotCompiled, with_plain_biases
-from scratchnet.backends.compile.cuda_source import SHARED_BYTES, Kernel, write_kernel
+from scratchnet.backends.compile.cuda_source import (
+    CLUSTERS,
+    SHARED_BYTES,
+    Kernel,
+    write_kernel,
+)
 from scratchnet.backends.cuda_compiler import compile_for, why_no_compiler
 from scratchnet.backends.errors import InputError
 from scratchnet.backends.interface import Array, Call
@@ -19,12 +24,18 @@ GPUS = {"sm_80": "A100", "sm_90": "H100, H200", "sm_100": "B200"}
 
 
 def kernels(calls: Sequence[Call], outcome: Array) -> dict[str, Kernel]:
-    """The kernel of the step for the shared memory of each GPU."""
-    try:
-        by_bytes = {most: write_kernel(calls, outcome, most) for most in SHARED_BYTES.values()}
-    except NotCompiled as refusal:
-        raise InputError(f"must be a step that has a CUDA kernel: {refusal}") from None
-    return {name: by_bytes[most] for name, most in SHARED_BYTES.items()}
+    """The kernel of the step for each GPU that can have one."""
+    found: dict[tuple[int, tuple[int, ...]], Kernel | None] = {}
+    for limits in ((SHARED_BYTES[name], CLUSTERS[name]) for name in GPUS):
+        if limits not in found:
+            try:
+                found[limits] = write_kernel(calls, outcome, *limits)
+            except NotCompiled as error:
+                found[limits], refusal = None, error
+    if not any(found.values()):
+        raise InputError(f"must be a step that has a CUDA kernel: {refusal}")
+    kernels = {name: found[SHARED_BYTES[name], CLUSTERS[name]] for name in GPUS}
+    return {name: kernel for name, kernel in kernels.items() if kernel}
 
 
 def run(run: Run, recorded: RecordedStep, recording: Recording, backend: Any) -> Kernel:
@@ -35,6 +46,7 @@ def run(run: Run, recorded: RecordedStep, recording: Recording, backend: Any) ->
         facts: dict[str, Any] = {
             "gpu": GPUS[architecture],
             "tile": kernel.tile,
+            "blocks": kernel.cluster,
             "shared_bytes": kernel.shared_bytes,
             "threads": kernel.threads,
         }
@@ -43,17 +55,31 @@ def run(run: Run, recorded: RecordedStep, recording: Recording, backend: Any) ->
             facts |= {"registers": compiled.registers, "spilled_bytes": compiled.spilled_bytes}
         run.result.rows.append(Row(architecture, facts, (run.settings.seed,), {}))
         run.advance(1, note=architecture)
-    run.result.extra |= {"listing": recorded.lines(recording, calls), "calls": len(calls)}
+    without = ", ".join(GPUS[name] for name in GPUS if name not in found)
+    run.result.extra |= {
+        "without": without,
+        "listing": recorded.lines(recording, calls),
+        "calls": len(calls),
+    }
     return found["sm_90"]
 
 
 def taken(result: Result) -> Table:
     """What a block takes of each GPU."""
-    headings = ["GPU", "for", "points\nper tile", "shared\nKiB", "threads", "registers\neach"]
+    headings = [
+        "GPU",
+        "for",
+        "blocks",
+        "points\nper tile",
+        "shared\nKiB",
+        "threads",
+        "registers\neach",
+    ]
     rows = [
         [
             row.facts["gpu"],
             row.arm,
+            str(row.facts["blocks"]),
             str(row.facts["tile"]),
             f"{row.facts['shared_bytes'] / 1024:.0f} of {SHARED_BYTES[row.arm] // 1024}",
             str(row.facts["threads"]),
@@ -62,7 +88,7 @@ def taken(result: Result) -> Table:
         ]
         for row in result.verdict_rows()
     ]
-    title = "What a block of threads, which trains one network, takes"
+    title = "How many blocks of threads train one network, and what each takes"
     return Table([*headings, "bytes\nspilled"], rows, title)
 
 
@@ -72,6 +98,8 @@ def answer(result: Result) -> str:
     phases = len({phase for phase, *_ in extra["phases"]})
     said = f"{extra['calls']} calls became one kernel of {len(extra['phases'])} loops in {phases} "
     said += "phase" if phases == 1 else "phases"
+    if extra["without"]:
+        said += f"; on {extra['without']} it does not fit a block"
     if reason := why_no_compiler():
         return f"{said}; it was not compiled, as {reason}."
     return f"{said}. It was compiled and not run: that takes a GPU."

@@ -143,10 +143,10 @@ def train(
     reached, data = np.full(len(seeds), np.nan), tuning.data_of_networks(arm, seeds)
 
     def look(epoch: int, model: Model, loss: Any) -> None:
-        if (epoch + 1) % EVERY == 0:
-            seen = accuracy(model, data.X_validation, data.y_validation) >= SOLVED
-            reached[seen & np.isnan(reached)] = epoch + 1 + arm.facts["rewound_to"]
+        seen = accuracy(model, data.X_validation, data.y_validation) >= SOLVED
+        reached[seen & np.isnan(reached)] = epoch + 1 + arm.facts["rewound_to"]
 
+    look.every = EVERY  # type: ignore[attr-defined]
     watched = replace(arm, callbacks=lambda model: [look])
     measures, arrays = tuning.train_networks(watched, seeds, rates, s, advance, choosing)
     if not choosing:

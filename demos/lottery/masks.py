@@ -51,6 +51,8 @@ class Masks:
     data: Callable[[Sequence[int]], Data]
     tickets: dict[tuple[str, int], tuple[Any, Any]] = field(default_factory=dict)
     """By ticket (in time or late) and seed: masks (P,) by round, and weights (P,) to start from."""
+    drawn: dict[tuple[str, int, int], tuple[Any, Any, float]] = field(default_factory=dict)
+    """What `one` has drawn: it is asked for the networks, and again for what is told of them."""
 
     def network(self, variant: str, number: int, seeds: Sequence[int]) -> Model:
         """An ensemble of pruned networks after so many rounds, ready to be trained."""
@@ -73,10 +75,16 @@ class Masks:
         for seed in seeds if number else ():
             masks, first = self.tickets[ticket_of(variant), seed]
             tickets[ticket_of(variant), seed] = {number: masks[number]}, first
-        return replace(self, tickets=tickets)
+        return replace(self, tickets=tickets, drawn={})
 
     def one(self, variant: str, number: int, seed: int) -> tuple[Any, Any, float]:
         """Mask and weights of a ticket or control; the share of random masks without a path."""
+        asked = variant, number, seed
+        if asked not in self.drawn:
+            self.drawn[asked] = self._one(*asked)
+        return self.drawn[asked]
+
+    def _one(self, variant: str, number: int, seed: int) -> tuple[Any, Any, float]:
         kept, first = self.tickets[ticket_of(variant), seed]
         if variant in TICKETS:
             return kept[number], first, 0.0

@@ -101,7 +101,11 @@ def listening(host: str, port: int) -> socket.socket:
     """A socket that listens there. Raises `InputError` where that cannot be."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family)
+        # Inherited by its connections: else what follows a first small packet, such as a file after
+        # its headers, waits for the other side's acknowledgement, about 40 ms.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(

@@ -158,8 +158,8 @@ class Learning:
 
     def _count(self, steps: int) -> None:
         self.steps += steps
-        if not self.segments or self.segments[-1].compiled != self.compiled:
-            self.segments.append(Segment(self.compiled, 0))
+        if not self.segments or self.segments[-1].compiled != self.is_compiled:
+            self.segments.append(Segment(self.is_compiled, 0))
         self.segments[-1].steps += steps
 
     def _one(self) -> int:

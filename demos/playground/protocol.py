@@ -31,25 +31,32 @@ Page to server, text frames of JSON, at most `limits.message_bytes` each and
 - `{"do": "seen", "picture": n}`: the page has drawn picture n; at most two are under way unseen,
   besides the first one of a state, which comes at once
 
+`set`, `ticket`, `ten_seeds` and `sweep` may have an `"id"`, a whole number, which their answers
+repeat: so the page tells them from the answers to earlier messages. `play` and `pause` may have
+one, which the pictures repeat: so the page knows which of them are older than its last press.
+
 Server to page, text frames of JSON, each an object with "say":
 
 - `limits`, first of all: `{"fields": {"data": {...}, "network": ..., "training": ...}, "used":
   {kind: [names of the data fields that count]}, "message_bytes", "messages_per_second", "tables":
-  bytes, "largest_grid", "smooth": [activations without linear regions], "compiler": true|false}`;
+  bytes, "largest_grid", "smooth": [activations without linear regions]}`;
   a field is `{"kind": "whole"|"number"|"choice"|"flag"|"text"|"list"|"points", "default", ...}`
   with `low`, `high`, `optional` (null allowed), `choices`, `longest`, `most`, `entry`.
 - `state`: `{"state": STATE, "parameters": n, "classes": [names], "inputs": n, "names": [x, y],
   "window": [left, right, bottom, top], "layers": [widths, inputs and outputs too], "per_epoch": n,
-  "outputs": n, "ticket": bool, "notes": [sentence, ...], "file": name of the table's, or ""}`
-- `error`: `{"sentence", "field"?: such as "data.noise"}`; the session goes on as it was
-- `stopped`: `{"why": "diverged"|"limit", "sentence"}`: it no longer plays
-- `progress`: `{"of": "ten_seeds"|"sweep", "done": steps, "steps"}`, and `cancelled`: `{"of"}`
+  "outputs": n, "ticket": bool, "notes": [sentence, ...], "file": name of the table's, or "",
+  "id": the message's that asked for it, or null}`
+- `error`: `{"sentence", "of"?: what could not be done, "id"?, "field"?: such as "data.noise"}`; the
+  session goes on as it was. Without "of" a message was left out, or could not be read
+- `stopped`: `{"why": "diverged"|"limit"|"memory", "sentence"}`: it no longer plays
+- `progress`: `{"of": "ten_seeds"|"sweep", "id", "done": steps, "steps"}`, and `cancelled`: `{"of"}`
 - `backprop`, `hover`, `export`: see `backprop.py`, `hover.py`, `export.py`
 
 Binary frames are 4 bytes, the little-endian length of a header of JSON, the header, and arrays,
 each at its `offset` from the frame's beginning, a multiple of 8. The header has "say" too; the
 results `ten_seeds` and `sweep` are such frames, see `ensembles.py`, and so is a picture:
-`{"say": "picture", "n", "step", "epoch", "playing", "compiled", "speed": steps/s,
+`{"say": "picture", "n", "step", "epoch", "playing", "press": the id of the last `play` or `pause`
+that had one, or null, "compiled", "speed": steps/s,
 "losses": {"train", "test"}, "accuracies": {"train", "test"}, "regions": count or null,
 "pruned": share, "silent": hidden neurons that are 0 on every training point, null while it trains,
 "sentence": why something is missing or "", "arrays": [{"name", "dtype", "shape", "offset"}]}`.
@@ -75,6 +82,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -114,10 +122,11 @@ USED = {
 """The fields of the data that count for a kind, besides `seed` and `train_share`."""
 
 
+ID = Whole(None, 0, 2**53, optional=True)
 MESSAGES: Mapping[str, Fields] = {
-    "set": {},
-    "play": {"until": Whole(None, 1, 2**53, optional=True)},
-    "pause": {},
+    "set": {"id": ID},
+    "play": {"until": Whole(None, 1, 2**53, optional=True), "id": ID},
+    "pause": {"id": ID},
     "step": {},
     "epoch": {},
     "back": {},
@@ -128,9 +137,10 @@ MESSAGES: Mapping[str, Fields] = {
     "ticket": {
         "share": Number(0.8, 0.0, 1.0),
         "mask": Choice("smallest", ("smallest", "random")),
+        "id": ID,
     },
-    "ten_seeds": {"steps": Whole(None, 1, MOST_STEPS, optional=True)},
-    "sweep": {"steps": Whole(None, 1, MOST_STEPS, optional=True)},
+    "ten_seeds": {"steps": Whole(None, 1, MOST_STEPS, optional=True), "id": ID},
+    "sweep": {"steps": Whole(None, 1, MOST_STEPS, optional=True), "id": ID},
     "cancel": {},
     "backprop": {"sample": Whole(0, 0, MOST_POINTS)},
     "hover": {
@@ -144,7 +154,7 @@ MESSAGES: Mapping[str, Fields] = {
 """What the page may ask for, and the fields besides "do"; `set` has its state too."""
 
 
-def limits(compiler: bool) -> dict[str, Any]:
+def limits() -> dict[str, Any]:
     """The message `limits`."""
     return {
         "fields": described_fields(),
@@ -154,7 +164,6 @@ def limits(compiler: bool) -> dict[str, Any]:
         "tables": TABLE_BYTES,
         "largest_grid": LARGEST_GRID,
         "smooth": [name for name in ACTIVATIONS if name not in PIECEWISE_LINEAR],
-        "compiler": compiler,
     }
 
 
@@ -177,9 +186,19 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
+def no_memory(error: BaseException, must: str = "a smaller network or fewer points") -> str:
+    """The sentence for a `MemoryError`, with the size, where NumPy tells it."""
+    size = re.search(r"allocate ([\d.]+ \w+)", str(error))
+    return f"not enough memory{f' for {size[1]}' if size else ''}: must be {must}"
+
+
 def text_frame(message: Mapping[str, Any]) -> str:
     """A message to the page; what is not finite is null."""
-    return json.dumps(_finite(message), allow_nan=False, separators=(",", ":"))
+    return _text(_finite(message))
+
+
+def _text(plain: Mapping[str, Any]) -> str:
+    return json.dumps(plain, allow_nan=False, separators=(",", ":"))
 
 
 def frame(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
@@ -189,13 +208,13 @@ def frame(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
         {"name": name, "dtype": str(each.dtype), "shape": list(each.shape), "offset": 0}
         for name, each in held.items()
     ]
-    whole = {**header, "arrays": described}
+    whole = {**_finite(header), "arrays": described}
     # An offset has at most nine digits more than the 0 that stands there first.
-    start = _rounded_up(4 + len(text_frame(whole)) + 9 * len(held))
+    start = _rounded_up(4 + len(_text(whole)) + 9 * len(held))
     end = start
     for place, each in zip(described, held.values(), strict=True):
         place["offset"], end = end, _rounded_up(end + each.nbytes)
-    text = text_frame(whole).encode().ljust(start - 4)
+    text = _text(whole).encode().ljust(start - 4)
     whole_frame = bytearray(end)
     whole_frame[:start] = len(text).to_bytes(4, "little") + text
     for place, each in zip(described, held.values(), strict=True):

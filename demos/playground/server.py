@@ -164,7 +164,9 @@ class Playground:
                 described = await run_in_threadpool(table.described)
         except (InputError, MemoryError) as error:
             status = 413 if isinstance(error, TooLarge) else 400
-            return answer({"error": str(error) or "not enough memory for this table"}, status)
+            is_memory = isinstance(error, MemoryError)
+            sentence = protocol.no_memory(error, "a smaller table") if is_memory else str(error)
+            return answer({"error": sentence}, status)
         return answer({"table": self.tables.add(table), **described})
 
     async def _content(self, request: Request) -> bytes:

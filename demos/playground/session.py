@@ -13,7 +13,7 @@ import numpy as np
 
 from scratchnet.backends.errors import InputError, choose
 from scratchnet.demos.playground import pictures, protocol
-from scratchnet.demos.playground.compiling import Compiling, has_compiler
+from scratchnet.demos.playground.compiling import Compiling
 from scratchnet.demos.playground.data import make_task
 from scratchnet.demos.playground.fields import checked
 from scratchnet.demos.playground.learning import Learning, Measured
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from scratchnet.demos.playground.ensembles import Message
     from scratchnet.demos.playground.tables import Tables
 
-SECONDS_BETWEEN = 1 / 30
-"""From the beginning of a picture to that of the next one, on average at least."""
+SECONDS_BETWEEN = 1 / 32
+"""From the beginning of a picture to that of the next one, on average at least: a little more often
+than 30 times a second, so that some may be lost."""
 MOST_STEPS = 10_000_000
 MOST_WAITING = 200
 
 Send = Callable[[str | bytes], None]
-NO_MEMORY = "not enough memory: must be a smaller network or fewer points"
 END = b""
 """What a session sends last where it ends by itself."""
 
@@ -46,11 +46,13 @@ class Session:
         self._thread = threading.Thread(target=self._run, daemon=True, name="playground")
         self._closed = False
         self._compiling = Compiling()
-        self._can_compile = has_compiler()
         self._pace = Pace()
         self._job: Iterator[Message] | None = None
         """What trains several networks, a slice at a time."""
+        self._job_id: int | None = None
         self.playing, self._changed, self._until = False, False, 0
+        self._press: int | None = None
+        """The number of the last `play` or `pause`, of those that have one."""
         self.regions, self.size, self.pruned = True, 80, 0.0
         self._sent = self._seen = 0
         self._curves: list[list[Any]] = []
@@ -91,7 +93,7 @@ class Session:
 
     def _run(self) -> None:
         try:
-            self.say("limits", **protocol.limits(self._can_compile))
+            self.say("limits", **protocol.limits())
             self.begin(state_from({}))
             while not self._closed:
                 self._turn()
@@ -112,10 +114,10 @@ class Session:
             return
         try:
             self._work()
-        except MemoryError:
+        except MemoryError as error:
             self._rest()
             self._changed = False
-            self.say("stopped", why="memory", sentence=NO_MEMORY)
+            self.say("stopped", why="memory", sentence=protocol.no_memory(error))
 
     def _work(self) -> None:
         """Some steps and a picture, if it is time."""
@@ -147,28 +149,32 @@ class Session:
     @np.errstate(all="ignore")
     def answer(self, text: str | bytes) -> None:
         """Do what a message asks for; what cannot be done is a message `error`."""
+        about: dict[str, Any] = {}
         try:
             message = protocol.parsed(text)
             what = message.pop("do")
             fields = choose("message", what, protocol.MESSAGES)
-            if what == "set":
-                state = message.pop("state", {})
-                checked(what, fields, message)
-                self.begin(state_from(state))
-                return
+            about["of"] = what
+            state = message.pop("state", {}) if what == "set" else {}
             given = checked(what, fields, message)
-            getattr(self, f"do_{what}")(**{key: given[key] for key in message})
+            if given.get("id") is not None:
+                about["id"] = given["id"]
+            if what == "set":
+                self.begin(state_from(state), given["id"])
+            else:
+                getattr(self, f"do_{what}")(**{key: given[key] for key in message})
         except (InputError, MemoryError) as error:
-            sentence = str(error) or NO_MEMORY
+            is_memory = isinstance(error, MemoryError)
+            sentence = protocol.no_memory(error) if is_memory else str(error)
             named = re.match(r"(?:data|network|training)\.\w+", sentence)
             field = named[0] if named else "data.formula" * sentence.startswith("formula ")
-            self.say("error", sentence=sentence, **({"field": field} if field else {}))
+            self.say("error", sentence=sentence, **about, **({"field": field} if field else {}))
 
-    def begin(self, state: State) -> None:
-        """Start anew with a state."""
-        self._begin(Learning(state, make_task(state.data, self._tables)))
+    def begin(self, state: State, id: int | None = None) -> None:
+        """Start anew with a state; `id` is the number of the message that asks for it."""
+        self._begin(Learning(state, make_task(state.data, self._tables)), id)
 
-    def _begin(self, learning: Learning) -> None:
+    def _begin(self, learning: Learning, id: int | None = None) -> None:
         self._compiling.ask(None)
         self.state, self.task, self.learning = learning.state, learning.task, learning
         self._rest()
@@ -176,24 +182,26 @@ class Session:
         self._crowded_until = 0.0
         self._curves, self._look, self._measured_at = [], 1, -1
         self._pace.restart()
-        self.say("state", **described(learning))
+        self.say("state", **described(learning), id=id)
         self.picture()
 
     # The messages of the page.
 
-    def do_play(self, until: int | None = None) -> None:
+    def do_play(self, until: int | None = None, id: int | None = None) -> None:
         """Train until told otherwise, or to a step that is still to come."""
+        self._press = self._press if id is None else id
         self._rest()
         self.playing = not self._sentence
         if until is not None and until > self.learning.steps:
             self._end = until
         self._pace.restart()
         self._changed = True
-        if self.playing and self._can_compile and not self.learning.compiled:
+        if self.playing and not self.learning.compiled:
             self._compiling.ask(self.learning)
 
-    def do_pause(self) -> None:
+    def do_pause(self, id: int | None = None) -> None:
         """Train no further."""
+        self._press = self._press if id is None else id
         self._rest()
         self._changed = True
 
@@ -234,25 +242,27 @@ class Session:
         """The page has drawn this picture."""
         self._seen = max(self._seen, min(picture, self._sent))
 
-    def do_ticket(self, share: float = 0.8, mask: str = "smallest") -> None:
+    def do_ticket(self, share: float = 0.8, mask: str = "smallest", id: int | None = None) -> None:
         """Begin anew without this share of the weights: see `tickets.py`."""
         from scratchnet.demos.playground.tickets import ticket
 
-        self._begin(ticket(self.learning, share, mask))
+        self._begin(ticket(self.learning, share, mask), id)
 
-    def do_ten_seeds(self, steps: int | None = None) -> None:
+    def do_ten_seeds(self, steps: int | None = None, id: int | None = None) -> None:
         """Train ten networks that differ in their seed."""
         from scratchnet.demos.playground.ensembles import steps_for, ten_seeds
 
         self._rest()
         self._job = ten_seeds(self.learning, steps_for(self.learning.steps, steps))
+        self._job_id = id
 
-    def do_sweep(self, steps: int | None = None) -> None:
+    def do_sweep(self, steps: int | None = None, id: int | None = None) -> None:
         """Train the network with one learning rate after another."""
         from scratchnet.demos.playground.ensembles import steps_for, sweep
 
         self._rest()
         self._job = sweep(self.learning, steps_for(self.learning.steps, steps))
+        self._job_id = id
 
     def do_cancel(self) -> None:
         """Give up `ten_seeds` or `sweep`."""
@@ -294,12 +304,17 @@ class Session:
     def _go_on_with_job(self) -> None:
         """Train several networks for a moment, and say how far it is, or what came out."""
         assert self._job is not None
+        of, about = getattr(self._job, "__name__", ""), {"id": self._job_id}
         try:
             header, arrays = next(self._job)
         except (InputError, MemoryError) as error:
             self._job = None
-            self.say("error", sentence=str(error) or "not enough memory: must be fewer points")
+            is_memory = isinstance(error, MemoryError)
+            sentence = protocol.no_memory(error) if is_memory else str(error)
+            self.say("error", sentence=sentence, of=of, **about)
             return
+        if header:
+            header |= about
         if arrays:
             self._job = None
             self.send_frame(header, arrays)
@@ -379,6 +394,7 @@ class Session:
             "step": learning.steps,
             "epoch": learning.steps // learning.per_epoch,
             "playing": self.playing,
+            "press": self._press,
             "compiled": learning.compiled,
             "speed": self._pace.measured() if self.playing else 0.0,
             "losses": {"train": shown.loss, "test": shown.test_loss},

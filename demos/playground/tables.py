@@ -17,7 +17,7 @@ import numpy as np
 from scratchnet.backends.errors import InputError, choose
 from scratchnet.demos.playground.state import MOST_CLASSES, Data
 from scratchnet.demos.train.columns import LARGEST_NUMBER, counted, is_words, shown
-from scratchnet.demos.train.data_files import SEPARATORS, read_table
+from scratchnet.demos.train.data_files import SEPARATORS, TABLES, read_table
 from scratchnet.extras import require
 
 MOST_TABLES = 8
@@ -109,7 +109,8 @@ def read(content: bytes, name: str) -> Table:
         try:
             columns = read_table(path)
         except InputError as error:
-            raise InputError(str(error).replace(str(path), shown_name)) from None
+            said = str(error).replace(str(path), shown_name)
+            raise InputError(said.replace(TABLES, "CSV in UTF-8, or Parquet")) from None
     check_size(shown_name, len(columns), len(next(iter(columns.values()))))
     if len(columns) < 2:
         raise InputError(

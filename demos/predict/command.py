@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +13,23 @@ from typing import Any
 
 import numpy as np
 
-from scratchnet.backends.errors import InputError
+from scratchnet.backends.errors import InputError, nearest_name
 from scratchnet.checkpoint import load_model, load_task
-from scratchnet.demos.results import check_writable_file, write
+from scratchnet.demos.results import check_writable_file, visible, write
 from scratchnet.demos.screen import Screen
 from scratchnet.demos.settings import ALL_BUT_JSON, Common, option, parse, resolve
 from scratchnet.demos.train.columns import (
     LARGEST_NUMBER,
-    LIMIT_OF_NUMBERS,
+    Column,
     Encoding,
     counted,
     encoding_of,
     is_words,
     raw_inputs,
     shown,
+    too_large,
 )
-from scratchnet.demos.train.data_files import number_of, read_table
+from scratchnet.demos.train.data_files import is_number, number_of, read_table
 from scratchnet.demos.train.experiment import TASK
 from scratchnet.files import write_atomically
 from scratchnet.model import Model
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     if not isinstance(described, dict):
         raise InputError(f"{settings.model}: must be a file that `scratchnet train` saved")
     encoding = encoding_of(described)
-    table = read_table(settings.data)
+    table = read_table(settings.data, texts_of(encoding))
     screen = Screen(json=True)
     columns = predicted(load_model(settings.model), encoding, table, screen)
     told(encoding, table, columns[encoding.target], screen)
@@ -67,13 +69,31 @@ def main(arguments: Sequence[str]) -> int:
 
         print_json({name: list(values) for name, values in columns.items()})
         return 0
-    text = as_csv(columns)
+    text = as_csv(columns, digits_of(encoding))
     if settings.out is None:
-        write(sys.stdout, text)
+        # A terminal obeys what a word of the table may hold; a pipe gets it as it is.
+        write(sys.stdout, visible(text) if sys.stdout and sys.stdout.isatty() else text)
     else:
         write_atomically(settings.out.expanduser(), text.encode())
-        screen.whole(f"{len(columns[encoding.target])} predictions in {settings.out}")
+        rows = len(columns[encoding.target])
+        screen.whole(f"{counted(rows, 'prediction')} in {settings.out}")
     return 0
+
+
+def texts_of(encoding: Encoding) -> dict[str, tuple[str, ...]]:
+    """The words of columns whose cells are texts, though a new table's may look like numbers."""
+    words = {column.name: column.words for column in encoding.columns if column.words}
+    classes = encoding.classes
+    return words if has_numbers(classes) else {**words, encoding.target: classes}
+
+
+def has_numbers(classes: Sequence[str]) -> bool:
+    """Whether all classes are written as those of a column of numbers are."""
+    numbers = [number_of(name) for name in classes]
+    return all(
+        number is not None and shown(number) == name
+        for name, number in zip(classes, numbers, strict=True)
+    )
 
 
 def predicted(
@@ -83,27 +103,33 @@ def predicted(
 
     Raises `InputError` for a column that the model needs and the table has not, or of another kind.
     """
+    seen = encoding.words_seen()
     for column in encoding.columns:
         if column.name not in table:
-            raise InputError(f"column {column.name!r} is missing: must be there, as in training")
-        values = table[column.name]
-        if bool(column.words) != is_words(values) and not all_missing(values):
-            kind = "words" if column.words else "numbers"
-            present = [each for each in values.tolist() if each is not None and each == each]
-            wrong = (each for each in present if is_other(each, bool(column.words)))
-            other = next(wrong, present[0])
+            others = {name: None for name in table if name != encoding.target}
+            hint = nearest_name(column.name, others)
             raise InputError(
-                f"column {column.name!r} holds {shown(other)!r}: must hold {kind}, as in training"
+                f"column {column.name!r} is missing: must be there, as in training{hint}"
             )
-        too_large = values.dtype != object and (np.abs(values) > LARGEST_NUMBER).any()
-        if too_large:
-            raise InputError(f"column {column.name!r}: {LIMIT_OF_NUMBERS}")
-        if column.words and (new := sorted(set(values) - {None, *column.words})):
+        values = table[column.name]
+        if wrong := of_another_kind(column, values):
+            kind = "words" if column.words else "numbers"
+            raise InputError(
+                f"column {column.name!r} holds {wrong!r}: must hold {kind}, as in training"
+            )
+        if not is_words(values) and (wrong := too_large(values)):
+            raise InputError(f"column {column.name!r} holds {wrong}")
+        if column.words and (new := sorted(set(values) - {None, *seen[column.name]})):
             screen.text(f"Column {column.name!r} has words that training had not: {new[:5]}")
     raw, missing = raw_inputs(encoding.columns, as_trained(encoding, table))
     for name, count in missing.items():
         screen.text(f"Column {name!r}: {counted(count, 'missing value')}")
     outputs = model.predict(encoding.standardised(raw)).astype(np.float64)
+    classes = len(encoding.classes)
+    if outputs.shape[1] != (needed := classes if classes > 2 else 1):
+        found = counted(outputs.shape[1], "output")
+        purpose = f"{classes} classes" if classes else "a regression"
+        raise InputError(f"the model has {found}: must have {needed} for {purpose}")
     if encoding.task == "regression":
         return {encoding.target: outputs[:, 0] * encoding.target_deviation + encoding.target_mean}
     if outputs.shape[1] == 1:
@@ -115,9 +141,19 @@ def predicted(
     return {encoding.target: names[best], other: likelihoods.max(axis=1)}
 
 
-def is_other(value: Any, wants_words: bool) -> bool:
-    """Whether a value is a number where words are wanted, or the other way round."""
-    return wants_words or all(number_of(value, each) is None for each in (False, True))
+def of_another_kind(column: Column, values: Any) -> str:
+    """The first value that is a word among numbers, or a number where there were words; or nothing.
+
+    Numbers are words where training had some of them as words.
+    """
+    present = [each for each in values.tolist() if each is not None and each == each]
+    if column.words:
+        if set(present) & set(column.words) or not all(map(is_number, present)):
+            return ""
+        return present[0].removesuffix(".0") if present else ""
+    if not is_words(values):
+        return ""
+    return next((each for each in present if not is_number(each)), present[0] if present else "")
 
 
 def all_missing(values: Any) -> bool:
@@ -142,22 +178,59 @@ def told(encoding: Encoding, table: dict[str, Any], predictions: Any, screen: Sc
     if encoding.target not in table:
         return
     truth = table[encoding.target]
-    known = np.array([value is not None and value == value for value in truth.tolist()])
+    if encoding.task == "regression":
+        told_errors(encoding.target, truth, predictions, screen)
+        return
+    names = np.array([class_name(value, encoding.classes) for value in truth.tolist()], object)
+    known = np.array([name is not None for name in names])
+    if new := sorted({*names[known]} - {*encoding.classes}):
+        screen.text(f"Column {encoding.target!r} has classes that training had not: {new[:5]}")
+    if known.any():
+        right = (names == predictions)[known].mean()
+        screen.text(f"{right:.1%} correct of {counted(known.sum(), 'row')}")
+
+
+def class_name(value: Any, classes: Sequence[str]) -> str | None:
+    """The class that a cell names, in the words of training; None where it is missing."""
+    if value is None or value != value:
+        return None
+    if value in classes:
+        return str(value)
+    if has_numbers(classes):
+        number = number_of(value) if isinstance(value, str) else value
+        return value if number is None else shown(number)
+    return shown(value)
+
+
+def told_errors(target: str, truth: Any, predictions: Any, screen: Screen) -> None:
+    """The error of predicted numbers in the target's unit, and R^2 where there is a variance."""
+    if is_words(truth):
+        wrong = next((each for each in truth if each is not None and not is_number(each)), None)
+        if wrong is not None:
+            screen.text(f"Column {target!r} holds {wrong!r}, so that nothing can be compared")
+        return
+    known = np.abs(truth) < LARGEST_NUMBER
     if not known.any():
         return
-    if encoding.task == "classification":
-        right = [shown(value) == says for value, says in zip(truth, predictions, strict=True)]
-        screen.text(f"{np.mean(np.array(right)[known]):.1%} correct of {known.sum()} rows")
-    elif not is_words(truth) and truth[known].var() > 0:
-        error = ((truth[known] - predictions[known]) ** 2).mean()
-        screen.text(f"R^2 {1 - error / truth[known].var():.3f} on {known.sum()} rows")
+    error = ((truth[known] - predictions[known]) ** 2).mean()
+    variance = truth[known].var()
+    r2 = f"R^2 {1 - error / variance:.3f}, " if variance > 0 else ""
+    screen.text(f"{r2}RMSE {np.sqrt(error):.3g} on {counted(known.sum(), 'row')}")
 
 
-def as_csv(columns: dict[str, Any]) -> str:
-    """A line of names and a line per row; numbers with six digits."""
+def digits_of(encoding: Encoding) -> int:
+    """Six, and those that all values of a target share, as 1999.1 and 1999.2 do."""
+    shared = abs(encoding.target_mean) / encoding.target_deviation
+    return min(17, 6 + math.ceil(math.log10(max(1.0, shared))))
+
+
+def as_csv(columns: dict[str, Any], digits: int) -> str:
+    """A line of names and a line per row; numbers with so many digits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for row in zip(*columns.values(), strict=True):
-        writer.writerow([f"{value:.6g}" if isinstance(value, float) else value for value in row])
+        writer.writerow(
+            [f"{value:.{digits}g}" if isinstance(value, float) else value for value in row]
+        )
     return text.getvalue()

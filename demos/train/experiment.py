@@ -5,14 +5,20 @@ tuning splits the learning rate and the number of epochs are chosen, by their me
 which is less noisy than each split's own. The networks of the verdict are then trained for so many
 epochs on training and validation rows together. Means and deviations are those of the rows that a
 network is trained on.
+
+A network's own test rows are used once, but the tuning splits are of the same table and hold some
+of them. On 60 tables of 60 rows, half of them noise, networks tuned on another table of the same
+kind had 0.5 ± 1.6 points less (95 %): no detectable difference. On 280 tables of noise none of
+5 or 30 splits stated that the network was better than the guess.
+
+The splits share rows, and more of them do not make the table larger: the verdicts allow for that.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,21 +32,22 @@ from scratchnet.demos.ranks import OnRanks
 from scratchnet.demos.results import check_writable_file
 from scratchnet.demos.running import Advance, Result, Run
 from scratchnet.demos.settings import Common, option
-from scratchnet.demos.train.columns import Prepared, counted, fitted, prepare
-from scratchnet.demos.train.data_files import read_table
-from scratchnet.demos.tuning import Arm, Data, stream, train_networks
-from scratchnet.demos.verdicts import Claim, Verdict, difference, ratio
+from scratchnet.demos.train.columns import counted, deviation_of, fitted, printable
+from scratchnet.demos.train.linear import least_cross_entropy, ridge, with_one
+from scratchnet.demos.train.rows import data, digest, load, outputs, split
+from scratchnet.demos.tuning import Arm, Data, train_networks
+from scratchnet.demos.verdicts import Claim, Verdict, difference, ratio, wilson_interval
 from scratchnet.demos.watching import check_watch, watching
 from scratchnet.model import Model
 from scratchnet.optim import AdamW
 
 TASK = "table"
 """The key of the encoding in a model's file."""
-PARTS = (0.6, 0.8)
-"""Where the training rows end, and the validation rows."""
 FEWEST_ROWS, FEWEST_OF_A_CLASS = 20, 5
 """Of a smaller class no row is left for the test."""
 FULL_BATCH_ROWS = 1000
+ROUNDING = 1e-12
+"""A variance of less than that part of the mean square is rounding in float32."""
 NETWORK, LINEAR = "network", "linear model"
 SOURCE = "practice: a model must beat the simple ones"
 
@@ -68,7 +75,9 @@ class Settings(Common):
     batch: int | None = option(
         None, "Rows of a mini-batch; up to 1,000 rows are one batch, else 128.", low=1
     )
-    save: Path | None = option(None, "The network's file, in place of model.safetensors in --out.")
+    save: Path | None = option(
+        None, "The network's file, in place of model.safetensors in --out.", chooses_arms=True
+    )
     ranks: int = option(
         1, "Processes that share the training rows, over MPI (extra: mpi).", low=1, high=4096
     )
@@ -86,84 +95,16 @@ def check(s: Settings) -> None:
     prepared = load(s)
     rows = len(prepared.y)
     if rows < FEWEST_ROWS:
-        raise InputError(f"{s.file} has {rows} rows: must have at least {FEWEST_ROWS} to be split")
+        left_out = "".join(f"; {note}" for note in prepared.notes if note.endswith("left out"))
+        raise InputError(
+            f"{s.file} has {rows} rows: must have at least {FEWEST_ROWS} to be split{left_out}"
+        )
     if not all(map(len, split(prepared, s.seed))):
         classes = len(prepared.encoding.classes)
         raise InputError(
             f"column {prepared.encoding.target!r} has {classes} classes in {rows} rows: must have "
-            f"a class of {FEWEST_OF_A_CLASS} rows or more"
+            f"a class of {FEWEST_OF_A_CLASS} rows or more{prepared.blamed}"
         )
-
-
-def load(s: Settings) -> Prepared:
-    """The table as numbers; it is read once."""
-    assert s.file is not None
-    return _load(s.file, s.target, s.task)
-
-
-@lru_cache(maxsize=1)
-def _load(file: Path, target: str | None, task: str) -> Prepared:
-    table = read_table(file)
-    return prepare(table, target if target is not None else list(table)[-1], task)
-
-
-def digest(s: Settings) -> str:
-    """Of the table's content, so that --resume knows another one."""
-    prepared = load(s)
-    content = hashlib.sha256(np.ascontiguousarray(prepared.raw).tobytes())
-    content.update(np.ascontiguousarray(prepared.y).tobytes())
-    return content.hexdigest()[:8]
-
-
-def split(prepared: Prepared, seed: int) -> tuple[Any, Any, Any]:
-    """Row numbers for training, validation and test; of a classification, each class is split.
-
-    A class's rows stand together and in the same order for all seeds, so that labels are alike.
-    """
-    generator = stream(seed, tuning.TRAINING)
-    rows = np.arange(len(prepared.y))
-    is_class = prepared.encoding.task == "classification"
-    groups = [rows[prepared.y == each] for each in np.unique(prepared.y)] if is_class else [rows]
-    cut = []
-    for group in groups:
-        shuffled = generator.permutation(group)
-        places = [int(np.ceil(part * len(group))) for part in PARTS]
-        cut.append(np.split(shuffled, places))
-    train, validation, test = (np.concatenate(part) for part in zip(*cut, strict=True))
-    return train, validation, test
-
-
-def data(s: Settings, seeds: Sequence[int], whole: bool = False) -> Data:
-    """The rows of each seed's split; with `whole` its validation rows are trained on as well."""
-    prepared = load(s)
-    is_class = prepared.encoding.task == "classification"
-    parts: list[list[Any]] = [[] for _ in range(6)]
-    for seed in seeds:
-        train, validation, test = split(prepared, seed)
-        train = np.concatenate([train, validation]) if whole else train
-        encoding = fitted(prepared.encoding, prepared.raw[train], prepared.y[train])
-        for number, rows in enumerate((train, validation, test)):
-            y = prepared.y[rows]
-            if not is_class:
-                y = ((y - encoding.target_mean) / encoding.target_deviation)[:, None]
-            parts[2 * number].append(encoding.standardised(prepared.raw[rows]))
-            parts[2 * number + 1].append(y)
-    stacked = [np.stack(each) for each in parts]
-    if is_class:
-        # Labels are alike for all seeds: see `split`.
-        stacked[1::2] = [each[0] for each in stacked[1::2]]
-        loss = "softmax_cross_entropy" if outputs(prepared) > 1 else "binary_cross_entropy"
-    else:
-        stacked[1::2] = [each.astype(np.float32) for each in stacked[1::2]]
-        loss = "mean_squared_error"
-    X, y, X_validation, y_validation, X_test, y_test = stacked
-    return Data(X, y, X_validation, y_validation, X_test, y_test, loss)
-
-
-def outputs(prepared: Prepared) -> int:
-    """One for two classes and for a regression, else one for each class."""
-    classes = len(prepared.encoding.classes)
-    return classes if classes > 2 else 1
 
 
 def arms(s: Settings, result: Result | None = None) -> Iterator[Arm]:
@@ -185,16 +126,15 @@ def arms(s: Settings, result: Result | None = None) -> Iterator[Arm]:
         batch_size=batch if batch < rows else None,
         patience=s.patience,
         keep=keep,
-        callbacks=watched(s) if s.watch else None,
         train=partial(trained, result),
     )
 
 
-def watched(s: Settings) -> Any:
-    """Callbacks that draw the first split's network."""
-    samples = data(s, [s.seed]).X[0]
+def watched(s: Settings, epochs: int) -> Any:
+    """Callbacks that draw the first split's network, the last time after so many epochs."""
+    samples = data(s, [s.seed], whole=True).X[0]
     has_plane = samples.shape[1] == 2 and load(s).encoding.task == "classification"
-    return watching(samples if has_plane else None, s.epochs)
+    return watching(samples if has_plane else None, epochs)
 
 
 def build(s: Settings, sizes: Sequence[int], seeds: Sequence[int]) -> Model:
@@ -215,8 +155,15 @@ def trained(
     if tuning:
         return best_epochs(arm, seeds, rates, s, advance), {}
     epochs = chosen_epochs(result, arm, rates[0])
-    final = replace(arm, epochs=epochs, patience=None, data=partial(data, s, whole=True))
+    final = replace(
+        arm,
+        epochs=epochs,
+        patience=None,
+        data=partial(data, s, whole=True),
+        callbacks=watched(s, epochs) if s.watch else None,
+    )
     measures, kept = train_networks(final, seeds, rates, s, advance)
+    del measures["validation_score"]  # these rows were trained on
     advance(arm.work * len(seeds) * (arm.epochs - epochs))
     if "test_loss" in measures:
         measures |= regression_measures(final.data(seeds), measures["test_loss"])
@@ -277,18 +224,16 @@ def run(run: Run) -> None:
         tuning.tuned(run, arm)
 
 
-def with_one(X: Any) -> Any:
-    """Rows with an input of 1 behind the others, whose weight is the bias."""
-    return np.concatenate([X, np.ones((len(X), 1))], axis=1).astype(np.float64)
-
-
 def least_squares(s: Settings, seeds: Sequence[int]) -> dict[str, Any]:
-    """The measures of the linear model with the least squared error on the training rows."""
+    """The measures of `ridge` regression, whose penalty is that of `logistic_regression`.
+
+    Without one, as many inputs as rows would leave a network nothing to beat.
+    """
     split_data = data(s, seeds, whole=True)
     errors = []
     for i in range(len(seeds)):
-        solution = np.linalg.lstsq(with_one(split_data.X[i]), split_data.y[i], rcond=None)[0]
-        predicted = with_one(split_data.X_test[i]) @ solution
+        w, b = ridge(split_data.X[i], split_data.y[i])
+        predicted = split_data.X_test[i] @ w + b
         errors.append(((predicted - split_data.y_test[i]) ** 2).mean())
     return regression_measures(split_data, np.array(errors))
 
@@ -310,32 +255,12 @@ def logistic_regression(s: Settings, seeds: Sequence[int]) -> dict[str, Any]:
     return {"test_accuracy": np.array(right)}
 
 
-def least_cross_entropy(X: Any, targets: Any) -> Any:
-    """W (inputs + 1, classes) of logistic regression, found by L-BFGS (Liu and Nocedal 1989).
-
-    The last column of X (N, inputs + 1) is 1; targets (N, classes) are one-hot.
-    """
-    from scipy.optimize import minimize
-    from scipy.special import log_softmax
-
-    n, shape = len(X), (X.shape[1], targets.shape[1])
-    penalised = np.ones(shape)
-    penalised[-1] = 0
-
-    def loss_and_gradient(flat: Any) -> tuple[float, Any]:
-        W = flat.reshape(shape)
-        log_p = log_softmax(X @ W, axis=1)
-        loss = -(targets * log_p).sum() + (penalised * W**2).sum() / 2
-        return loss / n, ((X.T @ (np.exp(log_p) - targets) + penalised * W) / n).ravel()
-
-    return minimize(
-        loss_and_gradient, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B"
-    ).x.reshape(shape)
-
-
 def regression_measures(split_data: Data, errors: Any) -> dict[str, Any]:
-    """The squared errors on test rows, and R^2 = 1 - error / variance."""
-    return {"test_loss": errors, "r2": 1 - errors / split_data.y_test.var(axis=(1, 2))}
+    """The squared errors on test rows, and R^2 = 1 - error / variance: NaN where all are alike."""
+    y = split_data.y_test.astype(np.float64)
+    variance, square = y.var(axis=(1, 2)), (y**2).mean(axis=(1, 2))
+    variance[variance <= ROUNDING * square] = np.nan
+    return {"test_loss": errors, "r2": 1 - errors / variance}
 
 
 def guess_name(s: Settings) -> str:
@@ -356,9 +281,12 @@ def claims(result: Result) -> Iterator[Claim]:
     """That the network does better than the simpler models."""
     s = result.settings
     is_class = load(s).encoding.task == "classification"
-    test_rows = len(split(load(s), 0)[2])
+    train_rows, validation_rows, test_rows = map(len, split(load(s), 0))
+    splits = test_rows / (train_rows + validation_rows)
     for other in (LINEAR, guess_name(s)):
-        contrast = partial(difference, test_points=test_rows) if is_class else ratio
+        contrast: Any = partial(ratio, splits=splits)
+        if is_class:
+            contrast = partial(difference, test_points=test_rows, splits=splits)
         measure = "test_accuracy" if is_class else "test_loss"
         yield from result.claim(
             f"The network does better than the {other}", SOURCE, contrast, NETWORK, other,
@@ -376,38 +304,50 @@ def score_of(s: Settings) -> tuple[str, float, str]:
 def answer(result: Result, verdicts: Sequence[Verdict]) -> str:
     """The mean score of each model, the best first."""
     measure, factor, unit = score_of(result.settings)
-    rows = sorted(result.verdict_rows(), key=lambda row: -np.nanmean(row[measure]))
-    parts = [f"{row.arm} {number(np.nanmean(row[measure]) * factor, unit)}" for row in rows]
+    means = {row.arm: summary(row[measure])[0] for row in result.verdict_rows()}
+    best_first = sorted(means, key=lambda arm: -np.nan_to_num(means[arm], nan=-np.inf))
+    parts = [f"{arm} {number(means[arm] * factor, unit)}" for arm in best_first]
     return f"On test rows, mean of {result.settings.seeds} splits: {', '.join(parts)}."
 
 
 def number(value: float, unit: str) -> str:
-    """Such as `93.3 % correct`, or `R^2 0.45`."""
+    """Such as `93.3 % correct`, or `R^2 0.45`; - for a network that diverged."""
+    if not np.isfinite(value):
+        return f"- {unit}" if unit.startswith("%") else f"{unit} -"
     return f"{value:.1f} {unit}" if unit.startswith("%") else f"{unit} {value:.2f}"
 
 
 def tables(result: Result) -> list[Table]:
     """The scores of all models; of a regression their errors too, in the unit of the target."""
     measure, factor, unit = score_of(result.settings)
-    error = load(result.settings).y.std()
     rows = []
     for row in result.verdict_rows():
         values = row[measure] * factor
         cells = [row.arm, row.facts.get("layers", ""), str(row.facts.get("learning_rate", ""))]
         digits = 2 if unit == "R^2" else 1
-        cells += [f"{value:.{digits}f}" for value in (np.nanmean(values), *extremes(values))]
+        cells += [f"{value:.{digits}f}".replace("nan", "-") for value in summary(values)]
         if unit == "R^2":
-            cells.append(f"{np.sqrt(np.nanmean(row['test_loss'])) * error:.3g}")
+            error = summary(np.sqrt(row["test_loss"]) * target_deviations(result.settings))[0]
+            cells.append(f"{error:.3g}".replace("nan", "-"))
         rows.append(cells)
     headings = ["model", "layers", "rate", unit, "worst", "best"]
     headings += ["RMSE"] if unit == "R^2" else []
-    target = load(result.settings).encoding.target
+    target = printable(load(result.settings).encoding.target)
     return [Table(headings, rows, f"{target}: test rows of {result.settings.seeds} splits")]
 
 
-def extremes(values: Any) -> tuple[float, float]:
-    """The lowest and the highest score."""
-    return float(np.nanmin(values)), float(np.nanmax(values))
+def target_deviations(s: Settings) -> Any:
+    """The unit of each split's loss: the deviation of the targets that were trained on."""
+    splits = [split(load(s), seed)[:2] for seed in range(s.seed, s.seed + s.seeds)]
+    return np.array([deviation_of(load(s).y[np.concatenate(rows)]) or 1.0 for rows in splits])
+
+
+def summary(values: Any) -> tuple[float, float, float]:
+    """The mean, the lowest and the highest of the finite values; NaN where there are none."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return np.nan, np.nan, np.nan
+    return float(finite.mean()), float(finite.min()), float(finite.max())
 
 
 def notes(result: Result) -> list[str]:
@@ -415,28 +355,56 @@ def notes(result: Result) -> list[str]:
     prepared = load(result.settings)
     encoding = prepared.encoding
     rows, inputs = prepared.raw.shape
-    what = (
-        f"{len(encoding.classes)} classes: {shortened(encoding.classes)}"
-        if encoding.classes
-        else "a regression"
-    )
+    names = encoding.classes
+    what = f"{len(names)} classes: {shortened(names)}" if names else "a regression"
     columns, numbers = counted(len(encoding.columns), "column"), counted(inputs, "input")
     found = [f"{counted(rows, 'row')}, {columns} as {numbers}; {what}."]
     found += [f"{note[0].upper()}{note[1:]}." for note in prepared.notes]
+    for name in counting(result):
+        found.append(f"Column {name!r} counts the rows: leave it out unless it is a measurement.")
+    if not encoding.classes:
+        r2 = next(iter(result.verdict_rows()))["r2"]
+        if alike := np.count_nonzero(np.isnan(r2)):
+            found.append(f"No R^2 in {counted(alike, 'split')}: the test rows have one value.")
     if NETWORK in result:
-        measure, factor, unit = score_of(result.settings)
-        score = result[NETWORK][measure][0] * factor
-        found.append(f"Saved is the network of the first split, with {number(score, unit)}.")
-        sizes = np.bincount(prepared.y.astype(int)) if encoding.classes else np.array([])
-        if rare := [encoding.classes[i] for i in np.flatnonzero(sizes < FEWEST_OF_A_CLASS)]:
-            found.append(f"Too rare for the test, so in no number above: {shortened(rare)}.")
+        found.append(f"Saved is the network of the first split, with {saved_score(result)}.")
+    if NETWORK in result.tuned and result.tuned[NETWORK].scores is not None:
+        found.append(
+            "Rate and epochs were chosen on five other splits of the same rows, some of which are "
+            "test rows here: the network's scores may be slightly too high."
+        )
+    sizes = np.bincount(prepared.y.astype(int)) if encoding.classes else np.array([])
+    if rare := [encoding.classes[i] for i in np.flatnonzero(sizes < FEWEST_OF_A_CLASS)]:
+        found.append(f"Too rare for the test, so in no number above: {shortened(rare)}.")
     return found
+
+
+def saved_score(result: Result) -> str:
+    """Such as `90.0 % correct of 20 test rows (95 % interval 69.9 to 97.2)`, or an R^2 of them."""
+    measure, factor, unit = score_of(result.settings)
+    score = float(result[NETWORK][measure][0])
+    rows = len(split(load(result.settings), result.settings.seed)[2])
+    said = f"{number(score * factor, unit)} of {counted(rows, 'test row')}"
+    if unit == "R^2" or not np.isfinite(score):
+        return said
+    low, high = wilson_interval(round(score * rows), rows)
+    return f"{said} (95 % interval {100 * low:.1f} to {100 * high:.1f})"
+
+
+def counting(result: Result) -> Iterator[str]:
+    """Columns that count the rows: where those are sorted, a row's number tells its class."""
+    prepared = load(result.settings)
+    place = 0
+    for column in prepared.encoding.columns:
+        if not column.words and (np.diff(prepared.raw[:, place]) == 1).all():
+            yield column.name
+        place += column.inputs
 
 
 def shortened(names: Sequence[str], most: int = 8) -> str:
     """The first names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(map(printable, names[:most])) + more
 
 
 def files(result: Result) -> Mapping[str, Callable[[Path], None]]:

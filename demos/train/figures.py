@@ -11,6 +11,7 @@ from scratchnet.demos.drawing import named_places, rate_figures, seeds_at
 from scratchnet.demos.figures import LINE_COLORS, new_figure, styled
 from scratchnet.demos.running import Result
 from scratchnet.demos.train import experiment as train
+from scratchnet.demos.train.columns import deviation_of, printable
 
 MOST_CLASSES = 20
 """A confusion matrix of more classes cannot be read."""
@@ -40,7 +41,7 @@ def plot(result: Result) -> Any:
         confusion(predictions, result)
     else:
         predictions.remove()
-    figure.suptitle(f"{encoding.target}: {train.answer(result, ())}")
+    figure.suptitle(f"{label(encoding.target, 40)}: {train.answer(result, ())}")
     return figure
 
 
@@ -50,12 +51,15 @@ def values(axes: Any, result: Result) -> None:
     prepared, seed = train.load(result.settings), result.settings.seed
     training = prepared.y[np.concatenate(train.split(prepared, seed)[:2])]
     truth, predicted = (
-        arrays[name] * training.std() + training.mean() for name in ("truth", "predicted")
+        arrays[name] * (deviation_of(training) or 1.0) + training.mean()
+        for name in ("truth", "predicted")
     )
     limits = [min(truth.min(), predicted.min()), max(truth.max(), predicted.max())]
     axes.plot(limits, limits, color="#999999", linewidth=1)
     axes.plot(truth, predicted, "o", color=LINE_COLORS[0], alpha=0.6, markeredgewidth=0)
-    axes.set(xlabel=f"true {prepared.encoding.target}", ylabel="predicted", aspect="equal")
+    axes.set(
+        xlabel=f"true {label(prepared.encoding.target, 40)}", ylabel="predicted", aspect="equal"
+    )
     axes.set_title("test rows of the first split; on the line: right")
 
 
@@ -69,8 +73,13 @@ def confusion(axes: Any, result: Result) -> None:
     for (row, column), count in np.ndenumerate(counts):
         if count:
             axes.text(column, row, str(count), ha="center", va="center", fontsize=9)
-    short = [name if len(name) <= 12 else f"{name[:11]}…" for name in names]
+    short = [label(name, 12) for name in names]
     axes.set_xticks(range(len(names)), short, rotation=90 if len(names) > 4 else 0)
     axes.set_yticks(range(len(names)), short)
     axes.set(xlabel="predicted", ylabel="true", title="test rows of the first split")
     axes.grid(False)
+
+
+def label(name: str, most: int) -> str:
+    """A name from the table as it is: Matplotlib takes what stands between two $ for a formula."""
+    return printable(name, most).replace("$", r"\$")

@@ -23,7 +23,7 @@ SOURCE = "a textbook chapter"
 
 @dataclass(frozen=True)
 class Settings(Common):
-    without = ("seeds", "seed", "precision", "record", "resume", "compile")
+    without = ("seeds", "seed", "precision", "record", "resume", "compile", "workers", "scheduler")
 
     inputs: int | None = option(
         None, "How many; by default as many as --bits, or 8.", low=1, high=MOST_INPUTS

@@ -79,6 +79,7 @@ class Polygons(Pieces):
         return vertices, site[self.polygons]
 
     def any_corner(self, holds: np.ndarray) -> np.ndarray:
+        """(pieces, columns): whether it holds, (rows, columns), at a corner of the piece."""
         bits = corner_bits(self.polygons, holds)
         return np.unpackbits(bits, axis=1, count=holds.shape[1]).view(bool)
 

@@ -1,8 +1,9 @@
 """What is wrong with a gradient, in a sentence.
 
 `subjects` calls what is diagnosed, `trials` draws the points at which it is tried, `mistakes`,
-`terms` and `uses` say what each mistake would give there, and `explain` compares. `walks` does the
-same for a backward pass over a whole graph.
+`factors`, `uses`, `terms`, `entries` and `rounding` say what each mistake would give there, `kinks`
+what may stand at a kink, and `explain` compares. `walks` does the same for a backward pass over a
+whole graph.
 """
 
 from scratchnet.diagnosis.explain import (

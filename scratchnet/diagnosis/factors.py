@@ -1,7 +1,8 @@
-"""A factor equal to an input, to the output, or to one over an input, missing or too many."""
+"""A factor equal to an input, the output, one over an input or a function of those: too many?"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from scratchnet.diagnosis.mistakes import (
     this_first,
 )
 from scratchnet.diagnosis.subjects import Fault
-from scratchnet.diagnosis.trials import Found, Trial, Trials
+from scratchnet.diagnosis.trials import TOLERANCE, Found, Trial, Trials
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def factors(trials: Trials, constant: bool = False) -> Found:
     """
     if not all(t.has_right_shape for t in trials):
         return
-    for factor in _factors(trials[0]):
+    for factor in known_factors(trials[0]):
         for is_extra in (True, False):
             c = _fits(trials, factor, is_extra, constant)
             if c is None:
@@ -62,26 +63,81 @@ def _sentence(name: str, is_extra: bool, c: float, t: Trial) -> str:
     return f"a factor of {name} {ending}, and one of {sign}{size} is too many{where}"
 
 
-def _factors(t: Trial) -> Iterator[Factor]:
+def known_factors(t: Trial) -> Iterator[Factor]:
+    """The inputs, that of x first, and the output, beside the entries of x or those of y."""
     for j in this_first(t):
-        name = "x" if len(t.inputs) == 1 else f"(input {j})"
         if reaches(t.inputs[j], t.x.shape):
-            yield Factor(j, name, rows_of(j))
+            yield Factor(j, _name(t, j), rows_of(j))
         if reaches(t.inputs[j], t.y.shape) and t.y.size > 1:
-            yield Factor(j, name, columns_of(j))
+            yield Factor(j, _name(t, j), columns_of(j))
     if reaches(t.y, t.x.shape):
         yield Factor(None, "y", lambda t: spread(t.y, t.x.shape)[:, None])
     yield Factor(None, "y", lambda t: t.y.ravel()[None, :])
 
 
-def _fits(trials: Trials, factor: Factor, is_extra: bool, constant: bool) -> float | None:
+def _name(t: Trial, number: int) -> str:
+    return "x" if len(t.inputs) == 1 else f"(input {number})"
+
+
+FUNCTIONS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("{}^2", np.square),
+    ("(1 - {})", lambda u: 1 - u),
+    ("(1 + {})", lambda u: 1 + u),
+    ("(1 - {}^2)", lambda u: 1 - u * u),
+    ("(1 + {}^2)", lambda u: 1 + u * u),
+    ("{0} (1 - {0})", lambda u: u * (1 - u)),
+    ("|{}|", np.abs),
+    ("exp {}", lambda u: np.exp(np.clip(u, -50, 50))),
+)
+STATISTICS: tuple[tuple[str, Callable[..., Any]], ...] = (
+    ("standard deviation", np.std),
+    ("variance", np.var),
+    ("sum", np.sum),
+    ("norm", lambda u, axis, keepdims: np.sqrt(np.sum(u * u, axis, keepdims=keepdims))),
+)
+
+
+def functions_as_factors(trials: Trials) -> Found:
+    """As `factors`, for a function of an input or of the output, or a statistic of an input."""
+    if not all(t.has_right_shape for t in trials):
+        return
+    for factor, tolerance in _functions(trials[0]):
+        for is_extra in (True, False):
+            if _fits(trials, factor, is_extra, False, tolerance):
+                kind = "the output" if factor.number is None else "an input"
+                yield f"factor of {kind}", _sentence(factor.name, is_extra, 1.0, trials[0])
+                return
+
+
+def _functions(t: Trial) -> Iterator[tuple[Factor, float]]:
+    """Factors, and how well each must fit: a small number may be added to a variance."""
+    for factor in known_factors(t):
+        for name, function in FUNCTIONS:
+
+            def made(t: Trial, of: Any = factor.values, function: Any = function) -> Any:
+                return function(of(t))
+
+            yield Factor(factor.number, name.format(factor.name), made), TOLERANCE
+    for j in this_first(t):
+        for axis, (name, function) in itertools.product(range(t.inputs[j].ndim), STATISTICS):
+
+            def rows(t: Trial, j: int = j, axis: int = axis, function: Any = function) -> Any:
+                return spread(function(t.inputs[j], axis, keepdims=True), t.x.shape)[:, None]
+
+            if reaches(t.inputs[j].take([0], axis), t.x.shape):
+                yield Factor(j, f"the {name} of {_name(t, j)} over axis {axis}", rows), 1e-3
+
+
+def _fits(
+    trials: Trials, factor: Factor, is_extra: bool, constant: bool, tolerance: float = TOLERANCE
+) -> float | None:
     def pair(t: Trial) -> tuple[Any, Any]:
         u = factor.values(t)
         return (t.got, t.right * u) if is_extra else (t.got * u, t.right)
 
     if constant:
         return constant_between(trials, pair)
-    return 1.0 if all(t.agrees(*pair(t)) for t in trials) else None
+    return 1.0 if all(t.agrees(*pair(t), tolerance) for t in trials) else None
 
 
 def has_negative_power(t: Trial, factor: Factor) -> bool:

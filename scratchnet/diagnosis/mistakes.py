@@ -25,6 +25,7 @@ MISTAKES = {
     "wrong axis": "a sum was taken over another axis than the right one",
     "use forgotten": "the input is used twice, and only one of its two parts was counted",
     "mask inverted": "what the mask lets through is what it should stop",
+    "mask forgotten": "the mask is missing: what it should stop is let through",
     "open at the kink": "the mask is open at the kink itself, where it should be closed",
     "derivative at the output": "the derivative was taken at the output instead of at the input",
     "incoming gradient ignored": "dL/dy was not used, as if it were 1",
@@ -128,7 +129,7 @@ def transposed(trials: Trials) -> Found:
                     "dL/dy was spread over another axis than the one that was summed",
                 )
             return
-    is_square = all(t.x.shape == t.y.shape == t.got_shape for t in trials)
+    is_square = all(t.keeps_shape for t in trials)
     if is_square and everywhere(trials, lambda t: t.right.T):
         yield (
             "transposed",
@@ -290,14 +291,15 @@ def _summed_axes(t: Trial) -> set[int]:
 
 
 def _of_axes(axes: tuple[int, ...], right: set[int], how: str, t: Trial) -> tuple[str, str]:
-    should = f"must be summed over {_axes(right)}" if right else "must not be summed"
+    should = f"must be summed over {axes_named(right)}" if right else "must not be summed"
     if set(axes) < right:
-        over = f" over {_axes(right - set(axes))}"
+        over = f" over {axes_named(right - set(axes))}"
         return "not summed", f"the gradient of shape {t.got_shape} was not summed{over}: {should}"
-    return "wrong axis", f"the gradient was {how} over {_axes(set(axes))}: it {should}"
+    return "wrong axis", f"the gradient was {how} over {axes_named(set(axes))}: it {should}"
 
 
-def _axes(axes: set[int]) -> str:
+def axes_named(axes: set[int]) -> str:
+    """The axes in words."""
     return f"ax{'i' if len(axes) == 1 else 'e'}s " + " and ".join(map(str, sorted(axes)))
 
 
@@ -333,9 +335,13 @@ def mask_inverted(trials: Trials) -> Found:
         reached = np.any([~a | ~b for a, b in zero], axis=0)
         known = [np.isfinite(t.error) for t in trials]
         is_split = any((~a).any() for a, _ in zero) and any((~b).any() for _, b in zero)
-        if is_split and all(
-            np.array_equal(a[reached & k], ~b[reached & k])
-            for (a, b), k in zip(zero, known, strict=True)
+        if (
+            is_split
+            and is_masked(zero)
+            and all(
+                np.array_equal(a[reached & k], ~b[reached & k])
+                for (a, b), k in zip(zero, known, strict=True)
+            )
         ):
             yield "mask inverted", "the mask is inverted: it lets through what it should stop"
             return
@@ -354,6 +360,15 @@ def mask_inverted(trials: Trials) -> Found:
                 f"the mask is inverted: {two[0]:.4g} stands where {two[1]:.4g} should, and the "
                 "reverse",
             )
+
+
+def is_masked(sets: Sequence[tuple[Any, Any]]) -> bool:
+    """Whether what should be 0 and is not is so at some points alone, or in whole lines."""
+    if len({b.shape for _, b in sets}) > 1:
+        return False
+    always = np.all([b for _, b in sets], axis=0)
+    lines = always.all(axis=0)[None, :] | always.all(axis=1)[:, None]
+    return all(not np.any(~a & always & ~lines) for a, _ in sets)
 
 
 def right_only_where_positive(trials: Trials) -> Found:
@@ -390,7 +405,7 @@ def _signs(t: Trial) -> Iterator[tuple[str, Callable[[Trial], Any]]]:
 
 def derivative_at_output(trials: Trials) -> Found:
     """The gradient is the right one at y, or its formula in y was given x."""
-    if all(t.x.shape == t.y.shape == t.got_shape for t in trials):
+    if all(t.keeps_shape for t in trials):
         if all(_fits_at(t, t.argument, t.y) for t in trials):
             yield "derivative at the output", MISTAKES["derivative at the output"]
         elif all(_fits_formula_of_output(t) for t in trials):

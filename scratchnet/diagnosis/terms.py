@@ -9,13 +9,24 @@ is left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from scratchnet.diagnosis.mistakes import MISTAKES, constant_between, constant_name, everywhere
+from scratchnet.diagnosis.mistakes import (
+    MISTAKES,
+    SIMPLE,
+    axes_named,
+    constant_between,
+    constant_name,
+    everywhere,
+    operand_transposed,
+)
+from scratchnet.diagnosis.subjects import Fault
 from scratchnet.diagnosis.trials import Found, Trial, Trials
 
 Part = Callable[[Trial], Any]
@@ -23,16 +34,13 @@ Part = Callable[[Trial], Any]
 
 def wrong_axis(trials: Trials) -> Found:
     """dL/dy flows to x along other axes than those along which y depends on x."""
-    if not all(t.x.shape == t.y.shape == t.got_shape for t in trials):
+    if not all(t.keeps_shape for t in trials):
         return
     right = set().union(*(_coupled(t.right, t.x.shape) for t in trials))
     got = set().union(*(_coupled(t.got, t.x.shape) for t in trials))
     if right and got - right:
-        yield (
-            "wrong axis",
-            f"a sum was taken, or spread, over {_axes(got - right)}: must be over {_axes(right)} "
-            "alone",
-        )
+        wrong, must = (axes_named(set().union(*sets)) for sets in (got - right, right))
+        yield "wrong axis", f"a sum was taken, or spread, over {wrong}: must be over {must} alone"
 
 
 def _coupled(matrix: Any, shape: tuple[int, ...]) -> set[frozenset[int]]:
@@ -46,14 +54,9 @@ def _coupled(matrix: Any, shape: tuple[int, ...]) -> set[frozenset[int]]:
     return {frozenset(map(int, np.flatnonzero(each))) for each in differ if each.any()}
 
 
-def _axes(sets: set[frozenset[int]]) -> str:
-    axes = sorted(set().union(*sets))
-    return ("axis " if len(axes) == 1 else "axes ") + " and ".join(map(str, axes))
-
-
 def entry_alone(trials: Trials) -> Found:
     """Of y that depends on several entries of x, only the same entry counts, or all but that."""
-    if not all(t.x.shape == t.y.shape == t.got_shape for t in trials):
+    if not all(t.keeps_shape for t in trials):
         return
     same = "the part of an entry of x in the same entry of y"
     if everywhere(trials, lambda t: np.diag(np.diag(t.right))):
@@ -76,7 +79,7 @@ VECTORS: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
 
 def one_term(trials: Trials) -> Found:
     """Along the one axis that couples entries, one term differs, or several by one factor."""
-    if not all(t.x.shape == t.y.shape == t.got_shape for t in trials):
+    if not all(t.keeps_shape for t in trials):
         return
     axes = set().union(*(_coupled(t.right, t.x.shape) for t in trials))
     if len(axes) != 1 or len(axis := next(iter(axes))) != 1:
@@ -153,15 +156,7 @@ def _changed(right: Any, got: Any, vector: str, t: Trial) -> Found:
         c = float(np.median(ratios))
         if not np.allclose(ratios, c, rtol=1e-4):
             return
-        if np.isclose(c, -1, rtol=1e-4):
-            yield "sign", f"one part of the derivative has the wrong sign, the one with {names}"
-        else:
-            size, where = constant_name(abs(c), t)
-            yield (
-                "constant factor",
-                f"one part of the derivative is {'-' * (c < 0)}{size} times what it should be, the "
-                f"one with {names}{where}",
-            )
+        yield _multiplied(c, names, t)
 
 
 # Of a derivative that is a difference, such as p - t, one of the two parts.
@@ -171,21 +166,34 @@ def one_part(trials: Trials) -> Found:
     """What is there, or what is missing, is a known function of x: one part of a difference."""
     if not all(t.has_right_shape and np.all(_reached(t).sum(axis=0) >= 3) for t in trials):
         return
-    for name, part in _parts(trials[0]):
+    for name, part, inputs in _parts(trials[0]):
 
-        def is_part(of: Callable[[Trial], Any], part: Part = part) -> bool:
+        def multiple(of: Callable[[Trial], Any], part: Part = part) -> float | None:
+            """The constant by which the part was multiplied; NaN for one of each column's own."""
+
             def pair(t: Trial) -> tuple[Any, Any]:
                 return of(t), np.where(_reached(t), part(t), 0)
 
-            has_constant = constant_between(trials, pair) is not None
-            return has_constant or all(_is_multiple(t, *pair(t)) for t in trials)
+            c = constant_between(trials, pair)
+            return np.nan if c is None and all(_is_multiple(t, *pair(t)) for t in trials) else c
 
-        is_there = is_part(lambda t: t.got)
-        if is_there or is_part(lambda t: t.right - t.got):
-            which = "only" if is_there else "all but"
+        if multiple(lambda t: t.right) is not None:
+            continue
+        there, missing = multiple(lambda t: t.got), multiple(lambda t: t.right - t.got)
+        right = _coefficient(trials, part, inputs) if there is not None or missing else None
+        if there is not None and np.isfinite(there) and right is None:
+            # What is left must be a part as well: got = x is no part of sign x.
+            others = [other for _, other, _ in _parts(trials[0])]
+            if all(multiple(lambda t: t.right - t.got, other) is None for other in others):
+                continue
+        if there is None and right and missing and abs(missing - right) > 1e-6 * abs(right):
+            yield _multiplied((right - missing) / right, name, trials[0])
+            return
+        if there is not None or missing is not None:
+            which = "all but" if there is None else "only"
             yield "use forgotten", f"{which} the part of the derivative with {name} was counted"
             return
-        if is_part(lambda t: t.right + t.got):
+        if multiple(lambda t: t.right + t.got) is not None:
             yield (
                 "sign",
                 f"one part of the derivative has the wrong sign, beside the one with {name}",
@@ -193,7 +201,8 @@ def one_part(trials: Trials) -> Found:
             return
 
 
-def _parts(t: Trial) -> Iterator[tuple[str, Part]]:
+def _parts(t: Trial) -> Iterator[tuple[str, Part, Sequence[int]]]:
+    """Names, functions, and the numbers of the inputs that each depends on."""
     functions: list[tuple[str, Callable[[Any], Any]]] = [
         ("x", lambda x: x),
         ("sigmoid x", lambda x: 1 / (1 + np.exp(-x))),
@@ -210,7 +219,51 @@ def _parts(t: Trial) -> Iterator[tuple[str, Part]]:
         def part(t: Trial, f: Callable[[Any], Any] = function) -> Any:
             return f(np.clip(t.x, -50, 50)).ravel()[:, None]
 
-        yield name, part
+        yield name, part, [t.argument]
+    others = [j for j in range(len(t.inputs)) if j != t.argument and t.inputs[j].ndim == 2]
+    for a, b in itertools.permutations(others, 2):
+
+        def product(t: Trial, a: int = a, b: int = b) -> Any:
+            return (t.inputs[a].T @ t.inputs[b]).reshape(-1, 1)
+
+        if (t.inputs[a].shape[1], t.inputs[b].shape[1]) == t.x.shape:
+            if len(t.inputs[a]) == len(t.inputs[b]):
+                yield f"(input {a})^T (input {b})", product, [a, b]
+
+
+def _coefficient(trials: Trials, part: Part, inputs: Sequence[int]) -> float | None:
+    """The c of right = c part + the rest, where that does not depend on one of these inputs."""
+    for number in inputs:
+        moved = []
+        try:
+            for t in trials:
+                values = t.inputs[number] * np.linspace(0.9, 1.1, t.inputs[number].size).reshape(
+                    t.inputs[number].shape
+                )
+                changed = (*t.inputs[:number], values, *t.inputs[number + 1 :])
+                right, error = t.truth(changed)
+                moved.append(replace(t, inputs=changed, right=right, error=t.error + error))
+        except Fault:
+            return None
+        steps = [
+            replace(m, right=m.right - t.right, got=part(m) - part(t))
+            for m, t in zip(moved, trials, strict=True)
+        ]
+        if (c := constant_between(steps, lambda t: (t.right, t.got))) is not None:
+            return c
+    return None
+
+
+def _multiplied(c: float, what: str, t: Trial) -> tuple[str, str]:
+    """One part of a derivative is c times what it should be."""
+    if np.isclose(c, -1, rtol=1e-4):
+        return "sign", f"one part of the derivative has the wrong sign, the one with {what}"
+    size, where = constant_name(abs(c), t)
+    return (
+        "constant factor",
+        f"one part of the derivative is {'-' * (c < 0)}{size} times what it should be, the one "
+        f"with {what}{where}",
+    )
 
 
 def _reached(t: Trial) -> Any:
@@ -291,21 +344,50 @@ def one_of_a_pair(trials: Trials) -> Found:
         )
 
 
-def part_forgotten(trials: Trials) -> Found:
-    """What is there, or what is not, is dL/dy itself, or dL/dy y/x: a sum or product with x."""
-    if not all(t.has_right_shape and t.x.shape == t.y.shape for t in trials):
+def beside_a_part(trials: Trials) -> Found:
+    """y = x + f(x), as in a residual network, or y = x f(x): a part is wrong, or what is beside it.
+
+    The parts are dL/dy itself, and dL/dy y/x.
+    """
+    if not all(t.keeps_shape for t in trials):
         return
-    with np.errstate(all="ignore"):
-        parts: list[tuple[str, Part]] = [
-            ("x + ...", lambda t: np.eye(t.x.size)),
-            ("x * ...", lambda t: np.diag((t.y / t.x).ravel())),
-        ]
-        for what, part in parts:
-            others = [t.right - part(t) for t in trials]
-            is_other = all(t.agrees(t.got, o) for t, o in zip(trials, others, strict=True))
-            if is_other or everywhere(trials, part):
-                yield "use forgotten", f"{MISTAKES['use forgotten']}, as if y = {what}"
-                return
+    parts: list[tuple[str, str, Part]] = [
+        ("x + ...", "dL/dy itself", lambda t: np.eye(t.x.size)),
+        ("x * ...", "dL/dy y / x", lambda t: np.diag((t.y / t.x).ravel())),
+    ]
+    for what, name, part in parts:
+
+        def pair(t: Trial, part: Part = part) -> tuple[Any, Any]:
+            return t.got - t.right, part(t)
+
+        extra = constant_between(trials, pair)
+        if extra == -1 or everywhere(trials, part):
+            yield "use forgotten", f"{MISTAKES['use forgotten']}, as if y = {what}"
+        elif extra is not None:
+            yield _multiplied(1 + extra, name, trials[0])
+        else:
+            rest = [_without(t, part(t)) for t in trials]
+            found = {n: s for mistake in (*SIMPLE, operand_transposed) for n, s in mistake(rest)}
+            yield from ((n, f"beside {name}, {s}") for n, s in found.items())
+            if not found:
+                continue
+        return
+
+
+def _without(t: Trial, part: Any) -> Trial:
+    def truth(inputs: Sequence[Any]) -> tuple[Any, Any]:
+        right, error = t.truth(inputs)
+        return right - part, error
+
+    pulled, again = ((part @ dy.ravel()).reshape(t.x.shape) for dy in (t.dy, 2 * t.dy + 1))
+    return replace(
+        t,
+        right=t.right - part,
+        got=t.got - part,
+        truth=truth,
+        pulled=t.pulled - pulled,
+        pulled_again=t.pulled_again - again,
+    )
 
 
 TERMS = (wrong_axis, one_term, other_softmax, other_extreme, one_part, one_of_a_pair)

@@ -76,6 +76,11 @@ class Trial:
         """Whether the gradient has its input's shape."""
         return self.got_shape == self.x.shape
 
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether input, output and gradient have one shape."""
+        return self.x.shape == self.y.shape == self.got_shape
+
     def agrees(self, a: Any, b: Any, tolerance: float = TOLERANCE) -> bool:
         """Whether two matrices are equal where the right one is known."""
         return bool(np.all(self.equal(a, b, tolerance)))

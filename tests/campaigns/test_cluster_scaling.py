@@ -3,7 +3,8 @@
     pytest -m campaign tests/campaigns/test_cluster_scaling.py
 
 Turns are interleaved, so that a machine that gets slower does so for all; the numbers are good on a
-quiet machine. Writes `cluster_scaling.txt` beside this file; `CLUSTER_TURNS` is how many turns.
+quiet machine. Writes `cluster_scaling.txt` beside this file; `CLUSTER_TURNS` is how many turns,
+`CLUSTER_SEEDS` how many seeds.
 """
 
 import os
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 import pytest
 from ledger import enter
 
+from scratchnet.backends.numpy_backend import NumpyBackend
 from scratchnet.demos.cluster.chunks import Chunk
 from scratchnet.demos.cluster.starting import opened
 from scratchnet.demos.compiling import Mode
@@ -24,15 +26,18 @@ from scratchnet.demos.experiment import quick_settings
 from scratchnet.demos.lottery.experiment import experiment as lottery
 from scratchnet.demos.running import Run, no_progress
 
-SEEDS, STEPS, CHUNKS = 40, 60, 300
+SEEDS, STEPS, CHUNKS = int(os.environ.get("CLUSTER_SEEDS", "200")), 300, 300
+WARMING = 40
+"""Seeds of a first run, in which workers and processes import what they need."""
 TURNS = int(os.environ.get("CLUSTER_TURNS", "7"))
 SETTINGS = {"steps": STEPS, "learning_rate": 0.01, "backend": "numpy"}
+MODE = Mode(not NumpyBackend().why_not_compiled())
 EVERY_PROCESS = """
 import sys
 from threadpoolctl import threadpool_limits
 from scratchnet.demos.experiment import run_small
-from test_cluster_scaling import SETTINGS, lottery
-with threadpool_limits(1):
+from test_cluster_scaling import MODE, SETTINGS, lottery
+with threadpool_limits(1), MODE.opened():
     for seed, seeds in (map(int, line.split()) for line in sys.stdin):
         run_small(lottery, seed=seed, seeds=seeds, **SETTINGS)
         print("done", flush=True)
@@ -56,9 +61,9 @@ def processes(count: int) -> Iterator[list[subprocess.Popen]]:
             each.wait()
 
 
-def independent(running: list[subprocess.Popen]) -> None:
+def independent(running: list[subprocess.Popen], seeds: int = SEEDS) -> None:
     """The seeds in equal parts, each process on its own."""
-    part = SEEDS // len(running)
+    part = seeds // len(running)
     for number, each in enumerate(running):
         each.stdin.write(f"{number * part} {part}\n")
         each.stdin.flush()
@@ -81,20 +86,23 @@ def test_scaling_and_the_cost_of_a_chunk():
     pytest.importorskip("distributed", reason="needs the extra 'cluster'")
     asked = quick_settings(lottery, seeds=SEEDS, **SETTINGS)
     size = lottery.memory(asked) / SEEDS
+    few = quick_settings(lottery, **{**SETTINGS, "seeds": WARMING, "steps": 20})
     with processes(1) as one, processes(2) as two:
         times: dict[str, list[float]] = {}
-        for turn in range(-1, TURNS):
+        for each in (one, two):
+            independent(each, WARMING)
+        for _ in range(TURNS):
             for workers in (1, 2):
                 # Idle workers of the other number would take time from this one.
                 with opened(
                     quick_settings(lottery, workers=workers, backend="numpy"),
-                    Mode(False),
+                    MODE,
                     size,
                     lambda line: None,
                 ) as cluster:
                     assert cluster is not None
                     run = Run(asked, lottery.name, cluster=cluster)
-                    cluster.numbers(empty_chunks(cluster)[:20], False, no_progress)
+                    lottery.run(Run(few, lottery.name, cluster=cluster))
                     found = {f"{workers} workers": seconds(lambda run=run: lottery.run(run))}
                     if workers == 2:
                         chunks = empty_chunks(cluster)
@@ -106,14 +114,14 @@ def test_scaling_and_the_cost_of_a_chunk():
                         found["chunk"] = elapsed / CHUNKS
                 running = one if workers == 1 else two
                 found[f"{workers} processes"] = seconds(lambda r=running: independent(r))
-                if turn >= 0:  # the first turn warms up
-                    for name, value in found.items():
-                        times.setdefault(name, []).append(value)
+                for name, value in found.items():
+                    times.setdefault(name, []).append(value)
     ratios = [a / b for a, b in zip(times["2 processes"], times["2 workers"], strict=True)]
     middle = {name: statistics.median(each) for name, each in times.items()}
     enter(
         "cluster_scaling",
-        f"lottery --quick --seeds {SEEDS} --steps {STEPS}, {TURNS} interleaved turns, medians: "
+        f"lottery --quick --seeds {SEEDS} --steps {STEPS}, steps "
+        f"{'compiled' if MODE.compile else 'replayed'}, {TURNS} interleaved turns, medians: "
         f"{middle['1 processes']:.1f} s in one process, {middle['2 processes']:.1f} s in two "
         f"independent ones with half of the seeds each, {middle['1 workers']:.1f} s on one worker, "
         f"{middle['2 workers']:.1f} s on two; two workers reach {statistics.median(ratios):.2f} of "

@@ -1,4 +1,8 @@
-"""No right gradient is blamed: of all ops, losses and BatchNorm, at drawn shapes and inputs."""
+"""No right gradient is blamed: of all ops, losses and BatchNorm, at drawn shapes and inputs.
+
+Among them inputs at which a gradient is hard to measure: saturated, far from 0 or from 1, where
+terms cancel, at kinks and ties, whole numbers, single numbers and none.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -34,6 +38,8 @@ OF_TWO = ["add", "subtract", "multiply", "maximum", "minimum"]
 OF_TWO_POSITIVE = ["divide", "power"]
 ALONG = ["sum", "mean", "max", "min", "softmax", "log_softmax", "logsumexp", "cumsum"]
 SPREAD_ALONG = ["var", "std", "norm"]
+SATURATING = ["sigmoid", "tanh", "softplus", "gelu", "relu", "leaky_relu"]
+SATURATING_ALONG = ["softmax", "log_softmax", "logsumexp"]
 
 KINKED = {
     "relu": Op(lambda x: np.maximum(x, 0), (lambda dy, y, x: dy * (x > 0),), ()),
@@ -77,6 +83,7 @@ def numbers(rng: np.random.Generator, shape: tuple[int, ...], positive: bool = F
 
 def drawn(rng: np.random.Generator) -> Case:
     kinds = ["one", "two", "along", "product", "table", "planted", "loss", "norm", "kinked"]
+    kinds += ["saturated", "scaled", "cancelling", "tied", "whole", "accumulated"]
     kind = rng.choice(kinds)
     case: Case = globals()[f"of_{kind}"](rng)
     return case
@@ -128,6 +135,133 @@ def of_kinked(rng: np.random.Generator) -> Case:
     return name, KINKED[name].function(), arrays
 
 
+def of_saturated(rng: np.random.Generator) -> Case:
+    """Where the slope is next to nothing, or of one entry among many."""
+    width = float(rng.choice([10.0, 40.0, 300.0]))
+    x = width * rng.standard_normal(SHAPES[rng.integers(3, len(SHAPES))]) + rng.choice([0, width])
+    if rng.random() < 0.5:
+        name = str(rng.choice(SATURATING))
+        if rng.random() < 0.5 and name in OPS:
+            return f"own {name}", OPS[name].function(), [np.clip(x, -300, 300)]
+        return name, getattr(ops, name), [x]
+    name = str(rng.choice(SATURATING_ALONG))
+    return name, partial(getattr(ops, name), axis=int(rng.integers(x.ndim))), [x]
+
+
+SCALABLE: dict[str, Callable[[float, float], Op]] = {
+    "line": lambda s, c: Op(lambda x: s * x + c, (lambda dy, y, x: s * dy,), ()),
+    "square": lambda s, c: Op(
+        lambda x: (x / s) ** 2 + c, (lambda dy, y, x: 2 * dy * x / s / s,), ()
+    ),
+    "sine": lambda s, c: Op(
+        lambda x: c * np.sin(x / s), (lambda dy, y, x: dy * c * np.cos(x / s) / s,), ()
+    ),
+    "exponential": lambda s, c: Op(lambda x: np.exp(x / s) * c, (lambda dy, y, x: dy * y / s,), ()),
+    "shifted tanh": lambda s, c: Op(
+        lambda x: np.tanh(x / s - c), (lambda dy, y, x: dy * (1 - y * y) / s,), ()
+    ),
+    "row sums": lambda s, c: Op(
+        lambda x: s * x.sum(-1, keepdims=True) + c,
+        (lambda dy, y, x: s * dy * np.ones_like(x),),
+        (),
+    ),
+    "reciprocal": lambda s, c: Op(
+        lambda x: c / (x * x + s * s),
+        (lambda dy, y, x: -2 * dy * c * x / (x * x + s * s) ** 2,),
+        (),
+    ),
+}
+
+
+def of_scaled(rng: np.random.Generator) -> Case:
+    """Numbers from 1e-6 to 1e6, and as large an offset beside small changes."""
+    name = str(rng.choice(list(SCALABLE)))
+    s, c = 10.0 ** rng.uniform(-6, 6, 2)
+    if name == "shifted tanh":
+        c = float(rng.choice([0.1, 10.0, 1e3]))
+    x = s * (
+        rng.standard_normal(SHAPES[rng.integers(1, len(SHAPES))]) + (c if "tanh" in name else 0)
+    )
+    return f"{name}, {s:.3g}, {c:.3g}", SCALABLE[name](s, c).function(), [x]
+
+
+CANCELLING: dict[str, Callable[[Tensor], Tensor]] = {
+    "x - x": lambda x: x - x,
+    "x - x, squared": lambda x: (x - x) ** 2 + x,
+    "x / x": lambda x: x / x,
+    "log exp": lambda x: ops.log(ops.exp(x)),
+    "sqrt of a square": lambda x: ops.sqrt(x * x),
+    "far and back": lambda x: (x + 1e6) - 1e6,
+    "square differences": lambda x: (x + 1e3) * (x + 1e3) - x * x,
+    "excess": lambda x: ops.logsumexp(x, -1, keepdims=True) - x,
+    "far excess": lambda x: ops.logsumexp(x + 1e4, -1, keepdims=True) - 1e4,
+    "centred": lambda x: ops.sum(x - ops.mean(x, -1, keepdims=True), -1),
+    "sum of softmax": lambda x: ops.sum(ops.softmax(x, -1), -1),
+}
+
+
+def of_cancelling(rng: np.random.Generator) -> Case:
+    name = str(rng.choice(list(CANCELLING)))
+    return name, CANCELLING[name], [numbers(rng, SHAPES[rng.integers(1, len(SHAPES))]) + 0.01]
+
+
+TIED: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu both ways": lambda x: ops.relu(x) + ops.relu(-x),
+    "relu, no kink": lambda x: ops.relu(x) - ops.relu(-x),
+    "relu twice": lambda x: ops.relu(x) + ops.relu(2 * x),
+    "relu beside itself": lambda x: x + ops.relu(x),
+    "max and min": lambda x: ops.max(x, -1) - ops.min(x, -1),
+    "max and mean": lambda x: ops.max(x, -1) + ops.mean(x, -1),
+    "max beside itself": lambda x: x - ops.max(x, -1, keepdims=True),
+    "absolute sums": lambda x: ops.sum(ops.absolute(x), -1),
+    "absolute of a sum": lambda x: ops.absolute(ops.sum(x, -1)),
+    "largest of two": lambda x: ops.maximum(x, ops.relu(x)),
+    "relu of a product": lambda x: ops.relu(x * ops.sum(x, -1, keepdims=True)),
+}
+
+
+def of_tied(rng: np.random.Generator) -> Case:
+    """Sums of ops at their kinks, and entries that are equal."""
+    name = str(rng.choice(list(TIED)))
+    shape = SHAPES[rng.integers(1, len(SHAPES))]
+    return name, TIED[name], [np.asarray(rng.integers(-1, 2, shape), float)]
+
+
+def of_whole(rng: np.random.Generator) -> Case:
+    """Whole numbers, a single number, or none at all, for one op or two."""
+    shape = [(), (0,), (3, 0), (1, 1), (4,), (2, 3)][rng.integers(6)]
+    first, second = rng.integers(-3, 4, (2, *shape))
+    if rng.random() < 0.5:
+        name = str(rng.choice(OF_ONE))
+        return name, getattr(ops, name), [first]
+    return "multiply", ops.multiply, [first, second]
+
+
+def of_accumulated(rng: np.random.Generator) -> Case:
+    """Pullbacks that add up in place, entry by entry, what several uses of an input send."""
+
+    def taken(x: Any) -> Any:
+        return x[places] * np.arange(1, len(places) + 1).reshape(-1, *[1] * (x.ndim - 1))
+
+    def added(dy: Any, y: Any, x: Any) -> Any:
+        dx = np.zeros_like(x)
+        for number, place in enumerate(places):
+            dx[place] += (number + 1) * dy[number]
+        return dx
+
+    def chained(x: Tensor) -> Tensor:
+        total = x
+        for number in range(int(uses)):
+            total = total + x * (number + 1) if number % 2 else total * x
+        return total
+
+    x = rng.standard_normal(SHAPES[rng.integers(1, len(SHAPES))])
+    places, uses = rng.integers(0, len(x), 4), rng.integers(1, 4)
+    if rng.random() < 0.5:
+        return "taken", Op(taken, (added,), ()).function(), [x]
+    return "chained", chained, [x]
+
+
 def of_loss(rng: np.random.Generator) -> Case:
     name = str(rng.choice(list(LOSSES)))
     samples = int(rng.integers(1, 6))
@@ -163,7 +297,8 @@ def blamed(seed: int) -> str | None:
     """What is said against a right gradient, which the seed draws."""
     rng = np.random.default_rng(seed)
     name, function, arrays = drawn(rng)
-    tensors = [Tensor(np.array(array, float)) for array in arrays]
+    dtype = "float32" if rng.random() < 0.1 else "float64"
+    tensors = [Tensor(np.array(array, dtype)) for array in arrays]
     reference = function if rng.random() < 0.3 else None
     found = explain_gradient(function, *tensors, reference=reference, seed=seed)
     return f"{name}, seed {seed}: {found[0]}" if found else None

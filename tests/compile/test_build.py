@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 import subprocess
@@ -63,6 +64,25 @@ def test_a_folder_that_others_can_write_is_not_used(builds: list[Path], tmp_path
     assert other != folder and not other.stat().st_mode & 0o077
 
 
+@pytest.mark.parametrize("fails", ["write_text", "chmod", "read_bytes"])
+def test_a_full_disk_is_one_sentence(
+    builds: list[Path], monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    def full(*arguments: Any, **named: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, fails, full)
+    with pytest.raises(build.NoCompiler, match=r"No space left on device\): must have room"):
+        build.built(SOURCE + f"// {fails}", find_compiler())
+
+
+def test_a_private_folder_that_vanishes_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", os.devnull)
+    build.cache_folder().rmdir()
+    assert build.cache_folder().is_dir()
+    build.cache_folder().rmdir()
+
+
 def test_two_builds_of_the_same_library_at_once(builds: list[Path]) -> None:
     compiler = find_compiler()
     library = build.cache_folder() / "same.so"
@@ -97,15 +117,24 @@ def test_two_processes_that_build_the_same_library_at_once(tmp_path: Path) -> No
     assert build._is_intact(library)
 
 
-def test_an_interrupted_compiler_is_ended_with_its_children(tmp_path: Path) -> None:
+def test_an_interrupted_compiler_is_ended_with_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     child = tmp_path / "child"
     command = ["sh", "-c", f"sleep 600 & echo $! > {child}; wait"]
+    waits, sleep = threading.Event(), time.sleep
+
+    def noted(seconds: float) -> None:
+        waits.set()
+        sleep(seconds)
 
     def interrupt() -> None:
+        waits.wait()  # the child may have begun before Popen has returned
         while not child.exists() or not child.read_text().strip():
-            time.sleep(0.01)
+            sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
 
+    monkeypatch.setattr(time, "sleep", noted)
     # A shell that runs tests in the background lets them ignore the signal.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=interrupt)
@@ -122,6 +151,40 @@ def test_an_interrupted_compiler_is_ended_with_its_children(tmp_path: Path) -> N
             break
         time.sleep(0.01)
     assert not is_running(number)
+
+
+def test_a_compiler_that_begins_while_its_begin_is_interrupted_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, numbers = build.ThreadPoolExecutor.submit, tmp_path / "number"
+    command = ["sh", "-c", f"echo $$ > {numbers}; exec sleep 600"]
+
+    def interrupted(self: Any, begin: Any) -> None:
+        submit(self, begin).result()
+        while not numbers.exists() or not numbers.read_text().strip():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(build.ThreadPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build._status_of(command, tmp_path / "complaints")
+    number = int(numbers.read_text())
+    runs = is_running(number)
+    if runs:
+        os.kill(number, signal.SIGKILL)
+    assert not runs
+
+
+def test_a_compiler_for_which_there_is_no_thread_is_one_sentence(
+    builds: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    compiler = find_compiler()
+    monkeypatch.setattr(build.ThreadPoolExecutor, "submit", refused)
+    with pytest.raises(build.NoCompiler, match="cannot be started: can't start new thread"):
+        build.built(SOURCE, compiler)
 
 
 def is_running(number: int) -> bool:

@@ -80,5 +80,15 @@ def test_the_kernel_for_a_gpu(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_network_too_large_for_a_block_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compile", "--sizes", "2,200,200,1", "--target", "cuda"]) == 2
-    assert "KiB of shared memory: must be at most" in capsys.readouterr().err
+    assert main(["compile", "--sizes", "2,800,800,1", "--target", "cuda"]) == 2
+    assert "of each of 8 blocks: must be at most" in capsys.readouterr().err
+
+
+def test_a_network_that_a_cluster_trains_has_no_kernel_for_older_gpus(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--sizes", "2,200,200,1", "--points", "20", "--target", "cuda"]
+    assert main(["compile", *arguments, "--out", str(tmp_path)]) == 0
+    record = json.loads((tmp_path / "result.json").read_text())
+    assert {row["arm"]: row["blocks"] for row in record["rows"]} == {"sm_90": 2, "sm_100": 2}
+    assert "on A100 it does not fit a block" in " ".join(capsys.readouterr().out.split())

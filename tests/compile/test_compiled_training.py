@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import warnings
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,7 +16,7 @@ from safetensors import safe_open
 
 from scratchnet import SGD, Adam, Tensor, fit, mlp
 from scratchnet.backends import InputError, get_backend
-from scratchnet.backends.compile import NotCompiled, compiler_available, find_compiler
+from scratchnet.backends.compile import NotCompiled, build, compiler_available, find_compiler
 from scratchnet.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from scratchnet.compiled_step import BOUND, CompiledTraining, compiling
 from scratchnet.schedules import cosine
@@ -147,6 +149,22 @@ def test_without_a_compiler_one_line_says_what_to_install(monkeypatch: pytest.Mo
         fit(mlp([2, 4, 1]), X, Y, compile=True)
 
 
+def test_on_a_full_disk_the_step_is_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(build, "_build", full)
+    monkeypatch.setattr(build, "_is_intact", lambda library: False)
+    buffers = []
+    for compile in (False, True):
+        model = mlp([2, 3, 5, 3, 1], "tanh")
+        warned = pytest.warns(RuntimeWarning, match=r"replayed: .*No space left.*must have room")
+        with warned if compile else nullcontext():
+            fit(model, X, Y, epochs=3, compile=compile)
+        buffers.append(model.parameter_buffer.tobytes())
+    assert buffers[0] == buffers[1]
+
+
 def warnings_of_going_on(path: Path, before: bool, after: bool) -> list[str]:
     """What a training that goes on from a checkpoint in another mode, or the same, warns of."""
     model = mlp([2, 8, 1])
@@ -205,8 +223,10 @@ def test_a_step_that_differs_when_compiled_is_replayed(monkeypatch: pytest.Monke
     X = np.random.default_rng(1).normal(size=(17, 2))
     models = [mlp([2, 5, 1], seed=3) for _ in range(2)]
     fit(models[0], X, X[:, :1] > 0, epochs=4)
-    with pytest.warns(RuntimeWarning, match="the step is replayed: compiled it has other losses"):
+    what = "the step is replayed: compiled it has other losses"
+    with pytest.warns(RuntimeWarning, match=what) as said:
         fit(models[1], X, X[:, :1] > 0, epochs=4, compile=True)
+    assert said[0].filename == __file__  # of the call of fit
     assert models[0].parameter_buffer.tobytes() == models[1].parameter_buffer.tobytes()
 
 

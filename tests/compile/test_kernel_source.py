@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,16 @@ from compiled import record
 
 from scratchnet import SGD, Adam, mlp
 from scratchnet.backends.compile import NotCompiled
-from scratchnet.backends.compile.cuda_source import SHARED_BYTES, Kernel, write_kernel
+from scratchnet.backends.compile.arrays import View
+from scratchnet.backends.compile.cuda_source import (
+    CLUSTERS,
+    KERNEL_BEGINS,
+    SHARED_BYTES,
+    Kernel,
+    write_kernel,
+)
+from scratchnet.backends.compile.cuda_whole import BlockWholeLoops
+from scratchnet.backends.compile.loops import Function
 from scratchnet.backends.cuda_compiler import ARCHITECTURES, compile_for, why_no_compiler
 from scratchnet.buffer_reuse import elide_copies
 
@@ -24,7 +34,9 @@ def written(
     points: int = 400,
     kind: Any = SGD,
     most: int = MOST,
+    clusters: tuple[int, ...] = (1,),
     how: Any = None,
+    precision: str = "fp32",
     **settings: Any,
 ) -> Kernel:
     """The kernel of a step of that network."""
@@ -32,7 +44,8 @@ def written(
     model = mlp(list(widths), **settings)
     Y = RNG.integers(0, 2, (points, widths[-1])).astype(float)
     calls, outcome, _ = record(kind(model, 0.1), X, Y, **(how or {}))
-    return write_kernel(elide_copies(calls, outcome, model.backend), outcome, most)
+    calls = elide_copies(calls, outcome, model.backend)
+    return write_kernel(calls, outcome, most, clusters, precision)
 
 
 def test_a_tile_holds_as_many_points_as_fit_in_equal_shares() -> None:
@@ -65,10 +78,56 @@ def test_a_network_that_is_too_large_is_refused_with_its_size() -> None:
         written(2, 200, 200, 1)
 
 
+def test_as_few_blocks_as_can_train_a_network() -> None:
+    for width, blocks in ((16, 1), (160, 2), (250, 4)):
+        kernel = written(2, width, width, 1, clusters=CLUSTERS["sm_90"])
+        assert kernel.cluster == blocks and kernel.shared_bytes <= MOST
+    with pytest.raises(NotCompiled, match="of each of 8 blocks: must be at most 227 KiB"):
+        written(2, 800, 800, 1, clusters=CLUSTERS["sm_90"])
+
+
+def test_blocks_wait_for_each_other_only_where_they_meet() -> None:
+    """In a tile of its own a block's threads wait for each other alone."""
+    source = written(2, 8, 8, 1, clusters=(2,)).source
+    step = source[source.index("// Phase 1.") :]
+    forward, backward = step.index("matmul, add, maximum"), step.index("round, left)")
+    assert "__syncthreads();" in step[forward:backward]
+    assert step[forward:backward].count("cluster_barrier") == 1
+    assert "cluster_barrier();" not in written(2, 8, 8, 1).source.split("// ---- The step.")[1]
+
+
 def test_phases_of_batch_normalisation_keep_their_values_outside_of_a_tile() -> None:
     one, several = (written(2, 8, 1, batch_norm=True, points=n) for n in (40, 4000))
     assert one.far_bytes == 0 < several.far_bytes
     assert len(several.phases) == len(one.phases) > 2
+
+
+def test_only_a_step_in_tf32_has_what_tensor_cores_take() -> None:
+    words = ("multiply", "add_outer", "mma.sync", "multiply_tf32", "add_outer_tf32")
+    for precision, is_tf32 in (("fp32", False), ("tf32", True)):
+        source = written(2, 9, 1, precision=precision).source
+        calls = source[source.index(KERNEL_BEGINS) :]
+        found = [f"{word}<" in calls or word in source for word in words[2:]]
+        assert found == [is_tf32] * 3
+        assert any(f"{word}<" in calls for word in words[:2]) != is_tf32
+
+
+def test_the_place_of_a_tile_has_64_bits() -> None:
+    """An array of the points, and what is kept for all of them, may have more than 2^31 numbers."""
+    source = written(2, 8, 1, batch_norm=True, points=4000).source
+    multiplied = re.findall(r"\S*first\)? (?:/ TILE\)? )?\*", source)
+    assert set(multiplied) == {"int64_t(first) *", "int64_t(first / TILE) *"}
+
+
+def test_an_array_that_is_counted_in_32_bits_may_not_be_longer() -> None:
+    x = np.zeros(1, np.float32)
+    loops = BlockWholeLoops(None, None, "fp32")  # type: ignore[arg-type]
+    for number, is_refused in ((2**31, False), (2**31 + 1, True)):
+        view = View(x, x, 0, (number,), (1,), 0, None)
+        refused = pytest.raises(NotCompiled, match="2,147,483,649 numbers")
+        # It is asked where the array lies only after that.
+        with refused if is_refused else pytest.raises(AttributeError):
+            loops._place(Function(), view, ["i0"])
 
 
 def test_a_loop_is_named_after_its_calls() -> None:
@@ -84,12 +143,25 @@ STEPS: dict[str, dict[str, Any]] = {
         "how": {"batch_size": 32, "clip_norm": 1.0},
     },
     "float64": {"dtype": "float64", "activation": "tanh"},
+    "tf32": {"precision": "tf32", "activation": "gelu", "ensemble": 2},
+    "a cluster": {"clusters": (4,)},
+    "everything in a cluster": {
+        "kind": Adam, "ensemble": 2, "batch_norm": True, "dropout": 0.2, "clusters": (8,),
+        "how": {"batch_size": 32, "clip_norm": 1.0},
+    },
 }  # fmt: skip
 
 
+CASES = [
+    (name, architecture)
+    for name, step in STEPS.items()
+    for architecture in ARCHITECTURES
+    if step.get("clusters", (1,))[0] in CLUSTERS[architecture]
+]
+
+
 @pytest.mark.skipif(why_no_compiler() is not None, reason=f"{why_no_compiler()}")
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize(("name", "architecture"), CASES)
 def test_it_compiles_without_a_warning_and_keeps_its_numbers_in_registers(
     name: str, architecture: str
 ) -> None:
@@ -97,3 +169,21 @@ def test_it_compiles_without_a_warning_and_keeps_its_numbers_in_registers(
     compiled = compile_for(architecture, kernel.source)
     assert 0 < compiled.registers <= 255 and compiled.spilled_bytes == 0
     assert b"run" in compiled.code
+    assert (HMMA in opcodes(compiled.code)) == (name == "tf32")
+
+
+HMMA = 0x23C
+"""A product by tensor cores: nvdisasm writes HMMA.1688.F32.TF32 for it."""
+
+
+def opcodes(code: bytes) -> set[int]:
+    """The last 12 bits of each instruction's 16 bytes, in the sections of an ELF file that run."""
+    start, (size, count) = (
+        *struct.unpack_from("<Q", code, 0x28),
+        struct.unpack_from("<HH", code, 58),
+    )
+    sections = [struct.unpack_from("<4Q", code, start + i * size + 8) for i in range(count)]
+    places = [
+        at for flags, _, first, n in sections if flags & 4 for at in range(first, first + n, 16)
+    ]
+    return {struct.unpack_from("<H", code, at)[0] & 0xFFF for at in places}

@@ -103,7 +103,7 @@ _redirected = _redirect_all()
 import cupy  # noqa: E402, F401
 from cupy.cuda import compiler, function  # noqa: E402
 
-BARRIERS = ("__syncthreads", "__shfl", "__syncwarp")
+BARRIERS = ("__syncthreads", "__shfl", "__syncwarp", "__cluster_barrier")
 FLAGS = ("-std=c++17", "-O1", "-w", "-fpermissive", "-ffp-contract=off", "-fPIC")
 TO_FP16 = 'asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y) : "f"(x));'
 """The one line of the project's sources that only a GPU understands."""
@@ -114,11 +114,15 @@ def for_host(source: str) -> str:
     source = source.replace(TO_FP16, "_Float16 half = x; memcpy(&y, &half, 2);")
     # The shared memory whose size is given at the launch.
     dynamic = r"extern\s+__shared__\s+(?:__align__\(\d+\)\s*)?([\w ]+?)\s+(\w+)\[\];"
-    source = re.sub(dynamic, r"\1* \2 = (\1*)emu_shared;", source)
+    source = re.sub(dynamic, r"\1* \2 = (\1*)emu_shared();", source)
     lines = [source]
     for name, has_barriers in kernels_of(source).items():
+        # Blocks of a cluster run together, which takes fibers.
+        clusters = re.findall(rf"__cluster_dims__\((\d+), 1, 1\)[^;{{]*\b{name}\s*\(", source)
+        cluster = int(clusters[0]) if clusters else 1
         lines.append(
-            f'extern "C" {{ int {name}_has_barriers = {int(has_barriers)}; '
+            f'extern "C" {{ int {name}_has_barriers = {int(has_barriers or cluster > 1)}; '
+            f"int {name}_cluster = {cluster}; "
             f"std::function<void()>* {name}_bind(void** arguments) "
             f"{{ return emu_bound(&{name}, arguments); }} }}"
         )
@@ -131,7 +135,7 @@ def kernels_of(source: str) -> dict[str, bool]:
     They do where a barrier is named between a kernel and the next one, or a function that names
     one or another such function, and everywhere where a macro does.
     """
-    bounds = r"(?:__launch_bounds__\([^)]*\)\s*)?"
+    bounds = r"(?:__(?:launch_bounds|cluster_dims)__\([^)]*\)\s*)*"
     texts = re.split(rf"__global__\s+void\s+{bounds}(\w+)\s*\(", source)
     words = list(BARRIERS)
     functions = re.split(r"__device__[^;{]*?(\w+)\s*\([^;{)]*\)\s*{", source)

@@ -34,7 +34,7 @@ EXPORT int emu_unsupported() {
 // copies the arguments of a launch and returns what runs one thread.
 
 struct Module { void* library; };
-struct Kernel { std::string name; Work* (*bind)(void**); bool has_barriers; };
+struct Kernel { std::string name; Work* (*bind)(void**); bool has_barriers; unsigned cluster; };
 
 EXPORT int cuModuleLoadData(Module** module, const char* path) {
   void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -50,14 +50,16 @@ EXPORT int cuModuleGetFunction(Kernel** kernel, Module* module, const char* name
   void* bind = dlsym(module->library, (std::string(name) + "_bind").c_str());
   if (!bind) return NOT_FOUND;
   int* has_barriers = (int*)dlsym(module->library, (std::string(name) + "_has_barriers").c_str());
-  *kernel = new Kernel{name, (Work * (*)(void**)) bind, *has_barriers != 0};
+  int* cluster = (int*)dlsym(module->library, (std::string(name) + "_cluster").c_str());
+  *kernel = new Kernel{name, (Work * (*)(void**)) bind, *has_barriers != 0, (unsigned)*cluster};
   return SUCCESS;
 }
 EXPORT int cuLaunchKernel(Kernel* kernel, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
                           unsigned by, unsigned bz, unsigned shared, void* stream,
                           void** arguments, void**) {
   bool fits = gx && gy && gz && bx && by && bz && bx * by * bz <= MOST_THREADS && gy <= 65535 &&
-              gz <= 65535 && shared <= MOST_SHARED_BYTES;
+              gz <= 65535 && shared <= MOST_SHARED_BYTES && kernel->cluster <= LARGEST_CLUSTER &&
+              gx % kernel->cluster == 0;
   if (!fits) {
     note("REFUSED " + kernel->name);
     return INVALID_VALUE;
@@ -68,7 +70,7 @@ EXPORT int cuLaunchKernel(Kernel* kernel, unsigned gx, unsigned gy, unsigned gz,
   char what[300];
   snprintf(what, sizeof what, "KERNEL %s <%u,%u,%u|%u,%u>", kernel->name.c_str(), gx, gy, gz, bx, by);
   return submit(stream, what, [=]() mutable {
-    run_grid(kernel->has_barriers, {gx, gy, gz}, {bx, by, bz}, thread);
+    run_grid(kernel->has_barriers, kernel->cluster, {gx, gy, gz}, {bx, by, bz}, thread);
   });
 }
 EXPORT int cuFuncGetAttribute(int* value, int attribute, Kernel*) {

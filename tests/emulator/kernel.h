@@ -19,18 +19,23 @@
 #define __noinline__
 #define __restrict__
 #define __launch_bounds__(...)
+#define __cluster_dims__(...)
 #define __align__(n) alignas(n)
 
 // ---- Threads, barriers and shuffles: see blocks.h.
 
 struct emu_Index { unsigned x, y, z; };
 extern "C" {
-extern char emu_shared[];
 extern emu_Index emu_threadIdx, emu_blockIdx, emu_blockDim, emu_gridDim;
 void emu_syncthreads();
 void emu_syncwarp();
+void emu_syncluster();
+char* emu_shared();
+int emu_is_shared(const void* place);
+void* emu_in_block(const void* place, int rank);
 void emu_shuffle(const void* mine, void* other, int bytes, int lane);
 int emu_lane();
+void emu_mma(float* d, const uint32_t* a, const uint32_t* b);
 }
 #define threadIdx emu_threadIdx
 #define blockIdx emu_blockIdx
@@ -39,6 +44,10 @@ int emu_lane();
 #define warpSize 32
 
 static inline void __syncthreads() { emu_syncthreads(); }
+static inline void __cluster_barrier_arrive() {}
+static inline void __cluster_barrier_wait() { emu_syncluster(); }
+static inline void* __cluster_map_shared_rank(const void* x, int rank) { return emu_in_block(x, rank); }
+static inline bool __isShared(const void* x) { return emu_is_shared(x); }
 static inline void __syncwarp(unsigned = ~0u) { emu_syncwarp(); }
 static inline void __threadfence() {}
 template <class T> T __shfl_sync(unsigned, T mine, int lane, int = 32) {
@@ -56,6 +65,11 @@ template <class T> T __shfl_down_sync(unsigned everyone, T mine, int by, int = 3
 template <class T> T __shfl_up_sync(unsigned everyone, T mine, int by, int = 32) {
   int from = emu_lane() - by;
   return __shfl_sync(everyone, mine, from >= 0 ? from : emu_lane());
+}
+
+// Of `backends/compile/tensor_cores.cuh`, where a GPU has one instruction.
+static inline void mma(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  emu_mma(d, a, b);
 }
 
 // ---- Atomics: one thread runs at a time, so that reading and writing is enough.

@@ -1,6 +1,5 @@
 """The emulated device does what CUDA does, as far as the tests of the CUDA backend rely on it."""
 
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +44,33 @@ extern "C" __global__ void first_place(int* x)
     if (*x < 0) *x = blockIdx.x * blockDim.x + threadIdx.x;
 }
 
+extern "C" __global__ void __cluster_dims__(4, 1, 1) next_block(int* x, int is_right)
+{
+    extern __shared__ int mine[];
+    int rank = blockIdx.x % 4;
+    mine[threadIdx.x] = 100 * blockIdx.x + threadIdx.x;
+    __cluster_barrier_arrive();
+    __cluster_barrier_wait();
+    int* theirs = (int*)__cluster_map_shared_rank(mine, (rank + 1) % 4);
+    x[blockIdx.x * blockDim.x + threadIdx.x] = theirs[threadIdx.x];
+    if (is_right) {
+        __cluster_barrier_arrive();
+        __cluster_barrier_wait();
+    } else {
+        __syncthreads();
+    }
+    mine[threadIdx.x] = -1;
+    __cluster_barrier_arrive();
+    __cluster_barrier_wait();
+}
+
+extern "C" __global__ void __cluster_dims__(2, 1, 1) too_early(int* x)
+{
+    extern __shared__ int mine[];
+    x[0] = *(int*)__cluster_map_shared_rank(mine, 1 - blockIdx.x);
+    __syncthreads();
+}
+
 extern "C" __global__ void count(int* x) { atomicAdd(x, 1); }
 """
 
@@ -83,7 +109,6 @@ def test_a_shuffle_stays_in_its_warp(kernels: Any) -> None:
     assert np.array_equal(y.get(), np.arange(128.0).reshape(4, 32).sum(1).repeat(32))
 
 
-@pytest.mark.skipif("EMULATOR_FAST" in os.environ, reason="EMULATOR_FAST: it is one thread")
 def test_every_thread_of_a_grid_runs_once(kernels: Any) -> None:
     x = cupy.zeros(2 * 3 * 2 * 4 * 2 * 3, dtype="int32")
     kernels.get_function("places")((2, 3, 2), (4, 2, 3), (x,))
@@ -93,12 +118,11 @@ def test_every_thread_of_a_grid_runs_once(kernels: Any) -> None:
 def test_atomics_lose_nothing(kernels: Any) -> None:
     x = cupy.zeros(1, dtype="int32")
     kernels.get_function("count")((5,), (64,), (x,))
-    # With EMULATOR_FAST a kernel without barriers is one thread.
-    assert x.get()[0] == (1 if "EMULATOR_FAST" in os.environ else 320)
+    assert x.get()[0] == 320
 
 
 def test_backwards_the_last_thread_of_the_last_block_comes_first(kernels: Any) -> None:
-    """So that sums by atomics come in two orders; EMULATOR_FAST then is slow."""
+    """So that sums by atomics come in two orders."""
     first = cupy.full(1, -1, dtype="int32")
     cupy_on_cpu.device.emu_backwards(1)
     try:
@@ -114,11 +138,52 @@ def test_a_launch_that_no_device_takes_is_refused(kernels: Any) -> None:
         kernels.get_function("count")((1,), (2048,), (x,))
 
 
-def test_a_barrier_that_some_threads_never_reach_ends_the_process() -> None:
+def test_the_blocks_of_a_cluster_reach_each_other_and_show_a_missing_barrier(
+    kernels: Any,
+) -> None:
+    def run(is_right: int) -> Any:
+        x = cupy.zeros(8 * 40, dtype="int32")
+        kernels.get_function("next_block")((8,), (40,), (x, is_right), shared_mem=160)
+        return x.get().reshape(8, 40)
+
+    following = np.array([1, 2, 3, 0, 5, 6, 7, 4])[:, None] * 100 + np.arange(40)
+    for turn in (0, 1):
+        cupy_on_cpu.device.emu_backwards(turn)
+        try:
+            assert np.array_equal(run(is_right=1), following)
+            assert not np.array_equal(run(is_right=0), following)
+        finally:
+            cupy_on_cpu.device.emu_backwards(0)
+
+
+def test_a_grid_is_of_whole_clusters(kernels: Any) -> None:
+    x = cupy.zeros(6 * 40, dtype="int32")
+    with pytest.raises(Exception, match="CUDA_ERROR|INVALID"):
+        kernels.get_function("next_block")((6,), (40,), (x, 1), shared_mem=160)
+
+
+def test_a_block_that_has_not_begun_is_not_read() -> None:
+    program = (
+        "import cupy_on_cpu, cupy\nfrom test_emulator import KERNELS\n"
+        "kernel = cupy.RawModule(code=KERNELS).get_function('too_early')\n"
+        "kernel((2,), (32,), (cupy.zeros(1, 'int32'),), shared_mem=4)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode < 0 and "has not begun" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if (threadIdx.x) __syncthreads(); else __syncwarp(); __syncwarp();",
+        "if (threadIdx.x) __shfl_sync(~0u, 1, 0); else __syncwarp(); __syncwarp();",
+        "float d[4]; __syncwarp(); if (threadIdx.x) mma(d, {0, 0, 0, 0}, {0, 0});",
+    ],
+)
+def test_a_barrier_that_some_threads_never_reach_ends_the_process(body: str) -> None:
     program = (
         "import cupy_on_cpu, cupy\n"
-        'source = \'extern "C" __global__ void f() { if (threadIdx.x) __syncthreads(); '
-        "else __syncwarp(); __syncwarp(); }'\n"
+        f"source = 'extern \"C\" __global__ void f() {{ {body} }}'\n"
         "cupy.RawModule(code=source).get_function('f')((1,), (2,), ())\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

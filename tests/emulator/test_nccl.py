@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import sys
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,8 +21,9 @@ if "cupy_on_cpu" not in sys.modules:
 import cupy
 import cupy_on_cpu
 
-from scratchnet import SGD, fit, nccl
-from scratchnet.backends import InputError
+from scratchnet import SGD, fit, nccl, parallel
+from scratchnet.backends import InputError, cuda_graph
+from scratchnet.backends.cuda_graph import Launch
 from scratchnet.layers import BatchNorm, Linear, Tanh
 from scratchnet.model import Model
 
@@ -56,9 +58,14 @@ class Communicator:
     """NCCL's, of this rank and the other."""
 
     calls: list[tuple[Any, ...]]
+    graphs: list[Any]
 
     def __init__(self, ranks: int, name: Any, rank: int) -> None:
         assert (ranks, name, rank) == (2, NAME, 0)
+
+    def destroy(self) -> None:
+        # A graph that outlives it makes NCCL wait for ever.
+        self.calls.append(("destroyed", sum(each() is not None for each in self.graphs)))
 
     def allReduce(
         self, source: int, target: int, count: int, kind: str, op: str, stream: int
@@ -82,7 +89,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         get_unique_id=lambda: NAME, NcclCommunicator=Communicator,
     )  # fmt: skip
     monkeypatch.setattr(nccl, "library", lambda xp: stand_in)
-    Communicator.calls = []
+    monkeypatch.setattr(parallel, "meet", lambda communicator: None)
+    Communicator.calls, Communicator.graphs = [], []
+
+    def launch(*of_graph: Any) -> Launch:
+        made = Launch(*of_graph)
+        Communicator.graphs.append(weakref.ref(made))
+        return made
+
+    monkeypatch.setattr(cuda_graph, "Launch", launch)
     return Communicator.calls
 
 
@@ -106,9 +121,11 @@ def test_two_ranks_train_as_one_process_on_the_samples_of_both(
     # Forwards a mean and a variance, backwards both means, then all gradients and the loss.
     of_step = [(5, dtype), (5, dtype), (10, dtype), (2 * 5 + 5 + 2 * 5 + 5 + 1 + 1, dtype)]
     of_step = [(count * (ensemble or 1), kind) for count, kind in of_step]
-    seen = [each[:2] for each in calls]
+    *sums, freed = calls
+    assert freed == ("destroyed", 0) and len(Communicator.graphs) == 1
+    seen = [each[:2] for each in sums]
     assert seen == of_step * (len(seen) // 4)
-    captured = [each[:2] for each in calls if each[2]]
+    captured = [each[:2] for each in sums if each[2]]
     assert captured == of_step
     assert not cupy_on_cpu.hazards
 

@@ -19,8 +19,6 @@ def test_it_tests_measures_and_writes_the_readme(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     record = json.loads((tmp_path / "results" / "bench_emulated_h100.json").read_text())
     took_part = [set(row["time_over_recorded"]) for row in record["rows"]]
-    assert len(took_part) == 4 and ["CUDA kernel" in each for each in took_part] == [True] * 3 + [
-        False
-    ]
+    assert len(took_part) == 5 and all("CUDA kernel" in each for each in took_part)
     readme = (tmp_path / "README.md").read_text()
     assert "**Emulated H100, 1 thread**" in readme and "No GPU has been measured" not in readme

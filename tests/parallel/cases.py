@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from mpi4py import MPI
 
 from scratchnet.backends import InputError
 from scratchnet.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from scratchnet.layers import BatchNorm, Dropout, Linear, ReLU, Tanh
+from scratchnet.layers import BatchNorm, Dropout, LeakyReLU, Linear, ReLU, Tanh
+from scratchnet.losses import huber
 from scratchnet.model import Model
 from scratchnet.optim import SGD, Adam, AdamW
 from scratchnet.parallel import Ranks
@@ -224,6 +226,23 @@ def compared(model: Callable[..., Model], optimizer: MakeOptimizer, options: dic
     }
 
 
+def watched_on(path: Path) -> Any:
+    """Early stopping that goes on from a checkpoint which rank 0 alone has read."""
+    options: dict[str, Any] = {"batch_size": 11, "patience": 4, "communicator": COMM}
+    options["validation"] = (mine(HELD_OUT), mine(HELD_OUT_XOR))
+    whole, begun, later = (plain(seed=7) for _ in range(3))
+    history = fit(whole, mine(X), mine(XOR), optimizer=Adam(whole, 0.1), epochs=30, **options)
+    adam = Adam(begun, 0.1)
+    written = [checkpoints(path, adam, 1)]
+    stop = max(history.epochs - 2, 1)
+    fit(begun, mine(X), mine(XOR), optimizer=adam, epochs=stop, callbacks=written, **options)
+    adam = Adam(later, 0.1)
+    done = COMM.bcast(load_checkpoint(path, later, adam) if RANK == 0 else None)
+    rest = fit(later, mine(X), mine(XOR), optimizer=adam, epochs=30, first_epoch=done, **options)
+    same = later.parameter_buffer.tobytes() == whole.parameter_buffer.tobytes()
+    return COMM.gather((done + rest.epochs == history.epochs, history.stopped, same), 0)
+
+
 def measured(model: Model, history: Any) -> dict[str, Any]:
     buffers = {
         f"{name}.{each}": array.astype(float)
@@ -277,6 +296,16 @@ def resumed(path: Path) -> Any:
     return {"distances": distances, "calls": calls_of_each}
 
 
+class Seldom:
+    """A callback that is called after every so many epochs."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+
+    def __call__(self, epoch: int, model: Model, loss: Any) -> None:
+        pass
+
+
 def refused(x: Any, y: Any, **options: Any) -> str:
     """What `fit` says to that on this rank."""
     model = options.pop("model", None) or plain()
@@ -297,6 +326,12 @@ def refusals() -> dict[str, list[str]]:
         "batch_size": refused(x, y, batch_size=RANK + 3),
         "compile": refused(x, y, compile=is_last),
         "rate": refused(x, y, model=(m := plain()), optimizer=SGD(m, 0.1 + is_last)),
+        "slope": refused(x, y, model=Model(Linear(2, 1), LeakyReLU(0.1 + is_last))),
+        "frozen": refused(x, y, model=frozen() if is_last else plain()),
+        "class_weight": refused(x, y, class_weight={0: 1, 1: 1 + is_last}),
+        "loss setting": refused(x, y, loss=partial(huber, delta=1 + is_last)),
+        "every": refused(x, y, callbacks=[Seldom(0 if is_last else 1)]),
+        "type": refused(x, object() if is_last else y),
         "weights": refused(x, y, sample_weight=0 * y),
         "loss": refused(x, y, loss=lambda z, t: (z * z).mean(axis=(-2, -1)), batch_size=4),
         "communicator": refused(x, y, communicator="world"),
@@ -379,6 +414,7 @@ def replayed(path: str) -> dict[str, Any]:
         if name in (*IN_ENSEMBLES, "BatchNorm, Dropout", "BatchNorm, Dropout, full batch"):
             found[f"{name}, ensemble"] = compared(model, optimizer, {**options, "ensemble": 3})
     found["resumed"] = resumed(Path(path).with_suffix(".safetensors"))
+    found["watched on"] = watched_on(Path(path).with_suffix(".watched"))
     if SIZE > 1:
         found["refusals"], found["diverging"] = refusals(), diverging()
         found["sums"] = sums_of_gradients()

@@ -100,6 +100,11 @@ def test_a_checkpoint_is_written_by_rank_0_and_any_number_of_ranks_goes_on(
     assert max(resumed["distances"]) < ROUNDING
 
 
+@pytest.mark.parametrize("ranks", RANKS)
+def test_early_stopping_goes_on_from_what_rank_0_has_read(found: Any, ranks: int) -> None:
+    assert found(ranks)["watched on"] == [[True, "early stopping", True]] * ranks
+
+
 @pytest.mark.parametrize("ranks", RANKS[1:])
 def test_wrong_input_on_one_rank_is_refused_by_all(found: Any, ranks: int) -> None:
     said = found(ranks)["refusals"]
@@ -109,7 +114,14 @@ def test_wrong_input_on_one_rank_is_refused_by_all(found: Any, ranks: int) -> No
         "batch_size": f"rank 1 of {ranks} has another batch_size than rank 0: 4; must be 3",
         "compile": f"rank {ranks - 1} of {ranks}"
         + (": compile=True" if compiler_available() else " has another compiler than rank 0: "),
-        "rate": f"rank {ranks - 1} of {ranks} has another optimizer than rank 0",
+        "rate": f"rank {ranks - 1} of {ranks} has another learning_rate of the optimizer than rank "
+        "0: 1.1; must be 0.1",
+        "slope": f"rank {ranks - 1} of {ranks} has another slope of layer 1 than rank 0: 1.1; must",
+        "frozen": f"rank {ranks - 1} of {ranks} has another requires_grad of 0.weight than rank 0",
+        "class_weight": f"rank {ranks - 1} of {ranks} has another class_weight than rank 0",
+        "loss setting": f"rank {ranks - 1} of {ranks} has another loss_settings than rank 0",
+        "every": f"rank {ranks - 1} of {ranks}: every of a callback is 0: must be",
+        "type": f"rank {ranks - 1} of {ranks}: y",
         "weights": "all weights are 0",
         "loss": f"mini-batches on {ranks} ranks with the loss '<lambda>'",
         "communicator": "communicator is of type str",

@@ -6,8 +6,10 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scratchnet import launching
 from scratchnet.backends.compile import compiler_available
 from scratchnet.demos.command_line import main
 
@@ -76,6 +79,112 @@ def test_a_terminal_shows_how_far_rank_0_is(tmp_path: Path) -> None:
     # Of one rank: two would go back and forth.
     assert states and states == sorted(states)
     assert shown.endswith(b"\r\x1b[K\r") and b"\n" not in shown
+
+
+@pytest.mark.parametrize("folders", [("one", "other"), ("one", "none")])
+def test_ranks_that_read_another_file_are_refused(
+    tmp_path: Path,
+    folders: tuple[str, str],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("mpi4py", reason="needs the extra mpi: pip install -e '.[mpi]'")
+    for name in ("one", "other", "none"):
+        (tmp_path / name).mkdir()
+    lines = table(tmp_path / "one").read_text().splitlines()
+    (tmp_path / "other" / "points.csv").write_text("\n".join(lines[:-20]))
+    start = launching.launched
+
+    def launched(ranks: int, arguments: Any) -> Any:
+        (mpiexec, *_, python, _, module), rest = start(ranks, [])[0], list(arguments)
+        of_each = [
+            ["-n", "1", "sh", "-c", f'cd "{tmp_path / folder}"; exec "$@"', "sh", python, "-m"]
+            for folder in folders
+        ]
+        first, second = ([*each, module, *rest] for each in of_each)
+        return [mpiexec, *first, ":", *second], start(ranks, [])[1]
+
+    monkeypatch.setattr(launching, "launched", launched)
+    monkeypatch.chdir(tmp_path / "one")
+    assert main(["train", "points.csv", "--quick", "--ranks", "2", "--out", str(tmp_path)]) != 0
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("scratchnet:")]
+    begins = {
+        "other": "scratchnet: rank 1 of 2 has another table than rank 0: ",
+        "none": "scratchnet: rank 1 of 2: points.csv: must be a file",
+    }
+    assert len(said) == 1 and said[0].startswith(begins[folders[1]])
+
+
+def is_there(process: int) -> bool:
+    """Whether it runs; one that has ended stays listed where nobody asks for its status."""
+    try:
+        os.kill(process, 0)
+        if not Path("/proc").is_dir():
+            state = ["ps", "-o", "stat=", "-p", str(process)]
+            return subprocess.check_output(state, text=True).strip()[:1] != "Z"
+        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][:1] != "Z"
+    except (ProcessLookupError, FileNotFoundError, subprocess.CalledProcessError):
+        return False
+
+
+COMMANDS = """
+import sys
+from pathlib import Path
+from scratchnet import launching
+from scratchnet.demos.bench import ranks
+from scratchnet.demos.bench.cases import Case
+
+ours = [sys.executable, "-c", sys.argv[2]]
+launching.launched = ranks.launched = lambda *_: (ours, {"FILE": sys.argv[3]})
+launching.run_on(2, []) if sys.argv[1] == "train" else ranks.measured(Case(2, 4, 8), 2)
+"""
+WAITING = """
+import os, time
+from pathlib import Path
+path = Path(os.environ["FILE"])
+path.with_suffix(".part").write_text(str(os.getpid()))
+path.with_suffix(".part").replace(path)
+time.sleep(300)
+"""
+
+
+@pytest.mark.parametrize("command", ["train", "bench"])
+def test_what_a_killed_command_has_started_ends(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "process"
+    arguments = [sys.executable, "-c", COMMANDS, command, WAITING, str(path)]
+    with subprocess.Popen(arguments) as run:
+        while not path.exists():
+            assert run.poll() is None
+            time.sleep(0.01)
+        started = int(path.read_text())
+        os.kill(run.pid, signal.SIGKILL)
+    end = time.monotonic() + 60
+    try:
+        while is_there(started):
+            assert time.monotonic() < end, "it goes on without anybody"
+            time.sleep(0.05)
+    finally:
+        if is_there(started):
+            os.kill(started, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("line", ["", "rank 0 of 2 waits for rank 1\n"])
+def test_an_mpiexec_that_ends_by_itself_is_named(
+    line: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"{line}scratchnet: interrupted\n"
+    said = f"import sys; sys.stderr.write({text!r}); sys.exit(7)"
+    command = [sys.executable, "-c", said]
+    monkeypatch.setattr(launching, "launched", lambda ranks, arguments: (command, {}))
+    assert launching.run_on(2, []) == 7
+    assert capfd.readouterr().err == f"{line}mpiexec ended with status 7, and all ranks\n"
+
+
+def test_a_terminal_interrupts_only_what_ends_mpiexec(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Interrupted by both it leaves ranks behind.
+    command = [sys.executable, "-c", "import os, sys; sys.exit(os.getsid(0) == os.getpid())"]
+    monkeypatch.setattr(launching, "launched", lambda ranks, arguments: (command, {}))
+    assert launching.run_on(2, []) == 1
 
 
 def test_what_ranks_cannot_do_is_refused(

@@ -26,8 +26,10 @@ def chromium() -> Iterator[Any]:
         pytest.skip(f"needs a browser: none of {', '.join(NAMES)} is installed")
     with module.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 @contextmanager
@@ -39,10 +41,12 @@ def tab(browser: Any, address: str, errors: str | None = None, **context: Any) -
     said: list[str] = []
     page.on("console", lambda entry: said.append(entry.text) if entry.type == "error" else None)
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(address)
-    ready(page)
-    yield page
-    held.close()
+    try:
+        page.goto(address)
+        ready(page)
+        yield page
+    finally:
+        held.close()  # of a test that failed too: its tab would train on beside the next ones
     assert [each for each in said if errors is None or errors not in each] == []
 
 
@@ -88,8 +92,13 @@ def train(page: Any, steps: int) -> None:
     page.select_option("#speed", "")
     page.click("#play")
     page.wait_for_function(f"() => +document.body.dataset.step >= {steps}")
+    pause(page)
+
+
+def pause(page: Any) -> None:
+    """Pause, and wait for the picture of the network as it is then: no other one follows."""
     page.click("#play")
-    wait_for(lambda: page.get_attribute("#play", "aria-pressed") == "false")
+    page.wait_for_function("() => document.body.dataset.rests === 'yes'")
 
 
 def pixels(page: Any, canvas: str = "#plane") -> str:

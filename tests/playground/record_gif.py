@@ -38,7 +38,7 @@ def photographed(page: Any) -> list[Image.Image]:
             page.keyboard.press("Space")
             wait_for(lambda wanted=wanted: step(page) >= wanted - 10)
             page.keyboard.press("Space")
-            wait_for(lambda: page.get_attribute("#play", "aria-pressed") == "false")
+            page.wait_for_function("() => document.body.dataset.rests === 'yes'")
             while step(page) < wanted:
                 before = step(page)
                 page.keyboard.press("s")

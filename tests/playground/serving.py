@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from scratchnet.demos.playground.command import listening
 
@@ -22,7 +23,8 @@ def serving(port: int = 0, token: str | None = None) -> Iterator[Any]:
     from scratchnet.demos.playground.command import configured
     from scratchnet.demos.playground.server import Playground
 
-    with listening("127.0.0.1", port) as listener:
+    # One thread of BLAS, as the command has it: exported code makes the bits of one.
+    with listening("127.0.0.1", port) as listener, threadpool_limits(1, "blas"):
         playground = Playground("127.0.0.1", listener.getsockname()[1], token)
         server = uvicorn.Server(configured(playground.app()))
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -35,7 +37,7 @@ def serving(port: int = 0, token: str | None = None) -> Iterator[Any]:
             thread.join(10)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Until the condition holds; it must, so the time is only a guard against a hang."""
     end = time.monotonic() + seconds
     while not condition():

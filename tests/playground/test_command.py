@@ -14,6 +14,7 @@ import pytest
 from networks import refused
 
 from scratchnet.demos.command_line import main
+from scratchnet.demos.playground.command import listening
 from scratchnet.demos.playground.command import main as command
 
 
@@ -95,3 +96,12 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "starlette", None)
     with refused("pip install -e '.[playground]'"):
         command(["--no-browser"])
+
+
+def test_small_packets_are_sent_at_once() -> None:
+    """Else a file after its headers, or a picture, waits for an acknowledgement."""
+    with listening("127.0.0.1", 0) as listener:
+        with socket.create_connection(listener.getsockname()):
+            connection, _ = listener.accept()
+            with connection:
+                assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -39,7 +39,7 @@ def test_columns_are_described() -> None:
         (b"a,b\n1,2,3\n", "must be 2"),
         (b"a,b\n1\n", "must be 2"),
         (bytes(range(256)) * 10, "UTF-8"),
-        (b"\x00\x01\x02", "no rows"),
+        (b"\x00\x01\x02", "a byte of 0: must be CSV"),
         (b"PAR1 rubbish PAR1", "Parquet"),
         (b"\x89PNG\r\n\x1a\n\x00", "must be CSV in UTF-8, or Parquet"),
         (b"<!doctype html>\n<p>a, b</p>\n", "must be"),

@@ -4,11 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from browsing import decoded, encoded, held, pixels, ready, state, step, tab, train, wait_for
 from serving import serving
+
+LOST = ""
+"""Any error: the browser itself reports connections that are lost."""
 
 
 def test_a_link_opens_the_same_state_and_trains_to_the_same_picture(
@@ -125,49 +130,52 @@ def test_a_reload_while_it_trains_keeps_the_state(page: Any) -> None:
 
 
 def test_a_server_that_ends_and_comes_back_is_found_again(browser: Any) -> None:
-    with serving() as first:
-        port, token = first.port, first.token
-        held_tab = tab(browser, first.url, errors="")  # the browser itself reports lost sockets
-        page = held_tab.__enter__()
-        page.select_option("#data-kind", "moons")
-        wait_for(lambda: state(page)["data"]["kind"] == "moons")
-        page.click("#play")
-        page.wait_for_function("() => +document.body.dataset.step >= 5")
-    page.locator("#banner").wait_for()
-    assert "does not answer" in page.text_content("#banner")
-    with serving(port, token) as second:
-        page.wait_for_function("() => document.body.dataset.connected === 'yes'")
-        page.locator("#banner").wait_for(state="hidden")
-        wait_for(lambda: len(second.sessions) == 1)
-        assert state(page)["data"]["kind"] == "moons"
-        page.wait_for_function("() => +document.body.dataset.step >= 1")  # it plays on
-        held_tab.__exit__(None, None, None)
+    with ExitStack() as server:
+        first = server.enter_context(serving())
+        with tab(browser, first.url, errors=LOST) as page:
+            page.select_option("#data-kind", "moons")
+            wait_for(lambda: state(page)["data"]["kind"] == "moons")
+            page.click("#play")
+            page.wait_for_function("() => +document.body.dataset.step >= 5")
+            server.close()
+            page.locator("#banner").wait_for()
+            assert "does not answer" in page.text_content("#banner")
+            before = page.evaluate("() => document.body.dataset.picture")
+            second = server.enter_context(serving(first.port, first.token))
+            page.wait_for_function("() => document.body.dataset.connected === 'yes'")
+            page.locator("#banner").wait_for(state="hidden")
+            wait_for(lambda: len(second.sessions) == 1)
+            assert state(page)["data"]["kind"] == "moons"
+            # The new server counts its pictures from 1, of which those of step 0 come first.
+            page.wait_for_function(f"() => document.body.dataset.picture !== '{before}'")
+            page.wait_for_function("() => +document.body.dataset.step >= 1")  # it plays on
 
 
-def test_what_is_trained_when_the_connection_is_lost_is_cancelled(browser: Any) -> None:
-    with serving() as first:
-        port, token = first.port, first.token
-        held_tab = tab(browser, first.url, errors="")
-        page = held_tab.__enter__()
-        page.click("#ten-seeds")
-    with serving(port, token):
-        wait_for(lambda: page.text_content("#seeds-text") == "Cancelled.")
-        assert page.text_content("#ten-seeds") == "Ten seeds"
-        held_tab.__exit__(None, None, None)
+def test_what_is_trained_when_the_connection_is_lost_is_cancelled(
+    browser: Any, go_on: threading.Event
+) -> None:
+    with ExitStack() as server:
+        first = server.enter_context(serving())
+        with tab(browser, first.url, errors=LOST) as page:
+            page.click("#ten-seeds")
+            server.close()
+            server.enter_context(serving(first.port, first.token))
+            wait_for(lambda: page.text_content("#seeds-text") == "Cancelled.")
+            assert page.text_content("#ten-seeds") == "Ten seeds"
 
 
 def test_a_killed_command_is_reported_and_a_new_token_too(browser: Any) -> None:
-    with command(0) as (server, url):
-        held_tab = tab(browser, url, errors="")
-        page = held_tab.__enter__()
-        server.send_signal(signal.SIGKILL)
-        page.locator("#banner").wait_for()
-    port = int(url.split(":")[2].partition("/")[0])
-    with command(port):
-        page.wait_for_function(
-            "() => document.querySelector('#banner').textContent.includes('token')"
-        )
-        held_tab.__exit__(None, None, None)
+    with ExitStack() as server:
+        process, url = server.enter_context(command(0))
+        with tab(browser, url, errors=LOST) as page:
+            process.send_signal(signal.SIGKILL)
+            page.locator("#banner").wait_for()
+            server.close()
+            port = int(url.split(":")[2].partition("/")[0])
+            server.enter_context(command(port))
+            page.wait_for_function(
+                "() => document.querySelector('#banner').textContent.includes('token')"
+            )
 
 
 class command:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from browsing import state, tab, wait_for
+from browsing import decoded, pause, state, tab, wait_for
 from serving import serving
 
 REFUSED = "status of 400"
@@ -11,6 +11,7 @@ REFUSED = "status of 400"
 def test_points_are_drawn_by_pointer_and_keyboard(page: Any) -> None:
     page.select_option("#data-kind", "drawn")
     assert "two points of each" in page.text_content("#notice")
+    assert page.is_disabled("#play") and page.is_disabled("#ten-seeds")
     box = page.locator("#plane").bounding_box()
     at = lambda x, y: (box["x"] + x * box["width"], box["y"] + y * box["height"])  # noqa: E731
     for label, x in ((0, 0.25), (1, 0.75)):
@@ -37,13 +38,33 @@ def test_points_are_drawn_by_pointer_and_keyboard(page: Any) -> None:
     wait_for(lambda: {label for *_, label in state(page)["data"]["drawn"]} == {0, 1, 2})
 
 
+def test_nothing_learns_from_points_that_were_taken_away(page: Any) -> None:
+    page.select_option("#data-kind", "drawn")
+    box = page.locator("#plane").bounding_box()
+    for label in (0, 1):
+        page.locator("#draw-tools button").nth(label).click()
+        for y in (0.3, 0.6):
+            page.mouse.click(
+                box["x"] + (0.3 + 0.4 * label) * box["width"], box["y"] + y * box["height"]
+            )
+    wait_for(lambda: len(state(page)["data"]["drawn"]) == 4)
+    page.click("#play")
+    page.wait_for_function("() => +document.body.dataset.step > 0")
+    page.get_by_role("button", name="Clear").click()
+    wait_for(lambda: page.get_attribute("#play", "aria-pressed") == "false")
+    assert page.is_disabled("#play")
+    page.keyboard.press("Escape")
+    page.select_option("#data-kind", "xor")
+    wait_for(lambda: state(page)["data"]["kind"] == "xor")
+    assert page.is_enabled("#play")
+
+
 def learn(page: Any) -> None:
     """Play until all training points are right."""
     page.select_option("#speed", "")
     page.click("#play")
     wait_for(lambda: page.text_content("#read-train-accuracy") == "100.0 %")
-    page.click("#play")
-    wait_for(lambda: page.get_attribute("#play", "aria-pressed") == "false")
+    pause(page)
 
 
 def table(rows: int, label: str = "kind") -> str:
@@ -109,14 +130,15 @@ def test_a_link_with_a_table_says_what_to_drop_and_keeps_its_columns(
         page.click("#share")
         page.locator("#share-dialog[open]").wait_for()
         assert "kinds.csv" in page.text_content("#share-note")
-        _, _, link = page.url.partition("#")
-    with serving() as elsewhere, tab(browser, f"{elsewhere.url}#{link}") as page:
+        link = page.evaluate("() => location.hash")
+    with serving() as elsewhere, tab(browser, elsewhere.url + link) as page:
         wait_for(lambda: "drop that file" in page.text_content("#notice"))
         said = page.text_content("#notice")
         assert all(word in said for word in ("“kinds.csv”", "width and noise", "kind"))
         assert page.input_value("#data-kind") == "table" and page.is_visible("#drop")
         page.set_input_files("#table-file", file)
-        wait_for(lambda: state(page)["data"]["kind"] == "table")
+        elsewhere_only = ("", decoded(link)["state"]["data"]["table"])
+        wait_for(lambda: state(page)["data"]["table"] not in elsewhere_only)
         assert state(page)["data"]["columns"] == ["width", "noise"]
         assert state(page)["data"]["label"] == "kind"
         assert len(state(page)["network"]["layers"]) == 3

@@ -1,5 +1,6 @@
 """What makes a picture fast leaves it as it was."""
 
+import threading
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from scratchnet.demos.playground import compiling, pictures, session
 from scratchnet.demos.playground.data import make_task
 from scratchnet.demos.playground.learning import Learning
 from scratchnet.demos.playground.state import state_from
+from scratchnet.demos.playground.tickets import ticket
 from scratchnet.depth import compiled_polygons
 
 
@@ -48,12 +50,14 @@ def test_a_cutter_that_cannot_be_built_is_tried_once(
     tries = []
 
     def fails() -> None:
-        tries.append(1)
+        if threading.current_thread() is asked._thread:
+            tries.append(1)
         raise error("no space left on device")
 
-    monkeypatch.setattr(compiled_polygons, "cutter", fails)
-    monkeypatch.setattr(compiling, "compiles", lambda learning: True)
     asked = compiling.Compiling()
+    monkeypatch.setattr(compiled_polygons, "cutter", fails)
+    monkeypatch.setattr(compiling, "has_compiler", lambda: True)
+    monkeypatch.setattr(compiling, "compiles", lambda *_: True)
     for _ in range(3):
         learning = learned([3], 0)
         asked.ask(learning)
@@ -61,28 +65,50 @@ def test_a_cutter_that_cannot_be_built_is_tried_once(
     assert len(tries) == 1 and not asked.has_cutter
 
 
-def test_steps_that_cannot_be_built_are_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OSError, MemoryError])
+def test_steps_that_cannot_be_built_are_replayed(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
     tries = []
 
     def fails(*arguments: Any, **named: Any) -> None:
-        tries.append(1)
-        raise OSError("no space left on device")
+        if threading.current_thread() is asked._thread:
+            tries.append(1)
+        raise error("no space left on device")
 
+    asked = compiling.Compiling()
+    monkeypatch.setattr(compiling, "has_compiler", lambda: True)
     monkeypatch.setattr(compiling, "compiles_cuts", lambda: True)
     learnings = [learned([3], 0) for _ in range(2)]
     monkeypatch.setattr(Learning, "advance", fails)
-    asked = compiling.Compiling()
     for count, learning in enumerate(learnings, 1):
         asked.ask(learning)
         wait_for(lambda: asked._thread is None)
         assert len(tries) == count and not asked.is_ready(learning)
 
 
-@pytest.mark.parametrize(("seconds", "pause"), [(0.01, 1 / 30), (0.1, 0.204)])
+def test_the_mask_of_a_ticket_is_not_read_while_a_step_disturbs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What checks the first replay of a step writes other numbers into it, and takes them back."""
+    learning = ticket(learned([4], 3), 0.5, "smallest")
+    mask, found = learning.model.mask_buffer.copy(), []
+    monkeypatch.setattr(compiling, "has_compiler", lambda: True)
+    monkeypatch.setattr(compiling, "compiles_cuts", lambda: True)
+    monkeypatch.setattr(Learning, "advance", lambda twin, _: found.append(twin.model.mask_buffer))
+    asked = compiling.Compiling()
+    with compiling._ONE_AT_A_TIME:  # until then its thread waits
+        asked.ask(learning)
+        learning.model.mask_buffer += 0.5
+    wait_for(lambda: asked._thread is None)
+    assert any(np.array_equal(each, mask) for each in found)
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(0.01, 1 / 32), (0.1, 0.204)])
 def test_thirty_pictures_a_second_begin_and_leave_time_for_training(
     monkeypatch: pytest.MonkeyPatch, seconds: float, pause: float
 ) -> None:
-    """The time that a picture takes is part of the thirtieth; a slow one leaves as much time."""
+    """The time that a picture takes is part of the 1/32 s; a slow one leaves as much time."""
     clock = Clock()
     monkeypatch.setattr(session, "time", clock)
     draw = pictures.plane_arrays

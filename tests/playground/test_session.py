@@ -57,7 +57,7 @@ def test_play_trains_until_pause() -> None:
 def test_play_ends_at_the_step_that_is_asked_for_and_then_goes_on() -> None:
     tab = Tab(SMALL)
     tab.do("play", until=17)
-    for _ in range(100):
+    while tab.session.playing and tab.session.learning.steps < 30:
         tab.session._turn()
     assert tab.session.learning.steps == 17 and not tab.session.playing
     assert not tab.picture()[0]["playing"]
@@ -73,12 +73,23 @@ def test_what_ends_the_training_is_seen_in_a_picture(what: str) -> None:
     header, _ = tab.work("picture")
     assert header["playing"]
     tab.do("seen", picture=header["n"])
-    before = len(tab.said)
+    before, found = len(tab.said), []
     tab.do(what, steps=20_000)
-    for _ in range(40):
+    while tab.session._job is not None and not found:
         tab.session._turn()
-    found = [header for header, _ in tab.said[before:] if header["say"] == "picture"]
+        found = [header for header, _ in tab.said[before:] if header["say"] == "picture"]
     assert found and not found[-1]["playing"]
+
+
+def test_a_picture_says_which_press_it_knows_of() -> None:
+    tab = Tab(SMALL)
+    said = [tab.picture()[0]["press"]]
+    for what, about in (("play", {"id": 1}), ("pause", {"id": 2}), ("step", {}), ("pause", {})):
+        tab.do(what, **about)
+        said.append(tab.picture()[0]["press"])
+    assert said == [None, 1, 2, 2, 2]
+    tab.do("set", state=SMALL)
+    assert tab.picture()[0]["press"] == 2
 
 
 def test_the_speed_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +112,18 @@ def test_the_speed_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     pace.spend(advance)
     assert 64 < made < 70  # it does not catch up
     assert pace.wait() > 0
+
+
+def test_fast_steps_are_made_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, pace = 5.0, pacing.Pace()
+    monkeypatch.setattr(pacing, "monotonic", lambda: now)
+    pace.speed = 300.0
+    pace.restart()
+    made: list[int] = []
+    while now < 6.0:
+        pace.spend(lambda steps: made.append(steps) or steps)  # type: ignore[func-returns-value]
+        now += max(pace.wait(), 1e-3)
+    assert len(made) < 75 and sum(made) > 290
 
 
 def test_no_more_than_two_pictures_are_under_way() -> None:
@@ -271,6 +294,45 @@ def test_an_error_names_its_field() -> None:
     assert error["field"] == "data.formula"
 
 
+def test_answers_repeat_the_number_of_what_was_asked() -> None:
+    tab = Tab(SMALL)
+    assert tab.last("state")[0]["id"] is None
+    tab.do("set", state=SMALL, id=7)
+    assert tab.last("state")[0]["id"] == 7
+    refused = tab.only("set", state={"data": {"noise": "much"}}, id=8)
+    assert (refused["of"], refused["id"]) == ("set", 8)
+    tab.do("ticket", id=9)
+    assert tab.last("state")[0]["id"] == 9
+    assert tab.only("hover", layer=9)["of"] == "hover"
+    assert "of" not in tab.only("dance")
+    tab.do("ten_seeds", steps=3, id=1)
+    tab.do("sweep", steps=3, id=2)
+    assert tab.work("sweep")[0]["id"] == 2
+    assert not [each for each, _ in tab.said if each["say"] == "ten_seeds"]
+
+
+@pytest.mark.parametrize("during", ["answer", "job", "step"])
+def test_missing_memory_is_a_sentence_with_the_size(
+    monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    def fails(*arguments: Any, **named: Any) -> None:
+        np.empty(1 << 60, np.uint8)
+
+    tab = Tab(SMALL)
+    if during == "job":
+        tab.do("ten_seeds")
+    elif during == "step":
+        tab.do("play")
+    monkeypatch.setattr(Learning, "advance", fails)
+    said = (
+        tab.only("step")
+        if during == "answer"
+        else tab.work("error" if during == "job" else "stopped")[0]
+    )
+    must = "must be a smaller network or fewer points"
+    assert said["sentence"] == f"not enough memory for 1.00 EiB: {must}"
+
+
 @pytest.mark.parametrize(("text", "must"), [
     ("", "object of JSON"), ("{", "object of JSON"), ("[]", 'with "do"'), ("null", 'with "do"'),
     ('{"do": 3}', 'with "do"'), ('{"do": "dance"}', "unknown message"),
@@ -299,7 +361,7 @@ def test_the_state_that_is_said_is_the_state_that_was_set() -> None:
 
 
 def test_the_limits_hold_their_defaults() -> None:
-    fields = protocol.limits(compiler=False)["fields"]
+    fields = protocol.limits()["fields"]
     defaults = {part: {name: each["default"] for name, each in of.items()}
                 for part, of in fields.items()}  # fmt: skip
     assert state_from(json.loads(json.dumps(defaults))) == state_from({})

@@ -135,9 +135,9 @@ export class Backprop {
     const { layers, loss, sample } = this.numbers, parts = [element("b", { textContent: this.title(step) })];
     const list = (values) => `${values.slice(0, 12).map(number).join(", ")}${values.length > 12 ? ", …" : ""}`;
     if (step.kind === "input") {
-      parts.push(element("p", { textContent: `x = (${list(layers[0].inputs)}); its class is ${this.on.className(loss.label)}.` }));
+      parts.push(element("p", { textContent: `x = (${list(layers[0].inputs)}); it belongs to ${this.on.className(loss.label)}.` }));
     } else if (step.kind === "loss") {
-      const scores = loss.scores.length === 1 ? `P(class 1) = ${number(loss.scores[0])}` : `probabilities (${list(loss.scores)})`;
+      const scores = loss.scores.length === 1 ? `P(${this.on.className(1)}) = ${number(loss.scores[0])}` : `probabilities (${list(loss.scores)})`;
       parts.push(element("p", { textContent: `${scores}; ${loss.name.replaceAll("_", " ")} L = ${number(loss.value)}.` }),
         element("p", { textContent: `dL/d(output) = (${list(layers.at(-1).output_gradients)}): here the way back begins.` }));
     } else parts.push(this.table(step));
@@ -149,9 +149,11 @@ export class Backprop {
     const layer = this.numbers.layers[step.layer - 1], head = element("tr"), body = element("tbody");
     const forward = step.kind === "forward";
     const after = layer.after.map(({ name }) => name.replace(/\(.*/, "")).join(", ");
+    const of = forward ? step.layer : step.layer - 1;
+    const name = (i) => this.on.name(of, i).replace(/^hidden layer \d+, neuron |^input /, "");
     const heads = forward
       ? ["neuron", "Σ weight × input + bias", "sum z", `${after || "output"}${layer.shortcut === null ? "" : ", shortcut"}`]
-      : ["node", `Σ weight × dL/dz${layer.shortcut === null ? "" : ", and the shortcut"}`, "dL/d(node)"];
+      : [of ? "neuron" : "input", `Σ weight × dL/dz${layer.shortcut === null ? "" : ", and the shortcut"}`, of ? "dL/d(neuron)" : "dL/d(input)"];
     head.append(...heads.map((text) => element("th", { textContent: text, scope: "col" })));
     const sum = (terms, bias) => {
       const shown = terms.slice(0, MOST_TERMS).map(short).join(" + ");
@@ -159,11 +161,11 @@ export class Backprop {
       return `${shown}${rest}${bias === undefined ? "" : ` + ${short(bias)}`}`.replaceAll("+ −", "− ");
     };
     if (forward) {
-      layer.sums.forEach((z, j) => body.append(this.row([this.on.name(step.layer, j).replace(/^hidden layer \d+, /, ""),
-        sum(layer.contributions.map((row) => row[j]), layer.bias[j]), number(z), number(layer.outputs[j])])));
+      layer.sums.forEach((z, j) => body.append(this.row([name(j), sum(layer.contributions.map((row) => row[j]), layer.bias[j]),
+        number(z), number(layer.outputs[j])])));
     } else {
       layer.sent_back.forEach((terms, i) =>
-        body.append(this.row([this.on.name(step.layer - 1, i).replace(/^hidden layer \d+, /, ""), sum(terms), number(layer.input_gradients[i])])));
+        body.append(this.row([name(i), sum(terms), number(layer.input_gradients[i])])));
     }
     const table = element("table", {}, element("thead", {}, head), body);
     return element("div", { className: "sums", tabIndex: 0, role: "region", "aria-label": "Sums of this step" }, table);

@@ -64,7 +64,7 @@ export function combine(first, second) {
     if (first.arrays[name] && !arrays[name]) arrays[name] = first.arrays[name];
   }
   const extra = [...(first.skipped ?? []), first.arrays.curves].filter(Boolean);
-  return { ...second, arrays, skipped: extra, numbers: [...(first.numbers ?? [first.n]), second.n] };
+  return { ...second, arrays, skipped: extra };
 }
 
 /** Whether a server answers that does not know this page's token. */

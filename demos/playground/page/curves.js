@@ -35,7 +35,7 @@ function axes(context, colors, box, ticks, text, y) {
 /** About four round numbers from low to high. */
 export function roundTicks(low, high) {
   const raw = (high - low) / 3 || 1, power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].find((s) => s * power >= raw) * power;
+  const step = [1, 2, 2.5, 5, 10].find((s) => s * power >= raw) * power;
   const ticks = [];
   for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-6; tick += step) ticks.push(tick);
   return ticks;
@@ -90,7 +90,7 @@ export class Curves {
     context.textAlign = "left";
     context.fillText(`step ${firstStep.toLocaleString("en")}`, box.left, height - 4);
     context.textAlign = "right";
-    context.fillText((rows.at(-1)?.[0] ?? 0).toLocaleString("en"), box.right, height - 4);
+    if (rows.length > 1) context.fillText((rows.at(-1)?.[0] ?? 0).toLocaleString("en"), box.right, height - 4);
     context.save();
     context.beginPath();
     context.rect(box.left, box.top - 3, box.right - box.left + 1, box.bottom - box.top + 6);
@@ -110,29 +110,25 @@ export class Curves {
       context.stroke();
     });
     context.restore();
-    context.setLineDash([]);
-    const right = box.right - 4, at = share ? box.bottom - 20 : box.top + 8;
-    ["train", "test"].forEach((word, i) => {
-      context.textAlign = "right";
-      context.textBaseline = "middle";
-      context.fillStyle = colors.series[i];
-      context.fillText(word, right, at + 14 * i);
-      context.strokeStyle = colors.series[i];
-      context.lineWidth = 1.8;
-      context.setLineDash(i ? [5, 3] : []);
-      context.beginPath();
-      context.moveTo(right - 46, at + 14 * i);
-      context.lineTo(right - 28, at + 14 * i);
-      context.stroke();
-      context.setLineDash([]);
-    });
+    if (rows.length === 1) this.dots(context, colors, box.left, [1, 0].map((series) => y(rows[0][column + series])));
     canvas.setAttribute("aria-label", this.describe(rows, column, share));
+  }
+
+  /** Before the first step there is no line yet. */
+  dots(context, colors, x, [test, train]) {
+    [[test, 1], [train, 0]].forEach(([y, series]) => {
+      context.fillStyle = colors.series[series];
+      context.beginPath();
+      context.arc(x, y, 3, 0, 2 * Math.PI);
+      if (Number.isFinite(y)) context.fill();
+    });
   }
 
   describe(rows, column, share) {
     if (!rows.length) return share ? "Curve of the accuracies, still empty" : "Curve of the losses, still empty";
     const show = (value) => (share ? percent(value) : Number(value.toPrecision(3)));
     const [first, last] = [rows[0], rows.at(-1)];
+    if (first === last) return `${share ? "Correct" : "Loss"} at step ${first[0]}: train ${show(first[column])}, test ${show(first[column + 1])}`;
     return `${share ? "Correct" : "Loss"} from step ${first[0]} to ${last[0]}: train ${show(first[column])} to ` +
       `${show(last[column])}, test ${show(first[column + 1])} to ${show(last[column + 1])}`;
   }
@@ -165,6 +161,7 @@ export function seedsChart(canvas, curves, seeds, diverged) {
   for (let i = 0; i < seeds; i++) {
     context.strokeStyle = context.fillStyle = colors.series[diverged[i] ? 1 : 0];
     context.lineWidth = 1.2;
+    context.setLineDash(diverged[i] ? [4, 3] : []);
     context.globalAlpha = 0.65;
     context.beginPath();
     for (let look = 0; look < looks; look++) {
@@ -182,7 +179,7 @@ export function seedsChart(canvas, curves, seeds, diverged) {
 export function seedsStrip(canvas, { data, shape }, classes) {
   const { context, width, height, colors } = prepare(canvas);
   const [seeds, rows, columns] = shape, across = Math.ceil(seeds / 2);
-  const size = Math.min(width / across - 4, height / 2 - 4);
+  const size = Math.min((width + 4) / across, (height + 4) / 2) - 4;
   const table = classes === 2 ? ramp(colors.plane) : colors.tints.map((tint) => ramp([tint, tint, tint])[0]);
   const small = document.createElement("canvas");
   small.width = columns;

@@ -14,6 +14,7 @@ export class Experiments {
   constructor(send, wanted, classes, on) {
     Object.assign(this, { send, wanted, classes, on });
     this.running = null;
+    this.id = 0; // of what was started last
     this.words = Object.fromEntries(Object.values(NAMES).map(({ text }) => [text, $(text).textContent]));
     for (const [what, { button }] of Object.entries(NAMES)) {
       $(button).addEventListener("click", () => (this.running === what ? this.cancel() : this.start(what)));
@@ -24,8 +25,9 @@ export class Experiments {
   start(what, steps) {
     if (this.running) this.cancel();
     this.running = what;
+    this.isHeardOf = false;
     this.on.started(what);
-    this.send(steps ? { do: what, steps } : { do: what });
+    this.send({ do: what, id: ++this.id, ...(steps && { steps }) });
     $(NAMES[what].button).textContent = "Cancel";
     this.say(what, "training…");
   }
@@ -62,14 +64,21 @@ export class Experiments {
     if (this.running === what) this.running = null;
   }
 
-  failed(sentence) {
-    if (!this.running) return;
+  /** Whether a message is about what runs, not about something that was cancelled before it. */
+  awaits({ say, of = say, id }) {
+    return of === this.running && (id ?? this.id) === this.id;
+  }
+
+  /** An error: of what runs, or of a message that was left out, which may be the one that starts it. */
+  failed({ sentence, of, id }) {
+    if (!this.running || !(of ? this.awaits({ of, id }) : !this.isHeardOf)) return;
     this.say(this.running, sentence);
     this.ended(this.running);
   }
 
-  progress({ of, done, steps }) {
-    if (of !== this.running) return; // said before it was cancelled
+  progress({ of, id, done, steps }) {
+    if (!this.awaits({ of, id })) return;
+    this.isHeardOf = true;
     this.say(of, `training: ${done.toLocaleString("en")} of ${steps.toLocaleString("en")} steps`);
   }
 

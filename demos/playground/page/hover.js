@@ -3,12 +3,21 @@
 import { number } from "./backprop.js";
 
 const MS_BETWEEN = 150;
+const withMinus = (text) => text.replace(/(?<== )- (?=\d)/g, "−").replace(/(?<![\w.])-(?=\s?[\d.])/g, "−").replace(/(?<=\de)-0?(?=\d)/g, "−");
 
 export class Hover {
   /** `send` takes a message, `sample()` is the training sample whose numbers are shown. */
   constructor(detail, network, send, sample) {
     Object.assign(this, { detail, network, send, sample });
     this.asked = 0;
+    this.hint = [...detail.childNodes];
+  }
+
+  /** Another network has begun: what the last one's neuron said holds no more. */
+  anew() {
+    clearTimeout(this.timer);
+    if (this.network.focus) this.ask(this.network.focus);
+    else this.detail.replaceChildren(...this.hint);
   }
 
   ask(what) {
@@ -29,10 +38,10 @@ export class Hover {
     const name = this.network.name(layer, neuron), title = document.createElement("h3");
     title.textContent = edge ? `edge from ${this.network.name(layer - 1, message.from)} to ${name}` : name;
     const rows = [
-      ["formula", message.formula],
+      ["formula", withMinus(message.formula)],
       [edge ? "weight" : "value", number(message.value)],
       ["gradient", `dL/d(${edge ? "weight" : "value"}) = ${number(message.gradient)}`],
-      ["derivative", message.derivative],
+      ["derivative", withMinus(message.derivative)],
       ["source", message.places.map(({ what, file, line }) => `${file}:${line} (${what})`).join(", ")],
       ["for", `training sample ${message.sample}`],
     ];

@@ -16,14 +16,18 @@ export class Layers {
   count() {
     const n = this.wanted().length;
     $("layer-count").textContent = `${n} hidden layer${n === 1 ? "" : "s"}`;
+    // A button that can go no further hands the focus on.
+    const { id } = document.activeElement, isOut = id === (n ? n === MOST_LAYERS && "more-layers" : "fewer-layers");
     $("fewer-layers").disabled = n === 0;
     $("more-layers").disabled = n === MOST_LAYERS;
+    if (isOut) $(n ? "fewer-layers" : "more-layers").focus();
   }
 
   /** Buttons above the drawn layers, at the columns' middles. */
   place(columns, layers) {
     const focused = document.activeElement?.dataset?.stepper;
-    const narrow = columns.length > 1 && columns[1] - columns[0] < 52;
+    const size = parseFloat(getComputedStyle($("layer-steppers")).getPropertyValue("--stepper"));
+    const narrow = columns.length > 1 && columns[1] - columns[0] < 2 * size + 10;
     $("layer-steppers").classList.toggle("narrow", narrow);
     $("layer-steppers").replaceChildren(...layers.map((count, layer) => {
       const column = document.createElement("div"), words = document.createElement("div");

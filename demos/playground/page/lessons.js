@@ -3,19 +3,24 @@
 import { element } from "./controls.js";
 import { percent } from "./curves.js";
 
+/** Numbers stay beside their unit. */
+const bound = (text) => text.replaceAll(" %", "\u00a0%");
 const trains = (action) => ["play", "ticket"].includes(action?.do);
 
 export class Lessons {
   /** `on` has `begin(lesson)`, `predicted()`, `drop()`, `pause()`, `act(action)` and `end()`. */
   constructor(select, card, on) {
-    Object.assign(this, { select, card, on });
+    Object.assign(this, { select, card, on, lessons: [] });
     this.current = null;
     this.chosen = null;
     select.addEventListener("change", () => this.open(select.value));
   }
 
+  /** Fetch the lessons, unless they are here. Raises where the server does not answer. */
   async load(address) {
-    this.lessons = await (await fetch(address)).json();
+    const found = this.lessons.length ? [] : await (await fetch(address)).json();
+    if (this.lessons.length) return;
+    this.lessons = found;
     this.lessons.forEach((lesson, i) =>
       this.select.append(element("option", { value: lesson.id, textContent: `${i + 1}. ${lesson.title}` })));
   }
@@ -45,20 +50,23 @@ export class Lessons {
     const options = lesson.options.map((text, i) => {
       const input = element("input", { type: "radio", name: "prediction", value: i, id: `prediction-${i}` });
       input.addEventListener("change", () => this.predict(i));
-      return element("label", {}, input, text);
+      return element("label", {}, input, bound(text));
     });
     this.outcome = element("div", { className: "outcome", role: "status", hidden: true });
     this.actions = element("div", { className: "variants" });
     const close = element("button", { type: "button", textContent: "Leave the lesson" });
-    close.addEventListener("click", () => this.open(""));
+    close.addEventListener("click", () => {
+      this.open("");
+      this.select.focus();
+    });
     const number = this.lessons.indexOf(lesson) + 1;
     this.card.replaceChildren(
       element("div", { className: "row" },
         element("h2", { id: "lesson-title", textContent: `Lesson ${number}: ${lesson.title}` }), close),
       element("div", { className: "columns" },
-        element("div", {}, element("p", { textContent: lesson.sentences.join(" ") })),
+        element("div", {}, element("p", { textContent: bound(lesson.sentences.join(" ")) })),
         element("div", {},
-          element("fieldset", {}, element("legend", { textContent: lesson.question }),
+          element("fieldset", {}, element("legend", { textContent: bound(lesson.question) }),
             element("div", { className: "options" }, ...options)),
           this.actions, this.outcome)));
     this.buildActions();
@@ -121,7 +129,7 @@ export class Lessons {
     this.outcome.replaceChildren(
       element("span", { className: right ? "right" : "otherwise",
         textContent: right ? "✓ As you predicted. " : `✗ You predicted “${options[this.chosen]}”. ` }),
-      outcome);
+      bound(outcome));
     this.outcome.hidden = false;
   }
 

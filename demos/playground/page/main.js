@@ -10,8 +10,9 @@ import { Hover } from "./hover.js";
 import { Layers } from "./layers.js";
 import { Lessons } from "./lessons.js";
 import { Network } from "./network.js";
-import { Drawing, missingTable, showLegend, Table } from "./own_data.js";
+import { Drawing, missing, showLegend, Table } from "./own_data.js";
 import { Plane } from "./plane.js";
+import { Presses } from "./presses.js";
 import { numbers, readouts } from "./readouts.js";
 import { decode, encode } from "./share.js";
 import { shortcuts } from "./shortcuts.js";
@@ -25,6 +26,7 @@ const socketAddress = `ws://${location.host}/ws?token=${encodeURIComponent(token
 
 const UNREADABLE = "The address held a link that cannot be read.";
 const SLIDER_MS = 140;
+const LEFT_OUT_MS = 1000; // until a state is asked for again
 
 let limits = null;
 const getLimits = () => limits;
@@ -32,18 +34,22 @@ let wanted = null; // the state that the controls show
 let understood = null; // the server's answer to it: state, parameters, classes, …
 let unsolicited = null; // the default state that a fresh connection brings, when another is wanted
 let first = true; // whether the connection's first state is still to come
-let expected = 0; // how many answers to `set` are still to come
+let asked = 0, answered = 0; // the numbers of the last state that was asked for, and answered
+const pending = () => answered < asked;
 let restored = null; // what the address held
 let sent = null; // the state that was sent last
+let question = null; // the message that asked for a state last: it, or a ticket
+let isWhole = true; // whether the server can begin with what is wanted
+let lacking = ""; // what drawn points still need before a network can learn from them
 let file = ""; // the name of the table's file, of this page or of a link
 let unreadable = ""; // a sentence about an address that holds something else
 let playing = false;
-let believeFrom = 0; // pictures before this number may be older than the last press of play
 let ended = false; // training diverged: it cannot go on
 let picture = null;
 let resume = false; // play on once the new state has come
 
 const send = (message) => connection.send(message);
+const presses = new Presses(send);
 const plane = new Plane($("plane"), $("plane-note"));
 const view = new View(plane, {
   send,
@@ -65,7 +71,7 @@ const backprop = new Backprop($("backprop-panel"), network, {
     send({ do: "backprop", sample });
   },
   name: (layer, neuron) => network.name(layer, neuron),
-  className: (label) => understood.classes[label],
+  className: (label) => understood.classes[label].replace(/^\d+$/, "class $&"),
 });
 const layers = new Layers(() => wanted.network.layers, (widths) => {
   change("network.layers", widths, true);
@@ -79,7 +85,7 @@ const experiments = new Experiments(send, () => wanted, () => understood.classes
 });
 const lessons = new Lessons($("lesson"), $("lesson-card"), {
   begin(lesson) {
-    if (playing) send({ do: "pause" });
+    if (playing) pause();
     resume = false;
     adopt(merge(defaults(limits), lesson.state), { regions: true, ...lesson.show });
     gate();
@@ -101,7 +107,7 @@ const lessons = new Lessons($("lesson"), $("lesson-card"), {
     } else if (action.do === "ticket") {
       view.setPrune(0);
       resume = true;
-      send({ do: "ticket", share: action.share, mask: action.mask });
+      askFor({ do: "ticket", share: action.share, mask: action.mask });
     } else if (action.do) experiments.start(action.do, action.steps);
   },
 });
@@ -122,17 +128,15 @@ const table = new Table($("data-fields"), (name) => `/table?token=${encodeURICom
 const connection = new Connection(socketAddress, {
   open() {
     banner("");
-    expected = 0;
+    answered = asked;
     unsolicited = null;
     waiting = null; // a picture that the connection before brought
     experiments.drop(); // what it trained is lost
     first = true;
-    believeFrom = 0;
+    presses.restart();
+    lessons.load("page/lessons.json").catch(() => {}); // the next connection tries again
     const held = wanted ?? restored?.state;
-    if (held) {
-      expected = 1;
-      set(held);
-    }
+    if (held) set(held);
     view.apply();
     if (playing && held) resume = true;
     document.body.dataset.connected = "yes";
@@ -164,25 +168,28 @@ const answers = {
     $("lesson").disabled = false;
   },
   state(message) {
-    if (first && expected > 0) {
+    if (message.id !== null) answered = message.id;
+    else if (first && pending()) {
       first = false;
       unsolicited = message;
       return;
     }
     first = false;
-    if (expected > 0) expected--;
     unsolicited = null;
     begin(message);
   },
-  error({ sentence, field }) {
-    if (expected > 0) expected--;
-    if (expected === 0) resume = false; // what was to be played is refused
-    if (unsolicited && expected === 0) {
+  error(message) {
+    const { of, id } = message;
+    if (of === "set" || of === "ticket") {
+      answered = id ?? asked;
+      if (!pending()) resume = false; // what was to be played is refused
+    } else if (!of) setTimeout(() => (pending() ? askFor(question) : presses.repeat(picture)), LEFT_OUT_MS);
+    if (unsolicited && !pending()) {
       begin(unsolicited);
       unsolicited = null;
       requestAnimationFrame(show);
     }
-    fail(sentence, field);
+    fail(message);
   },
   stopped({ why, sentence }) {
     ended = why === "diverged";
@@ -191,8 +198,8 @@ const answers = {
     lessons.finished("stopped", sentence);
   },
   progress: (message) => experiments.progress(message),
-  ten_seeds: (message) => experiments.running === "ten_seeds" && lessons.finished("ten_seeds", experiments.seeds(message)),
-  sweep: (message) => experiments.running === "sweep" && lessons.finished("sweep", experiments.sweep(message)),
+  ten_seeds: (message) => experiments.awaits(message) && lessons.finished("ten_seeds", experiments.seeds(message)),
+  sweep: (message) => experiments.awaits(message) && lessons.finished("sweep", experiments.sweep(message)),
   backprop: (message) => backprop.take(message),
   hover: (message) => hover.show(message),
   export: (message) => take.receive(message),
@@ -201,10 +208,11 @@ const answers = {
 /** A state that the server has begun with. */
 function begin(message) {
   understood = message;
+  document.querySelector("main").inert = $("share").disabled = $("take").disabled = false;
   file = message.file || file;
   ended = false;
   if (message !== unsolicited) waiting = null; // a picture of the state before
-  if (expected === 0) {
+  if (!pending() && isWhole) {
     wanted = clone(message.state);
     controls.clearErrors();
     notice([unreadable, ...notesOf(message)].join(" ").trim());
@@ -212,7 +220,7 @@ function begin(message) {
     controls.show(wanted);
     showOwn();
   }
-  lessons.begun(clone(wanted), message.ticket);
+  lessons.begun(clone(pending() ? wanted : message.state), message.ticket);
   plane.window = message.window;
   plane.classes = message.classes;
   if (message.inputs !== 2 && plane.sample !== null) plane.sample = null;
@@ -220,10 +228,11 @@ function begin(message) {
   experiments.forget(message.state, message.ticket);
   const inputs = message.inputs === 2 ? message.names : Array.from({ length: message.inputs }, (_, i) => String(i + 1));
   network.shape(message.layers, inputs, message.classes);
+  hover.anew();
   showLegend(understood.classes);
   layers.count();
   playingIs(false);
-  if (resume) {
+  if (resume && !pending()) {
     resume = false;
     play();
     playingIs(true);
@@ -245,21 +254,22 @@ function show() {
   plane.draw();
   drawSlowly(picture.playing);
   readouts(picture, plane.canvas);
-  if (picture.playing !== playing && !resume && picture.n >= believeFrom) playingIs(picture.playing);
+  if (picture.playing !== playing && !resume && presses.areHeard(picture)) playingIs(picture.playing);
   if (picture.sentence && view.regions) notice(picture.sentence, true);
   lessons.progress(picture);
   send({ do: "seen", picture: picture.n });
   document.body.dataset.picture = picture.n;
   document.body.dataset.step = picture.step;
+  document.body.dataset.rests = presses.areHeard(picture) && !picture.playing ? "yes" : "no";
 }
 
 let lastSlow = 0;
 /** The network and the curves are drawn less often than the plane while it trains. */
 function drawSlowly(busy) {
   const now = performance.now(), edges = network.layers.reduce((sum, n, i, all) => sum + (i ? n * all[i - 1] : 0), 0);
-  if (busy && now - lastSlow < (edges > 300 ? 250 : 100)) return;
+  if (busy && now - lastSlow < (edges > 300 ? 200 : 100)) return;
   lastSlow = now;
-  network.draw();
+  busy && edges > 300 ? network.drawNext() : network.draw();
   curves.draw();
   $("network-note").textContent = network.note(backprop.active, understood.parameters);
   if (network.focus && busy) hover.ask(network.focus);
@@ -282,11 +292,12 @@ function notice(sentence, quiet = false) {
   $("notice").hidden = !sentence;
 }
 
-function fail(sentence, field) {
+function fail(message) {
+  const { sentence, field } = message;
   if (field === "data.table") awaitTable();
   else if (!field || !controls.fail(field, sentence)) notice(sentence);
-  experiments.failed(sentence);
-  take.failed(sentence);
+  experiments.failed(message);
+  take.failed(message);
 }
 
 /** Ask for a table that this server does not have, and keep all else that was wanted. */
@@ -295,7 +306,7 @@ function awaitTable() {
   wanted.data.table = "";
   controls.show(wanted);
   showOwn();
-  notice(missingTable(wanted.data, file));
+  complete();
   keep();
 }
 
@@ -320,35 +331,37 @@ function change(path, value, settled) {
   else timer = setTimeout(submit, SLIDER_MS);
 }
 
-/** Whether the server can begin with what is wanted; says what is missing. */
+/** Find out whether the server can begin with what is wanted, and say what is missing. */
 function complete() {
-  const { kind } = wanted.data;
-  if (kind === "drawn") {
-    const missing = drawing.missing();
-    notice(missing);
-    return !missing;
-  }
-  if (kind === "table" && !wanted.data.table) {
-    notice(missingTable(wanted.data, file));
-    return false;
-  }
-  return true;
+  const why = missing(wanted.data, drawing, file), drawn = wanted.data.kind === "drawn";
+  if (why || drawn) notice(why);
+  lacking = drawn ? why : ""; // the points that were learned from until now are not shown any more
+  gate();
+  isWhole = !why;
 }
 
 function submit() {
   clearTimeout(timer);
   controls.clearErrors();
   notice("");
-  if (!complete()) return;
+  complete();
+  if (lacking) resume = false;
+  if (lacking && playing) pause();
+  if (!isWhole) return;
   experiments.drop();
   if (playing) resume = true;
-  expected++;
   set(wanted);
 }
 
 function set(state) {
   sent = clone(state);
-  send({ do: "set", state });
+  askFor({ do: "set", state: sent });
+}
+
+/** Send a message that a state answers. */
+function askFor(message) {
+  question = message;
+  send({ ...message, id: ++asked });
 }
 
 /** Take over a whole state, from a lesson or a link. */
@@ -373,22 +386,27 @@ function showOwn() {
 // Controls of training -------------------------------------------------------------------------
 
 function gate() {
-  const closed = lessons.waits;
-  for (const name of ["play", "step", "epoch", "ten-seeds", "sweep"]) $(name).disabled = closed;
-  $("play").title = closed ? "Predict first; then play" : "Play or pause (space)";
+  const why = lessons.waits ? "Predict first; then play" : lacking;
+  for (const name of ["play", "step", "epoch", "ten-seeds", "sweep"]) $(name).disabled = !!why;
+  $("play").title = why || "Play or pause (space)";
 }
 
 function play() {
   lessons.does("play");
-  send({ do: "play", until: lessons.until });
+  presses.send({ do: "play", until: lessons.until });
+}
+
+function pause() {
+  playingIs(false);
+  presses.send({ do: "pause" });
 }
 
 function toggle() {
-  if (lessons.waits || (ended && !playing) || !connection.open) return;
+  if (lessons.waits || lacking || (ended && !playing) || !connection.open) return;
   experiments.drop();
-  believeFrom = (picture?.n ?? 0) + 3;
-  playingIs(!playing);
-  playing ? play() : send({ do: "pause" });
+  if (playing) return pause();
+  playingIs(true);
+  play();
 }
 
 $("play").addEventListener("click", toggle);
@@ -463,14 +481,13 @@ const take = dialogs({
 });
 
 async function start() {
+  applyTheme();
   restored = await decode(location.hash).catch(() => ({}));
   if (restored && !restored.state) unreadable = UNREADABLE;
   Object.assign(view, viewFrom(restored?.view));
   file = fileOf(restored);
   view.apply();
-  await lessons.load("page/lessons.json");
   connection.connect();
-  applyTheme();
 }
 
 start();

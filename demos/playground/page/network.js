@@ -3,7 +3,7 @@
 
 import { palette, ramp } from "./colors.js";
 
-const WIDTHS = 8; // edges are drawn in as many widths, one path each
+const WIDTHS = 8; // edges are drawn in as many widths
 
 export class Network {
   /** `on` has `hover(what)` and `leave()`: {layer, neuron} or {layer, from, to}; layer 0 is the input. */
@@ -12,6 +12,8 @@ export class Network {
     this.layers = [];
     this.inputs = [];
     this.atlas = document.createElement("canvas");
+    this.edges = document.createElement("canvas"); // the edges alone, drawn anew layer by layer
+    this.turn = 0;
     this.focus = null; // {layer, neuron} or {layer, from, to}
     this.overlay = null; // backprop's numbers instead of weights
     new ResizeObserver(() => this.layout()).observe(drawing);
@@ -93,8 +95,10 @@ export class Network {
     });
     this.drawing.style.height = `${this.height}px`;
     const ratio = Math.min(devicePixelRatio || 1, 2);
-    this.canvas.width = Math.round(width * ratio);
-    this.canvas.height = Math.round(this.height * ratio);
+    for (const canvas of [this.canvas, this.edges]) {
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(this.height * ratio);
+    }
     this.canvas.style.height = `${this.height}px`;
     this.ratio = ratio;
     this.placeButtons();
@@ -152,7 +156,7 @@ export class Network {
     event.preventDefault();
   }
 
-  /** What lies under the pointer: a neuron, else the nearest edge within 5 pixels. */
+  /** What lies under the pointer: a neuron, else the nearest edge within 5 pixels, 12 of a finger. */
   point(event) {
     const box = this.drawing.getBoundingClientRect();
     const x = event.clientX - box.left, y = event.clientY - box.top;
@@ -163,7 +167,7 @@ export class Network {
         if (Math.abs(px - x) <= Math.max(half, 5) && Math.abs(py - y) <= half) return this.choose({ layer, neuron });
       }
     }
-    let best = null, least = 5;
+    let best = null, least = event.pointerType === "touch" ? 12 : 5;
     for (let layer = 1; layer < this.places.length; layer++) {
       const x0 = this.columns[layer - 1] + this.sizes[layer - 1] / 2;
       const x1 = this.columns[layer] - this.sizes[layer] / 2;
@@ -216,11 +220,31 @@ export class Network {
   }
 
   draw() {
+    this.drawLayers(1, this.layers.length);
+  }
+
+  /** While it trains: all neurons, and the edges into one layer after another. */
+  drawNext() {
+    this.turn = (this.turn + 1) % (this.layers.length - 1);
+    if (this.focus) this.draw();
+    else this.drawLayers(1 + this.turn, 2 + this.turn);
+  }
+
+  /** The neurons, over the edges, of which those into the layers `from` up to `to` are drawn anew. */
+  drawLayers(from, to) {
     if (!this.places) return;
-    const context = this.canvas.getContext("2d"), colors = palette();
-    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    context.clearRect(0, 0, this.width, this.height);
-    for (let layer = 1; layer < this.layers.length; layer++) this.drawEdges(context, colors, layer);
+    const context = this.canvas.getContext("2d"), edges = this.edges.getContext("2d"), colors = palette();
+    const { ratio, width, height } = this;
+    edges.setTransform(ratio, 0, 0, ratio, 0, 0);
+    for (let layer = from; layer < to; layer++) {
+      // From the middle of one column to that of the next: the cut is below the neurons.
+      const [left, right] = [layer - 1, layer].map((each) => Math.round(this.columns[each]));
+      edges.clearRect(left, 0, right - left, height);
+      this.drawEdges(edges, colors, layer);
+    }
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.drawImage(this.edges, 0, 0, this.edges.width / ratio, this.edges.height / ratio);
     this.drawFocusedEdges(context, colors);
     this.paint(colors);
     this.places.forEach((column, layer) => column.forEach((place, neuron) =>
@@ -245,19 +269,22 @@ export class Network {
     }
     let most = 1e-12;
     for (const value of values) if (Math.abs(value) > most) most = Math.abs(value);
-    const paths = Array.from({ length: 2 * WIDTHS }, () => null);
+    const groups = Array.from({ length: 2 * WIDTHS }, () => []);
     for (let i = 0; i < values.length; i++) {
       const share = Math.min(1, Math.abs(values[i]) / most);
       // Of thousands of edges those that are large enough to be told apart.
       if (!(share > (count > 1024 ? 0.3 : 0.015))) continue;
-      const key = 2 * Math.min(WIDTHS - 1, Math.floor(share * WIDTHS)) + (values[i] > 0 ? 1 : 0);
-      this.edge((paths[key] ??= new Path2D()), layer, Math.floor(i / n), i % n);
+      groups[2 * Math.min(WIDTHS - 1, Math.floor(share * WIDTHS)) + (values[i] > 0 ? 1 : 0)].push(i);
     }
-    paths.forEach((path, key) => {
-      if (!path) return;
+    groups.forEach((edges, key) => {
       context.lineWidth = 0.35 + (thickest * ((key >> 1) + 0.5)) / WIDTHS;
       context.strokeStyle = key % 2 ? colors.positive : colors.negative;
-      context.stroke(path);
+      // One by one: a path of many curves that cross takes the browser several times as long.
+      for (const i of edges) {
+        context.beginPath();
+        this.edge(context, layer, Math.floor(i / n), i % n);
+        context.stroke();
+      }
     });
     context.globalAlpha = 1;
   }

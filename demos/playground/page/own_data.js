@@ -61,6 +61,7 @@ export class Drawing {
       buttons.push(act("+ class", () => {
         this.label = this.classes++;
         this.buildTools();
+        this.tools.querySelectorAll("button")[this.label].focus();
       }));
     }
     buttons.push(act("Undo", () => this.undo()), act("Clear", () => this.clear()));
@@ -161,17 +162,23 @@ export function icon(label, faded = false) {
 /** The classes' marks and names. */
 export function showLegend(classes) {
   const items = classes.slice(0, MOST_CLASSES).map((name, label) =>
-    element("li", {}, icon(label), classes.length === 2 && /^[01]$/.test(name) ? `class ${name}` : name));
+    element("li", {}, icon(label), classes.length < MOST_CLASSES && /^\d$/.test(name) ? `class ${name}` : name));
   const rest = "small: test points · ✕ mistake · thick line: where the class changes";
   document.getElementById("legend").replaceChildren(...items, element("li", { textContent: rest }));
 }
 
 /** What to drop, where a table is chosen that the server does not have. */
-export function missingTable({ columns, label }, file) {
+function missingTable({ columns, label }, file) {
   if (!file && !label) return "Choose a file first.";
   const inputs = columns.length ? `the columns ${columns.join(" and ")}` : "columns of numbers";
   return `The table${file && ` “${file}”`} is not on this server: drop that file anywhere on the page, or choose it under Data. ` +
     `It must have ${inputs}${label ? `, and ${label} for the classes` : ""}.`;
+}
+
+/** What data of one's own still needs before a network can learn from it, or "". */
+export function missing(data, drawing, file) {
+  if (data.kind === "drawn") return drawing.missing();
+  return data.kind === "table" && !data.table ? missingTable(data, file) : "";
 }
 
 /** The drop zone and the choice of columns. */

@@ -2,6 +2,8 @@
 
 import { mark, palette, ramp, tintRamp } from "./colors.js";
 
+const CROSS = 1.9; // half the side of a mistake's cross, in radii of a mark
+
 export class Plane {
   constructor(canvas, note) {
     this.canvas = canvas;
@@ -178,9 +180,7 @@ export class Plane {
   }
 
   drawPoints(context, colors, unit) {
-    const r = this.radius(unit);
-    context.drawImage(this.pointLayer(colors, unit, r), 0, 0);
-    const crosses = new Path2D(), s = 1.75 * r;
+    const r = this.radius(unit), crosses = new Path2D(), s = CROSS * r;
     for (const [x, y, , , wrong] of this.shownPoints()) {
       if (!wrong) continue;
       const [px, py] = this.pixel(x, y);
@@ -193,6 +193,8 @@ export class Plane {
     context.lineWidth = 1.7 * unit;
     context.strokeStyle = colors.mistake;
     context.stroke(crosses);
+    // The marks hide the middle of the crosses, and no cross hides a mark.
+    context.drawImage(this.pointLayer(colors, unit, r), 0, 0);
     if (this.sample !== null && this.points && this.sample < this.points.shape[0]) {
       const { data } = this.points, i = this.sample;
       this.ring(context, data[2 * i], data[2 * i + 1], 3 * r, colors, unit);
@@ -315,17 +317,17 @@ export class Plane {
       }
       lines.push(`<path d="${d}" fill="none" stroke="${colors.boundary}" stroke-width="2.2" stroke-linecap="round"/>`);
     }
-    const r = this.radius(1);
+    const r = this.radius(1), s = CROSS * r, marks = [];
     for (const [x, y, label, test, wrong] of this.shownPoints()) {
-      const [px, py] = this.pixel(x, y), path = recorder(), s = 1.75 * r;
+      const [px, py] = this.pixel(x, y), path = recorder();
       mark(path, label, px, py, test ? 0.72 * r : r);
-      lines.push(`<path d="${path.d}" fill="${colors.classes[label % 10]}" stroke="${colors.edge}" stroke-width=".8"/>`);
+      marks.push(`<path d="${path.d}" fill="${colors.classes[label % 10]}" stroke="${colors.edge}" stroke-width=".8"/>`);
       if (wrong) {
         const [a, b, c, e] = [px - s, py - s, px + s, py + s].map(number);
         lines.push(`<path d="M${a} ${b}L${c} ${e}M${a} ${e}L${c} ${b}" stroke="${colors.mistake}" stroke-width="1.7"/>`);
       }
     }
-    lines.push("</g></svg>");
+    lines.push(...marks, "</g></svg>");
     [this.width, this.height] = saved;
     return lines.join("\n");
   }

@@ -24,6 +24,7 @@ export function dialogs(on) {
     $("open-error").hidden = true;
     $("share-dialog").showModal();
     $("share-link").select();
+    $("share-link").scrollTop = 0;
   });
 
   $("copy-link").addEventListener("click", async () => {
@@ -75,7 +76,8 @@ export function dialogs(on) {
       } else save(name, [Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], "application/octet-stream");
       $("take-note").textContent = `Saved as ${name}.`;
     },
-    failed(sentence) {
+    failed({ sentence, of = "export" }) {
+      if (of !== "export") return;
       if (asked) $("take-note").textContent = sentence;
       asked = null;
     },

@@ -1,4 +1,4 @@
-# says: not of the first
+# says: not of the initial
 """A right solution."""
 
 import numpy as np

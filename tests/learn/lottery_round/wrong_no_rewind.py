@@ -1,4 +1,4 @@
-# says: rewind to the first ones
+# says: rewind to the initial ones
 """A right solution."""
 
 import numpy as np

@@ -20,7 +20,7 @@ you like:
         print(np.sqrt((a**2).mean()))
 
 After eight layers of width 64 the mean square must be within a factor of 1,000 of that of the
-input, up or down. The weights must stay random.
+input, up or down. The weights must stay random: draw them from rng.
 
 Source: scratchnet/init.py:he_normal
 """

@@ -39,15 +39,15 @@ def check_round(
     if not np.array_equal(new, right):
         blame_mask(new, right, first, trained, mask, fraction, which)
     mistakes = [
-        ("these are the trained weights, rewind to the first ones", trained * right),
+        ("these are the trained weights, rewind to the initial ones", trained * right),
         ("these are the trained weights, not rewound and not masked", trained),
-        ("the first weights must be 0 where the new mask is 0", first),
+        ("the initial weights must be 0 where the new mask is 0", first),
         ("this is the old mask's start, the new mask must hold too", first * mask),
         ("every weight that is left starts at its sign only", np.sign(first) * right),
         ("the mask is inverted here", first * (1 - right)),
     ]
     if not is_close(start, first * right) and is_close(start != 0, right != 0):
-        mistakes.append(("these weights are new, must be the first ones", start))
+        mistakes.append(("these weights are new, must be the initial ones", start))
     compare_numbers(start, first * right, f"the start{which}", mistakes)
     return right
 
@@ -110,7 +110,7 @@ def blame_mask(
     for sentence, each in (
         ("argsort over all weights gives places among all, not among those left", among_all),
         (
-            "those of the trained weights count, not of the first",
+            "those of the trained weights count, not of the initial ones",
             pruned(abs(first), mask, fraction),
         ),
         ("magnitudes count, not the signed weights", pruned(trained, mask, fraction)),

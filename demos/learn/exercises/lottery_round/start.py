@@ -10,7 +10,7 @@ iterative pruning takes three things and makes two:
     mask       1 for the weights that are left, 0 for those that went in earlier rounds
 
     prune      the fraction of what *remains* that has the smallest |trained| goes too
-    rewind     the next round starts from the first weights, where the new mask is 1, and else 0
+    rewind     the next round starts from the initial weights where the new mask is 1, and else 0
 
     first       0.7  -0.3   0.8   0.1  -0.6
     trained     0.9  -0.1  -0.4   0     1.2       one has gone before; 4 remain, half of them go
