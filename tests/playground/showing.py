@@ -41,7 +41,13 @@ def given(page: Any, state: Any, **view: Any) -> None:
     before = page.evaluate("() => +document.body.dataset.kept")
     link = encoded({"state": state, "view": {"regions": True, "prune": 0, **view}})
     page.evaluate("link => { location.hash = link; }", f"{link}&{before}")
-    wait_for(lambda: page.evaluate("() => +document.body.dataset.kept") > before)
+
+    def holds() -> bool:
+        shown = held(page)["state"]
+        fields = [(part, name) for part, wanted in state.items() for name in wanted]
+        return all(shown[part][name] == state[part][name] for part, name in fields)
+
+    wait_for(lambda: page.evaluate("() => +document.body.dataset.kept") > before and holds())
 
 
 def lesson(name: str) -> Callable[[Any], None]:

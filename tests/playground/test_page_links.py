@@ -49,6 +49,52 @@ def test_a_link_opens_the_same_state_and_trains_to_the_same_picture(
     wait_for(lambda: held(page) == decoded(link))
 
 
+def test_a_link_that_is_put_into_the_address_while_a_state_is_kept_is_opened(page: Any) -> None:
+    """The page packs its state before it puts it there: a link can come in between."""
+    link = held(page)
+    link["state"]["network"]["layers"] = [3]
+    page.evaluate(
+        """link => {
+          const kept = location.href;
+          location.hash = link;
+          history.replaceState(null, "", kept);
+        }""",
+        encoded(link),
+    )
+    wait_for(lambda: held(page) == link)
+    assert page.text_content("#layer-count") == "1 hidden layer"
+
+
+def test_of_two_links_the_one_that_was_opened_last_is_shown(page: Any) -> None:
+    """The first one is unpacked last."""
+    first, last = held(page), held(page)
+    first["state"]["network"]["layers"], last["state"]["network"]["layers"] = [2, 2], [3]
+    page.evaluate(
+        """([first, last]) => {
+          const Unpack = DecompressionStream;
+          window.DecompressionStream = function (format) {
+            window.DecompressionStream = Unpack;
+            const late = new TransformStream({ async transform(part, on) {
+              while (!window.letGo) await new Promise(done => setTimeout(done, 10));
+              on.enqueue(part);
+              window.unpacked = true;
+            } });
+            const { writable, readable } = new Unpack(format);
+            return { writable, readable: readable.pipeThrough(late) };
+          };
+          location.hash = first;
+          location.hash = last;
+        }""",
+        [encoded(first), encoded(last)],
+    )
+    wait_for(lambda: held(page) == last)
+    page.evaluate("() => { window.letGo = true; }")
+    page.wait_for_function("() => window.unpacked")
+    page.click("#step")  # which is answered after whatever the first link asks for
+    wait_for(lambda: step(page) == 1)
+    assert held(page) == last
+
+
 @pytest.mark.parametrize(
     "link",
     [

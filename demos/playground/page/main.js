@@ -444,7 +444,7 @@ onTheme(() => {
 // The address ----------------------------------------------------------------------------------
 
 const held = () => ({ state: wanted, view: view.held(), ...(wanted.data.kind === "table" && { file }) });
-let keepNumber = 0, ownHash = "";
+let keepNumber = 0, opened = 0, ownHash = "";
 
 /** Put the state into the address, without an entry in the history. */
 async function keep() {
@@ -458,8 +458,10 @@ async function keep() {
 
 /** Take over what a link holds; false where it holds nothing. */
 async function open(link) {
+  const mine = ++opened;
   const found = await decode(link);
   if (!found?.state || !limits) return false;
+  if (mine !== opened) return true; // another link was opened meanwhile
   if (lessons.current) lessons.open("");
   const { prune, ...shown } = viewFrom(found.view);
   file = fileOf(found);
@@ -468,8 +470,9 @@ async function open(link) {
   return true;
 }
 
-addEventListener("hashchange", () => {
-  if (location.hash !== ownHash) open(location.hash).catch(() => notice(UNREADABLE));
+addEventListener("hashchange", ({ newURL }) => {
+  const link = new URL(newURL).hash; // by now the address may hold a state that was being kept
+  if (link !== ownHash) open(link).catch(() => notice(UNREADABLE));
 });
 
 const take = dialogs({
