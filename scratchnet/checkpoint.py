@@ -407,7 +407,20 @@ def _write(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, Any]) -
         texts = {name: json.dumps(each) for name, each in metadata.items()}
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: what goes into its header must be JSON: {error}") from None
-    write_atomically(path, save(contiguous, texts))
+    write_atomically(path, _in_order(save(contiguous, texts)))
+
+
+def _in_order(file: bytes) -> bytes:
+    """A safetensors file with sorted metadata: safetensors writes them in another order each time.
+
+    Its first 8 bytes are the length of the header, which spaces fill up to a multiple of 8.
+    """
+    end = 8 + int.from_bytes(file[:8], "little")
+    header = json.loads(file[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + file[end:]
 
 
 class File:

@@ -114,6 +114,15 @@ def test_the_task_is_kept(tmp_path: Path) -> None:
     assert load_task(tmp_path / "model") == {}
 
 
+def test_equal_models_are_written_to_equal_bytes(tmp_path: Path) -> None:
+    """safetensors alone gives the entries of the metadata another order each time."""
+    written = set()
+    for _ in range(20):
+        save_model(tmp_path / "model", trained(), task={"dataset": "spirals", "name": "größe"})
+        written.add((tmp_path / "model").read_bytes())
+    assert len(written) == 1
+
+
 def test_pytorch_loads_a_file_by_name_and_computes_the_same(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     from safetensors.torch import load_file as torch_load
