@@ -87,6 +87,11 @@ def step(page: Any) -> int:
     return int(page.evaluate("() => document.body.dataset.step"))
 
 
+def plays(page: Any) -> bool:
+    """Whether the button that plays and pauses offers to pause."""
+    return bool(page.text_content("#play .word") == "Pause")
+
+
 def train(page: Any, steps: int) -> None:
     """Play until so many steps were made, as fast as it goes, then pause."""
     page.select_option("#speed", "")

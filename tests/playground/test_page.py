@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from browsing import held, pixels, state, step, train, wait_for
+from browsing import held, pixels, plays, state, step, train, wait_for
 
 
 def test_training_is_played_paused_stepped_and_begun_anew(page: Any) -> None:
@@ -15,7 +15,7 @@ def test_training_is_played_paused_stepped_and_begun_anew(page: Any) -> None:
     page.wait_for_function("() => +document.body.dataset.step >= 20")
     assert page.text_content("#play .word") == "Pause"
     page.keyboard.press("Space")
-    page.wait_for_function("() => document.querySelector('#play').ariaPressed === 'false'")
+    wait_for(lambda: not plays(page))
     page.click("#back")
     wait_for(lambda: step(page) == 0)
     page.click("#step")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browsing import PATIENCE_MS, ready, state, step, tab, wait_for
+from browsing import PATIENCE_MS, plays, ready, state, step, tab, wait_for
 
 
 class Line:
@@ -102,11 +102,11 @@ def test_a_ticket_is_played_once_it_is_there(line: tuple[Any, Line]) -> None:
     server.route.send(json.dumps({**json.loads(server.held[0]), "id": None, "ticket": False}))
     server.say("error", of="hover", sentence="there is no such neuron")
     wait_for(lambda: page.text_content("#notice") == "there is no such neuron")
-    assert page.get_attribute("#play", "aria-pressed") == "false"
+    assert not plays(page)
     server.holds = False
     page.select_option("#speed", "1")  # its end is far
     server.route.send(server.held[0])
-    wait_for(lambda: page.get_attribute("#play", "aria-pressed") == "true")
+    wait_for(lambda: plays(page))
     wait_for(lambda: 0 < step(page) < 600)
 
 
@@ -155,7 +155,7 @@ def test_the_play_button_shows_what_the_server_does(page: Any, go_on: threading.
     page.select_option("#speed", "1")
     page.click("#play")
     page.click("#ten-seeds")
-    wait_for(lambda: page.get_attribute("#play", "aria-pressed") == "false")
+    wait_for(lambda: not plays(page))
     page.click("#play")  # it plays, and pauses nothing
     wait_for(lambda: step(page) > 0)
 
@@ -166,10 +166,10 @@ def test_a_change_while_it_trains_does_not_show_it_paused(page: Any) -> None:
     page.wait_for_function("() => +document.body.dataset.step >= 20")
     page.evaluate(
         """() => {
-          const button = document.querySelector("#play");
-          const look = () => { document.body.dataset.shown += " " + button.ariaPressed; };
-          document.body.dataset.shown = button.ariaPressed;
-          new MutationObserver(look).observe(button, { attributeFilter: ["aria-pressed"] });
+          const word = document.querySelector("#play .word");
+          const look = () => { document.body.dataset.shown += " " + word.textContent; };
+          document.body.dataset.shown = word.textContent;
+          new MutationObserver(look).observe(word, { childList: true });
         }"""
     )
     page.fill("#training-seed", "5")
@@ -177,7 +177,7 @@ def test_a_change_while_it_trains_does_not_show_it_paused(page: Any) -> None:
     wait_for(lambda: state(page)["training"]["seed"] == 5)
     before = int(page.evaluate("() => document.body.dataset.picture"))
     page.wait_for_function(f"() => +document.body.dataset.picture >= {before + 5}")
-    assert "false" not in page.evaluate("() => document.body.dataset.shown")
+    assert "Play" not in page.evaluate("() => document.body.dataset.shown")
 
 
 def test_a_lesson_that_is_opened_while_it_trains_waits_for_the_prediction(page: Any) -> None:
@@ -186,7 +186,7 @@ def test_a_lesson_that_is_opened_while_it_trains_waits_for_the_prediction(page: 
     page.select_option("#lesson", "folding")
     wait_for(lambda: step(page) == 0)
     page.wait_for_function("() => document.body.dataset.rests === 'yes'")
-    assert page.get_attribute("#play", "aria-pressed") == "false"
+    assert not plays(page)
 
 
 def test_the_theme_does_not_wait_for_the_lessons(browser: Any, playground: Any) -> None:

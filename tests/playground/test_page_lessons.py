@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from browsing import state, step, wait_for
+from browsing import plays, state, step, wait_for
 
 PAGE = Path(__file__).parents[2] / "demos" / "playground" / "page"
 
@@ -19,7 +19,7 @@ def test_every_lesson_waits_for_a_prediction_then_plays(page: Any) -> None:
         wait_for(lambda lesson=lesson: holds(state(page), lesson["state"]))
         assert page.is_disabled("#play") and page.is_disabled("#step")
         page.keyboard.press("Space")
-        assert page.get_attribute("#play", "aria-pressed") == "false"
+        assert not plays(page)
         page.locator("input[name=prediction]").nth(lesson["answer"]).check()
         assert page.is_enabled("#play")
         page.get_by_role("button", name="What happens?").click()
@@ -47,7 +47,7 @@ def test_each_variant_of_a_lesson_ends_at_its_step_and_is_told_in_the_card(page:
         act(page, label)
         wait_for(lambda n=number: len(told(page)) == n and "after 300 steps" in told(page)[-1])
         assert step(page) == 300
-        wait_for(lambda: page.get_attribute("#play", "aria-pressed") == "false")
+        wait_for(lambda: not plays(page))
         assert (
             told(page)[-1].startswith(f"{label}: ") and "zero on every training" in told(page)[-1]
         )
@@ -84,7 +84,7 @@ def test_ten_seeds_and_the_sweep_of_a_lesson_are_told_in_the_card(page: Any) -> 
     act(page, "Ten seeds")
     wait_for(lambda: told(page) and "of 10 reach 95 %" in told(page)[-1])
     assert page.is_visible(".outcome")
-    wait_for(lambda: page.get_attribute("#play", "aria-pressed") == "false")
+    wait_for(lambda: not plays(page))
 
 
 def test_what_runs_is_cancelled_beside_the_button_that_began_it(

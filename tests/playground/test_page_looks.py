@@ -249,6 +249,35 @@ def test_everything_is_reached_by_the_tab_key_with_visible_focus(page: Any) -> N
     assert set(wanted) <= reached
 
 
+@pytest.mark.parametrize("width", [390, 1000, 1400])
+def test_the_tab_key_goes_through_the_panels_as_the_eye_does(
+    browser: Any, playground: Any, width: int
+) -> None:
+    with tab(browser, playground.url, viewport={"width": width, "height": 900}) as page:
+        if not page.evaluate("() => CSS.supports('reading-flow: grid-rows')"):
+            pytest.skip("needs a browser that knows reading-flow")
+        page.focus("#speed")
+        reached: list[str] = []
+        for _ in range(200):
+            page.keyboard.press("Tab")
+            panel = page.evaluate("() => document.activeElement.closest('main > *')?.id")
+            if panel is None:
+                break
+            if panel not in reached[-1:]:
+                reached.append(panel)
+        places = [page.locator(f"#{panel}").bounding_box() for panel in reached]
+        assert len(places) == 3
+        assert places == sorted(places, key=lambda box: (box["y"], box["x"]))
+
+
+def test_the_button_that_plays_says_what_it_does_in_one_way(page: Any) -> None:
+    """A changing name and a pressed state would contradict each other: "Pause, pressed"."""
+    assert page.get_attribute("#play", "aria-pressed") is None
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_role("button", name="Pause", exact=True).click()
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+
+
 @pytest.mark.parametrize("button", ["share", "take"])
 def test_escape_closes_a_dialog_and_the_focus_returns(page: Any, button: str) -> None:
     page.focus(f"#{button}")
@@ -302,7 +331,7 @@ def test_what_is_read_out_changes_seldom_while_it_trains(page: Any) -> None:
           const speaks = "[aria-live], [role=status], [role=alert], output";
           window.spoken = {};
           new MutationObserver(changes => {
-            if (document.querySelector("#play").ariaPressed !== "true") return;
+            if (document.querySelector("#play .word").textContent !== "Pause") return;
             const regions = new Set(changes.map(each => of(each.target)?.closest(speaks)));
             for (const region of regions) {
               if (!region || region.ariaLive === "off") continue;

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from browsing import decoded, pause, state, tab, wait_for
+from browsing import decoded, pause, plays, state, tab, wait_for
 from serving import serving
 
 REFUSED = "status of 400"
@@ -51,7 +51,7 @@ def test_nothing_learns_from_points_that_were_taken_away(page: Any) -> None:
     page.click("#play")
     page.wait_for_function("() => +document.body.dataset.step > 0")
     page.get_by_role("button", name="Clear").click()
-    wait_for(lambda: page.get_attribute("#play", "aria-pressed") == "false")
+    wait_for(lambda: not plays(page))
     assert page.is_disabled("#play")
     page.keyboard.press("Escape")
     page.select_option("#data-kind", "xor")

@@ -314,7 +314,7 @@ function playingIs(now) {
   if (playing && !now && picture) numbers(picture);
   playing = now;
   const button = $("play");
-  button.setAttribute("aria-pressed", String(now));
+  button.classList.toggle("playing", now);
   $("detail").setAttribute("aria-live", now ? "off" : "polite"); // its numbers change too fast
   button.querySelector(".word").textContent = now ? "Pause" : "Play";
 }
