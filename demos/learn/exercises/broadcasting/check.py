@@ -20,6 +20,7 @@ CASES: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (
     ((5, 3), ()),
     ((5, 1), (1,)),
 )
+ALL_SUMMED = "everything was summed, must be only the axes that were repeated"
 
 
 def check(learner: Any) -> None:
@@ -34,10 +35,11 @@ def check(learner: Any) -> None:
                 f"{what} has shape {found.shape}, must be {shape}: {reason(found, dy, right)}"
             )
         repeated = dy.size // max(1, right.size)
+        nothing = "nothing was repeated, so nothing is to be summed"
         mistakes: list[Mistake] = [
             ("a mean, must be a sum: each use counts in full", right / repeated),
             ("only the first use counts, must be the sum over all", first(dy, shape)),
-            ("nothing was repeated, so nothing is to be summed", 0 * right + dy.sum()),
+            (nothing if full == shape else ALL_SUMMED, 0 * right + dy.sum()),
         ]
         if full == (4, 4):
             mistakes.append(("summed over the wrong axis: the added axis is the first", dy.sum(1)))
@@ -51,7 +53,7 @@ def reason(found: Any, dy: Any, right: Any) -> str:
     if found.shape == dy.shape:
         return "nothing was summed"
     if found.shape == () or found.shape == (1,) * found.ndim:
-        return "everything was summed, must be only the axes that were repeated"
+        return ALL_SUMMED
     if any(found.shape == each.shape and is_close(found, each) for each in sums(dy)):
         return "summed over other axes than those that were added or stretched"
     return "sum over the added axes, and over the stretched ones with keepdims=True"
