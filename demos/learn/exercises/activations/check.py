@@ -12,6 +12,7 @@ WINDOW = 0.7
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless each pullback is right, also at the kink of ReLU and at window edges."""
     rng = np.random.default_rng(7)
     x = rng.uniform(0.2, 2.0, (4, 3)) * rng.choice([-1.0, 1.0], (4, 3))
     y, t = 1 / (1 + np.exp(-x)), np.tanh(x)
@@ -72,6 +73,7 @@ def check(learner: Any) -> None:
 
 
 def check_threshold(learner: Any) -> None:
+    """The gradient of the step must be dy [|x| <= window], with both ends inside."""
     x = np.array([-2.0, -WINDOW, -0.6, -0.3, 0.2, WINDOW, 1.5, 0.0])
     dy = np.array([0.5, 0.9, 1.3, 1.2, 0.7, 1.4, 1.1, 0.8])
     inside = np.abs(x) <= WINDOW

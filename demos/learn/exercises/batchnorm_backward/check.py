@@ -10,10 +10,12 @@ EPSILON = 0.3
 
 
 def forward(x: Any) -> Any:
+    """y = (x - m) / s with the mean m and the spread s of each feature, over the samples."""
     return (x - x.mean(axis=0)) / spread(x)
 
 
 def spread(x: Any, axis: int = 0, ddof: int = 0, epsilon: float = EPSILON) -> Any:
+    """sqrt(var(x) + epsilon) along the axis, which keeps the length 1."""
     return np.sqrt(x.var(axis=axis, ddof=ddof, keepdims=True) + epsilon)
 
 
@@ -32,10 +34,12 @@ def rows(dy: Any, x: Any) -> Any:
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless `batchnorm` gives dL/dx through x, m and s."""
     x = np.random.default_rng(12).normal(0.5, 1.3, (7, 3))
     s, y = spread(x), forward(x)
 
     def mean(values: Any) -> Any:
+        """The mean over the samples, (d,)."""
         return values.mean(axis=0)
 
     mistakes = [
@@ -85,10 +89,12 @@ def check(learner: Any) -> None:
     ]
 
     def pullback(dy: Any, x: Any) -> Any:
+        """The learner's gradient with the epsilon of `forward`."""
         return learner.batchnorm(dy, x, EPSILON)
 
     gradient_fault("batchnorm", forward, pullback, x, mistakes=mistakes)
 
 
 def outside(dy: Any, x: Any) -> Any:
+    """The formula with epsilon added to the root, not under it."""
     return right(dy, x, np.sqrt(x.var(axis=0)) + EPSILON)

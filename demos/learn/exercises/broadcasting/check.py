@@ -24,6 +24,7 @@ ALL_SUMMED = "everything was summed, must be only the axes that were repeated"
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless `unbroadcast` sums dL/dy over the axes that were added or stretched."""
     rng = np.random.default_rng(5)
     for full, shape in CASES:
         dy = rng.uniform(0.5, 1.5, full)
@@ -65,11 +66,13 @@ def sums(dy: Any) -> list[Any]:
 
 
 def summed(dy: Any, shape: tuple[int, ...]) -> Any:
+    """dy summed over the axes that an operand of that shape lacks, or has with length 1."""
     padded = (1,) * (dy.ndim - len(shape)) + shape
     axes = tuple(i for i, n in enumerate(padded) if n == 1)
     return dy.sum(axis=axes).reshape(shape)
 
 
 def first(dy: Any, shape: tuple[int, ...]) -> Any:
+    """dy at the first use of each entry of an operand of that shape."""
     padded = (1,) * (dy.ndim - len(shape)) + shape
     return dy[tuple(slice(0, n) for n in padded)].reshape(shape)

@@ -10,6 +10,7 @@ NAMES = ("dL/dw", "dL/db", "dL/dx")
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless `backward` gives dL/dw, dL/db and dL/dx at every point."""
     for x, w, b, t in POINTS[::-1]:
         found = learner.backward(x, w, b, t)
         try:

@@ -13,6 +13,7 @@ LOGARITHM = "a probability rounds to 0, and ln 0 is -infinity: take ln p_k by th
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless softmax, loss and gradient are right, and finite where e^z overflows."""
     z = np.random.default_rng(8).normal(0.0, 1.5, (5, 4))
     with np.errstate(all="ignore"):
         check_softmax(learner, z)
@@ -21,11 +22,13 @@ def check(learner: Any) -> None:
 
 
 def probabilities(z: Any) -> Any:
+    """p = e^z / (sum of e^z in the row), computed from z minus the row's largest logit."""
     powers = np.exp(z - z.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
 
 def check_softmax(learner: Any, z: Any) -> None:
+    """Every row must sum to 1, for logits of thousands too."""
     powers, right = np.exp(z), probabilities(z)
     mistakes = [
         ("each column sums to 1, must be each row: axis=1", powers / powers.sum(axis=0)),
@@ -45,6 +48,7 @@ def check_softmax(learner: Any, z: Any) -> None:
 
 
 def check_loss(learner: Any, z: Any) -> None:
+    """The loss must be the mean of -ln p(label), and finite where that p rounds to 0."""
     logarithms = np.log(probabilities(z))
     picked = logarithms[np.arange(5), LABELS]
     p = np.exp(picked)
@@ -85,6 +89,7 @@ def check_loss(learner: Any, z: Any) -> None:
 
 
 def check_gradient(learner: Any, z: Any) -> None:
+    """The gradient must be (p - t) / N with one-hot labels t."""
     p = probabilities(z)
     t = np.eye(4)[LABELS]
     mistakes = [

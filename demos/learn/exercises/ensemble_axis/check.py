@@ -13,6 +13,7 @@ E, N, IN, HIDDEN, OUT = 3, 7, 4, 5, 2
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless each network has its own weights, outputs, loss and gradients."""
     check_draw(learner)
     draw = np.random.default_rng(0)
     X, t = draw.standard_normal((N, IN)), draw.standard_normal((N, OUT))

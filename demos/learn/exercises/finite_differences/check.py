@@ -29,6 +29,7 @@ KINKS: tuple[tuple[str, Callable[[float], float], float], ...] = (
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless differences are central, and `is_kink` finds the kinks alone."""
     check_difference(learner)
     check_gradient(learner)
     for cases, right in ((SMOOTH, False), (KINKS, True)):
@@ -45,9 +46,11 @@ def check(learner: Any) -> None:
 
 
 def check_difference(learner: Any) -> None:
+    """`difference` must be (f(x + h) - f(x - h)) / 2h; half of the step is right too."""
     x, h = 0.7, 0.1
 
     def f(x: float) -> float:
+        """e^(1.5 x), whose one-sided differences are others than the central one."""
         return math.exp(1.5 * x)
 
     right = (f(x + h) - f(x - h)) / (2 * h)
@@ -67,10 +70,12 @@ def check_difference(learner: Any) -> None:
 
 
 def check_gradient(learner: Any) -> None:
+    """`gradient` must be that of the sum of w x^3, entry by entry, and leave x as it was."""
     rng = np.random.default_rng(9)
     x, weights = rng.uniform(0.5, 1.5, (4, 3)), rng.uniform(0.5, 1.5, (4, 3))
 
     def f(x: Any) -> Any:
+        """The sum of weights x^3; its gradient is 3 weights x^2."""
         return np.sum(weights * x**3)
 
     given = x.copy()

@@ -14,11 +14,13 @@ LIMIT = 0.05
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless the weights have He's variance and `mean_squares` follows the signal."""
     check_weights(learner)
     check_signal(learner)
 
 
 def check_weights(learner: Any) -> None:
+    """The weights must come from rng alone, with mean 0 and variance 2 / fan_in within `LIMIT`."""
     found = learner.he(np.random.default_rng(10), FAN_IN, FAN_OUT)
     w = array(found, f"he(rng, {FAN_IN}, {FAN_OUT})", (FAN_IN, FAN_OUT))
     again = learner.he(np.random.default_rng(10), FAN_IN, FAN_OUT)
@@ -57,6 +59,7 @@ def check_weights(learner: Any) -> None:
 
 
 def check_signal(learner: Any) -> None:
+    """`mean_squares` must be mean(x_l^2) of x_l = max(0, x_(l-1) W_l), for each layer."""
     rng = np.random.default_rng(12)
     x = rng.standard_normal((40, 6))
     weights = [rng.standard_normal(shape) for shape in ((6, 5), (5, 7), (7, 3))]
@@ -96,6 +99,7 @@ def check_signal(learner: Any) -> None:
 
 
 def over(factor: float, fan_in: int, fan_out: int) -> float:
+    """The variance factor / fan_in, as `init.normal` asks for it."""
     return factor / fan_in
 
 

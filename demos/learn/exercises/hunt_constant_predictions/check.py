@@ -14,10 +14,12 @@ N, RATE, STEPS = 9, 0.1, 25
 
 
 def network() -> Model:
+    """2 inputs, 5 tanh neurons, 1 output; always the same initial weights."""
     return Model(Linear(2, 5), Tanh(), Linear(5, 1), seed=3, dtype="float64")
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless each output (N, 1) is compared with its own target alone."""
     draw = np.random.default_rng(0)
     X = draw.standard_normal((N, 2))
     y = 3 * X[:, 0] - X[:, 1] + 0.1 * draw.standard_normal(N)

@@ -13,6 +13,7 @@ DEPTH, WIDTH, FACTOR = 8, 64, 1000.0
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless random weights keep the size of a signal through eight ReLU layers."""
     sizes = [WIDTH] * (DEPTH + 1)
     X = np.random.default_rng(9).standard_normal((100, WIDTH))
     for seed in (0, 1):
@@ -30,13 +31,10 @@ def check(learner: Any) -> None:
     other = read_weights(learner.initial_weights(list(sizes), np.random.default_rng(5)))
     if np.array_equal(other[0], weights[0]):
         raise Wrong("two generators give the same weights: they must be drawn from rng")
-    shapes = [np.shape(each) for each in learner.initial_weights([3, 7, 5], rng())]
+    smaller = learner.initial_weights([3, 7, 5], np.random.default_rng(2))
+    shapes = [np.shape(each) for each in smaller]
     if shapes != [(3, 7), (7, 5)]:
         raise Wrong(f"the weights for sizes [3, 7, 5] have shapes {shapes}: must be (n_in, n_out)")
-
-
-def rng() -> np.random.Generator:
-    return np.random.default_rng(2)
 
 
 def read_weights(given: Any) -> list[Any]:

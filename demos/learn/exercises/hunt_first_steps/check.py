@@ -14,6 +14,7 @@ ONCE, TWICE = (0, 1, 2), (0, 1, 1)
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless each step goes along the gradient of that step alone."""
     draw = np.random.default_rng(0)
     X, t = draw.standard_normal((6, 4)), draw.uniform(-0.8, 0.8, (6, 4))
     weights = [draw.standard_normal((4, 4)) / 2 for _ in range(3)]

@@ -33,6 +33,7 @@ class Layer:
         self.calls: list[tuple[np.ndarray, np.ndarray]] = []
 
     def forward(self, x: np.ndarray) -> np.ndarray:
+        """y = tanh(x W); x and y are kept for `backward`."""
         y = np.tanh(x @ self.W)
         self.calls.append((x, y))
         return np.asarray(y)

@@ -14,6 +14,7 @@ RATE, STEPS = 0.5, 6
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless the steps go along the mean of the samples' gradients, not their sum."""
     check_loss(learner)
     for samples in (20, 1000):
         draw = np.random.default_rng(samples)
@@ -71,6 +72,7 @@ def descend(X: Any, y: Any, divisor: float, along: Callable[..., Any] | None = N
 
 
 def unit(g: Any) -> Any:
+    """g / |g|."""
     return g / np.linalg.norm(g)
 
 

@@ -15,6 +15,7 @@ MOST_DEAD, MOST_ALWAYS = 0.3, 0.9
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless few neurons start dead or always active, and the network learns."""
     X, y = circles(200)
     for seed in SEEDS:
         model = learner.build(seed)
@@ -41,6 +42,7 @@ def check_shape(model: Model) -> None:
 
 
 def linear_layers(model: Model) -> list[Linear]:
+    """The model's linear layers, first to last."""
     return [layer for _, layer in model.root.walk() if isinstance(layer, Linear)]
 
 

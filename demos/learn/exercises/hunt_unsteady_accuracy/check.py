@@ -16,10 +16,12 @@ EPOCHS = 8
 
 
 def network() -> Model:
+    """2 inputs, 16 ReLUs with BatchNorm and Dropout, 1 logit; always the same initial weights."""
     return Model(Linear(2, 16), BatchNorm(16), ReLU(), Dropout(0.4), Linear(16, 1), seed=1)
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless steps run in training mode, and evaluations in eval mode."""
     X, y = circles(60, noise=0.15, seed=0)
     X_test, y_test = circles(90, noise=0.15, seed=1)
     data = (X, y, X_test, y_test)

@@ -35,6 +35,7 @@ def score(method: str, rate: float, data: str) -> float:
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless each method's test accuracy is that at its own best validation rate."""
     given = sorted(float(each) for each in getattr(learner, "RATES", RATES))
     if given != sorted(RATES):
         raise Wrong(f"RATES is {given}: must be {sorted(RATES)}, as before")

@@ -32,6 +32,7 @@ CASES: tuple[tuple[list[float], list[list[float]], list[float]], ...] = (
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless `cut` finds each crossing once, and the pieces of whole networks."""
     for points, values, new in CASES:
         found = learner.cut(np.array(points, float), np.array(values, float))
         if isinstance(found, set):
@@ -91,6 +92,7 @@ def check_points(what: str, found: Any, points: Any, values: Any, new: Any) -> N
 
 
 def listed(numbers: Any) -> str:
+    """The numbers in brackets, with 6 digits at most."""
     return f"[{', '.join(f'{each:g}' for each in numbers)}]"
 
 

@@ -14,6 +14,7 @@ FRACTION = 0.3
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless each round prunes the right weights and rewinds to the initial ones."""
     draw = np.random.default_rng(417)
     first = draw.standard_normal((8, 5))
     mask = np.ones((8, 5))

@@ -10,6 +10,7 @@ RATE, BETA, B1, B2, EPSILON = 0.3, 0.8, 0.9, 0.97, 0.05
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless a step of each rule is right, for Adam the first and the third."""
     rng = np.random.default_rng(11)
     w, m, g = (rng.normal(0.0, 1.0, (4, 3)) for _ in range(3))
     v = rng.uniform(0.5, 1.5, (4, 3))
@@ -38,7 +39,9 @@ def parts(name: str, found: Any, names: str) -> Any:
 
 
 def check_descent(learner: Any, w: Any, g: Any) -> None:
+    """w must become w - rate g."""
     found = untouched("descent", learner.descent, "w g", w.copy(), g.copy(), RATE)
+    length = np.linalg.norm(g)
     mistakes: list[Mistake] = [
         ("the sign is wrong: against the gradient", w + RATE * g),
         ("the rate is missing", w - g),
@@ -47,16 +50,13 @@ def check_descent(learner: Any, w: Any, g: Any) -> None:
         ("divided by the rate, must be multiplied", w - g / RATE),
         ("the weights do not move", w),
         ("the rate is the length of the step, must be a factor of g", w - RATE * np.sign(g)),
-        ("the rate is the length of the step, must be a factor of g", w - RATE * g / norm(g)),
+        ("the rate is the length of the step, must be a factor of g", w - RATE * g / length),
     ]
     compare(found, w - RATE * g, "descent: w", mistakes)
 
 
-def norm(g: Any) -> Any:
-    return np.sqrt(np.sum(g * g))
-
-
 def check_momentum(learner: Any, w: Any, v: Any, g: Any) -> None:
+    """v must become beta v + g, and w must become w - rate v with the new v."""
     copies = w.copy(), v.copy(), g.copy()
     found = untouched("momentum", learner.momentum, "w v g", *copies, RATE, BETA)
     new_w, new_v = parts("momentum", found, "w v")
@@ -86,9 +86,11 @@ def check_momentum(learner: Any, w: Any, v: Any, g: Any) -> None:
 
 
 def check_adam(learner: Any, w: Any, m: Any, v: Any, g: Any, t: int) -> None:
+    """m and v must be running means without correction; the step takes the corrected ones."""
     copies = [each.copy() for each in (w, m, v, g)]
     found = untouched("adam", learner.adam, "w m v g", *copies, t, RATE, B1, B2, EPSILON)
     new_w, new_m, new_v = parts("adam", found, "w m v")
+    length = np.linalg.norm(g)
     mean, square = B1 * m + (1 - B1) * g, B2 * v + (1 - B2) * g**2
     first, second = 1 - B1**t, 1 - B2**t
     kept = "the corrected one is kept, must be the uncorrected: it is for the step alone"
@@ -112,11 +114,12 @@ def check_adam(learner: Any, w: Any, m: Any, v: Any, g: Any, t: int) -> None:
         ("the old v is lost", g**2),
         ("the old v is lost", (1 - B2) * g**2),
         ("m^2, must be g^2", B2 * v + (1 - B2) * mean**2),
-        ("one number for all entries, must be entry by entry", B2 * v + (1 - B2) * norm(g) ** 2),
+        ("one number for all entries, must be entry by entry", B2 * v + (1 - B2) * length**2),
     ]
     compare(new_v, square, f"adam, step {t}: v", v_mistakes)
 
     def after(m: Any, v: Any, sign: float = 1.0) -> Any:
+        """w after a step along m / (sqrt(v) + epsilon), against it where `sign` is 1."""
         with np.errstate(invalid="ignore"):
             return w - sign * RATE * m / (np.sqrt(v) + EPSILON)
 

@@ -12,6 +12,7 @@ from scratchnet.demos.learn.wrong import Mistake, Wrong, is_close
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless each operation gives NumPy's numbers and leaves its inputs unchanged."""
     k = learner.Backend()
     draw = np.random.default_rng(0)
     a, other = draw.standard_normal((2, 3, 4))

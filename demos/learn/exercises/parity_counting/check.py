@@ -12,6 +12,7 @@ from scratchnet.depth.circuits import row_bits
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless n hidden neurons give the parity of every row of n bits."""
     for n in (3, 4, 6, 1):
         given = [*parts(learner.weights(n), 4, f"what weights({n}) returns")]
         given[1] = row(given[1], f"b1 of weights({n})")

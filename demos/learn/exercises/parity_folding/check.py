@@ -15,6 +15,7 @@ from scratchnet.depth.slices import Line
 
 
 def relu(t: Any) -> Any:
+    """max(0, t)."""
     return np.maximum(t, 0)
 
 
@@ -24,6 +25,7 @@ def tent(t: Any) -> Any:
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless the tent is right and `parity` folds the share of ones log2 n times."""
     t = np.linspace(0, 1, 12)
     mistakes = [
         ("this tent stands on its head, 1 where it must be 0", 1 - tent(t)),
@@ -44,6 +46,7 @@ def check_parity(learner: Any, n: int) -> None:
     folded = 0
 
     def fold(t: Any) -> Any:
+        """The tent map of t, which counts how many numbers were folded."""
         nonlocal folded
         folded += np.size(t)
         return tent(np.asarray(t, np.float64))

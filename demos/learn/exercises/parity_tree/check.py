@@ -36,6 +36,7 @@ class Gates:
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless `parity` builds a tree of n - 1 gates, ceil(log2 n) levels deep."""
     for n in (1, 2, 3, 8, *range(4, MOST + 1)):
         xor = Gates()
         bits = [Signal(0, frozenset([i])) for i in range(n)]

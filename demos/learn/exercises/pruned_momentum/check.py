@@ -13,6 +13,7 @@ RATE, MOMENTUM = 0.1, 0.9
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless masks drop the smallest weights, and steps leave pruned ones at 0."""
     draw = np.random.default_rng(0)
     w = np.array([0.9, -0.1, 0.4, -0.7, 2.0])
     check_mask(learner, w, 0.2)

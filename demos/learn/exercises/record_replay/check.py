@@ -24,6 +24,7 @@ class Kernels:
         function = getattr(np, name)
 
         def kernel(*inputs: Any, out: Any = None) -> Any:
+            """NumPy's result; the call's name and its first input are noted."""
             self.made.append(name)
             if len(self.made) > MOST_CALLS:
                 raise Wrong(
@@ -38,6 +39,7 @@ class Kernels:
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless a replay repeats the recorded calls, in order and in the same arrays."""
     draw = np.random.default_rng(0)
     check_run(learner.Recorder(), draw)
     check_replay(learner.Recorder(), draw)

@@ -22,6 +22,7 @@ class Node:
 
     @property
     def inputs(self) -> "tuple[Node, ...]":
+        """The nodes that it was made from. Raises `Wrong` at more than `MOST_LOOKS` looks."""
         self.looks += 1
         if self.looks > MOST_LOOKS:
             raise Wrong(
@@ -35,6 +36,7 @@ class Node:
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless each node comes once, after all nodes that were made from it."""
     leaf = Node("a")
     in_order(learner, [leaf])
     b = Node("b", leaf)

@@ -9,6 +9,7 @@ class Node:
 
 
 def backward_order(result: Node) -> list[Node]:
+    """All nodes behind the result, each once all its consumers are in the order; no recursion."""
     consumers: dict[Node, int] = {}
     unexplored = [result]
     while unexplored:

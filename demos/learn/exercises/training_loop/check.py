@@ -38,12 +38,14 @@ class Noting(SGD):
         self.notes: list[tuple[Any, Any, Any, bool]] = []
 
     def zero_grad(self) -> None:
+        """Raise `Wrong`: no gradient has to be set to 0 here."""
         raise Wrong(
             "optimizer.zero_grad() is PyTorch's: here backward() replaces the gradients, so that "
             "nothing has to be set to 0"
         )
 
     def step(self) -> None:
+        """SGD's step; the inputs, the parameters before and after it, and the mode are noted."""
         watched: Any = self.model
         before = np.array(watched.parameter_buffer)
         super().step()

@@ -10,19 +10,23 @@ X, Z = np.array([3.0, -2.0, 0.5]), np.array([1.5, 4.0, -1.0])
 
 
 def add(learner: Any, a: Any, b: Any) -> Any:
+    """The node a + b of the learner's class."""
     return learner.Node(a.value + b.value, (a, lambda dy: dy), (b, lambda dy: dy))
 
 
 def multiply(learner: Any, a: Any, b: Any) -> Any:
+    """The node a b, entry by entry."""
     x, z = a.value, b.value
     return learner.Node(x * z, (a, lambda dy: dy * z), (b, lambda dy: dy * x))
 
 
 def total(learner: Any, a: Any) -> Any:
+    """The node of the sum of a's three entries, one number."""
     return learner.Node(np.sum(a.value), (a, lambda dy: np.full(3, dy)))
 
 
 def check(learner: Any) -> None:
+    """Raise `Wrong` unless the gradients of all uses of a node add up in its grad."""
     once(learner)
     summed(learner)
     product(learner)
@@ -32,6 +36,7 @@ def check(learner: Any) -> None:
 
 
 def once(learner: Any) -> None:
+    """Of y = x z, dL/dy must be 1 everywhere, dL/dx = z and dL/dz = x."""
     x, z = learner.Node(X), learner.Node(Z)
     y = multiply(learner, x, z)
     learner.backward([y, x, z])
@@ -49,6 +54,7 @@ def once(learner: Any) -> None:
 
 
 def summed(learner: Any) -> None:
+    """Of the sum of x z, and of (x z) z, the gradients must go from the result to the leaves."""
     x, z = learner.Node(X), learner.Node(Z)
     product = multiply(learner, x, z)
     y = total(learner, product)
@@ -66,6 +72,7 @@ def summed(learner: Any) -> None:
 
 
 def product(learner: Any) -> None:
+    """Of y = x x, dL/dx must be 2 x: the op uses x twice."""
     x = learner.Node(X)
     y = multiply(learner, x, x)
     learner.backward([y, x])
@@ -78,6 +85,7 @@ def product(learner: Any) -> None:
 
 
 def several(learner: Any) -> None:
+    """Of y = x + x x, dL/dx must be 1 + 2 x: two ops use x."""
     x = learner.Node(X)
     square = multiply(learner, x, x)
     y = add(learner, x, square)
@@ -92,6 +100,7 @@ def several(learner: Any) -> None:
 
 
 def shared(learner: Any) -> None:
+    """Nodes that were given the same array as gradient must not change it for each other."""
     x, z = learner.Node(X), learner.Node(Z)
     total = add(learner, x, z)
     square = multiply(learner, x, x)
@@ -106,6 +115,7 @@ def shared(learner: Any) -> None:
 
 
 def again(learner: Any) -> None:
+    """A second call of `backward` must give the same gradients as the first."""
     x = learner.Node(X)
     y = multiply(learner, x, x)
     learner.backward([y, x])

@@ -7,6 +7,8 @@ import numpy as np
 
 
 class Node:
+    """An array that remembers how it was made."""
+
     def __init__(self, value: Any, *inputs: "tuple[Node, Callable[[Any], Any]]") -> None:
         self.value = np.asarray(value, float)
         self.inputs = inputs
@@ -14,6 +16,7 @@ class Node:
 
 
 def backward(order: list[Node]) -> None:
+    """grad of an input = the sum over its uses of pullback(grad of the node that uses it)."""
     for node in order:
         node.grad = None
     order[0].grad = np.ones_like(order[0].value)
