@@ -13,7 +13,7 @@ SAMPLES, FEATURES, COUNT, DRAWS = 50, 1000, 20, 3
 
 
 def check(learner: Any) -> None:
-    """Raise `Wrong` unless the training set chooses the columns and the fit, and the test set tests."""
+    """Raise `Wrong` unless the test set is used for the accuracy alone."""
     check_choice(learner)
     for seed in range(DRAWS):
         check_accuracy(learner, coin_flips(seed), f"on coin flips {seed}")
