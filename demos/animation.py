@@ -23,6 +23,7 @@ def gif(figure: Figure, draw: Callable[[int], None], frames: int, milliseconds: 
     from PIL import Image
 
     def picture(i: int) -> Any:
+        """Frame i as an image of its own, (height, width, 3) in RGB."""
         draw(i)
         figure.canvas.draw()
         return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())

@@ -94,6 +94,7 @@ def obstacle_of(settings: Any, backend: Backend, wanted: str) -> str:
 
 
 def _reason(wanted: str, obstacle: str) -> str:
+    """Why steps run uncompiled: by choice, for an obstacle, or as the run is too short."""
     if wanted == "off":
         return "--compile is off"
     return obstacle or f"--compile auto begins at {WORTHWHILE:g} s"

@@ -72,11 +72,13 @@ def progress(
     latest: float | None = None
 
     def show(text: str) -> None:
+        """Put the text into the line, cut to the terminal's width."""
         with suppress(OSError):
             stream.write(frame.format(text[: size_of(stream)[0] - 1] if stream.isatty() else text))
             stream.flush()
 
     def advance(steps: float = 1, note: str = "", value: float | None = None) -> None:
+        """Count steps, and show the line anew where `pause` seconds have passed."""
         nonlocal done, doing, latest, shown
         done += steps
         if note:

@@ -33,6 +33,7 @@ class Shown:
         self._stream = stream
 
     def isatty(self) -> bool:
+        """True, whatever the stream is."""
         return True
 
     def __getattr__(self, name: str) -> Any:

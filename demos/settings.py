@@ -317,6 +317,7 @@ def shown_default(details: Option) -> str:
     """Such as `3000; adam 600; quick 1000`, for the help."""
 
     def shown(value: Any) -> str:
+        """One default in words; of a dictionary each value beside the key it belongs to."""
         if isinstance(value, dict):
             # A value that depends on a switch stands beside the switch.
             keys = {True: f"{flag(details.by or '')} ", False: ""}

@@ -91,6 +91,8 @@ def points(
     """
 
     def data(seeds: Sequence[int]) -> Data:
+        """Training, validation and test points, each of a stream of its own for each seed."""
+
         def stacked(n: int, use: int) -> tuple[Any, Any]:
             sets = [draw(n, stream(seed, use)) for seed in seeds]
             return np.stack([X for X, _ in sets]), sets[0][1]
@@ -286,6 +288,7 @@ def row_of(run: Run, arm: Arm, seeds: tuple[int, ...], rates: tuple[float, ...],
     settings = run.settings
 
     def trained(places: Sequence[int]) -> Callable[[Advance], Numbers]:
+        """A function that trains the networks at these places, at their rates."""
         some, at = tuple(networks[i] for i in places), tuple(each[i] for i in places)
         own = replace(arm, **arm.share(some), share=None) if arm.share else arm
         train = own.train or train_networks

@@ -110,6 +110,7 @@ def exact(holds: Any, shown: str = "") -> Contrast:
 
 
 def _contrast(kind: Kind, first: ArrayLike, second: ArrayLike, **more: Any) -> Contrast:
+    """A contrast of float64 values. Raises `InputError` unless both sides have a value per seed."""
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if a.ndim != 1 or b.ndim > 1 or (b.ndim and a.shape != b.shape):
         raise InputError(f"a contrast needs a value per seed on both sides: {a.shape}, {b.shape}")
@@ -247,6 +248,7 @@ def holm_levels(p_values: Sequence[float], significance: float = SIGNIFICANCE) -
 
 
 def _why_untested(contrast: Contrast) -> str:
+    """Why a contrast cannot be tested, or an empty text: too few seeds, or diverged networks."""
     if contrast.kind == "exact":
         return ""
     if contrast.n < FEWEST_SEEDS:
@@ -254,12 +256,12 @@ def _why_untested(contrast: Contrast) -> str:
     if contrast.kind == "success":
         return ""
     values = np.concatenate([contrast.first, np.atleast_1d(contrast.second)])
-    if not np.isfinite(values).all():
-        return f"{np.count_nonzero(~np.isfinite(values))} networks diverged"
-    return ""
+    lost = int(np.count_nonzero(~np.isfinite(values)))
+    return f"{lost} network{'s' * (lost > 1)} diverged" if lost else ""
 
 
 def _verdict(claim: Claim, level: float | None, reason: str) -> Verdict:
+    """The verdict by the contrast's interval at Holm's level, or by its truth where it is exact."""
     contrast = claim.contrast
     if level is None:
         if contrast.kind == "exact" and not claim.untested:
@@ -395,6 +397,7 @@ def _success_interval(
 
 @lru_cache(maxsize=1000)
 def _success_p_value(first: float, second: float, measured: bool, n: int, margin: float) -> float:
+    """The level whose interval just leaves [-margin, margin], by bisection of its logarithm."""
     small, large = -12.0, 0.0
     for _ in range(40):
         middle = (small + large) / 2
@@ -404,6 +407,7 @@ def _success_p_value(first: float, second: float, measured: bool, n: int, margin
 
 
 def _wilson(share: float, n: int, z: float) -> tuple[float, float]:
+    """(k + z^2/2 ± z sqrt(k (1 - k/n) + z^2/4)) / (n + z^2), for k = n share successes."""
     middle = share * n + z**2 / 2
     half = z * math.sqrt(n * share * (1 - share) + z**2 / 4)
     return max(0.0, (middle - half) / (n + z**2)), min(1.0, (middle + half) / (n + z**2))
@@ -432,6 +436,7 @@ def counted(values: ArrayLike, level: float) -> str:
 
 
 def _shown(contrast: Contrast, value: float) -> str:
+    """The difference as a report prints it: a factor, percentage points, or a signed number."""
     if contrast.kind == "ratio":
         return f"× {value:.3g}"
     return f"{100 * value:+z.1f}" if contrast.unit == "points" else f"{value:+z.3g}"

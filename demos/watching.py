@@ -101,12 +101,14 @@ def watching(
     """
 
     def callbacks(model: Model) -> list[Callable[..., None]]:
+        """The callback of one training, with its own losses and its own picture."""
         losses: list[float] = []
         out = stream or sys.stderr
         drawn, size = 0, (0, 0)
         last = -math.inf
 
         def draw(epoch: int, model: Model, loss: Any) -> None:
+            """Draw the network over the last picture, unless the last one is too recent."""
             nonlocal drawn, last, size
             losses.append(float(np.ravel(loss)[0]))
             if time.monotonic() - last < SECONDS_BETWEEN and epoch + draw.every < epochs:  # type: ignore[attr-defined]

@@ -192,7 +192,7 @@ def test_each_verdict(contrast: Contrast, name: str, alike: str) -> None:
     ("contrast", "more", "reason"),
     [
         (difference([1.0] * 4, 0.5), {}, "needs 5 seeds, this is 4"),
-        (difference([1.0] * 9 + [math.nan], 0.5), {}, "1 networks diverged"),
+        (difference([1.0] * 9 + [math.nan], 0.5), {}, "1 network diverged"),
         (difference(0.9 + SPREAD, 0.5), {"untested": "no rate is bracketed"}, "no rate"),
         (exact(True), {"untested": "interrupted"}, "interrupted"),
     ],

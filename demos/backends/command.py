@@ -16,6 +16,8 @@ from scratchnet.demos.settings import ALL_BUT_JSON, Common, parse, resolve
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet backends`."""
+
     without = ALL_BUT_JSON
 
 

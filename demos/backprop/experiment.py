@@ -28,6 +28,8 @@ CURVE = 40
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet backprop`."""
+
     without = ("seeds", "precision", "record", "resume", "compile", "workers", "scheduler")
 
     inputs: tuple[float, ...] = option(
@@ -82,6 +84,7 @@ def run(run: Run) -> None:
         result.rows.append(Row(name, described(tensor, names, s.target), (s.seed,), arrays))
 
     def loss_after(rate: float) -> float:
+        """L after a step of gradient descent at this rate, w - rate dL/dw."""
         moved = {name: leaves[name] - rate * at(result, name) for name in PARAMETERS}
         with no_grad():
             return network.forward({**leaves, **moved}, **given)["L"].item()

@@ -83,6 +83,7 @@ def forward(
     nodes: dict[str, Tensor] = {}
 
     def node(name: str, tensor: Tensor) -> Tensor:
+        """The node as it is used, nudged where that is asked for; it keeps its gradient."""
         if nudge and name in nudge:
             tensor = tensor + nudge[name]
         nodes[name] = tensor.retain_grad()

@@ -32,6 +32,7 @@ def engine_step(name: str, problem: Problem, backend: Backend, threads: int = 1)
     inputs, targets = model.as_input(problem.X), backend.asarray(problem.y, model.dtype)
 
     def step() -> Tensor:
+        """The loss before a step of gradient descent on all points, which it makes."""
         loss = losses.binary_cross_entropy(model(inputs), targets)
         loss.backward()
         optimizer.update()

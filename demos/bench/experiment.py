@@ -52,6 +52,8 @@ def swept(default: tuple[int, ...], help: str, high: int, quick: tuple[int, ...]
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet bench`."""
+
     without = ("seeds", "record", "compile", "csv", "resume", "workers", "scheduler")
 
     depths: tuple[int, ...] | None = swept((1, 4, 8), "Hidden layers.", 1000, (1, 4))

@@ -31,6 +31,7 @@ def numpy_loop(
     small, large, ty = (np.empty_like(z[last]) for _ in range(3))
 
     def step() -> Any:
+        """The loss before the step; weights and biases are moved in place."""
         for layer in range(last + 1):
             np.matmul(a[layer], weights[layer], out=z[layer])
             np.add(z[layer], biases[layer], out=z[layer])

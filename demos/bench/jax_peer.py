@@ -59,6 +59,7 @@ def implementation(
         run = run.lower(state, *arrays).compile()
 
     def call() -> Any:
+        """The losses of the next steps, which go on from the state of the last call."""
         nonlocal state
         state, losses = run(state, *arrays)
         return losses
@@ -77,6 +78,7 @@ def jitted(jax: Any, problem: Problem, steps: int) -> Any:
     """(parameters, X, y) -> (new parameters, losses), jitted; the parameters are donated."""
 
     def compute_loss(parameters: Any, X: Any, y: Any) -> Any:
+        """The mean binary cross-entropy, softplus(z) - y z, of one network's logits z (N, 1)."""
         a = X
         for layer, (weight, bias) in enumerate(parameters):
             a = a @ weight + bias

@@ -70,6 +70,7 @@ def loss_and_parameters(
         X, y = (each.expand(problem.case.networks, *each.shape) for each in (X, y))
 
     def compute_loss() -> Any:
+        """The mean binary cross-entropy of the logits: () for one network, (E,) for an ensemble."""
         a = X
         for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
             a = affine(bias, a, weight)
@@ -89,6 +90,7 @@ def eager_step(
     optimizer = torch.optim.SGD(parameters, rate)
 
     def step() -> Any:
+        """The losses before a step of gradient descent, which it makes."""
         optimizer.zero_grad()
         losses = compute_loss()
         differentiate(losses)

@@ -27,6 +27,8 @@ Source = Literal["interview", "course", "textbook", "lesson", "slides"]
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet claims`."""
+
     without = tuple(each for each in ALL_BUT_JSON if each != "resume")
     rows: tuple[str, ...] | None = option(
         None, "Rows to show with their evidence, such as 002-045.", metavar="ID", positional=True

@@ -23,6 +23,8 @@ def registry(computed: dict[str, Compute]) -> Callable[..., Callable[[Compute], 
     """A decorator, `row(*ids)`, that adds functions to the dictionary by the ids of their rows."""
 
     def row(*ids: str) -> Callable[[Compute], Compute]:
+        """A decorator that files a function under each of these ids."""
+
         def register(compute: Compute) -> Compute:
             computed.update(dict.fromkeys(ids, compute))
             return compute

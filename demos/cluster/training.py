@@ -202,6 +202,7 @@ class Cluster:
         errors: list[Exception] = []
 
         def run(job: Callable[[], None]) -> None:
+            """Run the job; what it raises is kept for the thread that waits."""
             try:
                 job()
             except Exception as error:
@@ -226,6 +227,7 @@ class Cluster:
         runs = [Run(run.settings, run.name, run.advance, run.folder, self) for _ in arms]
 
         def job(own: Run, arm: Any) -> None:
+            """Tune the arm in a run of its own; failed chunks and Ctrl-C are noted there."""
             try:
                 tune(own, arm)
             except ArmFailed as failed:
@@ -260,6 +262,7 @@ class Cluster:
         ended = threading.Event()
 
         def watch() -> None:
+            """Look at the workers every `BETWEEN_LOOKS` seconds until the block has ended."""
             alone = False
             # Without a scheduler there is nothing to watch.
             with suppress(Exception):

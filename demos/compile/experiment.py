@@ -52,6 +52,8 @@ STAGES = ("as Python", "recorded", "compiled", "many steps in a call")
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet compile`."""
+
     without = (
         *("seeds", "precision", "record", "resume", "compile", "backend", "quick", "csv"),
         *("vector", "show", "workers", "scheduler"),
@@ -135,6 +137,7 @@ def compiled(s: Settings) -> tuple[list[str], Program, dict[str, tuple[int, int]
 
 
 def _owner(array: Any) -> Any:
+    """The NumPy array that owns the memory of this view."""
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array

@@ -39,6 +39,8 @@ BEFORE = "before training"
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet depth-limits`."""
+
     kinds: tuple[Kind, ...] = option(
         ("plain", "batch-norm", "residual", "scaled-residual", "resnet", "pre-activation"),
         "Networks to compare; resnet is residual with batch normalisation, as He et al.",

@@ -31,6 +31,8 @@ QUICK_RATES = {"sgd": (0.4,), "adam": (0.01,)}
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet explore`."""
+
     datasets: tuple[Literal["linear", "circles", "spirals", "digits"], ...] = option(
         HERE, "From easy to hard; digits needs scikit-learn.", chooses_arms=True
     )

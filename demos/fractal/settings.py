@@ -36,6 +36,8 @@ def by_protocol(standard: Any, paper: Any, help: str, **more: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet fractal`."""
+
     protocol: Literal["standard", "paper"] = option(
         "standard", "paper: level 5, wide, long, negatives from the middle; 40 minutes."
     )

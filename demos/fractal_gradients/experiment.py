@@ -51,6 +51,8 @@ INITIALISERS: dict[str, tuple[str, Callable[[int], float], str, Callable[[int], 
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet fractal-gradients`."""
+
     level: tuple[int, ...] = option(
         (2, 5, 10, 15, 20, 25, 30), "Levels of the set.", quick=(5, 15, 30), low=1, high=DEEPEST
     )

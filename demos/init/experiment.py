@@ -47,6 +47,8 @@ Shapes = Literal["constant", "halving", "doubling"]
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet init`."""
+
     rules: tuple[Names, ...] = option(tuple(RULES), "For initial weights.", chooses_arms=True)
     activations: tuple[Activations, ...] = option(
         ("relu", "tanh", "sigmoid"), "Of the layers.", quick=("relu", "sigmoid")

@@ -120,6 +120,7 @@ def forbid_changes(folder: Path) -> None:
     inside = f"{folder.resolve()}{os.sep}"
 
     def may_write(path: Any) -> bool:
+        """Whether the path lies in the folder, is the null device, or is an open file already."""
         if isinstance(path, int):
             return True
         name = os.path.realpath(os.fsdecode(path))
@@ -129,6 +130,7 @@ def forbid_changes(folder: Path) -> None:
         return not isinstance(path, int) and os.path.isdir(path) and not may_write(path)
 
     def hook(event: str, values: tuple[Any, ...]) -> None:
+        """Refuse to change files elsewhere, to start programs and to connect, as `NotAllowed`."""
         if event == "open":
             # A folder that is open would be one to which other paths can be relative.
             if is_other_folder(values[0]):

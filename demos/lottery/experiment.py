@@ -34,6 +34,8 @@ NAMES = {each.replace(" ", "-"): each for each in VARIANTS if each != "late tick
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet lottery`."""
+
     dataset: Literal["spirals", "digits"] = option(
         "spirals", "digits needs scikit-learn: pip install -e '.[data]'"
     )
@@ -181,6 +183,7 @@ def find_tickets(run: Run, masks: Masks, dense: Arm, late: int) -> None:
         facts = {"rewound_to": late, "learning_rate": rate}
 
         def found(places: Sequence[int], seeds: Sequence[int] = seeds, late: int = late) -> Any:
+            """The iterative pruning of the networks at these places, for a row to run."""
             some = [seeds[place] for place in places]
             return partial(prune_iteratively, s, dense, some, rate, late)
 

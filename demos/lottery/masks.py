@@ -27,7 +27,7 @@ BEFORE = {"snip": 1, "iterated snip": 30, "grasp": 1, "synflow": 100}
 
 VARIANTS = (*TICKETS, *CONTROLS, *BEFORE)
 DRAWS, MOST_DRAWS = 100, 2000
-"""Random masks of a seed that are looked at; until how many a connected one is sought."""
+"""Random masks of a seed; and how many more at most, where none of them is connected."""
 
 
 def weights_left(total: int, fraction: float, rounds: int) -> int:
@@ -85,6 +85,7 @@ class Masks:
         return self.drawn[asked]
 
     def _one(self, variant: str, number: int, seed: int) -> tuple[Any, Any, float]:
+        """As `one`, computed; a control without a path is drawn anew, up to `MOST_DRAWS` times."""
         kept, first = self.tickets[ticket_of(variant), seed]
         if variant in TICKETS:
             return kept[number], first, 0.0

@@ -34,6 +34,8 @@ def target(x: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet overfit`."""
+
     depths: tuple[int, ...] = option(
         (1, 2, 4), "Hidden layers, of the largest width.", quick=(4,), low=1, high=50
     )
@@ -56,6 +58,7 @@ def data(s: Settings, seeds: Sequence[int]) -> Data:
     """Noisy points to train and validate on, test points without noise."""
 
     def drawn(n: int, use: int, noise: float) -> tuple[Any, Any]:
+        """X (E, n, 1), uniform on [-1, 1], and target plus noise; a stream for each network."""
         generators = [stream(seed, use) for seed in seeds]
         X = np.stack([each.uniform(-1, 1, (n, 1)) for each in generators])
         errors = np.stack([each.standard_normal((n, 1)) for each in generators])

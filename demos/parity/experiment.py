@@ -22,6 +22,8 @@ from scratchnet.depth.parity import PARITY, parity_circuit
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet parity`."""
+
     inputs: int = option(16, "Of circuits.", quick=8, low=2, high=MOST_INPUTS, chooses_arms=True)
     learn: bool = option(True, "Train no networks: circuits alone.", chooses_arms=True)
     learn_inputs: tuple[int, ...] = option(
@@ -106,6 +108,7 @@ def circuit_claims(result: Result) -> Iterator[Claim]:
         return bool(row and small and row["errors"][0] == 0)
 
     def found(name: str) -> str:
+        """A circuit's neurons, depth and wrong rows in words."""
         neurons, depth = (built[name].facts[each] for each in ("neurons", "depth"))
         of = f"{PARITY[name].title} has {neurons:,} neurons at depth {depth}"
         return f"{of}, {wrong_rows(built[name])} rows wrong"

@@ -103,6 +103,7 @@ def numbers(learning: Learning, sample: int) -> dict[str, Any]:
 
 
 def _layer(each: Pass) -> dict[str, Any]:
+    """A layer's entry in the message, as `numbers` describes it."""
     linear = each.stage.linear
     weight, bias = linear.parameters["weight"], linear.parameters["bias"]
     x, dz = each.inputs.data[0], each.sums.grad[0]  # type: ignore[index]

@@ -65,6 +65,7 @@ def main(arguments: Sequence[str]) -> int:
             screen.text("Ctrl-C ends it.")
 
         def started() -> None:
+            """Open the page in the browser, where that is asked for."""
             if settings.browser:
                 import webbrowser
 

@@ -50,6 +50,7 @@ class Compiling:
             return self._is_ready and self._asked is learning
 
     def _run(self) -> None:
+        """Compile what was asked for last, until nothing new is asked for; then the thread ends."""
         tried = None
         while True:
             with _ONE_AT_A_TIME:

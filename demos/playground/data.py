@@ -157,6 +157,7 @@ def _fractal(data: Data, rng: np.random.Generator) -> tuple[Any, Any]:
 
 
 def _drawn(data: Data) -> tuple[Any, Any, tuple[str, ...]]:
+    """The drawn points (N, 2), their classes from 0 on (N,), and the names of the classes."""
     if len(data.drawn) < 4:
         raise InputError(f"{len(data.drawn)} points are drawn: must be 4 or more, of two classes")
     points = np.array(data.drawn)
@@ -165,6 +166,7 @@ def _drawn(data: Data) -> tuple[Any, Any, tuple[str, ...]]:
 
 
 def _by_formula(data: Data, rng: np.random.Generator) -> tuple[Any, Any, tuple[str, ...]]:
+    """Uniform points on [-1, 1]^2, moved by noise; their classes are those before they moved."""
     from scratchnet.demos.playground.formula import classes_of
 
     X = rng.uniform(-1, 1, (data.points, 2))
@@ -200,6 +202,7 @@ def square(coordinates: Any) -> tuple[tuple[float, float], tuple[float, float]]:
 
 
 def _plane(X: Any, data: Data) -> Plane:
+    """The plane that shows X (N, d): that of two inputs, or a projection of a cube's corners."""
     if X.shape[1] == 2:
         around = X
         if data.kind in ("drawn", "formula"):

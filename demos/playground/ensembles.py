@@ -154,12 +154,14 @@ def _train(learning: Learning, steps: int, of: str) -> Any:
 
 
 def _row(learning: Learning) -> list[float]:
+    """The steps, then loss, test loss, accuracy and test accuracy of every network."""
     found = learning.measured()
     parts = (found.loss, found.test_loss, found.accuracy, found.test_accuracy)
     return [float(learning.steps), *np.concatenate([np.asarray(part, float) for part in parts])]
 
 
 def _result(learning: Learning, curves: Any, say: str) -> Message:
+    """The message with the last row of the curves, and the curves as an array."""
     networks = len(learning.model.seeds)
     loss, test_loss, right, test_right = curves[-1, 1:].reshape(4, networks).tolist()
     gone = {each.network for each in learning.diverged}

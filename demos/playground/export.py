@@ -118,10 +118,12 @@ def _mask(learning: Learning) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
+    """The value with lists for tuples, at every depth."""
     return [_plain(each) for each in value] if isinstance(value, (tuple, list)) else value
 
 
 def _widths(learning: Learning) -> list[int]:
+    """The neurons of each layer, inputs and outputs included."""
     outputs = loss_and_outputs(learning.state.training.loss, len(learning.task.classes))[1]
     return [learning.task.inputs, *learning.state.network.layers, outputs]
 

@@ -222,6 +222,7 @@ def shown(value: Any) -> str:
 
 
 def _plain(field: Any) -> dict[str, Any]:
+    """A field's attributes by name, with lists for tuples."""
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in vars(field).items()

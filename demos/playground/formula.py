@@ -99,6 +99,7 @@ def with_products(formula: str) -> str:
 
 
 def _names(x: Any, y: Any) -> dict[str, Any]:
+    """The names of a formula with their values: x, y, r = sqrt(x^2 + y^2), pi and e."""
     x, y = np.asarray(x, float), np.asarray(y, float)
     return {"x": x, "y": y, "r": np.hypot(x, y), "pi": np.pi, "e": np.e}
 

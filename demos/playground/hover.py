@@ -59,6 +59,7 @@ def _names(learning: Learning, layer: int, each: Pass) -> list[str]:
 
 
 def _input(learning: Learning, neuron: int, first: Pass, sample: int) -> dict[str, Any]:
+    """The message about an input: its value and gradient."""
     whole_number("neuron", neuron, 0, first.stage.linear.fan_in - 1)
     name = _names(learning, 1, first)[neuron]
     return {
@@ -83,6 +84,7 @@ def _neuron(
     sample: int,
     is_last: bool,
 ) -> dict[str, Any]:
+    """The message about a neuron: how its output is computed from its inputs, and its gradients."""
     linear = each.stage.linear
     weight, bias = (linear.parameters[part].data for part in ("weight", "bias"))
     name = name_of(layer, neuron, is_last)
@@ -134,6 +136,7 @@ def _edge(
     sample: int,
     is_last: bool,
 ) -> dict[str, Any]:
+    """The message about a weight: its contribution w x, and dL/dw = x dL/dz."""
     weight = each.stage.linear.parameters["weight"]
     value, x = float(weight.data[source, neuron]), float(each.inputs.data[0, source])
     dz = _gradient(each.sums)[neuron]
@@ -163,6 +166,7 @@ def _sum(weights: Any, bias: float, names: list[str]) -> str:
 
 
 def _signed(value: Any) -> str:
+    """The number with its sign before it, four digits, such as `- 0.25`."""
     number = float(value)
     return f"{'-' if number < 0 else '+'} {abs(number):.4g}"
 
@@ -182,6 +186,7 @@ def _of_docstring(op: str, layer: Activation) -> tuple[str, str]:
 
 
 def _place(what: str, source: str) -> dict[str, Any]:
+    """Where the code stands that computes `what`: its file and line."""
     file, line = place(source)
     return {"what": what, "file": file, "line": line}
 
@@ -192,4 +197,5 @@ def _gradient(tensor: Any) -> Any:
 
 
 def _number(value: Any) -> float:
+    """The number with nine digits, which tell any two float32 apart."""
     return float(f"{float(value):.9g}")

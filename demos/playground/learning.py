@@ -157,12 +157,14 @@ class Learning:
         note_write(self.model.parameters())
 
     def _count(self, steps: int) -> None:
+        """Count the steps, in a segment of those that were made the same way."""
         self.steps += steps
         if not self.segments or self.segments[-1].compiled != self.is_compiled:
             self.segments.append(Segment(self.is_compiled, 0))
         self.segments[-1].steps += steps
 
     def _one(self) -> int:
+        """A step on the next batch; how many were made."""
         rows, _ = self._next.popleft() if self._next else next(self._coming)
         self._look(self._step(*rows).numpy(), rows)
         return 1
@@ -187,6 +189,7 @@ class Learning:
         return done
 
     def _look(self, losses: Any, rows: tuple[Any, ...]) -> None:
+        """Note the networks whose loss on these rows is not finite."""
         if not math.isfinite(losses.sum()):
             inputs = self.batches.select(*rows)[0]
             epoch = self.steps // self.per_epoch

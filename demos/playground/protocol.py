@@ -183,6 +183,7 @@ def parsed(text: str | bytes) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which Python's JSON would take."""
     raise ValueError(f"{name} is no JSON")
 
 
@@ -198,6 +199,7 @@ def text_frame(message: Mapping[str, Any]) -> str:
 
 
 def _text(plain: Mapping[str, Any]) -> str:
+    """Compact JSON. Raises `ValueError` for what is not finite."""
     return json.dumps(plain, allow_nan=False, separators=(",", ":"))
 
 
@@ -223,10 +225,12 @@ def frame(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> bytes:
 
 
 def _rounded_up(size: int) -> int:
+    """The next multiple of 8, at which arrays begin."""
     return -(-size // 8) * 8
 
 
 def _finite(value: Any) -> Any:
+    """The value as plain JSON: arrays as lists, what is not finite as None."""
     if isinstance(value, Mapping):
         return {key: _finite(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

@@ -86,6 +86,7 @@ class Playground:
 
         @asynccontextmanager
         async def lifespan(app: Starlette) -> AsyncIterator[None]:
+            """Say that the server runs; at its end close all sessions."""
             if started is not None:
                 started()
             yield
@@ -107,6 +108,7 @@ class Playground:
         return self._is_own(host) and origin in (None, f"http://{host}")
 
     def _is_own(self, host: str) -> bool:
+        """Whether the Host header names this server: its own address or name, with its port."""
         if self.port == 80 and not host.endswith(":80"):
             host += ":80"  # which browsers leave out
         name, _, port = host.lower().rpartition(":")
@@ -145,6 +147,7 @@ class Playground:
         return self._file(request.path_params["name"]) if self.is_known(request) else refusal()
 
     def _file(self, name: str) -> Response:
+        """The answer with the page's file of that name, or 404."""
         path = self.files.get(name)
         if path is None:
             return PlainTextResponse("no such file\n", 404, HEADERS)
@@ -231,6 +234,7 @@ class Outbox:
             self._loop.call_soon_threadsafe(self._put, message)
 
     def _put(self, message: str | bytes) -> None:
+        """Let the message wait, unless more than `MOST_UNSENT` bytes wait: then set `full`."""
         self._size += len(message)
         if self._size > MOST_UNSENT:
             self.full.set()

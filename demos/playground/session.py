@@ -92,6 +92,7 @@ class Session:
             self._send(protocol.frame(header, arrays))
 
     def _run(self) -> None:
+        """The session's thread: begin with the default state, take turns until it is closed."""
         try:
             self.say("limits", **protocol.limits())
             self.begin(state_from({}))
@@ -175,6 +176,7 @@ class Session:
         self._begin(Learning(state, make_task(state.data, self._tables)), id)
 
     def _begin(self, learning: Learning, id: int | None = None) -> None:
+        """Take over the new training, at rest, and describe and show it."""
         self._compiling.ask(None)
         self.state, self.task, self.learning = learning.state, learning.task, learning
         self._rest()
@@ -299,6 +301,7 @@ class Session:
         return self.learning.steps < self._until and not self._sentence
 
     def _go_on_with_epoch(self) -> None:
+        """Make steps for a moment, but none beyond the end of the epoch."""
         self._pace.spend(self._advance, most=self._until - self.learning.steps)
 
     def _go_on_with_job(self) -> None:
@@ -359,6 +362,7 @@ class Session:
         return found
 
     def _stop(self, why: str, sentence: str) -> None:
+        """Stop playing; the first reason is said, later ones are not."""
         self.playing = False
         if not self._sentence:
             self._sentence = sentence

@@ -35,6 +35,8 @@ CHAPTER = {1: 0.30, 3: 0.55, 6: 0.78, 8: 0.85}
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet probes`."""
+
     dataset: Literal["spirals", "digits"] = option("spirals", "digits needs scikit-learn.")
     depth: int = option(8, "Hidden layers, at least.", low=2, high=200)
     width: int = option(32, "ReLUs in each layer.", low=2, high=10_000)
@@ -115,6 +117,7 @@ def run(run: Run) -> None:
     run.result.extra["test_samples"] = len(data.y_test)
 
     def add(name: str, arrays: Mapping[str, Any]) -> None:
+        """A row whose measures are the arrays with a number for each layer and seed."""
         numbers = [number for number in arrays if arrays[number].shape[1:] == (len(seeds),)]
         measures = {f"{n} {i + 1}": row for n in numbers for i, row in enumerate(arrays[n])}
         run.row(name, each.facts, seeds, lambda _: (measures, arrays), 0)

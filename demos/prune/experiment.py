@@ -36,6 +36,8 @@ RANDOM_MASKS = 7
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet prune`."""
+
     file: Path | None = option(
         None,
         "A network that scratchnet spiral --save FILE wrote; without it, each seed trains its own.",
@@ -176,6 +178,7 @@ def arms(s: Settings, networks: Networks) -> Iterator[Arm]:
     rates = (s.learning_rate,) if s.learning_rate else (0.005,) if s.quick else tuning.RATES["adam"]
 
     def arm(method: str, make: Any, epochs: int, level: Level, **more: Any) -> Arm:
+        """An arm whose cost grows with the weights that its training computes with."""
         name = f"{method}, {100 * level.sparsity:g} %" if level is not dense else method
         facts = {"method": method, "sparsity": level.sparsity, "weights": level.weights}
         facts |= {"dense_parameters": networks.single.parameter_count, "file": networks.digest}

@@ -36,6 +36,8 @@ RATES, QUICK_RATE = (0.000625, 0.0025, 0.01, 0.04, 0.16), 0.01
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet regions`."""
+
     without: ClassVar[tuple[str, ...]] = ("precision",)  # regions are exact in float64 alone
 
     networks: tuple[str, ...] = option(
@@ -119,6 +121,7 @@ def train(arm: Arm, seeds: Any, rates: Any, s: Settings, advance: Advance, tunin
     drawn = {*wanted, *(epoch + 1 for epoch in frame_epochs(s.epochs, FRAMES * s.animate))}
 
     def look(epochs: int, model: Model) -> None:
+        """Count the regions and keep the weights after the epochs that are asked for."""
         if epochs in wanted:
             found = [counts(s, model, number, epochs) for number in range(len(seeds))]
             counted.update({name: np.array([each[name] for each in found]) for name in found[0]})

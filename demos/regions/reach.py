@@ -28,6 +28,7 @@ def compare(run: Run, network: Architecture, plane: Plane) -> None:
     facts = {"network": str(network)}
 
     def count(advance: Advance) -> Any:
+        """Regions and patterns of each random network, and the weights of a median one."""
         counts = []
         for number in range(len(seeds)):
             regions = plane_regions(ensemble, plane, number)
@@ -40,6 +41,7 @@ def compare(run: Run, network: Architecture, plane: Plane) -> None:
     random = run.row(f"{network.words}, random", facts, seeds, count, len(seeds))
 
     def climb(advance: Advance) -> Any:
+        """The counts of the best network found from the best random ones, and its weights."""
         ranking = np.argsort(-random["linear"])
         starts = [ensemble.state_dict(int(each)) for each in ranking[:CLIMBS]]
         (linear, patterns), weights = search(network, plane, starts, s.search, s.seed, advance)
@@ -67,11 +69,13 @@ def search(
     most = network.bounds()["at_most"]
 
     def counted(weights: Mapping[str, Any]) -> Found:
+        """Regions and patterns of a network with these weights, beside the weights."""
         model.load_state_dict(weights)
         regions = plane_regions(model, plane)
         return (regions.linear_count, regions.count), weights
 
     def climb(best: Found, steps: int) -> Found:
+        """The best after so many changes of one neuron, each kept unless it loses."""
         for _ in range(steps):
             advance()
             if best[0][0] < most:

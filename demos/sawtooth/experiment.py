@@ -31,6 +31,8 @@ COLUMNS, MARKS, ASCII, MOST_PRINTED = 64, "▁▂▃▄▅▆▇█", "_.-=+*%#"
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet sawtooth`."""
+
     depth: int = option(12, "Hidden layers: all depths up to it.", quick=8, low=1, high=DEEPEST)
     seeds: int = option(100, "Random networks of each shape.", quick=20, low=1, high=1000)
 
@@ -51,6 +53,7 @@ def add(run: Run, kind: str, depth: int, seeds: Any, compute: Callable[[], Any])
     """A row of what `compute` finds."""
 
     def computed(advance: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The numbers that `compute` finds, as arrays; no other arrays."""
         found = {name: np.atleast_1d(np.array(each, float)) for name, each in compute().items()}
         advance(1)
         return found, {}

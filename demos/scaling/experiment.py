@@ -47,6 +47,8 @@ MOMENTS = "seen", "validation", "test"
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet scaling`."""
+
     predict: tuple[float, ...] | None = option(
         None, "No training: published laws' losses for so many parameters.", low=1, high=1e40
     )
@@ -108,6 +110,7 @@ def data(samples: int, seeds: Sequence[int]) -> Data:
     """Normal inputs, and the teacher's values."""
 
     def drawn(n: int, use: int) -> tuple[Any, Any]:
+        """Normal inputs (E, n, inputs) of a stream for each network, and the teacher's values."""
         shape = n, INPUTS
         X = [stream(seed, use).standard_normal(shape, dtype=np.float32) for seed in seeds]
         return np.stack(X), np.stack([teacher_values(each) for each in X])
@@ -155,6 +158,7 @@ def train(
     seen, losses = [], []
 
     def look(epoch: int, *_: Any) -> None:
+        """Note the samples seen so far and the losses on held-out points, at the looks."""
         if epoch + 1 in looks:
             seen.append((epoch + 1) * arm.facts["samples"])
             some = held_out[:1] if choosing else held_out

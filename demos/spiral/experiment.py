@@ -37,6 +37,8 @@ INITIALIZERS = {"tanh": "xavier_normal", "sigmoid": "xavier_normal"}
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet spiral`."""
+
     protocol: Literal["standard", "chapter"] = option(
         "standard", "chapter repeats a textbook's experiment: its data, weights and rate."
     )
@@ -283,7 +285,10 @@ def chapter_claims(result: Result) -> Iterator[Claim]:
     own = f"{TEXTBOOK}, its own experiment"
 
     def say(sentence: str, holds: Any, depths: Sequence[int], *ledger: str) -> list[Claim]:
+        """The claim that `holds` is true of the accuracies at these depths."""
+
         def contrast(*scores: Any) -> Any:
+            """Whether it holds for the first network of each arm, with the accuracies in words."""
             values = [float(each[0]) for each in scores]
             shown = (f"{x:.1%} at depth {each}" for x, each in zip(values, depths, strict=True))
             return exact(holds(*values), ", ".join(shown))

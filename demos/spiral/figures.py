@@ -101,6 +101,7 @@ def animate(result: Result, path: Path) -> None:
     longest = max((row.arrays["frame_epochs"] for row in rows), key=len)
 
     def draw(i: int) -> None:
+        """Draw frame i: the boundary of each network, and the epoch."""
         for panel, row in zip(axes[0], rows, strict=True):
             frames = row.arrays["frames"]
             for artist in (*panel.images, *panel.collections):

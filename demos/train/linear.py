@@ -39,6 +39,7 @@ def least_cross_entropy(X: Any, targets: Any) -> Any:
     penalised[-1] = 0
 
     def loss_and_gradient(flat: Any) -> tuple[float, Any]:
+        """The mean cross-entropy plus penalty / n of the flat weights, and its gradient."""
         W = flat.reshape(shape)
         log_p = log_softmax(X @ W, axis=1)
         loss = -(targets * log_p).sum() + (penalised * W**2).sum() / 2

@@ -30,6 +30,7 @@ def load(s: Settings) -> Prepared:
 
 @lru_cache(maxsize=1)
 def _load(file: Path, target: str | None, task: str) -> Prepared:
+    """The table's rows, prepared; the last file that was read is kept."""
     table = read_table(file)
     name = target if target is not None else list(table)[-1]
     prepared = prepare(table, name, task)

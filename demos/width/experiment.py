@@ -64,6 +64,8 @@ Name = Literal[
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet width`."""
+
     compare: tuple[Literal["depth", "biases", "pyramid", "section"], ...] = option(
         ("depth", "biases", "pyramid"), "Questions to ask.", quick=("depth",), chooses_arms=True
     )
@@ -179,6 +181,7 @@ def data(target: Target, seeds: Sequence[int]) -> Data:
     reference = target.function(target.sample(1024 if is_curve else 1, np.random.default_rng(0)))
 
     def drawn(n: int, generator: np.random.Generator) -> tuple[Any, Any]:
+        """n points and their targets: standardised values of a curve, else whether f is above 0."""
         X = target.sample(n, generator)
         f = target.function(X)
         y = (f - reference.mean()) / reference.std() if is_curve else f > 0
@@ -238,6 +241,7 @@ def memory(s: Settings) -> float:
     """Of five networks: samples, activations, and Adam's arrays."""
 
     def numbers(arm: Arm) -> float:
+        """The numbers that one network of the arm keeps in memory."""
         name, neurons = arm.facts["target"], sum(arm.facts["widths"])
         samples = sum(SAMPLES[name]) * (3 * target_of(s, name).inputs + 8 * neurons)
         return 5.0 * arm.facts["parameters"] + samples
@@ -307,6 +311,7 @@ def other_claims(result: Result) -> Iterator[Claim]:
     """About pieces, biases, pyramids, sparse inputs, and the course section's own networks."""
 
     def say(sentence: str, source: str, name: str, a: str, b: str, *ledger: str, **how: Any) -> Any:
+        """The claim that arm a is better than arm b on the target of that name."""
         sentence = f"{name}: {sentence}"
         pair = (f"{name}: {a}", f"{name}: {b}")
         return compared(result, sentence, source, *pair, ledger=ledger, **how)

@@ -45,6 +45,8 @@ Kind = Literal["relu", "tanh", "gelu", "leaky_relu", "sigmoid", "straight_throug
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet xor`."""
+
     activation: tuple[Kind, ...] = option(
         ("relu", "tanh", "straight_through", "threshold"),
         "Of the hidden neurons; straight_through is a threshold trained with that estimator.",

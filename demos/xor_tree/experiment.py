@@ -23,6 +23,8 @@ SOURCE = "a textbook chapter"
 
 @dataclass(frozen=True)
 class Settings(Common):
+    """The options of `scratchnet xor-tree`."""
+
     without = ("seeds", "seed", "precision", "record", "resume", "compile", "workers", "scheduler")
 
     inputs: int | None = option(
