@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
+import os
 import shutil
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 PATIENCE_MS = 60_000
+DELAYS = os.environ.get("PLAYGROUND_DELAYS")
+"""A whole number, or nothing: the seed of delays in page and server, to look for races."""
+_contexts = itertools.count()
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -32,11 +38,20 @@ def chromium() -> Iterator[Any]:
             browser.close()
 
 
-@contextmanager
-def tab(browser: Any, address: str, errors: str | None = None, **context: Any) -> Iterator[Any]:
-    """A page that shows its first picture. Its console may have no error but those `errors`."""
-    held = browser.new_context(**{"viewport": {"width": 1400, "height": 1000}, **context})
+def context(browser: Any, **settings: Any) -> Any:
+    """A window of its own for pages, with delays where they are asked for."""
+    held = browser.new_context(**settings)
     held.set_default_timeout(PATIENCE_MS)
+    if DELAYS is not None:
+        script = Path(__file__).with_name("delays.js").read_text()
+        held.add_init_script(f"{script}\ndelays({1_000_003 * int(DELAYS) + next(_contexts)});")
+    return held
+
+
+@contextmanager
+def tab(browser: Any, address: str, errors: str | None = None, **settings: Any) -> Iterator[Any]:
+    """A page that shows its first picture. Its console may have no error but those `errors`."""
+    held = context(browser, **{"viewport": {"width": 1400, "height": 1000}, **settings})
     page = held.new_page()
     said: list[str] = []
     page.on("console", lambda entry: said.append(entry.text) if entry.type == "error" else None)

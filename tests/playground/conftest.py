@@ -1,13 +1,34 @@
 """What the tests of the page share: a browser, a server, and a page that shows a picture."""
 
+import random
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browsing import chromium, tab
+from browsing import DELAYS, chromium, tab
 
 from scratchnet.demos.playground.session import Session
+
+
+@pytest.fixture(scope="session", autouse=DELAYS is not None)
+def slow_server() -> Iterator[None]:
+    """Answers and pictures take longer, by times that the seed draws."""
+    rng = random.Random(DELAYS)
+
+    def late(method: Any, seconds: float) -> Any:
+        def wait_and_do(*given: Any, **named: Any) -> Any:
+            if rng.random() < 0.4:
+                time.sleep(seconds * rng.random())
+            return method(*given, **named)
+
+        return wait_and_do
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Session, "answer", late(Session.answer, 0.1))
+        patch.setattr(Session, "picture", late(Session.picture, 0.05))
+        yield
 
 
 @pytest.fixture(scope="module")

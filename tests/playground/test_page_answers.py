@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browsing import PATIENCE_MS, plays, ready, state, step, tab, wait_for
+from browsing import context, plays, ready, state, step, tab, wait_for
 
 
 class Line:
@@ -38,14 +38,13 @@ class Line:
 @pytest.fixture
 def line(browser: Any, playground: Any) -> Iterator[tuple[Any, Line]]:
     line = Line()
-    context = browser.new_context()
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
+    alone = context(browser)
+    page = alone.new_page()
     page.route_web_socket("**/ws*", line.opened)
     page.goto(playground.url)
     ready(page)
     yield page, line
-    context.close()
+    alone.close()
 
 
 def test_an_error_of_something_else_answers_no_state(line: tuple[Any, Line]) -> None:

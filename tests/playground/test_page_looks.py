@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import encoded, held, pixels, ready, tab, train, wait_for
+from browsing import context, encoded, held, pixels, ready, tab, train, wait_for
 from serving import serving
 from showing import STATES, anew, given
 
@@ -124,12 +124,12 @@ def test_nothing_is_fetched_from_elsewhere_and_the_page_is_small(
     browser: Any, playground: Any
 ) -> None:
     asked: list[str] = []
-    context = browser.new_context()
-    page = context.new_page()
+    alone = context(browser)
+    page = alone.new_page()
     page.on("request", lambda request: asked.append(request.url))
     page.goto(playground.url)
     ready(page)
-    context.close()
+    alone.close()
     own = f"http://127.0.0.1:{playground.port}/"
     assert all(url.startswith((own, "data:")) for url in asked)
     assert sum(each.stat().st_size for each in PAGE.iterdir()) <= 1_000_000
