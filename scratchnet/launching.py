@@ -25,6 +25,9 @@ ON_TERMINAL = "SCRATCHNET_TERMINAL"
 ENDED = "scratchnet: interrupted"
 """What a rank says that mpiexec ends; the command that has started it says why."""
 
+OF_RANK = r"^scratchnet: rank \d+ of \d+: "
+"""What a line begins with that names the rank which refuses something."""
+
 NO_REASON = r"scratchnet: warning|rank \d+ of \d+ waits for"
 """Lines that do not say why a training ended."""
 
@@ -49,22 +52,26 @@ def launched(ranks: int, arguments: Sequence[str]) -> tuple[list[str], dict[str,
     An exception in one of them ends all, by mpi4py's own runner. Raises `InputError` without
     mpi4py or `mpiexec`, and for more processes than the processors can serve.
     """
-    require("mpi4py", "mpi4py", "mpi", f"training on {ranks} ranks")
+    purpose = f"training on {counted(ranks)}"
+    require("mpi4py", "mpi4py", "mpi", purpose)
     most = MOST_OF_A_PROCESSOR * (os.cpu_count() or 1)
     if ranks > most:
         raise InputError(
-            f"training on {ranks} ranks: must be at most {most} on this machine, "
+            f"{purpose}: must be at most {most} on this machine, "
             f"{MOST_OF_A_PROCESSOR} for each of its processors; mpiexec starts more on several"
         )
     beside = Path(sys.executable).parent
     mpiexec = shutil.which("mpiexec", path=str(beside)) or shutil.which("mpiexec")
     if mpiexec is None:
-        raise InputError(
-            f"training on {ranks} ranks needs the program mpiexec: pip install -e '.[mpi]'"
-        )
+        raise InputError(f"{purpose} needs the program mpiexec: pip install -e '.[mpi]'")
     python = [sys.executable, "-m", "mpi4py", *arguments]
     environment = {name: os.environ.get(name, value) for name, value in SETTINGS.items()}
     return [mpiexec, "-n", str(ranks), *python], {**os.environ, **environment}
+
+
+def counted(ranks: int) -> str:
+    """Such as `1 rank`, or `2 ranks`."""
+    return f"{ranks} rank{'' if ranks == 1 else 's'}"
 
 
 @contextmanager
@@ -98,6 +105,8 @@ def told(lines: Iterable[str], ranks: int) -> Iterator[tuple[str, bool]]:
     is_framed = False
     for line in lines:
         said = line.strip("\0\r\n")
+        if not line.strip("\0"):
+            continue  # what mpiexec ends its report with
         if not line.endswith("\n"):
             yield said, False
         elif set(said) == {"-"}:
@@ -149,9 +158,11 @@ def run_on(ranks: int, arguments: Sequence[str]) -> int:
                 if not is_whole:
                     # One state of a line that changes: the next one is written over it.
                     print(said, end="\r", file=sys.stderr, flush=True)
-                elif said not in {*seen, ENDED, ""}:
+                    continue
+                reason = re.sub(OF_RANK, "scratchnet: ", said)
+                if reason not in {*seen, ENDED, ""}:
                     if said.startswith(("scratchnet:", "rank ")):
-                        seen.add(said)
+                        seen.add(reason)
                     print(said, file=sys.stderr, flush=True)
     is_said = any(not re.match(NO_REASON, each) for each in seen)
     if running.returncode not in (0, INTERRUPTED) and not is_said:

@@ -258,6 +258,8 @@ class Bench(Experiment):
             raise InputError("--ranks: must be on numpy, with one network")
         self.check(s)
         chosen = cases(s) if set(SWEPT) & set(given) or s.figures else (RANKS_CASE,)
+        if (most := max(s.ranks)) > (points := min(case.batch for case in chosen)):
+            raise InputError(f"--ranks {most}: must be at most {points}, one for each point")
         return ranks.command(replace(s, out=given.get("out", Path("runs") / self.name)), chosen)
 
 

@@ -35,7 +35,7 @@ from scratchnet.demos.results import (
 from scratchnet.demos.screen import Screen
 from scratchnet.files import write_atomically
 from scratchnet.interruption import INTERRUPTED, interruptions_end_the_process
-from scratchnet.launching import launched, started, told
+from scratchnet.launching import ENDED, counted, launched, started, told
 
 ON_PAPER = (8, 64, 1024)
 MANY = 2**20
@@ -53,13 +53,15 @@ def measured(case: Case, ranks: int) -> dict[str, float]:
         raise KeyboardInterrupt
     if running.returncode:
         lines = [line for line, _ in told(said.splitlines(keepends=True), ranks) if line.strip()]
-        raise InputError(f"bench on {ranks} ranks ended: {(lines or ['no reason given'])[-1]}")
+        reasons = [line for line in lines if line != ENDED] or ["no reason given"]
+        raise InputError(f"bench on {counted(ranks)} ended: {reasons[-1]}")
     return dict(json.loads(printed.strip("\0\n").splitlines()[-1]))
 
 
 def command(s: Any, cases: Sequence[Case]) -> int:
     """Measure, print and write `result.json`, as the other commands do; the exit status."""
     check_writable(s.out)
+    launched(max(s.ranks), [])  # refuses what cannot be before anything is measured
     screen = Screen(s.json)
     found = report(cases, s.ranks, screen)
     record = {"settings": vars(s), "environment": environment("numpy"), "ranks": found}
@@ -82,8 +84,9 @@ def report(cases: Sequence[Case], ranks: Sequence[int], screen: Screen) -> list[
         for n in ranks:
             here = of_each[n]
             computed = here["seconds"] - here["communication"]
+            name = "rank: " if n == 1 else "ranks:"
             screen.text(
-                f"{n:5} ranks: {1e3 * here['seconds']:.2f} ms a step, of which "
+                f"{n:5} {name} {1e3 * here['seconds']:.2f} ms a step, of which "
                 f"{1e3 * computed:.2f} computing and {1e3 * here['communication']:.2f} in sums and "
                 f"waiting; ideal {1e3 * whole / n:.2f}{shared(n)}"
             )
@@ -141,6 +144,7 @@ def main(depth: int, width: int, batch: int) -> None:
     model = mlp(case.widths, seed=0, backend="numpy")
     data = checked_data(model, X, X[:, 0] > 0, binary_cross_entropy)
     if ranks.size == 1:
+        # As `fit` trains one process, which sums nothing: t1 is its step.
         batches = Batches(model, *data, None)
     else:
         batches = ranks.batches(model, *data, None, None, binary_cross_entropy)

@@ -105,6 +105,8 @@ def check(s: Settings) -> None:
             f"column {prepared.encoding.target!r} has {classes} classes in {rows} rows: must have "
             f"a class of {FEWEST_OF_A_CLASS} rows or more{prepared.blamed}"
         )
+    if s.ranks > (training := len(split(prepared, s.seed)[0])):
+        raise InputError(f"--ranks {s.ranks}: must be at most {training}, one for a training row")
 
 
 def arms(s: Settings, result: Result | None = None) -> Iterator[Arm]:

@@ -39,7 +39,10 @@ def test_ranks_that_share_a_processor_do_not_give_the_model_its_numbers(
     case = Case(2, 16, 1000)
     (found,) = bench_ranks.report([case], [1, 2, 3], Screen(False))
     said = " ".join(capsys.readouterr().out.split())
-    assert "3 ranks: 900.00 ms a step, of which 300.00 computing and 600.00 in sums" in said
+    assert (
+        "1 rank: 800" in said
+        and "3 ranks: 900.00 ms a step, of which 300.00 computing and 600.00 in sums" in said
+    )
     assert "ideal 266.67; they share 2 processors" in said and said.count("they share") == 1
     assert "On paper," in said and "a = 10.0 us, b = 1.00 GB/s as measured between 2 ranks" in said
     total = sum_seconds(8, case.parameters, 1e-5, 1e9)
@@ -74,6 +77,7 @@ signal 9 (Killed).
     [
         (REPORT.format(rule="-" * 74), "rank 1 of 2 was killed, which ends all"),
         ('Traceback:\n  File "x.py"\nValueError: no luck\n\n', "ValueError: no luck"),
+        ("ValueError: no luck\nscratchnet: interrupted\n", "ValueError: no luck"),
         ("", "no reason given"),
     ],
 )
@@ -86,10 +90,22 @@ def test_a_measurement_that_ends_says_why(
         bench_ranks.measured(Case(2, 4, 8), 2)
 
 
-def test_without_mpi4py_one_line_says_what_to_install(
+def test_more_ranks_than_points_are_refused_before_anything_is_measured(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bench_ranks, "measured", None)
+    sizes = ["--depths", "1", "--widths", "4", "--batches", "64,3"]
+    assert main(["bench", "--ranks", "1,4", *sizes]) == 2
+    said = "scratchnet: --ranks 4: must be at most 3, one for each point\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("ranks", ["1", "1,2"])
+def test_without_mpi4py_one_line_says_what_to_install(
+    ranks: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "mpi4py", None)
-    assert main(["bench", "--ranks", "2"]) == 2
-    said = capsys.readouterr().err
-    assert "needs mpi4py, which is not installed: pip install -e '.[mpi]'" in said
+    assert main(["bench", "--ranks", ranks, "--out", str(tmp_path)]) == 2
+    purpose = {"1": "training on 1 rank", "1,2": "training on 2 ranks"}[ranks]
+    said = "needs mpi4py, which is not installed: pip install -e '.[mpi]'"
+    assert capsys.readouterr().err == f"scratchnet: {purpose} {said}\n"

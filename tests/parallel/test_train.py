@@ -180,6 +180,19 @@ def test_an_mpiexec_that_ends_by_itself_is_named(
     assert capfd.readouterr().err == f"{line}mpiexec ended with status 7, and all ranks\n"
 
 
+def test_what_all_ranks_refuse_is_said_once(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = "bad.csv: must be a file\n"
+    of_each = ["rank 2 of 3: ", "rank 1 of 3: ", ""]
+    text = "".join(f"scratchnet: {name}{reason}" for name in of_each) + "\0"
+    said = f"import sys; sys.stderr.write({text!r}); sys.exit(2)"
+    command = [sys.executable, "-c", said]
+    monkeypatch.setattr(launching, "launched", lambda ranks, arguments: (command, {}))
+    assert launching.run_on(3, []) == 2
+    assert capfd.readouterr().err == f"scratchnet: rank 2 of 3: {reason}"
+
+
 def test_a_terminal_interrupts_only_what_ends_mpiexec(monkeypatch: pytest.MonkeyPatch) -> None:
     # Interrupted by both it leaves ranks behind.
     command = [sys.executable, "-c", "import os, sys; sys.exit(os.getsid(0) == os.getpid())"]
@@ -194,6 +207,48 @@ def test_what_ranks_cannot_do_is_refused(
     said = capsys.readouterr().err
     assert said.startswith("scratchnet: --resume with --ranks: must be")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("ranks", "reason"),
+    [
+        ("74", "must be at most 73, one for a training row"),
+        ("0", "must be a whole number from 1 to 4,096"),
+        ("-1", "must be a whole number from 1 to 4,096"),
+        ("two", "must be a whole number from 1 to 4,096"),
+    ],
+)
+def test_a_number_of_ranks_that_cannot_be_is_one_line(
+    ranks: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(table(tmp_path)), "--ranks", ranks]) == 2
+    shown = ranks if ranks != "two" else "'two'"
+    assert capsys.readouterr().err == f"scratchnet: --ranks {shown}: {reason}\n"
+
+
+@pytest.mark.parametrize("wrong", [["no.csv"], ["points.csv", "--target", "no"]])
+def test_bad_input_is_refused_before_any_rank_starts(
+    wrong: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(launching, "launched", None)
+    assert main(["train", *wrong, "--ranks", "2"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_without_mpiexec_one_line_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mpi4py", reason="needs the extra mpi: pip install -e '.[mpi]'")
+    monkeypatch.setattr("shutil.which", lambda name, path=None: None)
+    assert main(["train", str(table(tmp_path)), "--ranks", "2"]) == 2
+    assert capsys.readouterr().err == (
+        "scratchnet: training on 2 ranks needs the program mpiexec: pip install -e '.[mpi]'\n"
+    )
 
 
 def test_without_mpi4py_one_line_says_what_to_install(
