@@ -5,15 +5,20 @@ the list is sorted; its `experiment.py` holds `experiment`. Nothing else need be
 A command that is no experiment has a `command.py` with `main(arguments)` instead.
 """
 
+from __future__ import annotations
+
 import importlib
 import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from scratchnet import demos
-from scratchnet.demos.experiment import Experiment
+
+if TYPE_CHECKING:
+    from scratchnet.demos.experiment import Experiment
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Any
 
 from scratchnet.backends.errors import InputError
 from scratchnet.demos.playground import SUMMARY
+from scratchnet.demos.playground.address import Address
 from scratchnet.demos.results import write
-from scratchnet.demos.screen import Screen
 from scratchnet.demos.settings import ALL_BUT_JSON, Common, option, parse, resolve
-from scratchnet.extras import require
+from scratchnet.extras import require_installed
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -34,51 +34,55 @@ class Settings(Common):
 
 def main(arguments: Sequence[str]) -> int:
     """Serve the page until Ctrl-C; the exit status."""
-    screen = Screen()
     if {"-h", "--help"} & set(arguments):
-        screen.help("playground", Settings, SUMMARY)
+        from scratchnet.demos.screen import Screen
+
+        Screen().help("playground", Settings, SUMMARY)
         return 0
     settings = resolve(Settings, parse(Settings, arguments))
-    require("starlette", "starlette", "playground", "the playground")
-    require("websockets", "websockets", "playground", "the playground")
-    uvicorn = require("uvicorn", "uvicorn", "playground", "the playground")
+    for module in ("starlette", "websockets", "uvicorn"):
+        require_installed(module, module, "playground", "the playground")
     if settings.host not in LOOPBACK and not settings.open:
         raise InputError(
             f"--host {settings.host}: must be one of {', '.join(LOOPBACK)}, or come with --open, "
             "which lets other machines use the page"
         )
     with listening(settings.host, settings.port) as listener:
-        from threadpoolctl import threadpool_limits
-
-        from scratchnet.demos.playground.server import Playground
-
-        playground = Playground(settings.host, listener.getsockname()[1])
-        if settings.host not in LOOPBACK:
-            warnings.warn(
-                f"--host {settings.host}: whoever knows the URL can use this machine's processor",
-                stacklevel=2,
-            )
-        if settings.json:
-            write(sys.stdout, json.dumps({"url": playground.url}) + "\n")
-        else:
-            screen.whole(playground.url)
-            screen.text("Ctrl-C ends it.")
-
-        def started() -> None:
-            """Open the page in the browser, where that is asked for."""
-            if settings.browser:
-                import webbrowser
-
-                # Some browsers return only when they are closed.
-                Thread(target=webbrowser.open, args=[playground.local_url], daemon=True).start()
-
+        address = Address(settings.host, listener.getsockname()[1])
         try:
-            threadpool_limits(1, "blas")  # the bits of exported code are those of one thread
-            warnings.simplefilter("ignore")  # the page is told what a training warns of
-            uvicorn.Server(configured(playground.app(started))).run(sockets=[listener])
+            announce(address, settings)
+            serve(address, listener)
         except KeyboardInterrupt:
             pass
     return 0
+
+
+def announce(address: Address, settings: Settings) -> None:
+    """Print the URL, and open it. What connects before the server runs waits for it."""
+    if settings.host not in LOOPBACK:
+        warnings.warn(
+            f"--host {settings.host}: whoever knows the URL can use this machine's processor",
+            stacklevel=2,
+        )
+    shown = json.dumps({"url": address.url}) if settings.json else f"{address.url}\nCtrl-C ends it."
+    write(sys.stdout, f"{shown}\n")
+    if settings.browser:
+        import webbrowser
+
+        # Some browsers return only when they are closed.
+        Thread(target=webbrowser.open, args=[address.local_url], daemon=True).start()
+
+
+def serve(address: Address, listener: socket.socket) -> None:
+    """Answer what connects, until Ctrl-C. Imported meanwhile: a browser takes as long to start."""
+    import uvicorn
+    from threadpoolctl import threadpool_limits
+
+    from scratchnet.demos.playground.server import Playground
+
+    threadpool_limits(1, "blas")  # the bits of exported code are those of one thread
+    warnings.simplefilter("ignore")  # the page is told what a training warns of
+    uvicorn.Server(configured(Playground(address).app())).run(sockets=[listener])
 
 
 def configured(app: Any) -> Any:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import secrets
-import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from scratchnet.backends.errors import InputError
 from scratchnet.demos.playground import protocol, tables
+from scratchnet.demos.playground.address import Address
 from scratchnet.demos.playground.session import END, Session
 from scratchnet.demos.playground.tables import Tables
 
@@ -52,43 +51,21 @@ POLICY_VIOLATION, INTERNAL_ERROR, TRY_AGAIN_LATER = 1008, 1011, 1013
 
 
 class Playground:
-    """What the server holds: its token, the hosts it answers to, the tabs and the tables."""
+    """What the server holds: its address, the tabs and the tables."""
 
-    def __init__(self, host: str, port: int, token: str | None = None) -> None:
-        self.host, self.port = host, port
-        self.token = secrets.token_urlsafe(16) if token is None else token
+    def __init__(self, address: Address) -> None:
+        self.address = address
         self.files = {each.name: each for each in PAGE.iterdir() if each.suffix in TYPES}
         self.sessions: set[Session] = set()
         self._reading = asyncio.Lock()
         self.tables = Tables()
 
-    @property
-    def url(self) -> str:
-        """The page's address, for other machines too where they may use it."""
-        return self.address(socket.gethostname() if self.is_everywhere() else self.host)
-
-    @property
-    def local_url(self) -> str:
-        """The page's address on this machine."""
-        return self.address("localhost" if self.is_everywhere() else self.host)
-
-    def address(self, host: str) -> str:
-        """The page's address under a name of this machine."""
-        host = f"[{host}]" if ":" in host else host
-        return f"http://{host}:{self.port}/?token={self.token}"
-
-    def is_everywhere(self) -> bool:
-        """Whether it listens on all addresses of this machine."""
-        return self.host in ("0.0.0.0", "::")
-
-    def app(self, started: Callable[[], None] | None = None) -> Starlette:
-        """The application; `started` is called once it runs."""
+    def app(self) -> Starlette:
+        """The application; its end closes the sessions."""
 
         @asynccontextmanager
         async def lifespan(app: Starlette) -> AsyncIterator[None]:
-            """Say that the server runs; at its end close all sessions."""
-            if started is not None:
-                started()
+            """At the server's end close all sessions."""
             yield
             for session in list(self.sessions):
                 session.close()
@@ -105,36 +82,12 @@ class Playground:
         """Whether Host, and Origin where there is one, are this server's."""
         host = connection.headers.get("host", "")
         origin = connection.headers.get("origin")
-        return self._is_own(host) and origin in (None, f"http://{host}")
-
-    def _is_own(self, host: str) -> bool:
-        """Whether the Host header names this server: its own address or name, with its port."""
-        if self.port == 80 and not host.endswith(":80"):
-            host += ":80"  # which browsers leave out
-        name, _, port = host.lower().rpartition(":")
-        if port != str(self.port):
-            return False
-        if name in (self.host, f"[{self.host}]"):
-            return True
-        try:
-            own = ipaddress.ip_address(self.host)
-        except ValueError:
-            return False
-        if own.is_loopback:
-            return name in ("localhost", "127.0.0.1", "[::1]")
-        if not self.is_everywhere():
-            return False
-        # It listens on all addresses: a number, which no foreign name can stand for, or its name.
-        try:
-            ipaddress.ip_address(name.strip("[]"))
-        except ValueError:
-            return name in ("localhost", socket.gethostname().lower())
-        return True
+        return self.address.is_named(host) and origin in (None, f"http://{host}")
 
     def has_token(self, connection: HTTPConnection) -> bool:
         """Whether it comes with the token; the comparison takes as long for any guess."""
         given = connection.query_params.get("token", "")
-        return secrets.compare_digest(given.encode(), self.token.encode())
+        return secrets.compare_digest(given.encode(), self.address.token.encode())
 
     async def page(self, request: Request) -> Response:
         """The page itself."""

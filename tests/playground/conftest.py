@@ -49,7 +49,7 @@ def playground() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, playground: Any) -> Iterator[Any]:
-    with tab(browser, playground.url) as page:
+    with tab(browser, playground.address.url) as page:
         yield page
 
 

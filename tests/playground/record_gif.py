@@ -66,7 +66,7 @@ def main(path: Path) -> None:
     """Record the page, and say how large the file is."""
     link = encoded({"state": STATE, "view": VIEW})
     with chromium() as browser, serving() as playground:
-        address = f"{playground.url}#{link}"
+        address = f"{playground.address.url}#{link}"
         with tab(browser, address, viewport=SIZE, color_scheme="light") as page:
             ready(page)
             wait_for(lambda: state(page)["network"]["layers"] == [16, 16, 16])

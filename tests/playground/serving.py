@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from scratchnet.demos.playground.address import Address
 from scratchnet.demos.playground.command import listening
 
 
 @contextmanager
-def serving(port: int = 0, token: str | None = None) -> Iterator[Any]:
+def serving(port: int = 0, **token: str) -> Iterator[Any]:
     """A `Playground` that is served, on a free port and with a new token where none is given."""
     import uvicorn
 
@@ -25,7 +26,7 @@ def serving(port: int = 0, token: str | None = None) -> Iterator[Any]:
 
     # One thread of BLAS, as the command has it: exported code makes the bits of one.
     with listening("127.0.0.1", port) as listener, threadpool_limits(1, "blas"):
-        playground = Playground("127.0.0.1", listener.getsockname()[1], token)
+        playground = Playground(Address("127.0.0.1", listener.getsockname()[1], **token))
         server = uvicorn.Server(configured(playground.app()))
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
@@ -51,7 +52,7 @@ class Client:
     def __init__(self, playground: Any, **other: Any) -> None:
         from websockets.sync.client import connect
 
-        address = f"ws://127.0.0.1:{playground.port}/ws?token={playground.token}"
+        address = f"ws://127.0.0.1:{playground.address.port}/ws?token={playground.address.token}"
         self._connecting = connect(address, max_size=None, **other)
 
     def __enter__(self) -> Client:

@@ -14,6 +14,7 @@ import pytest
 from networks import refused
 
 from scratchnet.demos.command_line import main
+from scratchnet.demos.playground.address import Address
 from scratchnet.demos.playground.command import listening
 from scratchnet.demos.playground.command import main as command
 
@@ -44,8 +45,8 @@ def test_it_prints_its_address_and_ends_at_once(number: signal.Signals) -> None:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
         parts = urlsplit(url)
-        place = SimpleNamespace(port=parts.port, token=parse_qs(parts.query)["token"][0])
-        with Client(place) as tab:
+        address = Address("127.0.0.1", parts.port or 0, parse_qs(parts.query)["token"][0])
+        with Client(SimpleNamespace(address=address)) as tab:
             tab.until("picture")
             tab.do("play")
             tab.until("picture", playing=True)
@@ -53,6 +54,27 @@ def test_it_prints_its_address_and_ends_at_once(number: signal.Signals) -> None:
             out, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert out == err == ""
+
+
+def test_a_browser_is_opened_before_what_takes_long_is_imported() -> None:
+    needs_the_extra()
+    program = """
+import sys
+from scratchnet.demos.command_line import main
+from scratchnet.demos.playground import command
+
+slow = {"starlette", "uvicorn", "websockets", "rich", "asyncio", "scratchnet.demos.experiment"}
+
+def announce(address, settings):
+    print(address.url, slow & set(sys.modules))
+    raise KeyboardInterrupt
+
+command.announce = announce
+main(["playground", "--port", "0"])
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    url, _, imported = run.stdout.strip().partition(" ")
+    assert url.startswith("http://127.0.0.1:") and imported == "set()", run.stderr
 
 
 def test_a_taken_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

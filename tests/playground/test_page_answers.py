@@ -41,7 +41,7 @@ def line(browser: Any, playground: Any) -> Iterator[tuple[Any, Line]]:
     alone = context(browser)
     page = alone.new_page()
     page.route_web_socket("**/ws*", line.opened)
-    page.goto(playground.url)
+    page.goto(playground.address.url)
     ready(page)
     yield page, line
     alone.close()
@@ -190,7 +190,7 @@ def test_a_lesson_that_is_opened_while_it_trains_waits_for_the_prediction(page: 
 
 def test_the_theme_does_not_wait_for_the_lessons(browser: Any, playground: Any) -> None:
     held: list[Any] = []
-    with tab(browser, playground.url) as page:
+    with tab(browser, playground.address.url) as page:
         page.click("#theme")
         page.route("**/lessons.json", lambda route: held.append(route))
         page.reload()

@@ -122,7 +122,7 @@ def test_of_two_links_the_one_that_was_opened_last_is_shown(page: Any) -> None:
 def test_a_link_that_holds_nonsense_gets_a_sentence(
     browser: Any, playground: Any, link: str
 ) -> None:
-    with tab(browser, playground.url + link) as page:
+    with tab(browser, playground.address.url + link) as page:
         wait_for(lambda: len(page.text_content("#notice")) > 20 or page.is_visible(".error"))
         kind = "table" if "drop that file" in page.text_content("#notice") else "spirals"
         wait_for(lambda: state(page)["data"]["kind"] == kind)
@@ -140,7 +140,7 @@ def test_a_reload_keeps_what_the_link_of_a_missing_table_wants(
     data = {"kind": "table", "table": "gone", "columns": ["a", "b"], "label": "c"}
     wanted = {"data": data, "network": {"layers": [3, 5]}}
     link = encoded({"state": wanted, "file": "mine.csv"})
-    with tab(browser, f"{playground.url}#{link}") as page:
+    with tab(browser, f"{playground.address.url}#{link}") as page:
         for _ in range(2):
             wait_for(lambda: "“mine.csv”" in page.text_content("#notice"))
             assert "columns a and b, and c" in page.text_content("#notice")
@@ -165,7 +165,7 @@ def test_what_is_paused_after_a_refusal_does_not_play_on(page: Any) -> None:
 
 
 def test_two_tabs_train_at_once_and_each_its_own(browser: Any, playground: Any, page: Any) -> None:
-    with tab(browser, playground.url) as other:
+    with tab(browser, playground.address.url) as other:
         other.select_option("#data-kind", "xor")
         wait_for(lambda: state(other)["data"]["kind"] == "xor")
         for each in (page, other):
@@ -190,7 +190,7 @@ def test_a_reload_while_it_trains_keeps_the_state(page: Any) -> None:
 def test_a_server_that_ends_and_comes_back_is_found_again(browser: Any) -> None:
     with ExitStack() as server:
         first = server.enter_context(serving())
-        with tab(browser, first.url, errors=LOST) as page:
+        with tab(browser, first.address.url, errors=LOST) as page:
             page.select_option("#data-kind", "moons")
             wait_for(lambda: state(page)["data"]["kind"] == "moons")
             page.click("#play")
@@ -199,7 +199,7 @@ def test_a_server_that_ends_and_comes_back_is_found_again(browser: Any) -> None:
             page.locator("#banner").wait_for()
             assert "does not answer" in page.text_content("#banner")
             before = page.evaluate("() => document.body.dataset.picture")
-            second = server.enter_context(serving(first.port, first.token))
+            second = server.enter_context(serving(first.address.port, token=first.address.token))
             page.wait_for_function("() => document.body.dataset.connected === 'yes'")
             page.locator("#banner").wait_for(state="hidden")
             wait_for(lambda: len(second.sessions) == 1)
@@ -214,10 +214,10 @@ def test_what_is_trained_when_the_connection_is_lost_is_cancelled(
 ) -> None:
     with ExitStack() as server:
         first = server.enter_context(serving())
-        with tab(browser, first.url, errors=LOST) as page:
+        with tab(browser, first.address.url, errors=LOST) as page:
             page.click("#ten-seeds")
             server.close()
-            server.enter_context(serving(first.port, first.token))
+            server.enter_context(serving(first.address.port, token=first.address.token))
             wait_for(lambda: page.text_content("#seeds-text") == "Cancelled.")
             assert page.text_content("#ten-seeds") == "Ten seeds"
 

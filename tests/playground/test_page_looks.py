@@ -127,10 +127,10 @@ def test_nothing_is_fetched_from_elsewhere_and_the_page_is_small(
     alone = context(browser)
     page = alone.new_page()
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(playground.url)
+    page.goto(playground.address.url)
     ready(page)
     alone.close()
-    own = f"http://127.0.0.1:{playground.port}/"
+    own = f"http://127.0.0.1:{playground.address.port}/"
     assert all(url.startswith((own, "data:")) for url in asked)
     assert sum(each.stat().st_size for each in PAGE.iterdir()) <= 1_000_000
 
@@ -139,7 +139,7 @@ def test_nothing_is_fetched_from_elsewhere_and_the_page_is_small(
 def phone(browser: Any, playground: Any) -> Iterator[Any]:
     """A page as wide as a phone, for one state after the other."""
     looks = {"viewport": {"width": 390, "height": 844}, "reduced_motion": "reduce"}
-    with tab(browser, playground.url, errors="status of 400", **looks) as page:
+    with tab(browser, playground.address.url, errors="status of 400", **looks) as page:
         page.add_init_script(NOTE_WRITTEN)
         page.reload()
         ready(page)
@@ -175,7 +175,7 @@ def fits(page: Any) -> None:
 def test_a_lost_connection_is_told_on_a_phone_too(browser: Any) -> None:
     looks = {"viewport": {"width": 390, "height": 844}, "reduced_motion": "reduce"}
     with serving() as own:
-        with tab(browser, own.url, errors="ERR_CONNECTION", **looks) as page:
+        with tab(browser, own.address.url, errors="ERR_CONNECTION", **looks) as page:
             page.add_init_script(NOTE_WRITTEN)
             page.reload()
             ready(page)
@@ -191,7 +191,7 @@ def test_a_lost_connection_is_told_on_a_phone_too(browser: Any) -> None:
 
 
 def test_on_a_phone_the_buttons_of_backprop_stand_in_one_row(browser: Any, playground: Any) -> None:
-    with tab(browser, playground.url, viewport={"width": 390, "height": 844}) as page:
+    with tab(browser, playground.address.url, viewport={"width": 390, "height": 844}) as page:
         page.click("#backprop")
         page.locator("#backprop-text b").wait_for()
         buttons = page.locator("#backprop-panel .row:has(input[type=range]) button").all()
@@ -208,7 +208,7 @@ def test_on_a_phone_the_buttons_of_backprop_stand_in_one_row(browser: Any, playg
 def test_nothing_is_beyond_the_edge_or_over_another_at_other_widths(
     browser: Any, playground: Any, width: int
 ) -> None:
-    with tab(browser, playground.url, viewport={"width": width, "height": 900}) as page:
+    with tab(browser, playground.address.url, viewport={"width": width, "height": 900}) as page:
         for name in ("lesson rates, answered", "a table", "backprop, forward", "a wrong formula"):
             anew(page)
             STATES[name](page)
@@ -253,7 +253,7 @@ def test_everything_is_reached_by_the_tab_key_with_visible_focus(page: Any) -> N
 def test_the_tab_key_goes_through_the_panels_as_the_eye_does(
     browser: Any, playground: Any, width: int
 ) -> None:
-    with tab(browser, playground.url, viewport={"width": width, "height": 900}) as page:
+    with tab(browser, playground.address.url, viewport={"width": width, "height": 900}) as page:
         if not page.evaluate("() => CSS.supports('reading-flow: grid-rows')"):
             pytest.skip("needs a browser that knows reading-flow")
         page.focus("#speed")
@@ -352,7 +352,7 @@ def test_what_is_read_out_changes_seldom_while_it_trains(page: Any) -> None:
 
 def test_a_finger_chooses_neurons_and_edges_and_draws(browser: Any, playground: Any) -> None:
     touch = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-    with tab(browser, playground.url, **touch) as page:
+    with tab(browser, playground.address.url, **touch) as page:
 
         def tap(control: str, across: float, down: float) -> None:
             page.locator(control).scroll_into_view_if_needed()
@@ -379,7 +379,7 @@ def test_a_finger_chooses_neurons_and_edges_and_draws(browser: Any, playground: 
 
 
 def test_the_curves_are_named_outside_of_them_on_a_phone_too(browser: Any, playground: Any) -> None:
-    with tab(browser, playground.url, viewport={"width": 390, "height": 800}) as page:
+    with tab(browser, playground.address.url, viewport={"width": 390, "height": 800}) as page:
         for name in ("loss", "correct"):
             words = page.locator(f"#curves figcaption:has-text('{name}')")
             assert [each.strip() for each in words.inner_text().split("\n")] == [
@@ -406,7 +406,7 @@ def test_a_large_network_that_has_paused_is_drawn_whole(page: Any) -> None:
 
 
 def test_reduced_motion_is_honoured(browser: Any, playground: Any) -> None:
-    with tab(browser, playground.url, reduced_motion="reduce") as page:
+    with tab(browser, playground.address.url, reduced_motion="reduce") as page:
         moving = """() => [...document.querySelectorAll("*")].filter(each => {
           const style = getComputedStyle(each);
           return style.transitionDuration !== "0s" || style.animationName !== "none";

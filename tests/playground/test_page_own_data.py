@@ -81,7 +81,7 @@ def table(rows: int, label: str = "kind") -> str:
 def test_a_table_is_dropped_its_columns_chosen_and_its_words_are_only_text(
     browser: Any, playground: Any
 ) -> None:
-    with tab(browser, playground.url, errors=REFUSED) as page:
+    with tab(browser, playground.address.url, errors=REFUSED) as page:
         choose_tables(page)
 
 
@@ -119,7 +119,7 @@ def test_a_link_with_a_table_says_what_to_drop_and_keeps_its_columns(
     browser: Any, playground: Any
 ) -> None:
     file = {"name": "kinds.csv", "mimeType": "text/csv", "buffer": table(80).encode()}
-    with tab(browser, playground.url) as page:
+    with tab(browser, playground.address.url) as page:
         page.select_option("#data-kind", "table")
         page.set_input_files("#table-file", file)
         wait_for(lambda: state(page)["data"]["kind"] == "table")
@@ -131,7 +131,7 @@ def test_a_link_with_a_table_says_what_to_drop_and_keeps_its_columns(
         page.locator("#share-dialog[open]").wait_for()
         assert "kinds.csv" in page.text_content("#share-note")
         link = page.evaluate("() => location.hash")
-    with serving() as elsewhere, tab(browser, elsewhere.url + link) as page:
+    with serving() as elsewhere, tab(browser, elsewhere.address.url + link) as page:
         wait_for(lambda: "drop that file" in page.text_content("#notice"))
         said = page.text_content("#notice")
         assert all(word in said for word in ("“kinds.csv”", "width and noise", "kind"))

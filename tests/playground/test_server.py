@@ -17,6 +17,7 @@ for module in ("starlette", "uvicorn", "websockets"):
     pytest.importorskip(module, reason="needs the extra 'playground'")
 
 from scratchnet.demos.playground import protocol, server  # noqa: E402
+from scratchnet.demos.playground.address import Address  # noqa: E402
 from scratchnet.demos.playground.session import Session  # noqa: E402
 
 
@@ -27,7 +28,7 @@ def playground() -> Iterator[Any]:
 
 
 def get(playground: Any, path: str, **headers: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", playground.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", playground.address.port, timeout=30)
     connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
     body = answer.read().decode()
@@ -36,15 +37,15 @@ def get(playground: Any, path: str, **headers: str) -> tuple[int, str]:
 
 
 def test_the_page_needs_its_token_and_its_host(playground: Any) -> None:
-    page = f"/?token={playground.token}"
-    own = f"127.0.0.1:{playground.port}"
+    page = f"/?token={playground.address.token}"
+    own = f"127.0.0.1:{playground.address.port}"
     assert get(playground, page)[0] == 200
-    assert get(playground, page, Host=f"localhost:{playground.port}")[0] == 200
+    assert get(playground, page, Host=f"localhost:{playground.address.port}")[0] == 200
     assert get(playground, page, Host=own, Origin=f"http://{own}")[0] == 200
     assert get(playground, "/")[0] == 403
     assert get(playground, "/?token=")[0] == 403
     assert get(playground, f"{page}x")[0] == 403
-    for host in ("evil.example", f"evil.example:{playground.port}", "127.0.0.1", f"{own}0"):
+    for host in ("evil.example", f"evil.example:{playground.address.port}", "127.0.0.1", f"{own}0"):
         assert get(playground, page, Host=host)[0] == 403
     for origin in ("http://evil.example", "null", f"https://{own}", "http://127.0.0.1:1"):
         assert get(playground, page, Origin=origin)[0] == 403
@@ -65,12 +66,12 @@ def test_a_stranger_gets_no_websocket(playground: Any, wrong: str) -> None:
     from websockets.exceptions import InvalidStatus
     from websockets.sync.client import connect
 
-    token = "wrong" if wrong == "token" else playground.token
+    token = "wrong" if wrong == "token" else playground.address.token
     host = "evil.example" if wrong == "host" else "127.0.0.1"
     origin: Any = "http://evil.example" if wrong == "origin" else None
-    there = socket.create_connection(("127.0.0.1", playground.port))
+    there = socket.create_connection(("127.0.0.1", playground.address.port))
     with pytest.raises(InvalidStatus) as refused:
-        address = f"ws://{host}:{playground.port}/ws?token={token}"
+        address = f"ws://{host}:{playground.address.port}/ws?token={token}"
         with connect(address, origin=origin, sock=there):
             pass
     assert refused.value.response.status_code == 403
@@ -118,9 +119,9 @@ def test_the_work_ends_with_the_tab(playground: Any) -> None:
 
 
 def post(playground: Any, content: bytes, path: str = "", **headers: str) -> tuple[int, Any, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", playground.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", playground.address.port, timeout=60)
     connection.request(
-        "POST", path or f"/table?token={playground.token}&name=t.csv", content, headers
+        "POST", path or f"/table?token={playground.address.token}&name=t.csv", content, headers
     )
     answer = connection.getresponse()
     body = answer.read()
@@ -218,7 +219,7 @@ def test_a_tab_that_asks_and_does_not_read_is_closed(
     wait_for(lambda: not playground.sessions)
     narrow = socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    narrow.connect(("127.0.0.1", playground.port))
+    narrow.connect(("127.0.0.1", playground.address.port))
     options = {"sock": narrow, "max_queue": 1, "close_timeout": 0.1, "ping_interval": None}
     with Client(playground, **options) as tab, Client(playground) as other:
         wait_for(lambda: len(playground.sessions) == 2)
@@ -241,8 +242,8 @@ def test_too_many_tabs_are_told_so(playground: Any, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_host_of_all_addresses_takes_numbers_and_its_own_name() -> None:
-    everywhere = server.Playground("0.0.0.0", 80)
+    everywhere = Address("0.0.0.0", 80)
     for name in ("192.168.1.7", "[fe80::1]", "localhost", socket.gethostname()):
-        assert everywhere._is_own(f"{name}:80")
-    assert everywhere._is_own("192.168.1.7")
-    assert not everywhere._is_own("evil.example:80") and not everywhere._is_own("10.0.0.1:81")
+        assert everywhere.is_named(f"{name}:80")
+    assert everywhere.is_named("192.168.1.7")
+    assert not everywhere.is_named("evil.example:80") and not everywhere.is_named("10.0.0.1:81")
