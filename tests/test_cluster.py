@@ -349,6 +349,24 @@ def test_the_tracker_of_what_processes_share_outlives_the_terminal(monkeypatch):
     assert signal.SIGHUP in blocked[0]
 
 
+KILLED = """
+import multiprocessing, os, signal, sys
+from scratchnet.demos.cluster.starting import unseen_signals
+
+before = list(sys.warnoptions)
+with unseen_signals():
+    assert sys.warnoptions == before
+    semaphore = multiprocessing.get_context("spawn").Semaphore()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_command_that_is_killed_leaves_no_warning():
+    """The tracker, which outlives it, removes its semaphores and says nothing."""
+    done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL and done.stderr == b""
+
+
 def test_a_port_on_which_something_else_listens_is_no_scheduler(monkeypatch):
     pytest.importorskip("distributed", reason="needs the extra 'cluster'")
     monkeypatch.setattr(starting, "PATIENCE", 0.5)
@@ -533,7 +551,9 @@ def test_a_scheduler_that_is_killed_costs_what_is_under_way(tmp_path):
 
     with Scheduler() as scheduler:
         asked = quick_settings(spiral, scheduler=scheduler.address, backend="numpy")
-        with opened(asked, Mode(False), 1.0, print) as cluster:
+        said = []
+        with opened(asked, Mode(False), 1.0, said.append) as cluster:
+            assert said[-1] == "Workers: 1"  # it may have no dashboard
             done = chunk("done", lambda advance: ({}, {"n": 7}))
             with pytest.raises(ArmFailed, match=r"\['the scheduler is gone.*--resume goes on"):
                 cluster.numbers([done, chunk("endless", endless)], False, kill)

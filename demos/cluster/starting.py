@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
@@ -92,7 +93,9 @@ def opened(
             client = remote(distributed, settings.scheduler, say)
             stack.callback(close, client)
         cluster = checked(client, how, size, say)
-        say(f"Workers: {len(known_workers(client))}; Dask's dashboard: {client.dashboard_link}")
+        # A scheduler that another program has started may have no dashboard.
+        shown = f"; Dask's dashboard: {client.dashboard_link}" if settings.workers else ""
+        say(f"Workers: {len(known_workers(client))}{shown}")
         with one_thread(), cluster.watched():
             yield cluster
 
@@ -168,7 +171,10 @@ def unseen_signals() -> Iterator[None]:
     """
     # The tracker of what processes share heeds SIGHUP, and as it starts it undoes part of this.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    # It removes what a killed command leaves, and would warn of that on the terminal.
+    sys.warnoptions.append("ignore:resource_tracker")
     resource_tracker.ensure_running()
+    sys.warnoptions.remove("ignore:resource_tracker")
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
