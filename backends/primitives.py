@@ -327,6 +327,8 @@ class Primitives(Door):
 
     def take_of_each(self, x: Array, index: Array) -> Array:
         """x (E, N, ...) and index (E, B) -> (E, B, ...): the chosen rows of each network."""
+        if len(x) == 1:
+            return self.take(x[0], index)
         return self.take(x, (self.xp.arange(len(x)).reshape(-1, 1), index))
 
     def scatter_add(

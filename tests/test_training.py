@@ -320,6 +320,14 @@ def test_an_interruption_in_the_middle_of_a_step_leaves_a_model_that_works() -> 
     assert np.isfinite(model.predict(X)).all()
 
 
+def test_of_inputs_that_overflow_nothing_is_said_but_where() -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(mlp([1, 4, 1], "gelu"), [[1e30], [-1e30]], [0, 1], epochs=2)
+    (warning,) = caught
+    assert "network 0: the loss was not finite" in str(warning.message)
+
+
 def test_one_network_that_diverges_stops_with_the_parameters_that_show_it() -> None:
     X, y = two_classes()
     model = mlp((2, 3, 1))

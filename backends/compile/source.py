@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scratchnet.backends.compile.arrays import View
+from scratchnet.backends.compile.arrays import View, owner_of
 from scratchnet.backends.compile.assembly import Assembly, float_type, renumbered
 from scratchnet.backends.compile.classify import OVER_POINTS, Node, Value
 from scratchnet.backends.compile.elementwise import vector_type
@@ -36,6 +36,9 @@ class Program:
     """The arrays it reads and writes, in the order of its first argument."""
     scratch_bytes: int
     tile: int
+    copied: list[int]
+    """The numbers of the arrays of which each network changes a copy: those that all have in common
+    would be changed once for each of them."""
     phases: list[Phase]
     between: list[list[Loop]] = field(default_factory=list)
     """For each phase, the loops before its tiles."""
@@ -53,6 +56,7 @@ class _Assembly(Assembly):
 
     def __init__(self, calls: Sequence[Call], outcome: Array, target: Target) -> None:
         super().__init__(calls, outcome)
+        self.new_owners = {id(owner_of(call.out)) for call in calls if call.is_new}
         self.main = float_type(self.nodes)
         points = self.classified.points
         tile = _tile(points, self._bytes_per_point(), self._bytes_of_matrices())
@@ -87,10 +91,27 @@ class _Assembly(Assembly):
     def program(self) -> Program:
         """The source of the step, and what its function needs to be called."""
         self.write_phases()
+        copied = self._changed_by_all()
+        for number in copied:
+            self.memory.strides[number] = self.memory.arrays[number].size
         return Program(
-            self._source(), self.memory.arrays, self.memory.size, self.memory.tile, self.phases,
-            self.between, self.loops,
+            self._source(), self.memory.arrays, self.memory.size, self.memory.tile, copied,
+            self.phases, self.between, self.loops,
         )  # fmt: skip
+
+    def _changed_by_all(self) -> list[int]:
+        """The numbers of arrays from before the step that are the same for all networks of an
+        ensemble and that the step writes to, such as a count of steps."""
+        if self.classified.axes.networks is None:
+            return []
+        written = {id(node.out.owner) for node in self.nodes} - self.new_owners
+        return [
+            number
+            for number, (array, stride) in enumerate(
+                zip(self.memory.arrays, self.memory.strides, strict=True)
+            )
+            if not stride and id(array) in written
+        ]
 
     def _end(self, phase: Phase) -> None:
         if phase.then:

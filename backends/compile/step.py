@@ -95,12 +95,33 @@ class CompiledStep:
         `changing` gives the arrays that the step reads and that differ from step to step. Networks
         are shared out among `threads`; each is computed in the same way by any of them.
         """
-        if self._by_host:
-            return self._run_in_parts(steps, changing, min(threads, self._networks))
-        if steps == 1 and not changing:
-            self._share_out(self._addresses, self._distances, 1, min(threads, self._networks))
-            return self._outcome[None].copy()
         addresses, distances = self._addresses.copy(), self._distances.copy()
+        copies = self._copies(addresses)
+        try:
+            return self._run(steps, changing, min(threads, self._networks), addresses, distances)
+        finally:
+            for array, of_each in copies:
+                array[...] = of_each[0]
+
+    def _copies(self, addresses: Array) -> list[tuple[Array, Array]]:
+        """The arrays that the networks have in common and change, each with a copy for each of
+        them, whose addresses are entered."""
+        copies = []
+        for number in self.program.copied:
+            array = self._arrays[number]
+            of_each = np.stack([array] * self._networks)
+            addresses[number] = of_each.__array_interface__["data"][0]
+            copies.append((array, of_each))
+        return copies
+
+    def _run(
+        self, steps: int, changing: Changing, threads: int, addresses: Array, distances: Array
+    ) -> Any:
+        if self._by_host:
+            return self._run_in_parts(steps, changing, threads, addresses, distances)
+        if steps == 1 and not changing:
+            self._share_out(addresses, distances, 1, threads)
+            return self._outcome[None].copy()
         alive = []
         outcomes = np.empty((steps, *self._outcome.shape), self._outcome.dtype)
         for array, values in (*changing, (self._outcome, outcomes)):
@@ -113,23 +134,25 @@ class CompiledStep:
             offset = array.__array_interface__["data"][0] - self._addresses[place]
             addresses[place] = values.__array_interface__["data"][0] - offset
             distances[place] = values.strides[0] if steps else 0
-        self._share_out(addresses, distances, steps, min(threads, self._networks))
+        self._share_out(addresses, distances, steps, threads)
         for array, values in (*changing, (self._outcome, outcomes)):
             if steps:
                 array[...] = values[-1]
         return outcomes
 
-    def _run_in_parts(self, steps: int, changing: Changing, threads: int) -> Any:
+    def _run_in_parts(
+        self, steps: int, changing: Changing, threads: int, addresses: Array, distances: Array
+    ) -> Any:
         """As `run`; each step is its parts, with the calls of the host between them."""
         stacked = [(array, self._stacked(array, values, steps)) for array, values in changing]
         outcomes = np.empty((steps, *self._outcome.shape), self._outcome.dtype)
         for step in range(steps):
             for array, values in stacked:
                 array[...] = values[step]
-            self._share_out(self._addresses, self._distances, 1, threads)
+            self._share_out(addresses, distances, 1, threads)
             for call, part in zip(self._by_host, self.function.later, strict=True):
                 call.kernel(*call.inputs, out=call.out)
-                self._share_out(self._addresses, self._distances, 1, threads, part)
+                self._share_out(addresses, distances, 1, threads, part)
             outcomes[step] = self._outcome
         return outcomes
 

@@ -201,6 +201,21 @@ def test_an_optimizer_that_looks_at_what_a_step_leaves(optimizer: str) -> None:
     np.testing.assert_allclose(results[1], results[0], rtol=1e-7, atol=1e-9)
 
 
+def test_the_steps_that_left_a_parameter_out_are_counted_once_for_all_networks() -> None:
+    results = []
+    for compile in (False, True):
+        model = mlp([2, 5, 1], ensemble=3, dtype="float64")
+        optimizer = Adam(model, 0.05)
+        first = model.parameters()[0]
+        first.requires_grad = False
+        fit(model, X, Y, optimizer=optimizer, epochs=4, compile=compile)
+        assert optimizer.missed.tolist() == [4, 0, 0, 0]
+        first.requires_grad = True
+        fit(model, X, Y, optimizer=optimizer, epochs=4, compile=compile)
+        results.append(model.parameter_buffer.copy())
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-9, atol=1e-11)
+
+
 def test_a_signal_ends_a_training_between_two_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C itself: what was computed when it came is undone, and what was done before stays."""
     begun = threading.Event()

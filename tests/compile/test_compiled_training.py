@@ -44,15 +44,15 @@ def test_losses_of_a_replay(batch_size: int | None) -> None:
 
 
 @pytest.mark.filterwarnings("error:the step is replayed")
-@pytest.mark.parametrize("batch_size", [7, 49])
-def test_a_last_batch_of_one_sample_of_each_networks_own(batch_size: int) -> None:
+@pytest.mark.parametrize(("networks", "batch_size"), [(3, 7), (3, 49), (1, 7)])
+def test_a_last_batch_of_one_sample_of_each_networks_own(networks: int, batch_size: int) -> None:
     """Of 50 samples one is left, so that no axis of that step is as long as a batch."""
     rng = np.random.default_rng(1)
-    own = rng.normal(size=(3, 50, 2))
+    own = rng.normal(size=(networks, 50, 2))
     labels = (own.sum(axis=-1, keepdims=True) > 0).astype(float)
     buffers = []
     for compile in (False, True):
-        model = mlp([2, 8, 8, 1], dtype="float64", ensemble=3)
+        model = mlp([2, 8, 8, 1], dtype="float64", ensemble=networks)
         fit(model, own, labels, epochs=4, batch_size=batch_size, compile=compile)
         buffers.append(model.parameter_buffer)
     np.testing.assert_allclose(buffers[1], buffers[0], rtol=1e-9, atol=1e-12)
