@@ -140,9 +140,17 @@ class Claim:
         return MARGINS[self.contrast.kind] if self.margin is None else self.margin
 
 
-def fact(sentence: str, source: str, holds: Any, shown: str, *ledger: str) -> Claim:
-    """A claim of an exact fact, which holds or fails; `shown` says what was found."""
-    return Claim(sentence, source, exact(holds, shown), ledger=ledger)
+def fact(
+    sentence: str, source: str, holds: Any, shown: str, *ledger: str, fails: Any = None
+) -> Claim:
+    """A claim of an exact fact, which holds or fails; `shown` says what was found.
+
+    A claim about all networks, or about the best one, may stay open: `fails` then says whether it
+    is refuted, as by one example, and where it neither holds nor fails it is not tested.
+    """
+    is_open = fails is not None and not holds and not fails
+    reason = f"what was found does not decide it: {shown}" if is_open else ""
+    return Claim(sentence, source, exact(holds, shown), untested=reason, ledger=ledger)
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,10 @@ def test_runs_that_rise_are_counted_and_one_that_does_not_is_enough_to_fail() ->
     rising = next(each for each in verdicts if "every layer" in each.claim.sentence)
     assert rising.name == "fails"
     assert rising.measured == "in 1 of 3 networks (in 2 it never falls)"
+    at_its_maximum = judge(claims(made_up([[0.6, 0.7], [1, 1], [1, 1]])))
+    assert [each.name for each in at_its_maximum if "every layer" in each.claim.sentence] == [
+        "not tested"
+    ]
 
 
 def test_the_chapters_numbers_are_compared_layer_by_layer() -> None:

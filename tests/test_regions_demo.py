@@ -167,6 +167,10 @@ def test_what_is_claimed_of_training() -> None:
     assert found == ["equivalent", "contradicted", "contradicted", *facts]
     above = verdicts(made_up(1000, 3000, 3000))
     assert above[3:5] == ["fails", "fails"]
+    alike = made_up(1000, 1000, 2000)
+    for row in alike.rows:
+        row.measures["patterns_600"] = row.measures["grid"] = row.measures["linear_600"]
+    assert verdicts(alike)[5:7] == ["not tested", "not tested"]
 
 
 def test_the_search_finds_more_than_random_networks_have_and_stays_within_the_bound(

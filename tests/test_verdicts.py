@@ -19,6 +19,7 @@ from scratchnet.demos.verdicts import (
     counted,
     difference,
     exact,
+    fact,
     holm_levels,
     interval,
     judge,
@@ -201,6 +202,18 @@ def test_no_verdict(contrast: Contrast, more: dict[str, Any], reason: str) -> No
     (verdict,) = judge([claim(contrast, **more)])
     assert verdict.name == "not tested" and reason in verdict.reason
     assert verdict.interval is None
+
+
+def test_a_claim_about_all_networks_stays_open_until_one_refutes_it() -> None:
+    """That nothing was found against it among a few networks is no proof."""
+    claims = [
+        fact("All networks are so", "a test", False, "2 of 40 are not", "002-045", fails=2),
+        fact("All networks are so", "a test", False, "0 of 40 are not", fails=0),
+        fact("The best network has 7", "a test", True, "found 7", fails=False),
+    ]
+    refuted, still_open, proved = judge(claims)
+    assert (refuted.name, still_open.name, proved.name) == ("fails", "not tested", "holds")
+    assert "0 of 40 are not" in still_open.sentence and refuted.claim.ledger == ("002-045",)
 
 
 def test_a_quick_run_judges_exact_claims_only() -> None:

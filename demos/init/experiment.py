@@ -223,7 +223,7 @@ def bound_claims(result: Result) -> Iterator[Claim]:
         yield fact(says, source, above == 0, shown, "001-029")
         says = "|dL/dW_1| <= (w/4)^(L-1) |W_2| ... |W_L| |dL/da_L|, w neurons per layer"
         shown = f"passed by {wrong} of {n:,}: {where_passed(rows)}"
-        yield fact(says, EXERCISE, wrong == 0, shown, "002-145")
+        yield fact(says, EXERCISE, False, shown, "002-145", fails=wrong)
 
 
 def where_passed(rows: Sequence[Row]) -> str:
