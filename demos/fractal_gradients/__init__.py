@@ -1,2 +1,2 @@
-SUMMARY = "Why fine fractals are not learned: the initial gradients."
+SUMMARY = "Gradients on fractals before training, beside a bound."
 PLACE = 70

@@ -222,7 +222,9 @@ def tables(result: Result) -> Iterator[Table]:
 def notes(result: Result) -> list[str]:
     """How far networks are built and counted."""
     return [
-        f"One hidden layer of n units has at most n + 1 pieces. It is built up to depth "
+        "One hidden layer of n units has at most n + 1 pieces. With 2^L - 1 units each would bend "
+        "by twice the slope of the sawtooth, and no sum of such bends is its slope at 0: it needs "
+        "2^L. It is built up to depth "
         f"{DEEPEST_SHALLOW}, and counted up to {DEEPEST_SHALLOW_COUNTED}; the sawtooth up to "
         f"{folding.MOST_COUNTED_DEPTH}. Random networks: He's weights, biases N(0, 0.3²).",
     ]

@@ -321,9 +321,15 @@ def law_words(fit: Fit, letter: str) -> str:
 
 
 def answer(result: Result, verdicts: Sequence[Verdict] = ()) -> str:
-    """The exponents of all fits."""
-    words = [f"{fit.law.exponent:.2f} in {name}" for name, fit in fits(result).items()]
-    return f"Losses fall with exponents {', '.join(words)}." if words else "no law was fitted."
+    """The exponents of all fits, with their intervals where there are any."""
+    words, found = [], fits(result)
+    for name, fit in found.items():
+        within = " ({:.2f} to {:.2f})".format(*fit.interval) if fit.interval else ""
+        words.append(f"{fit.law.exponent:.2f}{within} in {name}")
+    if not words:
+        return "no law was fitted."
+    known = "95 % intervals" if all(fit.interval for fit in found.values()) else "no interval"
+    return f"Fitted exponents of the loss: {', '.join(words)} ({known})."
 
 
 def tables(result: Result) -> Iterator[Table]:
