@@ -63,6 +63,36 @@ def test_measured_rows_have_a_recorded_claim() -> None:
     assert [row.id for row in ledger().values() if row.check in MEASURED and not row.recorded] == []
 
 
+RECORDED_BY = {
+    "probes-digits": "probes --dataset digits",
+    "regions-compare": "regions --compare 8 2x4",
+    "spiral-chapter": "spiral --protocol chapter",
+    "width-section": "width --compare section --targets nested_sine",
+}
+"""The commands of recorded runs that are not their experiment's own settings."""
+
+
+def test_a_decided_row_names_the_commands_that_decide_it() -> None:
+    """With the settings of the recorded run, or with a part of them."""
+    for row in ledger().values():
+        for each in row.recorded if row.check in MEASURED else ():
+            wanted = RECORDED_BY.get(each.experiment, each.experiment)
+            assert any(line.startswith(wanted) for line in row.commands), (row.id, wanted)
+
+
+def test_every_text_has_all_its_rows() -> None:
+    numbers = [row.id.split("-") for row in ledger().values()]
+    for text in {text for text, _ in numbers}:
+        own = [int(number) for each, number in numbers if each == text]
+        assert own == list(range(1, len(own) + 1))
+
+
+def test_what_was_measured_too_rarely_has_no_verdict() -> None:
+    for row in ledger().values():
+        if "too few for a verdict" in row.evidence:
+            assert row.check == "separate measurement" and row.verdict == "not checked", row.id
+
+
 def test_every_command_is_one_that_its_experiment_takes() -> None:
     for row in ledger().values():
         for line in row.commands:
@@ -83,6 +113,7 @@ def test_every_command_is_one_that_its_experiment_takes() -> None:
         (["contradicted", "fails"], "false"),
         (["supported", "contradicted"], "conditional"),
         (["supported", "undecided"], "conditional"),
+        (["undecided", "undecided", "not tested"], "undecided"),
         (["equivalent"], "conditional"),
         (["not tested"], "not checked"),
     ],

@@ -135,11 +135,16 @@ def made_up(**accuracies: float) -> Result:
 
 
 def test_verdicts_follow_the_numbers() -> None:
+    """Three quarters of the parameters are left, which is not less than half."""
     names = [each.name for each in judge(experiment.claims(made_up()))]
-    assert names == ["supported", "supported", "equivalent", "supported", "equivalent"]
+    assert names == ["supported", "supported", "contradicted", "supported", "equivalent"]
     worse = made_up(magnitude=0.9, neurons=0.95, from_scratch=0.99)
     names = [each.name for each in judge(experiment.claims(worse))]
-    assert names == ["contradicted", "supported", "equivalent", "contradicted", "contradicted"]
+    assert names == ["contradicted", "supported", "contradicted", "contradicted", "contradicted"]
+    small = made_up()
+    for row in small.rows:
+        row.measures["compacted_parameters"] = np.full(10, 1200)
+    assert judge(experiment.claims(small))[2].name == "supported"
 
 
 def test_an_interrupted_run_claims_what_it_can() -> None:

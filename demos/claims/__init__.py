@@ -1,2 +1,2 @@
-SUMMARY = "303 claims of five texts about depth, and what holds."
+SUMMARY = "303 claims of five texts about depth, and what was found."
 PLACE = 200

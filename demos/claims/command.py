@@ -35,7 +35,7 @@ class Settings(Common):
     )
     source: Source | None = option(None, "Only claims of this text.")
     kind: str | None = option(None, "Only claims of this kind, such as theorem.")
-    verdict: Literal["true", "conditional", "false", "not-checked"] | None = option(
+    verdict: Literal["true", "conditional", "false", "undecided", "not-checked"] | None = option(
         None, "Only claims that were found so."
     )
     run: Source | None = option(
@@ -111,7 +111,9 @@ def overview(rows: Sequence[Row], screen: Screen) -> None:
     print_table(screen, ("source", "which is", *TRUTHS), table)
     screen.text(
         "A verdict follows from recorded experiments, from arithmetic that is done on the spot, "
-        "or from a cited source; each claim says which:\n"
+        "or from a cited source; each claim says which. An experiment speaks of its own settings. "
+        "Conditional: it depends on them, or the claim says more than was found. Undecided: it was "
+        "measured, and the intervals allow both.\n"
     )
     for example in ("--source textbook --verdict false", "002-109", "--run slides"):
         screen.whole(f"  scratchnet claims {example}")
@@ -121,7 +123,8 @@ def show(row: Row, screen: Screen) -> None:
     """The claim, its verdict, the evidence, and the command that reproduces it."""
     screen.text(f"\n{row.id}  “{row.claim}”")
     screen.text(f"{row.kind}, from {SOURCES[row.source]}")
-    screen.text(f"Verdict: {row.verdict} ({row.check}).")
+    here = ", of its settings" * (row.check == "experiment")
+    screen.text(f"Verdict: {row.verdict} ({row.check}{here}).")
     if row.computed:
         screen.text(f"Computed: {row.computed}.")
     for each in row.recorded:

@@ -28,7 +28,9 @@ SOURCES = {
     "lesson": "a lesson on layers and widths",
     "slides": "lecture slides on depth separation",
 }
-TRUTHS = ("true", "conditional", "false", "not checked")
+TRUTHS = ("true", "conditional", "false", "undecided", "not checked")
+"""`conditional`: it depends on the settings, or the claim says more than was found. `undecided`: it
+was measured, and the intervals allow both."""
 MEASURED = ("experiment", "exact")
 
 VERDICTS = {
@@ -37,7 +39,7 @@ VERDICTS = {
     "contradicted": "false",
     "fails": "false",
     "equivalent": "conditional",
-    "undecided": "conditional",
+    "undecided": "undecided",
     "not tested": "not checked",
 }
 """What a claim's verdict makes of a row. Claims that differ make it conditional."""

@@ -162,17 +162,19 @@ def memory(s: Settings) -> float:
     return 4.0 * 12 * networks * (s.points + s.width) * (max(s.layers) + 2) * s.width
 
 
+SKIPS, CURES = ("000-015", "001-027", "003-022"), ("002-054", "003-004")
+
 LESSONS = {
-    "batch-norm": ("textbooks: it lets deeper networks converge", ("000-024", "002-115")),
-    "residual": ("course texts: skips enable very deep networks", ("000-015", "001-027")),
-    "scaled-residual": ("Hayou et al. 2021, Stable ResNet", ()),
-    "resnet": ("He et al. 2016", ("002-054", "003-004", "003-022")),
-    "pre-activation": ("He et al. 2016b", ()),
+    "batch-norm": ("textbooks: it lets deeper networks converge", ("000-024", "002-115", *CURES)),
+    "residual": ("course texts: skips enable very deep networks", (*SKIPS, *CURES)),
+    "scaled-residual": ("Hayou et al. 2021, Stable ResNet", SKIPS),
+    "resnet": ("He et al. 2016", (*SKIPS, *CURES)),
+    "pre-activation": ("He et al. 2016b", SKIPS),
     "bottleneck": ("Zhang et al. 2019, Fixup", ()),
 }
 """Whose claim each remedy is, and the rows of the ledger that it decides."""
 
-DEGRADATION = ("002-053", "002-060", "000-040", "001-021")
+DEGRADATION = ("002-053", "002-060")
 
 
 def claims(result: Result) -> Iterator[Claim]:
@@ -213,7 +215,7 @@ def claims(result: Result) -> Iterator[Claim]:
 
 
 GRADIENTS = {
-    "plain": ("shrink", "textbooks: vanishing gradients", ("000-025",)),
+    "plain": ("shrink", "textbooks: vanishing gradients", ("000-025", "000-040", "001-021")),
     "batch-norm": ("grow", "Yang et al. 2019, mean field theory of batch normalisation", ()),
     "residual": ("grow", "Hayou et al. 2021, Stable ResNet", ()),
 }

@@ -157,7 +157,7 @@ def learning_claims(result: Result) -> Iterator[Claim]:
             f"{TEXTBOOK}: small data, 100 % on training and terrible on test data",
             difference(1 - row["test_accuracy"], 0.5, 2**n // 2),
             untested=f"{unfitted} networks do not fit" if unfitted else result.untested(row.arm),
-            ledger=("000-033", "002-055") if kind == DEEP else ("002-055",),
+            ledger=("002-055",),
         )
 
 

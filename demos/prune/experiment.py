@@ -262,10 +262,12 @@ def claims_at(result: Result, sparsity: float) -> Iterator[Claim]:
         source = "interview page: pruning may degrade accuracy"
         how = {"measure": "as_pruned", "untested": "", "ledger": ("000-030",)}
         yield from result.claim(sentence, source, by_test, UNPRUNED, weights, **how)
-        sentence = f"{without}, a network's matrices are half as large"
+        sentence = (
+            f"{without}, a network's matrices have less than half of its parameters (ratio to half)"
+        )
         source = f"{TEXTBOOK}: inference cost falls dramatically"
         how = {"measure": size, "untested": "", "ledger": ("002-071",)}
-        yield from result.claim(sentence, source, ratio, weights, margin=1.0, **how)
+        yield from result.claim(sentence, source, partial(ratio, second=0.5), weights, **how)
     sentence = (
         f"At {share}, the small network trained from scratch is as accurate as the one that is "
         "left without neurons"

@@ -45,7 +45,7 @@ GRID: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "linear": ("width", f"{COURSE}: width wins on flat functions", ("001-018",)),
     "cubic": ("width", f"{COURSE}: width wins on flat functions", ("001-018",)),
     "oscillating": ("depth", f"{COURSE}: at equal size, deep beats wide", COMPLEX),
-    "radial": ("depth", "rule of thumb after Eldan and Shamir 2016, whose d is large", ()),
+    "radial": ("depth", "rule of thumb after Eldan and Shamir 2016, whose d is large", COMPLEX),
     "parity": ("depth", "textbook chapter on depth: parity needs depth", COMPLEX),
 }
 """Of each target: what its source says wins, the source, and rows of the ledger."""
