@@ -121,6 +121,7 @@ def _reads_alike(call: Call, array: Array) -> bool:
 
 
 def _layout(array: Array) -> Any:
+    """Shape, strides and dtype: arrays alike in these may share a buffer."""
     return array.shape, array.strides, array.dtype
 
 

@@ -170,6 +170,7 @@ def _arrays_of(model: Model) -> dict[str, Kind]:
 
 
 def _check_fits(path: str | Path, file: File, wanted: Mapping[str, Kind]) -> None:
+    """Raise `UnfitError` unless the file has the arrays of these names, shapes and dtypes."""
     other = f"{path} is from another architecture"
     if missing := [name for name in wanted if name not in file.arrays]:
         raise UnfitError(f"{other}: it lacks {_names(missing)}")
@@ -303,6 +304,7 @@ STOPPING = "early_stopping"
 
 
 def _switch(path: str | Path, header: Mapping[str, Any], name: str) -> bool:
+    """The header's entry of that name, true or false; `InputError` for anything else."""
     value = header.get(name)
     if not isinstance(value, bool):
         raise InputError(f"{path}: {name} is {as_json(value)}: must be true or false")
@@ -310,6 +312,7 @@ def _switch(path: str | Path, header: Mapping[str, Any], name: str) -> bool:
 
 
 def _kinds(arrays: Mapping[str, Array]) -> dict[str, Kind]:
+    """The shape and dtype of each array."""
     return {name: (tuple(each.shape), str(each.dtype)) for name, each in arrays.items()}
 
 
@@ -320,6 +323,7 @@ def _taken_out(arrays: dict[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def _check_same(path: str | Path, header: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
+    """Raise `InputError` for the first entry in which the header differs from this training."""
     for name, here in mine.items():
         # As text: 1, 1.0 and true are equal in Python.
         if json.dumps(header.get(name)) != json.dumps(here):
@@ -350,11 +354,13 @@ def _live_arrays(model: Model, optimizer: Optimizer) -> dict[str, Any]:
 
 
 def _stopping_arrays(stopping: EarlyStopping | None) -> dict[str, Any]:
+    """The arrays of early stopping by name, none without it."""
     state = {} if stopping is None else stopping.state()
     return {f"{STOPPING}.{name}": each for name, each in state.items()}
 
 
 def _training_state(model: Model, optimizer: Optimizer) -> dict[str, Any]:
+    """Copies of all arrays that a training goes on from, on the host."""
     arrays = _live_arrays(model, optimizer) | _stopping_arrays(optimizer.early_stopping)
     if model.mask_buffer is not None:
         arrays["mask"] = model.mask_buffer
@@ -397,6 +403,7 @@ def architecture(model: Model) -> list[dict[str, Any]]:
 
 
 def _write(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+    """Write arrays and header as a safetensors file, whole or not at all."""
     from safetensors.numpy import save
 
     # safetensors copies memory as it lies: a transposed view would be saved untransposed.
@@ -467,6 +474,7 @@ READABLE = {each: name for name, each in STORED_DTYPES.items()} | {"U64": "uint6
 
 
 def _parsed(text: str) -> Any:
+    """A header's text as JSON, or as it is where it is none."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

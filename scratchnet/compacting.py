@@ -90,6 +90,7 @@ def _but_one(goes: Any) -> Any:
 
 
 def _keep(state: dict[str, Any], block: Block, following: Block, stays: Any) -> None:
+    """Of a block's neurons keep those that stay, with their weights into the next block."""
     for part in PARTS:
         state[f"{block.name}.{part}"] = state[f"{block.name}.{part}"][..., stays]
     state[f"{following.name}.weight"] = state[f"{following.name}.weight"][stays]

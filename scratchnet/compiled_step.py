@@ -200,11 +200,13 @@ class CompiledTraining:
         return compiled.step.run(done, changing, self._threads())
 
     def _threads(self) -> int:
+        """The threads that share the networks of an ensemble; one network has one."""
         from scratchnet.backends.compile.step import default_threads
 
         return (self._wanted_threads or default_threads()) if self._model.ensemble else 1
 
     def _prepared(self, arguments: Sequence[Array]) -> Compiled:
+        """The compiled step for arrays like these; the oldest goes where there are too many."""
         key = self.recorded._key(arguments)
         if key not in self._compiled:
             compiled = self._compile(arguments)

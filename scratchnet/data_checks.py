@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scratchnet.backends import Backend, InputError
+from scratchnet.files import one_line
 from scratchnet.tensor import Tensor
 
 
@@ -47,6 +48,7 @@ def finite_numbers(name: str, values: Any, dtype: str, backend: Backend) -> NDAr
 
 
 def _is_masked(values: Any) -> bool:
+    """Whether these are masked arrays, or lists that hold one at any depth."""
     if isinstance(values, np.ma.MaskedArray):
         return True
     if isinstance(values, np.ndarray) and values.dtype.kind == "O":
@@ -65,7 +67,7 @@ def _as_array(name: str, values: Any) -> NDArray[Any]:
                 f"{name} is not a table of numbers: its rows differ in length"
             ) from None
         raise InputError(
-            f"{name} of type {type(values).__name__} cannot be read: {_one_line(error)}"
+            f"{name} of type {type(values).__name__} cannot be read: {one_line(error, 80)}"
         ) from None
     if array.dtype.kind == "O":
         return _of_objects(name, array, values)
@@ -90,12 +92,8 @@ def _of_objects(name: str, array: NDArray[Any], values: Any) -> NDArray[Any]:
 
 
 def _refuse(name: str, array: NDArray[Any], wrong: NDArray[Any], must: str) -> None:
+    """Raise `InputError` with the first wrong entry and its place."""
     place = tuple(int(i) for i in np.argwhere(wrong)[0])
     value = array[place]
-    shown = str(value) if isinstance(value, np.generic) else _one_line(repr(value))
+    shown = str(value) if isinstance(value, np.generic) else one_line(repr(value), 80)
     raise InputError(f"{name}{list(place) if place else ''} is {shown}: {must}")
-
-
-def _one_line(message: object) -> str:
-    text = " ".join(str(message).split())
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -200,6 +200,7 @@ def _blocks(points: int) -> np.ndarray:
 
 
 def _generator(seed: Seed) -> np.random.Generator:
+    """The generator that was given, or one seeded by the whole number."""
     if isinstance(seed, np.random.Generator):
         return seed
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
@@ -210,6 +211,7 @@ def _generator(seed: Seed) -> np.random.Generator:
 
 
 def _check_dtype(dtype: str) -> str:
+    """The dtype; `InputError` unless it is 'float32' or 'float64'."""
     if dtype not in ("float32", "float64"):
         raise InputError(f"dtype is {dtype!r}: must be 'float32' or 'float64'")
     return dtype

@@ -100,7 +100,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def one_line(message: object) -> str:
-    """At most 200 printable characters of a text that a file may have a part in."""
+def one_line(message: object, most: int = 200) -> str:
+    """At most `most` printable characters of a text that a file or a user may have a part in."""
     text = "".join(each if each.isprintable() else " " for each in str(message))
-    return text if len(text) <= 200 else text[:197] + "..."
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 3] + "..."

@@ -202,6 +202,7 @@ def _slope(at: Outputs, middle: Any, noise: Any, x: float, step: float) -> Slope
 
 
 def _slope_with(at: Outputs, middle: Any, noise: Any, x: float, step: float) -> Slope:
+    """The slope along a direction by this step and its half, with bounds of its errors."""
     with np.errstate(all="ignore"):
         slopes, gaps, sizes, has_moved = [], [], [], np.zeros(middle.shape, bool)
         for h in (step, step / 2):
@@ -275,6 +276,7 @@ def _along(function: Function, tensors: tuple[Tensor, ...], direction: Sequence[
     """The outputs with all tensors moved by a distance along a direction; they are put back."""
 
     def at(distance: float) -> Any:
+        """The outputs at this distance."""
         before = [tensor.backend.copy(tensor.data) for tensor in tensors]
         try:
             # Added, not set: one tensor may be given twice, and moves along both of its directions.
@@ -364,6 +366,7 @@ def _as_numpy(tensor: Tensor, number: int) -> Any:
 
 
 def _check_tensors(tensors: tuple[Tensor, ...]) -> None:
+    """Raise `InputError` unless all tensors are float64."""
     for number, tensor in enumerate(tensors):
         if tensor.dtype != "float64":
             raise InputError(f"tensor {number} is {tensor.dtype}: differences need float64")

@@ -97,6 +97,7 @@ def to_dot(result: Tensor, names: Mapping[Tensor, str] | None = None) -> str:
 
 
 def _label(node: Tensor, name: str | None, operation: str) -> str:
+    """A node's lines: name and op, value or shape, and gradient."""
     lines = [f"{name} = {operation}" if name and node.inputs else name or operation]
     lines.append(f"value {_number(node.data)}" if node.data.size == 1 else f"shape {node.shape}")
     if node.grad is not None and node.data.size == 1:

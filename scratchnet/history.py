@@ -121,6 +121,7 @@ class Watch:
         return self.ranks.rank == 0 or not getattr(callback, "on_first_rank", False)
 
     def _stop_early(self) -> None:
+        """Stop where early stopping has found that no network goes on."""
         if self.stopping is not None and self.stopping.done.all():
             self.stopped = "early stopping"
 

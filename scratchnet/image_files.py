@@ -101,6 +101,7 @@ def read_idx(path: str | Path) -> np.ndarray:
 
 
 def _read_idx(file: BinaryIO, path: Path) -> np.ndarray:
+    """The array of bytes in an idx file. Raises `InputError` where its header and size disagree."""
     head = file.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] != UNSIGNED_BYTE or not head[3]:
         raise InputError(f"{path}: not an idx file of bytes, as those of MNIST are")
@@ -135,6 +136,7 @@ def _read_idx_of(folder: str | Path, name: str, ending: str) -> tuple[Path, np.n
 
 
 def _missing(folder: Path, dataset: str, names: Sequence[str]) -> InputError:
+    """The error for a folder without the files of a dataset."""
     if not folder.is_dir():
         return InputError(f"{folder}: no such folder; give the one that holds {dataset}'s files")
     return InputError(
@@ -156,6 +158,7 @@ def _read_binary_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read_python_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, 3072) and labels (N,) of a pickled batch, or `InputError`; nothing else is run."""
     try:
         batch = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="bytes").load()
         images, labels = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"])
@@ -201,6 +204,7 @@ def _scaled(images: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def _checked(labels: np.ndarray, path: Path) -> np.ndarray:
+    """The labels in int64; `InputError` for one outside of the classes."""
     if (wrong := labels[(labels < 0) | (labels >= CLASSES)]).size:
         raise InputError(f"{path}: a label of {wrong[0]}, must be from 0 to {CLASSES - 1}")
     return labels.astype(np.int64)

@@ -79,6 +79,7 @@ def constant(value: float) -> Initializer:
 
 
 def _uniform(rng: np.random.Generator, fan_in: int, fan_out: int, variance: float) -> Any:
+    """Weights of U(-a, a), whose variance a^2 / 3 is the given one."""
     limit = math.sqrt(3 * variance)
     return rng.uniform(-limit, limit, (fan_in, fan_out))
 

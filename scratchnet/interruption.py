@@ -31,6 +31,7 @@ def interruptions_raise() -> None:
 
 
 def _handle(handler: object) -> None:
+    """Let this handler take all signals that end a program, as far as this thread may."""
     # Python lets only the main thread say what a signal does.
     if threading.current_thread() is threading.main_thread():
         for each in SIGNALS:

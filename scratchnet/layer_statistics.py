@@ -95,6 +95,7 @@ def hidden_statistics(model: Model, X: Any) -> list[LayerStatistics]:
 
 
 def _statistics(model: Model, X: Any) -> Iterator[LayerStatistics]:
+    """The statistics of every layer's outputs in eval mode, in float64."""
     networks = () if model.ensemble is None else (model.ensemble,)
     with evaluating(model):
         for (name, output), layer in zip(model.layer_outputs(X), model.layers, strict=True):

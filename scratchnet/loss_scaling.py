@@ -82,6 +82,7 @@ class LossScaling:
         self._choose_next_scale()
 
     def _choose_next_scale(self) -> None:
+        """Double S after `interval` finite steps in a row, halve it after one that is not."""
         k, finite, steps = self._model.backend, self._is_finite, self._finite_steps
         k.multiply(k.add(steps, 1.0), finite, out=steps)
         grows = k.greater_equal(steps, float(self.interval))

@@ -244,6 +244,7 @@ def class_labels(k: Backend, logits: Tensor, labels: Any) -> Array:
 
 
 def _check_samples(outputs: Tensor) -> None:
+    """Raise `InputError` unless outputs are (N, k) or (E, N, k) with N > 0."""
     if outputs.data.ndim not in (2, 3):
         raise InputError(f"outputs of shape {outputs.shape}: a loss takes (N, k) or (E, N, k)")
     if outputs.data.shape[-2] == 0:

@@ -140,6 +140,7 @@ class Model:
         return (self.ensemble, *((1, *shape) if len(shape) == 1 else shape or (1, 1)))
 
     def _initialize(self) -> None:
+        """Draw the initial parameters and buffers, each network's from its own seed."""
         generators = [
             np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(INITIALIZATION,)))
             for seed in self.seeds
@@ -250,6 +251,7 @@ class Model:
         return self._set_frozen(names or tuple(self._parameters), False)
 
     def _set_frozen(self, names: Sequence[str], frozen: bool) -> Model:
+        """Freeze the parameters of these layers and names, or let them be trained again."""
         chosen = {
             name: [p for key, p in self._parameters.items() if f"{key}.".startswith(f"{name}.")]
             for name in names
@@ -274,6 +276,7 @@ class Model:
         return reached
 
     def _reached(self) -> list[bool]:
+        """What `take_reached` answers; it may be asked again."""
         parameters = self._parameters.values()
         reached = [each.reached for each in parameters]
         by_hand = not self._was_reached and True not in reached
@@ -294,6 +297,7 @@ class Model:
         return int(self.parameter_buffer.shape[-1])
 
     def _arrays(self) -> dict[str, Array]:
+        """Parameters and buffers by name."""
         arrays = {name: parameter.data for name, parameter in self._parameters.items()}
         for layer_name, layer in self.root.walk():
             arrays |= {f"{layer_name}.{name}": each for name, each in layer.buffers.items()}

@@ -36,6 +36,7 @@ from scratchnet.batches import Batches
 from scratchnet.classes import loss_name
 from scratchnet.early_stopping import EarlyStopping
 from scratchnet.extras import require
+from scratchnet.files import one_line
 from scratchnet.hyperparameters import PLAIN, Configured, hyperparameters
 from scratchnet.losses import Loss
 from scratchnet.model import Model
@@ -149,6 +150,7 @@ class Ranks:
         return self._summed(out)
 
     def _summed(self, array: Array) -> Array:
+        """The array's sum over all ranks, in place; the time is counted."""
         start = time.perf_counter()
         self._communicator.Allreduce(self._in_place, array)
         self.seconds += time.perf_counter() - start
@@ -261,7 +263,7 @@ class Ranks:
                 if others.get(name) != here:
                     self.refuse(
                         f"rank {rank} of {self.size} has another {name} than rank 0: "
-                        f"{_short(others.get(name))}; must be {_short(here)}"
+                        f"{one_line(others.get(name), 80)}; must be {one_line(here, 80)}"
                     )
 
     def check_alike(self, model: Model, done: int, start: int, is_last: bool) -> None:
@@ -346,6 +348,7 @@ def own_part(
     rows = slice(samples * rank // ranks, samples * (rank + 1) // ranks)
 
     def part(values: Any) -> Any:
+        """This rank's samples, which stand on the axis behind an ensemble's where there is one."""
         is_shared = np.shape(values)[0] == samples and np.ndim(X) == 2
         of_each = not is_shared and np.ndim(values) > 1 and np.shape(values)[1] == samples
         return values[:, rows] if of_each else values[rows]
@@ -402,8 +405,3 @@ def _said(error: BaseException, *kinds: type[Exception]) -> str:
     *_, last = traceback.extract_tb(error.__traceback__)
     place = f"{Path(last.filename).name}, line {last.lineno}"
     return f"{type(error).__name__}{f': {error}' if str(error) else ''} ({place})"
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 80 else text[:77] + "..."

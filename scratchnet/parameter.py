@@ -35,6 +35,7 @@ class Parameter(Tensor):
         self._forget()
 
     def _forget(self) -> None:
+        """Forget what was read and kept."""
         self._read_at = self.kept_at = -1
         self._kept = -1, None
 
@@ -95,12 +96,14 @@ class Parameter(Tensor):
             note_write([self])
 
     def _keep_numbers(self) -> None:
+        """Keep a copy of the numbers, unless the one that is kept is still right."""
         self.look_for_writes()
         if self._kept[0] != self.stamp:
             self._read_at = self.kept_at = stamp = self.stamp
             self._kept = stamp, self.backend.xp.array(self._data)
 
     def _copy(self, name: str, values: Any, target: Array) -> None:
+        """Write values of its shape, or one number, into the array; `InputError` for others."""
         given = self.backend.asarray(values, target.dtype)
         if given.ndim and given.shape != target.shape:
             raise InputError(f"{name} of shape {given.shape}: must be {tuple(target.shape)}")

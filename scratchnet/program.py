@@ -108,6 +108,7 @@ class RecordedStep:
             return recording(arguments)
 
     def _first(self, key: Any, arguments: Sequence[Array]) -> Tensor:
+        """Record the step; the oldest recording goes where there are too many."""
         recording = self.record(arguments)
         # A number that is no hyperparameter may change in every step: its recordings go.
         while len(self._recordings) >= MOST_RECORDINGS:
@@ -125,6 +126,7 @@ class RecordedStep:
         return Recording(self._step, self._model.backend, arguments, self._buffers())
 
     def _buffers(self) -> tuple[Array | None, ...]:
+        """The arrays of the model that a recording reads and writes."""
         model = self._model
         kept = [array for buffers in self._layer_buffers for array in buffers.values()]
         return model.parameter_buffer, model.gradient_buffer, model.mask_buffer, *kept
@@ -137,6 +139,7 @@ class RecordedStep:
         self._layer_buffers = [layer.buffers for layer in self._layers if layer.buffers]
 
     def _key(self, arguments: Sequence[Array]) -> Any:
+        """What a recording is for: shapes, settings, modes, trained parameters and buffers."""
         if tuple([each.version for each in self._configured]) != self._versions:
             self._refresh()
         return (
@@ -295,6 +298,7 @@ def _are_equal(backend: Backend, one: Array, other: Array, rounds: bool) -> bool
 
 
 def _restore(backend: Backend, state: dict[int, Array], before: dict[int, Array]) -> None:
+    """Put back what the arrays held before."""
     for name, array in state.items():
         backend.xp.copyto(array, before[name])
 
@@ -344,6 +348,7 @@ def listing(calls: Sequence[Call], names: dict[str, Array], backend: Backend) ->
     unnamed: dict[str, dict[int, str]] = {"t": {}, "c": {}}
 
     def label(value: Any) -> str:
+        """An operand as the listing names it; a number as it is."""
         if isinstance(value, (tuple, list)):
             return f"({', '.join(map(label, value))})"
         if not arrays_in(value):

@@ -111,6 +111,7 @@ class SharedBatches(Batches):
         return self.model.backend.asarray(part if self.model.ensemble else part[0])
 
     def _sizes(self, samples: int) -> tuple[Array, Array]:
+        """N as the backend's array, and 1 / N and N / (N - 1)."""
         k = self.model.backend
         factors = np.array([1 / samples, samples / max(1, samples - 1)], self.model.dtype)
         return k.asarray(np.array(samples, np.uint64)), k.asarray(factors)

@@ -53,6 +53,7 @@ class Share:
         y = k.divide(centred, scale)
 
         def pullback(dy: Array) -> Array:
+            """dL/dx = (dy - mean(dy) - y mean(y dy)) / s, with means over all ranks' samples."""
             dy = self.counted(k, dy)
             both = self.mean_row(k, k.concatenate([dy, k.multiply(dy, y)], -1))
             features = y.shape[-1]

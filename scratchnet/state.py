@@ -57,6 +57,7 @@ def check_state(state: Mapping[str, Any], arrays: Mapping[str, Array], backend: 
 
 
 def _is_numbers(values: Any, backend: Backend) -> bool:
+    """Whether these are numbers: kinds b, i, u or f."""
     if isinstance(values, backend.xp.ndarray):
         return values.dtype.kind in "fiub"
     try:

@@ -85,6 +85,7 @@ class StepsAhead:
         return losses
 
     def _done(self, steps: int, rows: Sequence[Array]) -> Any:
+        """The losses of so many steps, made one after another; the time of one is noted."""
         backend, start = self._optimizer.model.backend, time.perf_counter()
         losses = []
         for number in range(steps):

@@ -232,6 +232,7 @@ def _train(
 
 
 def _check_settings(model: Model, optimizer: Any, epochs: int, first: int, callbacks: Any) -> None:
+    """Raise `InputError` unless optimizer, epochs and callbacks are what `fit` takes."""
     if not isinstance(optimizer, Optimizer):
         raise InputError(f"optimizer is {optimizer!r}: must be one such as Adam(model)")
     if optimizer.model is not model:
@@ -245,6 +246,7 @@ def _check_settings(model: Model, optimizer: Any, epochs: int, first: int, callb
 
 
 def _check_steps(clip: float | None, accumulate: int, batch_size: Any, compile: bool) -> None:
+    """Raise `InputError` for a norm to clip to, or an accumulation, that cannot be."""
     if clip is not None and not (isinstance(clip, Real) and clip > 0):
         raise InputError(f"clip_norm is {clip!r}: must be a number above 0")
     positive_whole("accumulate", accumulate)
@@ -260,6 +262,7 @@ def _check_steps(clip: float | None, accumulate: int, batch_size: Any, compile: 
 def _checked_validation(
     model: Model, validation: tuple[Any, Any] | None, loss: Loss
 ) -> tuple[Tensor, Array] | None:
+    """The validation data as the model takes it, None without any, or `InputError`."""
     if validation is None:
         return None
     if not isinstance(validation, (tuple, list)) or len(validation) != 2:
@@ -306,16 +309,19 @@ class TrainingStep:
             return batches.differentiate(compute_loss, *rows)
 
         def change() -> None:
+            """The optimizer's step, with clipped gradients where that is asked for."""
             if clip_norm is not None:
                 clip_gradients(model, clip_norm)
             optimizer.update()
 
         def whole(*rows: Array) -> Tensor:
+            """A step on one batch; the loss of all ranks."""
             loss = batches.summed(differentiate(*rows))
             change()
             return loss
 
         def gather(part: Array, *rows: Array) -> Tensor:
+            """Add a batch's gradients, as its part of the group, to the sum."""
             # What this batch does not reach adds nothing, instead of an earlier gradient.
             k.copy(zeros, out=gradients)
             loss = differentiate(*rows)
@@ -323,6 +329,7 @@ class TrainingStep:
             return loss
 
         def finish(part: Array, *rows: Array) -> Tensor:
+            """The group's last batch, and the step with the sum of all."""
             loss = gather(part, *rows)
             k.copy(total, out=gradients)
             k.copy(zeros, out=total)
@@ -330,6 +337,7 @@ class TrainingStep:
             return loss
 
         def finish_together(earlier: Array, part: Array, *rows: Array) -> Tensor:
+            """As `finish` on several ranks; returns the losses of the whole group."""
             # One sum over the ranks: of the gradients, and of the losses of the whole group.
             assert shared is not None
             loss = gather(part, *rows)

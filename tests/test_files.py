@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scratchnet.files import _temporary_file, write_atomically
+from scratchnet.files import _temporary_file, one_line, write_atomically
 
 
 def test_threads_that_write_one_file_each_have_a_temporary_file(
@@ -148,3 +148,9 @@ def test_file_systems_without_locks_and_folders_that_cannot_be_read(
     monkeypatch.undo()
     assert os.listdir(tmp_path) == ["file"]
     assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_words_from_a_file_are_one_line_without_control_characters() -> None:
+    assert one_line("a\n  b\x1b[31mc\t") == "a b [31mc"
+    assert one_line("x" * 81, 80) == "x" * 77 + "..."
+    assert one_line("x" * 80, 80) == "x" * 80

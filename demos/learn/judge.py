@@ -13,9 +13,9 @@ from typing import Any, Literal
 from scratchnet.demos.learn.catalogue import Exercise
 from scratchnet.demos.learn.slips import slip_that_says
 from scratchnet.demos.learn.wrong import Wrong, WrongNumbers
+from scratchnet.files import one_line
 
 Kind = Literal["right", "gap", "wrong", "error"]
-LONGEST = 200
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def explained(error: BaseException, file: Path | None) -> Verdict:
     if isinstance(error, Wrong):
         return Verdict("wrong", " ".join(str(error).split()))
     if isinstance(error, NotAllowed):
-        return Verdict("error", one_line(str(error)))
+        return Verdict("error", one_line(error))
     if isinstance(error, SyntaxError) and error.filename == str(file):
         place = f"line {error.lineno}: " if error.lineno else ""
         return Verdict("error", f"{place}{type(error).__name__}: {one_line(error.msg)}")
@@ -135,7 +135,7 @@ def sentence(error: BaseException) -> str:
             "ValueError: `if`, `and` and max() take one number, and this is an array: np.where "
             "and np.maximum work entry by entry"
         )
-    return f"{type(error).__name__}: {one_line(str(error))}".removesuffix(": ")
+    return f"{type(error).__name__}: {one_line(error)}".removesuffix(": ")
 
 
 def last_line(error: BaseException, file: Path | None) -> int | None:
@@ -161,9 +161,3 @@ def is_learners(frame: traceback.FrameSummary, file: Path | None) -> bool:
         return frame.filename == str(file)
     name = frame.filename
     return "ipykernel" in name or name.startswith("<") and not name.startswith("<frozen")
-
-
-def one_line(text: str) -> str:
-    """The text in one line of at most `LONGEST` characters."""
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -23,6 +23,7 @@ import numpy as np
 
 from scratchnet.demos.learn.catalogue import Exercise
 from scratchnet.demos.learn.wrong import WrongNumbers, is_close, searching
+from scratchnet.files import one_line
 
 MOST = 400
 LONGEST = 100
@@ -167,5 +168,4 @@ def replaced(
         pairs = list(zip(before.elts, after.elts, strict=True))
         values = [b if ast.dump(a) != ast.dump(b) else ast.Constant(...) for a, b in pairs]
         quoted.value = ast.Tuple(values, ast.Load())
-    text = " ".join(ast.unparse(quoted).split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}...", changed
+    return one_line(ast.unparse(quoted), LONGEST), changed

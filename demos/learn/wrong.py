@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from scratchnet.files import one_line
+
 Mistake = tuple[str, Any]
 """A sentence, and the numbers that code with this mistake gives."""
 
@@ -122,5 +124,4 @@ def is_close(found: Any, right: Any, tolerance: float = 1e-5) -> bool:
 
 def shown(value: Any) -> str:
     """The value in a few words."""
-    text = re.sub(r"np\.\w+\(([^()]*)\)", r"\1", " ".join(repr(value).split()))
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return one_line(re.sub(r"np\.\w+\(([^()]*)\)", r"\1", repr(value)), 60)

@@ -77,6 +77,7 @@ class Circuit:
         return [layer for _, layer in self.model.root.walk() if isinstance(layer, Linear)]
 
     def _arrays(self, name: str) -> list[NDArray[Any]]:
+        """The parameters of that name, of all linear layers that have one."""
         layers = self._linear_layers
         return [each.parameters[name].numpy() for each in layers if name in each.parameters]
 

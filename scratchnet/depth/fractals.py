@@ -85,6 +85,7 @@ class Fractal:
         self._check_overlap()
 
     def _check_maps(self) -> None:
+        """Raise `InputError` unless each map is a contraction into the base that can be undone."""
         for number, (matrix, shift) in enumerate(zip(self.matrices, self.shifts, strict=True)):
             stretch = np.linalg.svd(matrix, compute_uv=False)
             if stretch[0] >= 1:
@@ -181,6 +182,7 @@ class Fractal:
 
     @cached_property
     def _all_facets(self) -> tuple[Points, Points]:
+        """The facets of all images: normals (d, facets) and bounds (facets,)."""
         both = [self.image_facets(image) for image in range(self.maps)]
         return np.vstack([rows for rows, _ in both]).T, np.concatenate([bound for _, bound in both])
 
@@ -321,12 +323,14 @@ def get_fractal(name: str, ratio: float | None = None) -> Fractal:
 
 
 def _ratio(ratio: float) -> float:
+    """The ratio as a float; `InputError` unless it lies between 0 and 1."""
     if not isinstance(ratio, Real) or not 0 < ratio < 1:
         raise InputError(f"ratio is {ratio!r}: must be a number above 0 and below 1")
     return float(ratio)
 
 
 def _array(what: str, values: Any, axes: int) -> Points:
+    """A read-only float64 array with so many axes, not empty and finite, or `InputError`."""
     try:
         array = np.array(values, float)
     except (TypeError, ValueError):

@@ -166,6 +166,7 @@ def wire(
 def _checked_outputs(
     outputs: Sequence[str], unused: Sequence[str], level_of: dict[str, int]
 ) -> tuple[str, ...]:
+    """The outputs; `InputError` unless they are distinct, known, and all that is left unused."""
     if not outputs or len(set(outputs)) < len(outputs):
         raise InputError(f"outputs {', '.join(outputs) or 'of none'}: needs one or more, distinct")
     if unknown := [name for name in outputs if name not in level_of]:

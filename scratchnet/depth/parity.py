@@ -164,6 +164,7 @@ def _check_inputs(inputs: int, highest: int = MOST_INPUTS, why: str = "") -> int
 
 
 def _circuit(construction: str, model: Model, inputs: int, wiring: Wiring | None = None) -> Circuit:
+    """The circuit of that construction, with its title and formula."""
     known = PARITY[construction]
     return Circuit(known.title, model, inputs, known.formula, parity_of_rows, wiring)
 

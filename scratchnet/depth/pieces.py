@@ -171,6 +171,7 @@ class Pieces:
         return limit
 
     def _bend(self, step: Bend) -> None:
+        """ReLU, or leaky ReLU where the step has a slope, of the values at hand, in place."""
         if step.slope:
             self.current[self.current < 0] *= step.slope
         else:

@@ -179,6 +179,7 @@ class Cutting:
         z[np.abs(z) <= self.limit] = 0
 
     def _widen_polygons(self, width: int) -> None:
+        """Give all polygons room for so many corners, by repeating their first one."""
         polygons = self.pieces.polygons
         if width > polygons.shape[1]:
             padding = polygons[:, :1].repeat(width - polygons.shape[1], axis=1)

@@ -87,6 +87,7 @@ def fit_probe(A: Any, y: Any, penalty: float = PENALTY) -> Probe:
     N, units = Z.shape
 
     def objective(theta: Any) -> tuple[float, Any]:
+        """The penalised mean cross-entropy of the packed W and b, and its gradient."""
         W, b = theta[:-classes].reshape(units, classes), theta[-classes:]
         scores = Z @ W + b
         scores -= scores.max(axis=1, keepdims=True)
@@ -114,6 +115,7 @@ def fit_probe(A: Any, y: Any, penalty: float = PENALTY) -> Probe:
 
 
 def _checked(A: Any, y: Any) -> tuple[Any, Any]:
+    """A (N, units) in float64 and labels (N,) in int64, or `InputError`."""
     A, y = np.asarray(A, dtype=np.float64), np.asarray(y)
     if A.ndim != 2 or 0 in A.shape:
         raise InputError(f"a probe of outputs of shape {A.shape}: needs (N, units)")

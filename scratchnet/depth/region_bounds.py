@@ -109,10 +109,12 @@ def expected_at_initialization(neurons: int, dimensions: int) -> float:
 
 
 def _choices(neurons: int, dimensions: int) -> int:
+    """sum over j <= dimensions of C(neurons, j)."""
     return sum(comb(neurons, j) for j in range(dimensions + 1))
 
 
 def _checked(widths: Sequence[int]) -> list[int]:
+    """The widths, each a whole number above 0; `InputError` for others, or none."""
     if isinstance(widths, str) or not isinstance(widths, Sequence) or len(widths) == 0:
         raise InputError(f"widths {widths!r}: must be those of one hidden layer or more")
     return [positive_whole("a width", width) for width in widths]

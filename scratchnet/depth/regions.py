@@ -231,6 +231,7 @@ def _boundary(pieces: Polygons, classes: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _cut_all(pieces: Pieces, function: PiecewiseLinear, max_regions: int) -> None:
+    """Cut the pieces by every step of the function."""
     positive_whole("max_regions", max_regions)
     for step in function.steps:
         pieces.take(step, max_regions)

@@ -77,6 +77,7 @@ def sampled_regions(
 
 
 def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows in blocks of at most `POINTS_PER_BLOCK`."""
     for start in range(0, len(rows), POINTS_PER_BLOCK):
         yield rows[start : start + POINTS_PER_BLOCK]
 
@@ -86,6 +87,7 @@ def _patterns(model: Model, X: np.ndarray, network: int | None) -> np.ndarray:
     active = [np.empty((len(X), 0), bool)]
 
     def watch(layer: Layer, x: Tensor) -> None:
+        """Note which neurons of an activation are active at its inputs x."""
         if isinstance(layer, ReLU | LeakyReLU | Threshold):
             z: Array = x.data if network is None or x.ndim < 3 else x.data[network]
             fires = z >= 0 if isinstance(layer, Threshold) else z > 0

@@ -155,6 +155,7 @@ def _sum_so_far(level: int) -> NDArray[np.float64]:
 
 
 def _checked_accuracy(depth: int, dtype: str, spare: int) -> int:
+    """The depth; `InputError` beyond the depth up to which the dtype's rounding is small enough."""
     bits = choose("dtype", dtype, SIGNIFICANT_BITS)
     why = f"beyond it {dtype} rounds by more than the network errs"
     return whole_number("depth", depth, 1, (bits - spare) // 2, why)

@@ -228,6 +228,7 @@ def fit_joint_law(parameters: ArrayLike, samples: ArrayLike, losses: ArrayLike) 
         return np.logaddexp.reduce(terms(numbers)) - target
 
     def slopes(numbers: Any) -> Any:
+        """The derivatives of the errors with respect to ln E, ln A, ln B, ln alpha and ln beta."""
         _, of_N, of_D = shares = np.exp(terms(numbers) - errors(numbers) - target)
         alpha, beta = np.exp(numbers[3:])
         return np.stack([*shares, -alpha * n * of_N, -beta * d * of_D], axis=1)
@@ -247,6 +248,7 @@ def fit_joint_law(parameters: ArrayLike, samples: ArrayLike, losses: ArrayLike) 
 
 
 def _checked_points(sizes: ArrayLike, losses: ArrayLike) -> tuple[Any, Any]:
+    """Sizes (n,) and losses (n, runs), all positive, of enough different sizes, or `InputError`."""
     x = np.asarray(sizes, dtype=np.float64)
     y = np.asarray(losses, dtype=np.float64)
     if x.ndim != 1 or y.ndim not in (1, 2) or len(y) != len(x):
@@ -280,6 +282,7 @@ def _least_squares(x: Any, log_losses: Any) -> PowerLaw:
         return np.logaddexp(c - np.exp(log_a) * u, log_E) - log_losses
 
     def slopes(numbers: Any) -> Any:
+        """The derivatives of the errors with respect to c, ln a and ln E."""
         c, log_a, log_E = numbers
         share = np.exp(c - np.exp(log_a) * u - errors(numbers) - log_losses)
         return np.stack([share, -np.exp(log_a) * u * share, 1 - share], axis=1)

@@ -44,6 +44,7 @@ WEIGHT_VARIANCES: dict[str, Variance] = {
 
 
 def _sigmoid(z: Any) -> Any:
+    """1 / (1 + e^-z), which overflows nowhere in this form."""
     return 0.5 * (1 + np.tanh(z / 2))
 
 
@@ -79,6 +80,7 @@ def slope_mean_square(activation: str, q: float) -> float:
 
 
 def _pair(activation: str) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """The activation and its derivative as functions; `InputError` for an unknown name."""
     return choose("activation", activation, FUNCTIONS_AND_SLOPES)
 
 
@@ -146,6 +148,7 @@ first gradient of such a network grows exponentially with depth, by 1.211 a laye
 
 
 def _fans(widths: Sequence[int]) -> list[tuple[int, int]]:
+    """(fan_in, fan_out) of each layer; `InputError` for widths that are none."""
     if len(widths) < 2:
         raise InputError(f"widths {tuple(widths)}: at least the inputs and one layer are needed")
     checked = [positive_whole("a width", width) for width in widths]

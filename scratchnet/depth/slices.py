@@ -137,6 +137,7 @@ def _vector(name: str, values: Any, length: int | None = None) -> np.ndarray:
 
 
 def _interval(name: str, values: Any) -> tuple[float, float]:
+    """(low, high) as floats; `InputError` unless both are finite and low < high."""
     try:
         low, high = (float(value) for value in values)
     except (TypeError, ValueError):
@@ -147,5 +148,6 @@ def _interval(name: str, values: Any) -> tuple[float, float]:
 
 
 def _middles(interval: tuple[float, float], parts: int) -> np.ndarray:
+    """The middles of so many equal parts of the interval."""
     low, high = interval
     return low + (high - low) * (np.arange(parts) + 0.5) / parts

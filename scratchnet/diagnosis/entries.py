@@ -72,6 +72,7 @@ def other_sum(trials: Trials) -> Found:
     for some in itertools.chain(*(itertools.combinations(axes, n) for n in (1, 2, 3))):
 
         def summed(t: Trial, some: tuple[int, ...] = some) -> Any:
+            """The right Jacobian, summed over these axes of x and spread again."""
             parts = t.right.reshape(*t.x.shape, t.y.size)
             whole = np.broadcast_to(parts.sum(some, keepdims=True), parts.shape)
             return whole.reshape(t.right.shape)
@@ -124,6 +125,7 @@ def _orders(shape: tuple[int, ...]) -> Iterator[tuple[str | None, str, Any]]:
 
 
 def _is_reordered(t: Trial, order: Any, is_of_x: bool) -> bool:
+    """Whether the gradient is the right one with its entries in this order, -1 for a 0."""
     right = t.right if is_of_x else t.right.T
     made = np.where((order < 0)[:, None], 0.0, right[order])
     return t.agrees(t.got, made if is_of_x else made.T)

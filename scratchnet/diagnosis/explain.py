@@ -132,6 +132,7 @@ def _usable(values: Any, name: str) -> Any:
 
 
 def _seed(seed: Any) -> int:
+    """The seed as an integer; `InputError` unless it is one of 0 or more."""
     try:
         number = operator.index(seed)
     except TypeError:
@@ -168,6 +169,7 @@ def _explained(
     seed: int,
     graph: Graph | None,
 ) -> list[Explanation]:
+    """The explanations of all wrong gradients of these arguments, or of what was raised."""
     rng = np.random.default_rng(seed)
     if any(np.size(each) == 0 for each in given):
         return []
@@ -238,6 +240,7 @@ def _drawn(
     """
 
     def usable(inputs: Sequence[Any], is_pulled: bool = False) -> bool:
+        """Whether values are finite and few at these inputs, and with `is_pulled` pull back."""
         try:
             y = subject.value(inputs)
             if reference is not None:
@@ -263,21 +266,25 @@ def _drawn(
 
 
 def _is_small(inputs: Sequence[Any], y: Any) -> bool:
+    """Whether a Jacobian between arrays of these sizes is affordable."""
     return max(map(np.size, inputs)) + y.size <= LARGEST
 
 
 def _by_argument(
     subject: Subject, reference: Subject | None, points: Points, wanted: Sequence[int], rng: Any
 ) -> list[list[Trial]]:
+    """For each argument, its trials at all points."""
     at_points = [trials_at(subject, reference, point, wanted, rng) for point in points]
     return [list(trials) for trials in zip(*at_points, strict=True)]
 
 
 def _are_right(trials: Sequence[Trial]) -> bool:
+    """Whether all gradients are right, and linear in dy."""
     return all(t.is_right and _is_linear(t) for t in trials)
 
 
 def _is_linear(t: Trial) -> bool:
+    """Whether the pullback of dy is the sum of the pullbacks of its entries, up to rounding."""
     pulled, added = t.pulled.ravel(), t.got @ t.dy.ravel()
     if t.got.shape != t.right.shape:
         return t.agrees(pulled, added)
@@ -299,6 +306,7 @@ def _is_right_along(
     directions = [rng.standard_normal(np.shape(point[number])) for number in wanted]
 
     def at(distance: Sequence[Any]) -> Any:
+        """The value where each argument is moved by that distance along its direction."""
         moved = [*point]
         for number, u in zip(wanted, directions, strict=True):
             moved[number] = point[number] + distance[0] * u

@@ -55,6 +55,7 @@ def factors(trials: Trials, constant: bool = False) -> Found:
 
 
 def _sentence(name: str, is_extra: bool, c: float, t: Trial) -> str:
+    """The sentence about a factor, and about the constant c beside it."""
     ending = "is too many" if is_extra else "is missing"
     if np.isclose(c, 1):
         return f"a factor of {name} {ending}"
@@ -76,6 +77,7 @@ def known_factors(t: Trial) -> Iterator[Factor]:
 
 
 def _name(t: Trial, number: int) -> str:
+    """What a sentence calls an input: x where it is the only one."""
     return "x" if len(t.inputs) == 1 else f"(input {number})"
 
 
@@ -131,6 +133,8 @@ def _functions(t: Trial) -> Iterator[tuple[Factor, float]]:
 def _fits(
     trials: Trials, factor: Factor, is_extra: bool, constant: bool, tolerance: float = TOLERANCE
 ) -> float | None:
+    """The constant with which the factor explains all trials (1 unless `constant`), or None."""
+
     def pair(t: Trial) -> tuple[Any, Any]:
         u = factor.values(t)
         return (t.got, t.right * u) if is_extra else (t.got * u, t.right)

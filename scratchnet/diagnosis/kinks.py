@@ -48,6 +48,7 @@ def error_of_differences(t: Trial, subject: Subject) -> Any:
 
 
 def _unlike_reference(t: Trial, subject: Subject) -> Iterator[FoundAt]:
+    """What is wrong at a kink, by the gradient of a reference."""
     wrong = ~t.equal(t.got, t.right)
     if not t.has_right_shape or not wrong.any():
         return
@@ -58,6 +59,7 @@ def _unlike_reference(t: Trial, subject: Subject) -> Iterator[FoundAt]:
 
 
 def _unlike_slopes(t: Trial, subject: Subject) -> Iterator[FoundAt]:
+    """What is wrong at a kink, by the slopes on its two sides."""
     left, right = (np.array([_slopes(subject, t, u, s) for u in np.eye(t.x.size)]) for s in (-1, 1))
     gap = abs(right - left)
     steps = 1e-4 * np.maximum(abs(t.x.reshape(-1, 1)), 0.1)

@@ -146,11 +146,13 @@ def transposed(trials: Trials) -> Found:
 
 
 def _in_order(t: Trial, order: Sequence[int]) -> bool:
+    """Whether the gradient is right once its axes are in this order."""
     turned = t.got.reshape(*t.got_shape, t.y.size).transpose(*order, len(order))
     return turned.shape[:-1] == t.x.shape and t.agrees(turned.reshape(t.right.shape), t.right)
 
 
 def _shapes(t: Trial) -> str:
+    """Words for a gradient's wrong shape, none for a right one."""
     if t.has_right_shape:
         return ""
     return f", of shape {t.got_shape} instead of {t.x.shape}"
@@ -182,6 +184,7 @@ _PRODUCTS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _made(product: Callable[[Any, Any], Any], t: Trial, number: int) -> Any:
+    """The product of dy and that input, or None where their shapes do not fit."""
     try:
         return product(t.dy, t.inputs[number])
     except ValueError:
@@ -200,6 +203,7 @@ def _is_product(t: Trial, number: int) -> str | None:
 
 
 def _equals(t: Trial, a: Any, b: Any = None) -> bool:
+    """Whether a has the shape and the numbers of b, the pulled gradient unless it is given."""
     b = t.pulled if b is None else b
     return np.shape(a) == np.shape(b) and bool(np.allclose(a, b, rtol=1e-7, atol=1e-12))
 
@@ -291,6 +295,7 @@ def _summed_axes(t: Trial) -> set[int]:
 
 
 def _of_axes(axes: tuple[int, ...], right: set[int], how: str, t: Trial) -> tuple[str, str]:
+    """The mistake and the sentence for sums over these axes in place of the right ones."""
     should = f"must be summed over {axes_named(right)}" if right else "must not be summed"
     if set(axes) < right:
         over = f" over {axes_named(right - set(axes))}"
@@ -304,10 +309,12 @@ def axes_named(axes: set[int]) -> str:
 
 
 def _first(values: Any, axis: tuple[int, ...]) -> Any:
+    """The first entries along these axes."""
     return values[tuple(0 if i in axis else slice(None) for i in range(values.ndim))]
 
 
 def _last(values: Any, axis: tuple[int, ...]) -> Any:
+    """The last entries along these axes."""
     return values[tuple(-1 if i in axis else slice(None) for i in range(values.ndim))]
 
 
@@ -317,6 +324,7 @@ def _sends_to_one(t: Trial) -> bool:
 
 
 def _fits_sum(t: Trial, axes: tuple[int, ...], how: Callable[..., Any]) -> bool:
+    """Whether the gradient is the unsummed one reduced over these axes in this way."""
     parts = np.diag(t.right.sum(0)).reshape(*t.y.shape, t.y.size)
     made = how(parts, axis=axes) if axes else parts
     if made.size != t.got.size:
@@ -463,6 +471,7 @@ def this_first(t: Trial) -> list[int]:
 
 
 def _aligned(array: Any, shape: tuple[int, ...]) -> Any:
+    """The array with axes of length 1 behind it, so that it broadcasts to the shape, or None."""
     for behind in range(len(shape) - np.ndim(array) + 1):
         column = np.reshape(array, (*np.shape(array), *[1] * behind))
         try:

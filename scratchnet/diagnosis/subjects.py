@@ -48,6 +48,7 @@ def of_tensors(function: Callable[..., Any], like: Sequence[Tensor], what: str) 
     backend = like[0].backend
 
     def called(inputs: Arrays) -> tuple[list[Tensor], Tensor]:
+        """The inputs as leaves, and the function's result. Raises `Fault` unless it is a Tensor."""
         tensors = leaves(inputs, like)
         y = guarded(what, function, *tensors)
         if not isinstance(y, Tensor):
@@ -59,12 +60,14 @@ def of_tensors(function: Callable[..., Any], like: Sequence[Tensor], what: str) 
             return np.array(called(inputs)[1].numpy())
 
     def at_before(inputs: Arrays, later: Arrays | None) -> tuple[Any, Pull]:
+        """The value, and its pullback, once the function was called at `later` as well."""
         with enable_grad():
             tensors, y = called(inputs)
             if later is not None:
                 called(later)
 
         def pull(dy: Any) -> list[Any]:
+            """The gradients of all inputs for dy, by the engine's walk."""
             received = walked(y, backend.asarray(np.array(dy, "float64")))
             if received.keys().isdisjoint(tensors) and y.requires_grad:
                 raise Fault(f"the result of {what} depends on none of the tensors it was given")
@@ -73,6 +76,7 @@ def of_tensors(function: Callable[..., Any], like: Sequence[Tensor], what: str) 
         return np.array(y.numpy()), pull
 
     def is_own(inputs: Arrays) -> bool:
+        """Whether no pullback in the graph is one of the engine's."""
         with enable_grad():
             nodes = nodes_of(called(inputs)[1])
         modules = [getattr(pullback, "__module__", "") for n in nodes for _, pullback in n.inputs]
@@ -91,6 +95,7 @@ def leaves(inputs: Arrays, like: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _gradient_of(tensor: Tensor, received: dict[Tensor, Any]) -> Any:
+    """What the walk left for the tensor: zeros for nothing, None where no gradient is required."""
     if not tensor.requires_grad:
         return None
     if tensor not in received:
@@ -120,6 +125,7 @@ def walked(y: Tensor, dy: Any) -> dict[Tensor, Any]:
 
 
 def _misshaped(op: str, got: tuple[int, ...], right: tuple[int, ...]) -> Fault:
+    """The fault of a gradient whose shape is not that of its input."""
     is_broadcast = len(got) >= len(right) and all(
         n in (1, m) for n, m in zip(right[::-1], got[::-1], strict=False)
     )
@@ -140,6 +146,7 @@ def of_arrays(
         return np.array(as_gradient("the function", y), "float64")
 
     def pull(dy: Any, inputs: Arrays) -> list[Any]:
+        """The gradients of all inputs for dy. Raises `Fault` for too few, or a changed array."""
         given, copies = np.array(dy, "float64"), [np.array(array) for array in inputs]
         found = guarded(what, pullback, given, *copies)
         if count == 1 and not isinstance(found, tuple):
@@ -203,6 +210,7 @@ def guarded(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _kind(value: Any) -> str:
+    """What a value is, in words."""
     if isinstance(value, np.ndarray):
         return f"an array of type {value.dtype}"
     return "None" if value is None else f"a value of type {type(value).__name__}"

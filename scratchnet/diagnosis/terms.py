@@ -282,11 +282,13 @@ def _is_multiple(t: Trial, a: Any, b: Any) -> bool:
 
 
 def _softmax(x: Any, axis: int) -> Any:
+    """e^x / (sum of e^x along the axis), shifted by the largest entry."""
     e = np.exp(x - x.max(axis, keepdims=True))
     return e / e.sum(axis, keepdims=True)
 
 
 def _mean(x: Any, axis: int) -> Any:
+    """The mean along the axis, in x's shape."""
     return np.broadcast_to(x.mean(axis, keepdims=True), x.shape)
 
 
@@ -319,6 +321,7 @@ def other_extreme(trials: Trials) -> Found:
         for extreme in (np.max, np.min):
 
             def masked(t: Trial, axis: int = axis, extreme: Any = extreme) -> Any:
+                """The gradient with its mask at the extremes of this axis."""
                 mask = (t.x == extreme(t.x, axis=axis, keepdims=True)).reshape(-1, 1)
                 return np.where(mask & reached, np.abs(t.right).max(axis=0), 0)
 
@@ -375,6 +378,8 @@ def beside_a_part(trials: Trials) -> Found:
 
 
 def _without(t: Trial, part: Any) -> Trial:
+    """The trial with a part taken off the right gradient and off the one that was found."""
+
     def truth(inputs: Sequence[Any]) -> tuple[Any, Any]:
         right, error = t.truth(inputs)
         return right - part, error

@@ -181,6 +181,7 @@ def by_differences(subject: Subject, argument: int) -> Truth:
     """
 
     def truth(inputs: Sequence[Any]) -> tuple[Any, Any]:
+        """The Jacobian (x.size, y.size) by differences, and its errors, infinite where unknown."""
         x = np.array(inputs[argument], "float64")
         y = subject.value(inputs)
         rows, errors = [], []
@@ -188,6 +189,7 @@ def by_differences(subject: Subject, argument: int) -> Truth:
         noises: list[Any] = []
 
         def at(place: Any, h: float) -> Any:
+            """The values where one entry of x is moved by h."""
             moved = x.copy()
             moved[place] += h
             changed = [*inputs[:argument], moved, *inputs[argument + 1 :]]

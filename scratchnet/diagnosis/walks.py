@@ -72,6 +72,7 @@ def _gradients(walk: Walk, result: Tensor) -> Gradients:
 
 
 def _name(node: Tensor) -> str:
+    """What a sentence calls a node: the result of its op, or a leaf of its shape."""
     name = operation_name(node)
     return f"a leaf of shape {node.shape}" if name == "leaf" else f"the result of {name}"
 
@@ -79,6 +80,7 @@ def _name(node: Tensor) -> str:
 def _faults(
     result: Tensor, got: Gradients, right: Gradients
 ) -> Iterator[tuple[str | None, str, Tensor]]:
+    """The first fault that explains wrong gradients of nodes: mistake, sentence and node."""
     wrong = [n for n in nodes_of(result)[::-1] if n in got and not _same(got[n], right[n])]
     if not wrong:
         return
@@ -156,6 +158,7 @@ def _sent_too_early(
 
 
 def _pulled(pullback: Callable[[Any], Any], consumer: Tensor, dy: Any) -> Any:
+    """The gradient that a consumer's pullback sends for dy, as a NumPy array."""
     backend = consumer.backend
     dx = pullback(backend.asarray(np.array(dy), consumer.dtype))
     return np.array(backend.to_numpy(dx))
@@ -185,12 +188,14 @@ def _is_part(got: Any, parts: list[Any]) -> bool:
 
 
 def _same(a: Any, b: Any) -> bool:
+    """Whether shapes are the same, and numbers up to rounding in their dtype."""
     largest = np.maximum(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
     eps = np.finfo(np.asarray(b).dtype if np.asarray(b).dtype.kind == "f" else float).eps
     return np.shape(a) == np.shape(b) and bool(np.all(np.abs(a - b) <= 1e3 * eps * largest))
 
 
 def _evidence(node: Tensor, got: Gradients, right: Gradients) -> str:
+    """The entry that is most wrong, in words."""
     gap = np.abs(got[node] - right[node])
     place = np.unravel_index(int(np.argmax(gap)), gap.shape)
     index = tuple(int(i) for i in place)

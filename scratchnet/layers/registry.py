@@ -54,6 +54,7 @@ def unregister(kind: type[Layer]) -> None:
 
 
 def _check_free(name: str, table: Mapping[str, type[Layer]], kind: type[Layer]) -> None:
+    """Raise `InputError` where another class has that name."""
     holder = table.get(name, kind)
     if (holder.__module__, holder.__qualname__) != (kind.__module__, kind.__qualname__):
         raise InputError(
@@ -63,6 +64,7 @@ def _check_free(name: str, table: Mapping[str, type[Layer]], kind: type[Layer]) 
 
 
 def _check_settings(kind: type[Layer]) -> None:
+    """Raise `InputError` unless a layer can be built anew from its settings."""
     arguments = inspect.signature(kind).parameters
     needed = {name for name, each in arguments.items() if each.default is each.empty}
     if unset := (set(kind.settings) - set(arguments)) | (needed - set(kind.settings)):
@@ -102,6 +104,7 @@ def described(layer: Layer, network: int | None = None) -> dict[str, Any]:
 
 
 def _plain(layer: Layer, name: str, network: int | None) -> Any:
+    """A setting as JSON can hold it: layers as descriptions, arrays as lists."""
     value = getattr(layer, name)
     if isinstance(value, Layer):
         return described(value, network)
@@ -135,6 +138,7 @@ def from_description(description: Mapping[str, Any]) -> Layer:
 
 
 def _with_layers(value: Any) -> Any:
+    """The setting with layers built from descriptions, at every depth of its lists."""
     if isinstance(value, list):
         return [_with_layers(each) for each in value]
     return from_description(value) if isinstance(value, dict) and "type" in value else value

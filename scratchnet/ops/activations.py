@@ -72,6 +72,7 @@ def gelu(x: Tensor) -> Tensor:
     half = k.multiply(k.add(t, 1.0), 0.5)
 
     def pullback(dy: Array) -> Array:
+        """dL/dx = dL/dy ((1 + t) / 2 + x (1 - t^2) c (1 + 3 a x^2) / 2)."""
         inner = k.multiply(k.add(k.multiply(square, 3 * a), 1.0), c / 2)
         slope = k.multiply(k.multiply(data, k.subtract(1.0, k.square(t))), inner)
         return k.multiply(dy, k.add(half, slope))
@@ -89,6 +90,7 @@ def threshold(x: Tensor, surrogate_window: float | None = None) -> Tensor:
     k, data = x.backend, x.data
 
     def pullback(dy: Array) -> Array:
+        """dL/dx = dL/dy [|x| <= window], or 0 without a window."""
         if surrogate_window is None:
             return k.zeros(dy.shape, dy.dtype)
         return k.where(k.less_equal(k.absolute(data), surrogate_window), dy, 0.0)

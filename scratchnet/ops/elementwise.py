@@ -90,12 +90,14 @@ def power(a: Operand, b: Operand) -> Tensor:
     y = k.power(a_data, b_data)
 
     def pullback_a(dy: Array) -> Array:
+        """dL/da = dL/dy b a^(b-1), summed to a's shape."""
         # a^0 is 1 everywhere: 0 times 0^-1 would be NaN at a = 0.
         dy = k.where(k.equal(b_data, 0.0), 0.0, dy)
         slope = k.multiply(b_data, k.power(k.where_used(dy, a_data), k.subtract(b_data, 1.0)))
         return unbroadcast(k, k.multiply(dy, slope), a_data.shape)
 
     def pullback_b(dy: Array) -> Array:
+        """dL/db = dL/dy a^b ln a, summed to b's shape; 0 where a^b is 0."""
         dy = k.where(k.equal(y, 0.0), 0.0, dy)
         slope = k.multiply(k.where_used(dy, y), k.log(k.where_used(dy, a_data)))
         return unbroadcast(k, k.multiply(dy, slope), b_data.shape)
@@ -104,9 +106,11 @@ def power(a: Operand, b: Operand) -> Tensor:
 
 
 def _power_of_number(x: Tensor, exponent: float) -> Tensor:
+    """x^n for a number n."""
     k, data = x.backend, x.data
 
     def pullback(dy: Array) -> Array:
+        """dL/dx = dL/dy n x^(n-1); 0 for n = 0."""
         if exponent == 0:
             return k.zeros(dy.shape, dy.dtype)
         slope = k.multiply(k.power(k.where_used(dy, data), exponent - 1), exponent)

@@ -56,9 +56,11 @@ def min(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 def _extreme(x: Tensor, axes: tuple[int, ...], y: Array, keepdims: bool) -> Tensor:
+    """The node of a maximum or minimum y, which has the axes that it was taken over."""
     k, data = x.backend, x.data
 
     def pullback(dy: Array) -> Array:
+        """dL/dx = dL/dy / ties where x is the extreme, else 0: ties share the gradient."""
         is_extreme = k.equal(data, y)
         ties = k.multiply(is_extreme, k.asarray(1.0, data.dtype))
         part = k.divide(k.reshape(dy, y.shape), k.sum(ties, axis=axes, keepdims=True))
@@ -193,6 +195,7 @@ def logsumexp(x: Tensor, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 def _nonempty_axes(op: str, x: Tensor, axis: Axis) -> tuple[int, ...]:
+    """The axes as numbers from 0; `InputError` where one has the length 0."""
     axes = axes_of(op, x, axis)
     if any(x.shape[i] == 0 for i in axes):
         raise InputError(f"{op} over axis {axis} of shape {x.shape}: the axis is empty")

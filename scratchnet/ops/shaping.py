@@ -150,6 +150,7 @@ def take(x: Tensor, index: Any) -> Tensor:
 
 
 def _one_backend(op: str, parts: Sequence[Tensor]) -> Any:
+    """The backend of all parts; raises unless they are tensors of one backend and dtype."""
     if not parts:
         raise InputError(f"{op}: no tensors were given, at least one is needed")
     if plain := [type(part).__name__ for part in parts if not isinstance(part, Tensor)]:
