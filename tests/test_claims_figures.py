@@ -164,6 +164,9 @@ FIGURES: dict[str, Callable[[], list[str]]] = {
         percent("lottery", "snip, 11.8 %").removesuffix(" %"),
         percent("lottery", "ticket, 11.8 %"),
     ],
+    "002-092": lambda: [
+        f"{100 * np.mean(values('regions-compare', '1 layer of 8, random', 'linear') == 37):.0f} %"
+    ],
     "002-108": lambda: [percent("spiral-chapter", f"{ONE}, gradient descent")],
     "002-115": lambda: [percent("depth-limits", "batch norm, 64 layers", measure="train_accuracy")],
     "002-148": lambda: [

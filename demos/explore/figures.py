@@ -70,7 +70,7 @@ def accuracies(result: Result) -> Figure:
 
 
 def finding(result: Result) -> str:
-    """From which depth on the median test accuracy is within a point of the best."""
+    """The fewest layers whose median test accuracy is within a point of the best."""
     parts = []
     for dataset in result.settings.datasets:
         rows = groups(result).get(dataset, [])
@@ -78,7 +78,7 @@ def finding(result: Result) -> str:
         if rows:
             enough = next(i for i, each in enumerate(medians) if not each < max(medians) - 0.01)
             parts.append(f"{dataset} {rows[enough].facts['depth']}")
-    return f"Layers from which on accuracy is within a point of the best: {', '.join(parts)}"
+    return f"Fewest layers within a point of the best median accuracy: {', '.join(parts)}"
 
 
 def draw(axes: Axes, rows: list[Row]) -> None:

@@ -131,7 +131,9 @@ def comparison(result: Result, found: Sequence[Row]) -> Figure:
             left, right, bottom, top = close_up(drawn, result.settings.window)
             panel.set(xlim=(left, right), ylim=(bottom, top))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    figure.suptitle(f"The best network has {most:,} regions, the textbook's bound is {farthest:,}")
+    figure.suptitle(
+        f"The best network found has {most:,} regions; the textbook's bound is {farthest:,}"
+    )
     return figure
 
 
