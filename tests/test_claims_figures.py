@@ -105,6 +105,7 @@ def falls(name: str) -> tuple[int, float]:
     return int((steps < 0).any(axis=0).sum()), float(-steps.min())
 
 
+PYTORCH, FEW = "PyTorch's", "With 4.0% of the weights, tickets are as accurate as"
 NETS = ("1 layer of 64", "2 layers of 32", "4 layers of 16", "8 layers of 8")
 ONE, FOUR, SECTION = "1 layer", "4 layers", "nested_sine: section"
 
@@ -160,6 +161,9 @@ FIGURES: dict[str, Callable[[], list[str]]] = {
         f"{50 * claim('prune', f'Without {share} % of its weights, a network')['estimate']:.0f} %"
         for share in (80, 90)
     ],
+    "002-072": lambda: [
+        f"{-100 * claim('lottery', FEW)['estimate']:.1f} points",
+    ],
     "002-074": lambda: [
         percent("lottery", "snip, 11.8 %").removesuffix(" %"),
         percent("lottery", "ticket, 11.8 %"),
@@ -182,6 +186,9 @@ FIGURES: dict[str, Callable[[], list[str]]] = {
         f"{spread('probes-digits', 'zero_share')} and {spread('probes-digits', 'dead_share')}",
     ],
     "003-019": lambda: [explored("digits", 1)],
+    "004-017": lambda: [
+        f"{100 * np.mean(values('fractal-gradients', PYTORCH, 'bends gone at') > 8):.0f} %"
+    ],
     "004-019": lambda: [
         f"{curve} {percent('fractal', f'{curve}, depth 5')}" for curve in ("coarse", "extreme")
     ],

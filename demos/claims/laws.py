@@ -64,7 +64,7 @@ def chinchilla_exponents() -> Finding:
 
 @row("002-119")
 def kaplan_allocation() -> Finding:
-    """N ~ C^0.73, D ~ C^0.27: Kaplan et al. 2020, equation 1.7."""
+    """N ~ C^0.73 and D = B S ~ C^(0.24 + 0.03): Kaplan et al. 2020, section 1.2."""
     shares = KAPLAN_BEST_EXPONENT, 1 - KAPLAN_BEST_EXPONENT
     return judged(
         near(shares[0], 0.73) and near(shares[1], 0.27), "{:.2f} and {:.2f}".format(*shares)
