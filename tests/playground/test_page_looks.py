@@ -135,6 +135,13 @@ def test_nothing_is_fetched_from_elsewhere_and_the_page_is_small(
     assert sum(each.stat().st_size for each in PAGE.iterdir()) <= 1_000_000
 
 
+def test_all_modules_are_asked_for_at_once() -> None:
+    """Else a browser asks for a module only once it has read the one that imports it."""
+    page = (PAGE / "index.html").read_text()
+    named = re.findall(r'<link rel="modulepreload" href="page/(.+?)">', page)
+    assert sorted([*named, "main.js"]) == sorted(each.name for each in PAGE.glob("*.js"))
+
+
 @pytest.fixture(scope="module")
 def phone(browser: Any, playground: Any) -> Iterator[Any]:
     """A page as wide as a phone, for one state after the other."""
