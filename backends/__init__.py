@@ -30,6 +30,7 @@ _ONE_AT_A_TIME = threading.RLock()
 
 @cache
 def _backend(name: str, precision: str) -> Backend:
+    """The backend of that name and precision; there is one object for each."""
     if name == "numpy":
         return on_numpy(precision)
     from scratchnet.backends.cupy_backend import CupyBackend

@@ -73,6 +73,7 @@ def compile_for(architecture: str, source: str) -> Compiled:
 
 
 def _with_nvrtc(source: str, architecture: str, options: Sequence[str]) -> tuple[bytes, str]:
+    """The binary and the log, by NVIDIA's library. Raises `CompileError`."""
     library = ctypes.CDLL(str(nvrtc_library()))
     program = ctypes.c_void_p()
     library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None)
@@ -90,6 +91,7 @@ def _with_nvrtc(source: str, architecture: str, options: Sequence[str]) -> tuple
 
 
 def _read(library: ctypes.CDLL, program: ctypes.c_void_p, what: str) -> bytes:
+    """What the library holds of that name."""
     size = ctypes.c_size_t()
     getattr(library, f"nvrtcGet{what}Size")(program, ctypes.byref(size))
     buffer = ctypes.create_string_buffer(size.value)
@@ -98,6 +100,7 @@ def _read(library: ctypes.CDLL, program: ctypes.c_void_p, what: str) -> bytes:
 
 
 def _with_nvcc(source: str, architecture: str, options: Sequence[str]) -> tuple[bytes, str]:
+    """The binary and the log, by the program nvcc. Raises `CompileError`."""
     command = ["nvcc", *options, "-Werror", "all-warnings", f"-arch={architecture}"]
     command += ["-x", "cu", "-cubin", "-o", "/dev/stdout", "-"]
     done = subprocess.run(command, input=source.encode(), capture_output=True)

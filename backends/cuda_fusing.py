@@ -32,6 +32,7 @@ class Fusing:
     # A product or a gain, a bias, and a ReLU, all written to one place.
 
     def _with_biases(self, calls: Sequence[Call]) -> list[Call]:
+        """The calls with a product or a gain, a bias and a ReLU as one call where they meet."""
         fused: list[Call] = []
         for call in calls:
             one = self._together(fused[-1], call) if fused else None
@@ -79,6 +80,7 @@ class Fusing:
         return bool(is_dense and x.dtype == y.dtype and self._is_row(row, y))
 
     def _is_row(self, row: Any, y: Array) -> bool:
+        """Whether this is an array that is added to each row of y."""
         return (
             isinstance(row, self._xp.ndarray)
             and row.dtype == y.dtype
@@ -92,6 +94,7 @@ class Fusing:
     # A sum over the rows of what was made before.
 
     def _with_sums(self, calls: Sequence[Call]) -> list[Call]:
+        """The calls with a sum over rows joined to what makes the rows."""
         fused: list[Call] = []
         for call in calls:
             if call.kernel != self._backend._sum_rows or not self._join(fused, call):
@@ -129,6 +132,7 @@ class Fusing:
     # A loss, its mean over the samples, and the gradient of that mean.
 
     def _with_means(self, calls: Sequence[Call]) -> list[Call]:
+        """The calls with a loss, its mean and the mean's gradient as one call where they meet."""
         fused: list[Call] = []
         for call in calls:
             one = self._mean_of_losses(fused[-2], fused[-1], call) if len(fused) > 1 else None

@@ -199,6 +199,7 @@ class CupyBackend(FusedSteps):
         return self._allocated(self.xp.ones, shape, dtype)
 
     def _allocated(self, make: Callable[..., Array], shape: tuple[int, ...], dtype: Any) -> Array:
+        """A new array. Raises the backend's own error where memory is full."""
         try:
             return make(shape, dtype)
         except MemoryError as error:
@@ -261,6 +262,7 @@ class CupyBackend(FusedSteps):
         return self._take_rows(x, index, True, (*index.shape, *x.shape[2:]), out)
 
     def _has_rows_of_words(self, x: Array, index: Any) -> bool:
+        """Whether the kernel that copies rows in words of 4 bytes can take these rows."""
         return bool(
             isinstance(index, self.xp.ndarray)
             and index.dtype == np.int64
@@ -273,6 +275,7 @@ class CupyBackend(FusedSteps):
     def _take_rows(
         self, x: Array, index: Array, of_each: bool, shape: tuple[int, ...], out: Out
     ) -> Array:
+        """x[index], or x[i, index[i]] for each network i, by that kernel."""
         target = self._target(out, shape, x.dtype)
         words = math.prod(shape[index.ndim :]) * x.itemsize // 4
         of_network = index.size // max(1, len(index)) if of_each else 1
@@ -327,6 +330,7 @@ class CupyBackend(FusedSteps):
         return self.run(self._matmul, a, b, out=out)
 
     def _matmul(self, a: Array, b: Array, out: Out) -> Array:
+        """a b by the kernel for small products, by cuBLAS, or by CuPy for what neither takes."""
         if self.precision != "fp32":
             check_operands(self.precision, a, b)
         if min(a.ndim, b.ndim) < 2 or a.dtype != b.dtype or str(a.dtype) not in REALS:

@@ -46,6 +46,7 @@ class FusedSteps(Sums):
         return self.run(self._softmax, x, True, out=...)
 
     def _softmax(self, x: Array, take_log: bool, out: Out) -> Array:
+        """The softmax of each row, or its logarithm."""
         target = self._target(out, x.shape, x.dtype)
         rows = x.size // max(1, x.shape[-1])
         self._kernels[str(x.dtype)].launch(

@@ -36,6 +36,7 @@ class Sums(KernelArrays):
         return self.run(self._sum_rows, x, out=out)
 
     def _sum_rows(self, x: Array, out: Out) -> Array:
+        """The sums over axis -2, in one kernel or as a row of ones times x."""
         target = self._row_target(out, (*x.shape[:-2], x.shape[-1]), x.dtype)
         x = self._dense(x)
         if self.sums_in_one_kernel(x):
@@ -62,6 +63,7 @@ class Sums(KernelArrays):
         return bool(is_dense and sums.strides[0] > 0)
 
     def _row_of_ones(self, length: int, dtype: str) -> Array:
+        """A row of ones, kept for all sums of that length."""
         if (length, dtype) not in self._ones:
             ones = self.ones((1, length), dtype)
             self.synchronize()  # another thread's stream may read them from here on
@@ -149,6 +151,7 @@ class Sums(KernelArrays):
         return packed[: x.size].reshape(x.shape), rows[0], rows[1], rows[2]
 
     def _is_normalized_here(self, x: Array, epsilon: Any) -> bool:
+        """Whether the kernel that standardises a batch takes x and epsilon."""
         return (
             isinstance(epsilon, self.xp.ndarray)
             and x.ndim in (2, 3)

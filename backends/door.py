@@ -74,6 +74,7 @@ class Door:
         calls: list[Call] = []
 
         def note(run: Kernel, kernel: Kernel, *inputs: Any, out: Out = ...) -> Array:
+            """Run the kernel and note the call."""
             array = run(kernel, *inputs, out=out)
             calls.append(Call(kernel, inputs, array, is_new=out is ...))
             return array

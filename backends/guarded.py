@@ -192,6 +192,8 @@ class Guarded:
 
 
 def _operator(name: str, is_swapped: bool = False) -> Callable[..., Array]:
+    """The method of an operator, by the backend's function of that name."""
+
     def method(self: Guarded, *others: Any) -> Array:
         # As NumPy's operators do: a Tensor on the right computes it, as a step of its graph.
         if any(getattr(type(each), "__array_ufunc__", ...) is None for each in others):

@@ -37,6 +37,7 @@ def keep_freed_memory() -> None:
 
 @lru_cache(maxsize=16)
 def _constant(value: float, shape: tuple[int, ...], dtype: Any) -> Array:
+    """A read-only array filled with the value; the last ones are kept."""
     constant = np.full(shape, value, dtype)
     constant.flags.writeable = False
     return constant

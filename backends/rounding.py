@@ -65,6 +65,7 @@ def _to_bf16(x: Array, out: Out) -> Array:
 
 
 def _to_fp16(x: Array, out: Out) -> Array:
+    """x rounded to float16, in its own dtype; infinity where that overflows."""
     out = np.empty_like(x) if out is ... else out
     with np.errstate(over="ignore"):
         np.copyto(out, x.astype(np.float16))

@@ -53,6 +53,7 @@ class View:
 
     @property
     def is_contiguous(self) -> bool:
+        """Whether its entries lie one behind the other, in the order of its axes."""
         step = 1
         for n, stride in zip(self.shape[::-1], self.strides[::-1], strict=True):
             if n != 1 and stride != step:
@@ -135,6 +136,7 @@ class Axes:
         return keys
 
     def _root(self, key: Any) -> Any:
+        """What stands for the class of this axis."""
         while key in self._parent:
             key = self._parent[key]
         return key
@@ -147,6 +149,7 @@ class Axes:
                 self._parent[a] = b
 
     def _unify(self, call: Call) -> None:
+        """Join the classes of those axes that a call walks along together."""
         if is_by_host(call.kernel):
             return
         name, out = name_of(call), self.of(call.out)
@@ -171,6 +174,7 @@ class Axes:
                     self._join(self.of(array), out)
 
     def _unify_product(self, call: Call, out: list[Any]) -> None:
+        """Of a matrix product: the axis summed over, the rows, the columns and the networks."""
         a, b = (self.of(each) for each in call.inputs)
         self._join(a, b[-2:-1] if len(b) > 1 else b)
         if len(a) > 1:
@@ -181,6 +185,7 @@ class Axes:
             self._join(b[:-2], lead)
 
     def _unify_take(self, call: Call, out: list[Any]) -> None:
+        """Of rows that are picked: the axes of the index, and those behind the picked one."""
         x, index = call.inputs
         indices = arrays_in(index)
         if not indices:
@@ -225,6 +230,7 @@ class Axes:
 
 
 def _axes(axis: Any, ndim: int) -> set[int]:
+    """The axes of a reduction as numbers from 0."""
     if axis is None:
         return set(range(ndim))
     return {i % ndim for i in (axis if isinstance(axis, tuple) else (axis,))}

@@ -80,6 +80,7 @@ def find_compiler() -> Compiler:
 
 @lru_cache(maxsize=8)
 def _find(wanted: str) -> Compiler:
+    """The first compiler that is there, with flags for this processor, or `NoCompiler`."""
     if sys.platform not in ("linux", "darwin"):
         raise NoCompiler(f"compiled steps need Linux or macOS, this is {sys.platform}")
     package = "the Xcode command line tools" if sys.platform == "darwin" else "the package g++"
@@ -106,6 +107,7 @@ def _output(*command: str) -> str:
 
 
 def _target(features: str) -> Target:
+    """The bytes and the number of the vector registers, by the compiler's macros."""
     defined = set(re.findall(r"#define (\w+)", features))
     if "__AVX512F__" in defined:
         return Target(64, 32)
@@ -182,6 +184,7 @@ def _is_intact(library: Path) -> bool:
 
 
 def _build(source: str, compiler: Compiler, library: Path) -> None:
+    """Compile the source into the library, beside its place first; its digest goes with it."""
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         text, made = Path(folder) / "step.cpp", Path(folder) / "step.so"
         digest = Path(folder) / "step.sha256"
@@ -208,6 +211,7 @@ def _status_of(command: list[str], complaints: Path) -> int:
         lock, ended = threading.Lock(), threading.Event()
 
         def begin() -> None:
+            """Start the compiler, unless its run was ended before."""
             with lock:
                 if not ended.is_set():
                     begun.append(

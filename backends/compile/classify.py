@@ -122,6 +122,7 @@ class Classified:
         return 0
 
     def _add(self, number: int, call: Call) -> None:
+        """Add the node of a call, with what it reads and the value that it leaves."""
         out = self.axes.view(call.out)
         kind, inputs = self._kind(call, out)
         node = Node(number, call, kind, inputs, out)
@@ -183,6 +184,7 @@ class Classified:
         return view if is_row else None
 
     def _elementwise(self, call: Call, out: View) -> list[Input] | None:
+        """The inputs of an elementwise call on values of points, numbers and rows, or None."""
         if not self._is_tiled(out):
             return None
         inputs: list[Input] = []
@@ -201,6 +203,7 @@ class Classified:
         return inputs
 
     def _product(self, call: Call, out: View) -> list[Input] | None:
+        """The inputs of points times a fixed matrix, or None."""
         a, b = call.inputs
         x = self._of_points(a)
         if x is None or not self._is_tiled(out) or a.ndim < 2 or not self._is_fixed(b):
@@ -214,6 +217,7 @@ class Classified:
         return own and self.axes.points not in self.axes.of(array) and view.points is None
 
     def _gradient(self, call: Call, out: View) -> list[Input] | None:
+        """The inputs x and dy of x^T dy, the gradient of a matrix, or None."""
         a, b = call.inputs
         if out.points is not None or a.ndim < 2 or b.ndim < 2 or not out.is_contiguous:
             return None
@@ -223,6 +227,7 @@ class Classified:
         return [x, dy]
 
     def _column_sums(self, call: Call, out: View) -> list[Input] | None:
+        """The input that is summed over the points, by a sum or a row of ones, or None."""
         if name_of(call) == "matmul":
             ones, x = call.inputs
             number = literal(ones)
@@ -238,6 +243,7 @@ class Classified:
         return None if found is None or out.points is not None else [found]
 
     def _total(self, call: Call, out: View) -> list[Input] | None:
+        """The input all of whose entries are summed, or None."""
         view = self.axes.view(call.inputs[0])
         value = self._current.get(id(view.owner))
         if value is None or out.size != 1 or not view.is_whole or value.width * self.points == 1:
@@ -245,6 +251,7 @@ class Classified:
         return [value]
 
     def _row_reduction(self, call: Call, out: View) -> list[Input] | None:
+        """The input that is reduced along the entries of each point, or None."""
         x, axis, _ = call.inputs
         found = self._of_points(x)
         if found is None or axis not in (-1, x.ndim - 1, (x.ndim - 1,)) or not self._is_tiled(out):
@@ -252,6 +259,7 @@ class Classified:
         return [found] if len(self.axes.view(x).shape) == 2 else None
 
     def _take(self, call: Call, out: View) -> list[Input] | None:
+        """The source and the row numbers of rows picked for the points, or None."""
         x, index = call.inputs
         if isinstance(index, tuple):
             if len(index) != 2 or not isinstance(index[0], np.ndarray):

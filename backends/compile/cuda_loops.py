@@ -53,6 +53,7 @@ class BlockWriter:
         """The points and columns that a thread does at a time: the fewest instructions in all."""
 
         def cost(block: tuple[int, int]) -> int:
+            """A thread's instructions for one term of each of its sums, with such blocks."""
             points, columns = block
             tasks = self.memory.tile // points * -(-width // columns)
             return -(-tasks // THREADS) * (points * columns + columns + 1)
@@ -61,11 +62,13 @@ class BlockWriter:
         return min(blocks, key=cost)
 
     def _columns_at_a_time(self, head: Node, width: int) -> int:
+        """The columns of a matrix in one panel; all of them where a block works alone."""
         if self.memory.cluster == 1:
             return width
         return self.memory.panel_columns(int(head.call.inputs[0].shape[-1]), width)
 
     def _product(self, f: Function, head: Node, points: int, columns: int, width: int) -> str:
+        """The call of a product, up to the function that it gives each entry to."""
         x, b, view = head.inputs[0], head.call.inputs[1], head.inputs[1]
         assert isinstance(view, View)
         down, along = (s // b.itemsize for s in (b.strides[-2:] if b.ndim > 1 else (*b.strides, 0)))
@@ -84,6 +87,7 @@ class BlockWriter:
         return f"multiply<{sizes}>{call}"
 
     def _reduced(self, f: Function, head: Node) -> str:
+        """The line that reduces the entries of a point."""
         x = head.inputs[0]
         width = x.width if isinstance(x, Value) else x.shape[1]  # type: ignore[union-attr]
         operation = _OPERATIONS[head.name]
@@ -143,6 +147,7 @@ class BlockWriter:
         return self._sum(f"add_all<{node.values[0].width}>", node, out)
 
     def _sum(self, function: str, node: Node, out: Pointer) -> Function:
+        """The function that adds up over the points."""
         f = Function()
         x = f.name(self.points(node.inputs[0]))
         f.lines = [f"{function}({x}, rows, first == 0, {f.name(out, writes=True)});"]
@@ -192,6 +197,7 @@ def _warp_block(height: int, width: int) -> tuple[int, int]:
     time: the fewest operands to load and products to start in all."""
 
     def cost(block: tuple[int, int]) -> int:
+        """A warp's loads and products for a step along the sums, with such blocks."""
         rows, columns = block
         tasks = -(-height // (16 * rows)) * -(-width // (8 * columns))
         return -(-tasks * _WARP // THREADS) * (4 * rows + 2 * columns + rows * columns)

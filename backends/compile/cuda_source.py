@@ -145,6 +145,7 @@ class Access:
 def _meeting(
     some: Iterable[tuple[str, int, int]], others: Iterable[tuple[str, int, int]]
 ) -> set[str]:
+    """The places that stand on both sides and overlap."""
     return {p for p, a, b in some for q, c, d in others if p == q and a < d and c < b}
 
 
@@ -182,6 +183,7 @@ class _Assembly(Assembly):
         return self._kernel()
 
     def _kernel(self) -> Kernel:
+        """The kernel with what its launch needs; `NotCompiled` for writes that would clash."""
         memory = self.memory
         numbers = range(len(memory.arrays))
         is_ensemble = self.classified.axes.networks is not None
@@ -263,6 +265,7 @@ class _Assembly(Assembly):
         return "__syncthreads();" if self.cluster == 1 else "cluster_barrier();"
 
     def _access(self, nodes: Sequence[Node], kept: set[Value], is_between: bool) -> Access:
+        """What the nodes of a loop read and write, by place."""
         is_of_all_tiles = self.cluster > 1 and any(node.kind in OVER_POINTS for node in nodes)
         found = Access(is_of_all_tiles=is_of_all_tiles)
         for node in nodes:
@@ -337,6 +340,7 @@ class _Assembly(Assembly):
         ]
 
     def _fetch(self, lines: list[str], view: View) -> None:
+        """Copy the rows of an array from outside, unless they are there already."""
         memory = self.memory
         if memory.has_copy(view):
             return
@@ -347,6 +351,7 @@ class _Assembly(Assembly):
         self._call(lines, f, [], access, "rows of an array from outside")
 
     def _point_loop(self, lines: list[str], loop: Loop, kept: set[Value]) -> None:
+        """A loop over points, and the copies of its values that go to recorded arrays."""
         head = loop.nodes[0]
         if head.kind in OVER_POINTS:
             f = getattr(self.writer, head.kind)(head, self.memory.array(head.out))
@@ -364,6 +369,7 @@ class _Assembly(Assembly):
     # The whole source.
 
     def _source(self) -> str:
+        """The whole source: headers, functions, and the kernel that calls them in order."""
         memory, count = self.memory, len(self.memory.arrays)
         cluster, wait = self.cluster, self._all_wait
         in_cluster = f"__cluster_dims__({cluster}, 1, 1) " if cluster > 1 else ""
@@ -406,6 +412,7 @@ class _Assembly(Assembly):
         return "\n".join(lines) + "\n"
 
     def _outside(self, number: int, place: str) -> str:
+        """A pointer to this network's part of an array outside."""
         use, kind = self.memory.uses[number], self.memory.kind_of(number)
         move = f" + network * {use.network_stride}" if use.network_stride else ""
         return f"({kind}*)({place}){move}"
@@ -427,6 +434,7 @@ class _Assembly(Assembly):
         return lines
 
     def _copy(self, number: int, source: str, target: str) -> str:
+        """The call that copies an array, shared out over the blocks where it is spread."""
         entries = self.memory.uses[number].entries
         if self.memory.is_spread(number):
             return f"copy_share<{entries}>({source}, {target});"
@@ -443,6 +451,7 @@ class _Assembly(Assembly):
         return [f"if (step == 0 || step_bytes[{number}]) {text}"]
 
     def _written_back(self, number: int) -> list[str]:
+        """The lines that copy an array to where it is kept, none if it is not written."""
         use = self.memory.uses[number]
         if not use.is_written or use.is_new:
             return []

@@ -136,6 +136,7 @@ class KernelStep:
 
 
 def _loaded(xp: Any, program: Kernel) -> Any:
+    """The program's function on the GPU, allowed the shared memory that it needs."""
     module = xp.RawModule(code=program.source, options=COMPILER_OPTIONS)
     function = module.get_function("run")
     function.max_dynamic_shared_size_bytes = program.shared_bytes

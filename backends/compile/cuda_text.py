@@ -99,17 +99,20 @@ class ScalarTerms:
                 self.body.append(f"{name}[i] = n{node.number};")
 
     def _define(self, node: Node, terms: list[Term | Literal]) -> None:
+        """Add the line that computes the node."""
         text = self.lowering.lower(node.name, terms, node.out.dtype)
         kind = "bool" if node.out.dtype == np.bool_ else c_type(node.out.dtype)
         self.body.append(f"const {kind} n{node.number} = {text};")
 
     def _store(self, pointer: Pointer, term: Term, width: int, number: int) -> None:
+        """Add the lines that store a node's entries behind the loop."""
         name = self.f.name(pointer, writes=True)
         self.loads.append(f"Some<{pointer.c_type}, {self.points}> o{number};")
         self.body.append(f"o{number}.at[q] = {term.text};")
         self.stores.append(f"store({_at(name, width)}, o{number});")
 
     def _operand(self, each: Input) -> Term | Literal:
+        """What an input is called in the loop; it is loaded once."""
         if isinstance(each, Literal):
             return each
         key = each if isinstance(each, Value) else place_of(each)
@@ -118,6 +121,7 @@ class ScalarTerms:
         return self._known[key]
 
     def _loaded(self, each: Value | View, name: str) -> Term:
+        """Add the line that loads an input, and give its term."""
         dtype = each.dtype
         if isinstance(each, View) and each.points is None:
             step = each.strides[-1] if each.size > 1 else 0
@@ -141,6 +145,7 @@ class ScalarTerms:
         return Term(name, each.dtype)
 
     def _flat_operand(self, each: Input) -> Term | Literal:
+        """As `_operand`, where the entries are counted through."""
         if isinstance(each, Literal):
             return each
         assert isinstance(each, View)

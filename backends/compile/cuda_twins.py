@@ -54,6 +54,7 @@ class Twins:
         return self._views[id(array)][1]
 
     def _owner(self, owner: Array) -> Array:
+        """The host's twin of an array that owns its memory; whole numbers are copied too."""
         if id(owner) not in self._owners:
             here: Array = np.empty(owner.shape, owner.dtype)
             if not owner.flags.c_contiguous:
@@ -66,6 +67,7 @@ class Twins:
         return self._owners[id(owner)][1]
 
     def _inputs(self, inputs: Any) -> Any:
+        """A call's inputs with twins for the GPU's arrays."""
         if isinstance(inputs, (tuple, list)):
             return tuple([self._inputs(each) for each in inputs])
         return self.of(inputs) if isinstance(inputs, self._xp.ndarray) else inputs

@@ -113,6 +113,7 @@ def _counted(shape: Sequence[int], prefix: str, entry: str) -> list[str]:
 def _counted_axes(
     shape: Sequence[int], axes: Sequence[int], entry: str, prefix: str = "i"
 ) -> list[str]:
+    """Lines that turn the number of an entry into its place along these axes."""
     lines, inner = [], 1
     for axis in reversed(axes):
         quotient = entry if inner == 1 else f"{entry} / {inner}"

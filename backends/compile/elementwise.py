@@ -161,6 +161,7 @@ class Lowering:
         return f"{a} {COMPARISONS[name]} {b}"
 
     def _arithmetic(self, name: str, terms: list[Term | Literal], out: Any) -> str:
+        """The C++ expression of an arithmetic call."""
         if name in OPERATORS:
             if name == "divide" and out.kind != "f":
                 raise NotCompiled(f"divide of {out}")

@@ -43,6 +43,7 @@ class Function:
 
     @property
     def parameters(self) -> str:
+        """The parameters as C++ declares them; what is not written is const."""
         return ", ".join(
             f"{'' if name in self.written else 'const '}{pointer.c_type}* __restrict__ {name}"
             for name, pointer in self.pointers.values()
@@ -103,6 +104,7 @@ class Writer:
         f.lines = [opening, *("  " + line for line in terms.lines), closing]
 
     def _reduced_rows(self, f: Function, head: Node, n: int, lanes: int, terms: _Terms) -> str:
+        """Define the reduction of `lanes` rows at once, and give the loop's first line."""
         x = head.inputs[0]
         width = x.width if isinstance(x, Value) else x.shape[1]  # type: ignore[union-attr]
         inner = f.vector(self.main, self.memory.target.lanes_of_row(width, self.main))
@@ -233,6 +235,7 @@ class Writer:
         return f
 
     def _dot(self, f: Function, x: Input, dy: Input, out: Pointer) -> None:
+        """Add the dot product over the rows to a single number."""
         vector = f.vector(self.main, self.memory.target.lanes(self.main))
         a, b = self._points(x), self._points(dy)
         f.lines = [
@@ -360,6 +363,7 @@ class _Terms:
                 self._store(self.memory.array(node.out), term, 1)
 
     def _define(self, node: Node, terms: list[Term | Literal]) -> None:
+        """Add the line that computes the node."""
         text = self.lowering.lower(node.name, terms, node.out.dtype)
         if node.out.dtype == np.bool_:
             self.lines.append(f"const auto n{node.number} = {text};")
@@ -368,6 +372,7 @@ class _Terms:
             self.lines.append(f"const {vector} n{node.number} = {text};")
 
     def _store(self, pointer: Pointer, term: Term, width: int) -> None:
+        """Add the line that stores a vector."""
         name = self.f.name(pointer, writes=True)
         text = term.text
         if term.dtype == np.bool_:
@@ -375,6 +380,7 @@ class _Terms:
         self.lines.append(f"store({name}, {self.at(width, pointer.row)}, {text});")
 
     def _load(self, pointer: Pointer, dtype: Any, at: str, name: str) -> Term:
+        """Add the line that loads a vector, and give its term."""
         vector = self.f.vector(dtype, self.lowering.lanes)
         text = f"load<{vector}>({self.f.name(pointer)}, {at})"
         if dtype == np.bool_:
@@ -396,6 +402,7 @@ class _Terms:
         return f"u{len(self._known)}"
 
     def _operand(self, each: Input) -> Term | Literal:
+        """What an input is called in the loop; it is loaded once."""
         if isinstance(each, Literal):
             return each
         key = each if isinstance(each, Value) else place_of(each)
@@ -418,6 +425,7 @@ class _Terms:
         return term
 
     def _flat_operand(self, each: Input) -> Term | Literal:
+        """As `_operand`, where the entries are counted through."""
         if isinstance(each, Literal):
             return each
         assert isinstance(each, View)

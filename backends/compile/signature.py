@@ -44,6 +44,7 @@ class Signature:
         return number
 
     def _call(self, call: Call) -> Hashable:
+        """What the source depends on of a call."""
         inputs = tuple([self._entry(each) for each in call.inputs])
         if name_of(call) == "take" and isinstance(call.inputs[1], tuple):
             # Which networks the rows are of is written into the source.
@@ -53,6 +54,7 @@ class Signature:
         return kernel, inputs, self._array(call.out), call.is_new
 
     def _entry(self, each: Any) -> Hashable:
+        """What the source depends on of an input."""
         if isinstance(each, np.ndarray):
             return self._array(each)
         if isinstance(each, (tuple, list)):

@@ -11,7 +11,7 @@ from typing import Any
 from scratchnet.backends.compile.arrays import View, owner_of
 from scratchnet.backends.compile.assembly import Assembly, float_type, renumbered
 from scratchnet.backends.compile.classify import OVER_POINTS, Node, Value
-from scratchnet.backends.compile.elementwise import vector_type
+from scratchnet.backends.compile.elementwise import c_type, vector_type
 from scratchnet.backends.compile.fuse import Loop, kept_values
 from scratchnet.backends.compile.loops import Function, Writer, place_of
 from scratchnet.backends.compile.memory import Memory, Pointer, Target, rounded_up
@@ -69,11 +69,11 @@ class _Assembly(Assembly):
         self.parts = [self.step]
 
     def _bytes_per_point(self) -> int:
-        size = 0
-        for loops in self.loops:
-            here = sum(value.width * value.dtype.itemsize for value in kept_values(loops))
-            size = max(size, here)
-        return size
+        """Of the values that a phase keeps for a point, in the phase that keeps most."""
+        kept = map(kept_values, self.loops)
+        return max(
+            (sum(each.width * each.dtype.itemsize for each in these) for these in kept), default=0
+        )
 
     def _bytes_of_matrices(self) -> int:
         """Of all that a tile of points is multiplied by, and of the gradients that it adds to."""
@@ -256,6 +256,7 @@ class _Assembly(Assembly):
         return vector_type(self.main, lanes)
 
     def _row(self, view: View, before: list[str]) -> None:
+        """Copy a row into a padded one before the loop, unless it lies as needed."""
         width, memory = view.size, self.memory
         stride = view.strides[-1]
         if place_of(view) in self.rows or (memory.row_of(width) == width and stride == 1):
@@ -268,6 +269,7 @@ class _Assembly(Assembly):
         )
 
     def _point_loop(self, loop: Loop, before: list[str], after: list[str]) -> str:
+        """The line that calls a loop over points."""
         head = loop.nodes[0]
         if head.kind in OVER_POINTS:
             write = getattr(self.writer, head.kind)
@@ -309,12 +311,13 @@ class _Assembly(Assembly):
     # The whole source.
 
     def _source(self) -> str:
+        """The whole source: vectors, the loops' functions, and the step that calls them."""
         header = Path(__file__).with_name("vectors.h").read_text()
         names = sorted(self.vectors)
         lines = [
             header,
             *(
-                f"using {vector_type(dtype, lanes)} = vec<{_type(dtype)}, {lanes}>;"
+                f"using {vector_type(dtype, lanes)} = vec<{c_type(dtype)}, {lanes}>;"
                 for dtype, lanes in names
             ),
             "",
@@ -331,6 +334,7 @@ class _Assembly(Assembly):
         return "\n".join(lines) + "\n"
 
     def _function(self, name: str, step: list[str]) -> list[str]:
+        """The function that makes the steps, or a part of each, for a range of networks."""
         return [
             f'extern "C" void {name}(char* const* arrays, const int64_t* step_bytes, '
             "int64_t begin, int64_t end,",
@@ -347,8 +351,9 @@ class _Assembly(Assembly):
         ]
 
     def _array(self, number: int) -> str:
+        """The line that finds an array of this network in this step."""
         array, stride = self.memory.arrays[number], self.memory.strides[number]
-        kind = _type(str(array.dtype))
+        kind = c_type(str(array.dtype))
         move = f" + network * {stride}" if stride else ""
         place = f"arrays[{number}] + step * step_bytes[{number}]"
         return f"{kind}* const m{number} = ({kind}*)({place}){move};"
@@ -357,12 +362,6 @@ class _Assembly(Assembly):
 def name_of_part(number: int) -> str:
     """The function of a step, or of a part of one that is cut at calls of the host."""
     return f"run_{number + 1}" if number else "run"
-
-
-def _type(dtype: str) -> str:
-    from scratchnet.backends.compile.elementwise import c_type
-
-    return c_type(dtype)
 
 
 def _tile(points: int, bytes_per_point: int, bytes_of_matrices: int) -> int:

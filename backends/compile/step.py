@@ -117,6 +117,7 @@ class CompiledStep:
     def _run(
         self, steps: int, changing: Changing, threads: int, addresses: Array, distances: Array
     ) -> Any:
+        """The outcomes of all steps; what changes from step to step is left as in the last one."""
         if self._by_host:
             return self._run_in_parts(steps, changing, threads, addresses, distances)
         if steps == 1 and not changing:
@@ -167,11 +168,13 @@ class CompiledStep:
     def _share_out(
         self, addresses: Array, distances: Array, steps: int, threads: int, run: Any = None
     ) -> None:
+        """Run the networks in equal parts, one on each thread."""
         while len(self._scratch) < threads:
             self._scratch.append(_aligned(self.program.scratch_bytes + 4096))
         bounds = [i * self._networks // threads for i in range(threads + 1)]
 
         def part(i: int) -> None:
+            """Run the i-th part of the networks, in scratch memory of its own."""
             (run or self.function.run)(
                 addresses.ctypes.data,
                 distances.ctypes.data,
@@ -197,6 +200,7 @@ def _together(part: Callable[[int], None], threads: int) -> None:
     is_over = False
 
     def guarded(i: int) -> None:
+        """Run a part, unless the wait for it has ended."""
         with at_work[i]:
             if not is_over:
                 part(i)

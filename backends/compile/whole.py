@@ -24,6 +24,7 @@ class WholeLoops:
         self.memory, self.axes = memory, axes
 
     def loop(self, node: Node) -> Function:
+        """The function of a call on whole arrays. Raises `NotCompiled` for an unknown one."""
         f, name = Function(), node.name
         if name in ELEMENTWISE:
             self._elementwise(f, node)
@@ -113,6 +114,7 @@ class WholeLoops:
         ])  # fmt: skip
 
     def _entry(self, f: Function, view: View, array: Any, index: Sequence[str]) -> str:
+        """A number as it is, or an array's entry at the index."""
         number = literal(array)
         if number is not None:
             return str(float(number.value))
@@ -127,6 +129,7 @@ class WholeLoops:
         return View(array, view.owner, view.offset, shape, strides, view.network_stride, None)
 
     def _reduction(self, f: Function, node: Node) -> None:
+        """A sum, maximum or minimum over some axes."""
         x, axis, keepdims = node.call.inputs
         view, out = self._full(x), self._full(node.call.out)
         axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
@@ -165,6 +168,7 @@ class WholeLoops:
         f.lines = ["{", *lines, "}"]
 
     def _concatenate(self, f: Function, node: Node) -> None:
+        """The parts one behind the other along the axis."""
         axis, *parts = node.call.inputs
         out = self._full(node.call.out)
         axis = axis % node.call.out.ndim - (node.call.out.ndim - len(out.shape))
@@ -221,6 +225,7 @@ class WholeLoops:
         )
 
     def _indexed(self, f: Function, x: View, out: View, index: View) -> None:
+        """out = x[index], for numbers of rows."""
         names = self._counters(out.shape)
         depth = len(index.shape)
         row = self._row_number(f, index, names[:depth], x.shape[0])
@@ -228,6 +233,7 @@ class WholeLoops:
         f.lines = self._nest(f, out.shape, [f"{self._place(f, out, names, True)} = {source};"])
 
     def _scatter_add(self, f: Function, node: Node) -> None:
+        """out = 0, then out[index] += values, one after another."""
         values, index, _ = node.call.inputs
         if not isinstance(index, np.ndarray) or index.dtype.kind not in "iu":
             raise NotCompiled(f"call {node.number}, scatter_add by {type(index).__name__}")
