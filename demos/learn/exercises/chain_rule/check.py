@@ -47,7 +47,12 @@ def check(learner: Any) -> None:
                 ("this is the last factor alone, dL/dz must be multiplied to it", last),
                 ("dL/dy = 2 (y - t) is missing", (1 - y * y) * last),
                 ("dL/dy is 2 (y - t), this has L for it", (y - t) * dz / 2 * last),
-                ("dz/db is 1, this is multiplied by b", dz * b),
+                (
+                    "dz/db is 1, this is multiplied by b"
+                    if name == "dL/db"
+                    else f"the last factor is {last:g}, and not b",
+                    dz * b,
+                ),
                 ("dL/dy is 2 (y - t), this has L for y - t", 2 * (y - t) * dz / 2 * last),
             ]
             compare(number, dz * last, f"{name} {at}", mistakes)
