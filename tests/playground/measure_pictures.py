@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from scratchnet.demos.playground.state import state_from
 SECONDS, TIMES, SETTLING = 10.0, 3, 15.0
 SECONDS_PER_TICK = 1 / os.sysconf("SC_CLK_TCK")
 
-
+COMMAND = "-m scratchnet playground --no-browser --port=0 --json"
 STATE = {"network": {"layers": [16] * 4}, "data": {"points": 400}}
 # The page draws its network, curves and numbers by time. With this clock it draws them as often for
 # each picture as at 30 pictures a second, however many there are. Of two pictures that come while
@@ -45,36 +46,36 @@ def main(steps_per_second: str = "1000") -> None:
     """Measure, and print what was found."""
     print(f"a picture takes the server {1000 * seconds_of_server():.1f} ms of processor time")
     first, *others = sorted(os.sched_getaffinity(0))
-    start = time.monotonic()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "scratchnet", "playground", "--no-browser", "--port=0", "--json"],
-        stdout=subprocess.PIPE,
-        preexec_fn=lambda: os.sched_setaffinity(0, {first}),
-    )
-    assert server.stdout is not None
     os.sched_setaffinity(0, {(others or [first])[0]})
-    try:
+    with chromium() as browser, ExitStack() as at_end:
+        start = time.monotonic()
+        server = subprocess.Popen(
+            [sys.executable, *COMMAND.split()],
+            stdout=subprocess.PIPE,
+            preexec_fn=lambda: os.sched_setaffinity(0, {first}),
+        )
+        at_end.callback(server.wait)
+        at_end.callback(server.terminate)
+        assert server.stdout is not None
         url = json.loads(server.stdout.readline())["url"]
-        print(f"the page is served {time.monotonic() - start:.2f} s after the command")
-        with chromium() as browser:
-            opened = time.monotonic()
-            with tab(browser, url) as page:
+        print(f"the page's address is printed {time.monotonic() - start:.2f} s after the command")
+        opened = time.monotonic()
+        with tab(browser, url) as page:
+            now = time.monotonic()
+            print(
+                f"its first picture comes {now - opened:.2f} s after it is opened, "
+                f"{now - start:.2f} s after the command"
+            )
+            play(page, url, steps_per_second)
+            time.sleep(SETTLING)  # the steps are compiled meanwhile
+            page.evaluate(CLOCK)
+            for _ in range(TIMES):
+                steps, pictures, used = rates(page)
                 print(
-                    f"its first picture comes {time.monotonic() - opened:.2f} s after it is opened"
+                    f"{steps:.0f} steps and {pictures:.1f} pictures a second, "
+                    f"{page.text_content('#read-regions')} regions; a picture takes the "
+                    f"browser {1000 * used / pictures:.1f} ms of processor time"
                 )
-                play(page, url, steps_per_second)
-                time.sleep(SETTLING)  # the steps are compiled meanwhile
-                page.evaluate(CLOCK)
-                for _ in range(TIMES):
-                    steps, pictures, used = rates(page)
-                    print(
-                        f"{steps:.0f} steps and {pictures:.1f} pictures a second, "
-                        f"{page.text_content('#read-regions')} regions; a picture takes the "
-                        f"browser {1000 * used / pictures:.1f} ms of processor time"
-                    )
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def seconds_of_server() -> float:
