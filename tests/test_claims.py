@@ -205,6 +205,26 @@ def test_an_interrupted_run_shows_what_it_has(
     assert "0 of 7 claims have the recorded verdict" in capsys.readouterr().out
 
 
+def test_a_row_is_decided_by_its_own_commands(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`lottery --rounds 3`, which 002-139 names, says nothing of 002-074, which does not."""
+    monkeypatch.chdir(tmp_path)
+
+    def pretend(words: list[str], json_only: bool) -> int:
+        folder = tmp_path / words[words.index("--out") + 1]
+        folder.mkdir(parents=True)
+        verdict = "equivalent" if "--rounds" in words else "supported"
+        claims = [{"ledger": ["002-074", "002-139"], "verdict": verdict}]
+        (folder / "result.json").write_text(json.dumps({"claims": claims}))
+        return 0
+
+    monkeypatch.setattr(command, "finished", pretend)
+    assert main(["claims", "002-074", "002-139", "--run", "textbook", "--json"]) == 0
+    rows = {row["id"]: row["this run"] for row in json.loads(capsys.readouterr().out)}
+    assert rows == {"002-074": "true", "002-139": "conditional"}
+
+
 def test_a_run_of_chosen_rows(pretended: dict[str, int]) -> None:
     assert main(["claims", "004-006", "--run", "slides"]) == 0
     assert list(pretended) == ["fractal"]

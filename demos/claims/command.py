@@ -153,8 +153,9 @@ def as_json(row: Row) -> dict[str, Any]:
 def run(source: str, settings: Settings, screen: Screen) -> int:
     """Run each command of the text's measured rows once; the exit status of the first that fails.
 
-    The claims of these runs decide the rows anew, which are then held against the recorded
-    verdicts. A command that fails does not keep the others from running; Ctrl-C does.
+    The claims of these runs decide the rows anew, each by the commands that it names: other runs
+    of the same experiment have other settings. Then they are held against the recorded verdicts. A
+    command that fails does not keep the others from running; Ctrl-C does.
     """
     rows = [row for row in rows_of(settings) if row.source == source and row.check in MEASURED]
     if not rows:
@@ -166,6 +167,7 @@ def run(source: str, settings: Settings, screen: Screen) -> int:
         "Each says what it does:"
     )
     found: dict[str, list[str]] = {}
+    named = {row.id: row.commands for row in rows}
     failed: dict[str, int] = {}
     for number, command in enumerate(commands, 1):
         screen.whole(f"\n[{number} of {len(commands)}] scratchnet {command}")
@@ -177,7 +179,8 @@ def run(source: str, settings: Settings, screen: Screen) -> int:
         else:
             for each in json.loads((folder / RECORD_NAME).read_text())["claims"]:
                 for identity in each["ledger"]:
-                    found.setdefault(identity, []).append(each["verdict"])
+                    if command in named.get(identity, ()):
+                        found.setdefault(identity, []).append(each["verdict"])
         if status == INTERRUPTED:
             break
     compare(rows, found, settings, screen)
