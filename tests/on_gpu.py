@@ -40,6 +40,12 @@ SAMPLE = ("tests/backends/test_padded_buffers.py", "-k", "cupy-fp32 and line_of_
 """What a rehearsal runs of them."""
 DEVICE = "from scratchnet import get_backend; print(get_backend('cupy').device_info()['device'])"
 
+WITHOUT_GPU = "no GPU that CuPy can use here: `scratchnet backends` says why"
+WITHOUT_EMULATOR = (
+    "--rehearse without the emulated device: must be started as "
+    "tests/emulator/run python tests/on_gpu.py --rehearse FOLDER"
+)
+
 
 class Day:
     """The parts, one after another, until the time is up."""
@@ -118,10 +124,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     day = Day(folder is not None)
     status, device = answer("import cupy_on_cpu\n" * day.is_rehearsed + DEVICE)
     if status:
-        print("no GPU that CuPy can use here: `scratchnet backends` says why", file=sys.stderr)
+        print(WITHOUT_EMULATOR if day.is_rehearsed else WITHOUT_GPU, file=sys.stderr)
         return 1
     results, readme, out = ROOT / "demos" / "results", ROOT / "README.md", Path("runs") / "bench"
     if day.is_rehearsed:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            print(f"--rehearse {folder} ({error.strerror}): must be a folder", file=sys.stderr)
+            return 1
         shutil.copytree(results, folder / "results", dirs_exist_ok=True)
         shutil.copy(readme, folder)
         results, readme, out = folder / "results", folder / "README.md", folder / "bench"
