@@ -6,6 +6,7 @@ A sum over many entries is done by a warp; sums at places that an index names, b
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,7 +50,7 @@ class BlockWholeLoops(WholeLoops):
         return [
             f"for (int e = {self.memory.thread}; e < {math.prod(shape)}; "
             f"e += {self.memory.threads}) {{",
-            *(f"  {line}" for line in _counted(shape, prefix, "e")),
+            *(f"  {line}" for line in _used(_counted(shape, prefix, "e"), lines)),
             *(f"  {line}" for line in lines),
             "}",
         ]
@@ -82,17 +83,18 @@ class BlockWholeLoops(WholeLoops):
         }[node.name]  # fmt: skip
         entries, terms = (math.prod(view.shape[i] for i in axes) for axes in (kept, reduced))
         index = self._counters(view.shape)
+        term, target = self._place(f, view, index), self._place(f, out, place, True)
         f.lines = [
             f"for (int e = {self.memory.thread} / 32; e < {entries}; "
             f"e += {self.memory.threads} / 32) {{",
-            *(f"  {line}" for line in _counted_axes(view.shape, kept, "e")),
+            *(f"  {line}" for line in _used(_counted_axes(view.shape, kept, "e"), [term, target])),
             f"  {kind} y = {neutral};",
             f"  for (int t = threadIdx.x % 32; t < {terms}; t += 32) {{",
-            *(f"    {line}" for line in _counted_axes(view.shape, reduced, "t")),
-            f"    y = {operation}::of(y, {kind}({self._place(f, view, index)}));",
+            *(f"    {line}" for line in _used(_counted_axes(view.shape, reduced, "t"), [term])),
+            f"    y = {operation}::of(y, {kind}({term}));",
             "  }",
             f"  y = over_warp<{operation}>(y);",
-            f"  if (threadIdx.x % 32 == 0) {self._place(f, out, place, True)} = y;",
+            f"  if (threadIdx.x % 32 == 0) {target} = y;",
             "}",
         ]
 
@@ -122,3 +124,9 @@ def _counted_axes(
         lines.append(f"const int {prefix}{axis} = {text};")
         inner *= shape[axis]
     return lines[::-1]
+
+
+def _used(counters: Sequence[str], lines: Sequence[str]) -> list[str]:
+    """The definitions of counters that the lines read: along an axis of one entry none does."""
+    words = set(re.findall(r"\w+", " ".join(lines)))
+    return [each for each in counters if each.split()[2] in words]

@@ -31,7 +31,7 @@ template <int N, class T> INLINE void store(T* to, const Some<T, N>& x) { *(Some
 #define RANK 0
 #define THREAD threadIdx.x
 template <int WIDTH, class T> INLINE const T* tile_of(int, const T* x) { return x; }
-INLINE int rows_of(int, int rows) { return rows; }
+[[maybe_unused]] INLINE int rows_of(int, int rows) { return rows; }
 #else
 #define RANK int(blockIdx.x % CLUSTER)
 #define THREAD (RANK * THREADS + threadIdx.x)

@@ -136,6 +136,17 @@ def test_a_loop_is_named_after_its_calls() -> None:
     assert re.search(r"loop_\d+\(.*\);  // 1, 2, 3: matmul, add, maximum", source)
 
 
+def test_counters_along_axes_of_one_entry_are_left_out() -> None:
+    """The compiler would warn of them."""
+    source = written(1, 8, 1, points=6, ensemble=3, dropout=0.1, how={"batch_size": 1}).source
+    functions = re.findall(r"^INLINE void loop_.*?^}", source, re.M | re.S)
+    counters = [re.findall(r"const int (i\d) =", function) for function in functions]
+    assert any(counters)
+    for function, defined in zip(functions, counters, strict=True):
+        for name in defined:
+            assert len(re.findall(rf"\b{name}\b", function)) >= 2 * defined.count(name)
+
+
 STEPS: dict[str, dict[str, Any]] = {
     "gradient descent": {},
     "everything": {
@@ -143,6 +154,7 @@ STEPS: dict[str, dict[str, Any]] = {
         "how": {"batch_size": 32, "clip_norm": 1.0},
     },
     "float64": {"dtype": "float64", "activation": "tanh"},
+    "batches of one": {"ensemble": 3, "activation": "gelu", "how": {"batch_size": 1}},
     "tf32": {"precision": "tf32", "activation": "gelu", "ensemble": 2},
     "a cluster": {"clusters": (4,)},
     "everything in a cluster": {
