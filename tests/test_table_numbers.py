@@ -112,6 +112,31 @@ def test_a_column_that_counts_the_rows_is_named(tmp_path):
     assert len(found) == 1 and "'Id'" in found[0]
 
 
+def test_test_rows_that_were_trained_on_are_counted(tmp_path):
+    """Of copies, pairs stand next to each other; a row of another target is none."""
+    x = np.repeat(np.arange(30) + 0.25, 2)
+    cases = {
+        "copies": (x, np.repeat(["a", "b"] * 15, 2)),
+        "another target": (x, np.tile(["a", "b"], 30)),
+        "all different": (np.arange(60) + 0.25, np.tile(["a", "b"], 30)),
+    }
+    for name, (inputs, kind) in cases.items():
+        signed = np.where(inputs > 15, 1.0, np.tile([0.0, -0.0], 30))
+        file = write(tmp_path / f"{name}.csv", {"x": inputs, "zero": signed, "kind": kind})
+        result = run_small(experiment, **settings(file, epochs=1))
+        expected = total = 0
+        for seed in range(result.settings.seeds):
+            *trained, test = split(load(result.settings), seed)
+            rows = list(zip(inputs, kind, strict=True))
+            known = {rows[place] for place in np.concatenate(trained)}
+            expected += sum(rows[place] in known for place in test)
+            total += len(test)
+        notes = [each for each in experiment.notes(result) if "among the rows trained on" in each]
+        beginning = f"{expected} of {total} test rows in 2 splits also occur among"
+        assert [each.startswith(beginning) for each in notes] == [True] * bool(expected)
+        assert (name == "copies") <= (expected > 10)
+
+
 def test_another_place_for_the_model_trains_nothing_anew():
     first, second = (Settings(save=place) for place in (None, Path("other")))
     assert shared(first) == shared(second)

@@ -34,7 +34,7 @@ from scratchnet.demos.running import Advance, Result, Run
 from scratchnet.demos.settings import Common, option
 from scratchnet.demos.train.columns import counted, deviation_of, fitted, printable
 from scratchnet.demos.train.linear import least_cross_entropy, ridge, with_one
-from scratchnet.demos.train.rows import data, digest, load, outputs, split
+from scratchnet.demos.train.rows import data, digest, load, outputs, repeated, split
 from scratchnet.demos.tuning import Arm, Data, train_networks
 from scratchnet.demos.verdicts import Claim, Verdict, difference, ratio, wilson_interval
 from scratchnet.demos.watching import check_watch, watching
@@ -364,6 +364,14 @@ def notes(result: Result) -> list[str]:
     found += [f"{note[0].upper()}{note[1:]}." for note in prepared.notes]
     for name in counting(result):
         found.append(f"Column {name!r} counts the rows: leave it out unless it is a measurement.")
+    copies, of_all = repeated(result.settings)
+    if copies:
+        splits = counted(result.settings.seeds, "split")
+        found.append(
+            f"{copies:,} of {counted(of_all, 'test row')} in {splits} also occur among the rows "
+            "trained on, with the same target: where they are copies, not different cases that are "
+            "alike, the scores are too high."
+        )
     if not encoding.classes:
         r2 = next(iter(result.verdict_rows()))["r2"]
         if alike := np.count_nonzero(np.isnan(r2)):

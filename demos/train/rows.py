@@ -67,6 +67,26 @@ def split(prepared: Prepared, seed: int) -> tuple[Any, Any, Any]:
     return train, validation, test
 
 
+def repeated(s: Settings) -> tuple[int, int]:
+    """Of the test rows of all splits, how many equal a row trained on, inputs and target; and all.
+
+    Rows of equal inputs and another target tell a network nothing that it should not know.
+    """
+    prepared = load(s)
+    rows = np.column_stack([prepared.raw, prepared.y])
+    rows += 0.0  # -0.0 becomes 0.0
+    digests = np.array([hash(row.tobytes()) for row in rows])
+    if len(np.unique(digests)) == len(digests):
+        return 0, 0
+    found = total = 0
+    for seed in range(s.seed, s.seed + s.seeds):
+        train, validation, test = split(prepared, seed)
+        trained = np.concatenate([train, validation])
+        found += int(np.isin(digests[test], digests[trained]).sum())
+        total += len(test)
+    return found, total
+
+
 def data(s: Settings, seeds: Sequence[int], whole: bool = False) -> Data:
     """The rows of each seed's split; with `whole` its validation rows are trained on as well."""
     prepared = load(s)
