@@ -52,8 +52,8 @@ def test_nothing_is_lost_and_nothing_invented(tmp_path, text, columns):
         ("x,up\ny,down\nx,down\ny,up\n", "'x' is a value of its column too"),
         ("a b\n1 2\n" * 20, "are alike"),
         ("a b\n" + "1 2\n3 4\n" * 20, "no comma, semicolon, tab or | separates"),
-        ("a,b\n" + "".join(f"{i},{i} %\n" for i in range(40)), "or more; '0 %' is no number"),
-        ("a,b\n" + "".join(f"{i},${i}\n" for i in range(2000)), "regression; '[$]0' is no number"),
+        ("a,b\n" + "".join(f"{i},{i} kg\n" for i in range(40)), "or more; '0 kg' is no number"),
+        ("a,b\n" + "".join(f"{i},kg{i}\n" for i in range(2000)), "regression; 'kg0' is no number"),
         ("a,b\n" + "".join(f"{i},{i / 2}\n" for i in range(40)) + "1,-inf\n", "'b' holds -inf"),
         ("a,b\n" + "1,2\n2,3\n" * 9 + "1,\n" * 3, "18 rows.*split; 3 rows without 'b': left out"),
         ("a,b\n" + "1,2\n2,3\n" * 20 + "1,inf\n", "'b' holds inf, which is too large"),
@@ -64,6 +64,74 @@ def test_the_message_names_what_is_wrong(tmp_path, recwarn, text, message):
     with pytest.raises(InputError, match=message):
         experiment.main([str(tmp_path / "t.csv"), "--quick", "--out", str(tmp_path / "out")])
     assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("separator", "cells", "unit", "numbers"),
+    [
+        (",", ["12 %", "-3%", "NA", "0.5 %"], "%", [12, -3, np.nan, 0.5]),
+        (",", ["12,5 %", "3 %"], "%", [12.5, 3]),
+        (";", ["3,125 %", "12,5%"], "%", [3.125, 12.5]),
+        (",", ["$1,200.50", "$ 950", "-$3", "$-4"], "$", [1200.5, 950, -3, -4]),
+        (",", ["$1,200", "$950"], "$", [1200, 950]),
+        (";", ["$1,200.50", "$950.25"], "$", [1200.5, 950.25]),
+        (",", ["1.200,50 €", "€ 5"], "€", [1200.5, 5]),
+        (";", ["1.200,50 €", "950,00 €"], "€", [1200.5, 950]),
+        (",", ["1.459 €", "1.5 €"], "€", [1.459, 1.5]),
+        # Each of these may be two numbers, or is none.
+        (",", ["1.200 €", "950 €"], "", []),
+        (";", ["$1,200", "$950"], "", []),
+        (";", ["1.200 €", "2.500,50 €"], "", []),
+        (",", ["1,125 %", "3 %"], "", []),
+        (",", ["$5", "€5"], "", []),
+        (",", ["$5", "5"], "", []),
+        (",", ["5 %", "many %"], "", []),
+        (",", ["5 %%", "5 %"], "", []),
+        (",", ["$", "$5"], "", []),
+        (",", ["nan %", "inf %"], "", []),
+    ],
+)
+def test_numbers_with_one_unit_are_numbers(tmp_path, separator, cells, unit, numbers):
+    rows = "".join(f'"{cell}"{separator}x\n' for cell in cells)
+    (tmp_path / "t.csv").write_text(f"a{separator}b\n{rows}", "utf-8")
+    table = read_table(tmp_path / "t.csv")
+    assert table.units.get("a", "") == unit
+    expected = numbers if unit else cells
+    np.testing.assert_array_equal(table["a"], np.array(expected, table["a"].dtype))
+    assert unit or table["a"].dtype == object
+
+
+def test_a_unit_is_kept_with_the_model_and_another_refused(tmp_path, capsys):
+    prices = [f"${1000 + i:,}.5" for i in range(40)]
+    columns = {"price": prices, "share": [f"{i} %" for i in range(40)], "y": ["a", "b"] * 20}
+    model = trained(write(tmp_path / "t.csv", columns))
+    assert "- Column 'price': read as numbers in $." in capsys.readouterr().out
+    few = {name: values[:2] for name, values in columns.items()}
+    written = write(tmp_path / "few.csv", few | {"price": ["$1,000.50", "$1001.5"]})
+    rows, told = predicted(model, written, capsys)
+    assert len(rows) == 2 and "of 2 rows" in told
+    plain = predicted(model, write(tmp_path / "few.csv", few | {"price": ["", ""]}), capsys)
+    assert len(plain[0]) == 2
+    for cells, found in (
+        (["1000.5", "1001"], "numbers without a unit"),
+        (["€5", "€6"], "numbers in €"),
+    ):
+        other = write(tmp_path / "other.csv", few | {"price": cells})
+        with pytest.raises(InputError, match=f"'price' holds {found}: must be in [$], as in"):
+            predict([str(model), str(other)])
+    other = write(tmp_path / "other.csv", few | {"price": ["$5", "€6"]})
+    with pytest.raises(InputError, match="'price' holds '[$]5': must hold numbers"):
+        predict([str(model), str(other)])
+
+
+def test_a_target_with_a_unit_is_a_number_or_a_class_as_it_stands(tmp_path, capsys):
+    x = np.arange(60.0)
+    numbers = write(tmp_path / "n.csv", {"x": x, "y": [f"{each + 0.5} %" for each in x]})
+    rows, told = predicted(trained(numbers), numbers, capsys)
+    assert float(rows[0]["y"]) < 40 and "RMSE" in told
+    classes = write(tmp_path / "c.csv", {"x": x, "y": np.where(x < 30, "10 %", "20 %")})
+    rows, told = predicted(trained(classes), classes, capsys)
+    assert {row["y"] for row in rows} <= {"10 %", "20 %"} and "correct of 60 rows" in told
 
 
 @pytest.mark.parametrize(

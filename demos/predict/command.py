@@ -29,7 +29,7 @@ from scratchnet.demos.train.columns import (
     shown,
     too_large,
 )
-from scratchnet.demos.train.data_files import is_number, number_of, read_table
+from scratchnet.demos.train.data_files import Table, is_number, number_of, read_table
 from scratchnet.demos.train.experiment import TASK
 from scratchnet.files import write_atomically
 from scratchnet.model import Model
@@ -61,6 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError(f"{settings.model}: must be a file that `scratchnet train` saved")
     encoding = encoding_of(described)
     table = read_table(settings.data, texts_of(encoding))
+    check_units(encoding, table)
     screen = Screen(json=True)
     columns = predicted(load_model(settings.model), encoding, table, screen)
     told(encoding, table, columns[encoding.target], screen)
@@ -139,6 +140,21 @@ def predicted(
     names = np.array(encoding.classes, object)
     other = "probability" if encoding.target != "probability" else "its probability"
     return {encoding.target: names[best], other: likelihoods.max(axis=1)}
+
+
+def check_units(encoding: Encoding, table: Table) -> None:
+    """Raise `InputError` where numbers have another unit than in training."""
+    for name in (encoding.target, *(column.name for column in encoding.columns)):
+        if name not in table or is_words(table[name]) or all_missing(table[name]):
+            continue
+        here, there = (
+            f"in {units[name]}" if name in units else "without a unit"
+            for units in (table.units, encoding.units)
+        )
+        if here != there:
+            raise InputError(
+                f"column {name!r} holds numbers {here}: must be {there}, as in training"
+            )
 
 
 def of_another_kind(column: Column, values: Any) -> str:

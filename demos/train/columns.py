@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from scratchnet.backends.errors import InputError, choose
-from scratchnet.demos.train.data_files import MISSING, is_number
+from scratchnet.demos.train.data_files import MISSING, Table, is_number
 
 MOST_WORDS = 50
 """A column of more different words, such as names, tells rows apart and not kinds of rows."""
@@ -50,7 +50,8 @@ class Column:
 class Encoding:
     """How rows become inputs, and what the outputs mean.
 
-    `mean` and `deviation` have an entry for each input. A regression's target is standardised by
+    `mean` and `deviation` have an entry for each input; `units` holds the unit of each column, the
+    target as well, whose cells have one. A regression's target is standardised by
     `target_mean` and `target_deviation`.
     """
 
@@ -62,6 +63,7 @@ class Encoding:
     deviation: tuple[float, ...] = ()
     target_mean: float = 0.0
     target_deviation: float = 1.0
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def described(self) -> dict[str, Any]:
         """As JSON, for the file of a model."""
@@ -100,6 +102,8 @@ def encoding_of(described: Mapping[str, Any]) -> Encoding:
         means = np.array([*found.mean, found.target_mean], np.float64)
         if not (np.isfinite(means).all() and np.isfinite(deviations).all() and min(deviations) > 0):
             raise ValueError("means must be finite, deviations above 0")
+        if not all(isinstance(unit, str) for unit in found.units.values()):
+            raise ValueError("units must be texts")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"the file's description of its columns cannot be used: {error}") from None
     return found
@@ -135,6 +139,7 @@ def prepare(table: Mapping[str, Any], target: str, task: str = "auto") -> Prepar
     """
     goal = choose("column", target, table)
     known = are_known(goal)
+    units = table.units if isinstance(table, Table) else {}
     notes = []
     if not known.all():
         notes.append(f"{counted((~known).sum(), 'row')} without {target!r}: left out")
@@ -167,9 +172,12 @@ def prepare(table: Mapping[str, Any], target: str, task: str = "auto") -> Prepar
     if inputs > MOST_INPUTS:
         raise InputError(f"the columns make {inputs} inputs: must be at most {MOST_INPUTS}")
     raw, missing = raw_inputs(columns, table)
+    used = [target, *(column.name for column in columns)]
+    units = {name: units[name] for name in used if name in units}
+    notes += [f"column {name!r}: read as numbers in {unit}" for name, unit in units.items()]
     notes += [f"column {name!r}: {counted(n, 'missing value')}" for name, n in missing.items()]
     return Prepared(
-        Encoding(target, kind, tuple(columns), classes),
+        Encoding(target, kind, tuple(columns), classes, units=units),
         raw,
         y,
         tuple(notes),

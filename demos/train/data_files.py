@@ -35,6 +35,8 @@ POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+")
 GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 """1,125 between other separators: a decimal comma, or one of thousands."""
 FEWEST_GROUPED = 5
+UNITS = "%$€£¥₹"
+"""What may stand before or behind each number of a column."""
 LARGEST_WHOLE = 2**53
 """Below, float64 tells all whole numbers apart."""
 ZIP = b"PK\x03\x04"
@@ -56,7 +58,24 @@ TABLES = "CSV in UTF-8, Parquet or npz"
 LARGEST_FILE = 1 << 29
 
 
-def read_table(path: Path, texts: Texts = NO_TEXTS) -> dict[str, Any]:
+class Table(dict[str, Any]):
+    """Columns by name; `units` holds the unit of those whose cells have one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.units: dict[str, str] = {}
+
+    def read(
+        self, name: str, cells: Sequence[str], has_comma: bool, words: Collection[str] | None
+    ) -> None:
+        """Add the column of these cells: see `column`."""
+        unit, numbers = without_unit(cells, has_comma) if words is None else ("", cells)
+        self[name] = column(numbers, has_comma, words)
+        if unit:
+            self.units[name] = unit
+
+
+def read_table(path: Path, texts: Texts = NO_TEXTS) -> Table:
     """The columns of a file by name, all of one length; those named in `texts` hold texts.
 
     What `texts` gives for a name are words of that column, none of which is a missing value.
@@ -79,7 +98,7 @@ def read_table(path: Path, texts: Texts = NO_TEXTS) -> dict[str, Any]:
     return columns
 
 
-def read_csv(path: Path, texts: Texts = NO_TEXTS) -> dict[str, Any]:
+def read_csv(path: Path, texts: Texts = NO_TEXTS) -> Table:
     """A text with a line of names and one line per row; the separator is that of the first line.
 
     Columns behind the last name that hold nothing are those of separators at the ends of lines.
@@ -118,11 +137,11 @@ def read_csv(path: Path, texts: Texts = NO_TEXTS) -> dict[str, Any]:
             "columns"
         )
     has_comma = separator != ","
-    columns = {}
+    columns = Table()
     for name, values in zip(names, cells, strict=True):
         if has_comma and name not in texts:
             check_commas(f"{path}, column {name!r}", values)
-        columns[name] = column(values, has_comma, texts.get(name))
+        columns.read(name, values, has_comma, texts.get(name))
     return columns
 
 
@@ -213,6 +232,43 @@ def number_of(cell: str, has_comma: bool = False) -> float | None:
         return None
 
 
+def without_unit(cells: Sequence[str], has_comma: bool) -> tuple[str, Sequence[str]]:
+    """The unit that all cells have, and their numbers alone; or none, and the cells as they are.
+
+    All must be numbers in the notation of the file, or in the other one: quoted between commas,
+    1.200,50 € is a number too. Where both are possible, as of 1.200 €, there is no unit.
+    """
+    first = next((cell for cell in cells if cell.strip().lower() not in MISSING), "")
+    unit = next((each for each in UNITS if each in first), "")
+    if not unit:
+        return "", cells
+    present = {cell for cell in cells if cell.strip().lower() not in MISSING}
+    sign = re.escape(unit)
+    number = re.compile(rf"([+-]?)(?:{sign}\s*([+-]?[\d.,]+)|([\d.,]+)\s*{sign})")
+    found = {cell: number.fullmatch(cell.strip()) for cell in present}
+    bare = {cell: "".join(match.groups("")) for cell, match in found.items() if match}
+    if len(bare) < len(present):
+        return "", cells
+    for comma in (has_comma, not has_comma):
+        numbers = {cell: number_of(text, comma) for cell, text in bare.items()}
+        if None not in numbers.values():
+            if are_unclear(bare.values(), comma, unit):
+                break
+            return unit, [repr(numbers[cell]) if cell in numbers else cell for cell in cells]
+    return "", cells
+
+
+def are_unclear(numbers: Collection[str], has_comma: bool, unit: str) -> bool:
+    """Whether a decimal comma or point may be one of thousands, or the other way round."""
+    decimal = "," if has_comma else "."
+    marked = [each for each in numbers if decimal in each]
+    if has_comma and marked and any("." in each for each in numbers if "," not in each):
+        return True
+    if unit == "%":
+        return not has_comma and any("," in each for each in numbers)
+    return bool(marked) and all(GROUPED.fullmatch(each.replace(decimal, ",")) for each in marked)
+
+
 def is_number(cell: str) -> bool:
     """Whether a text stands for a number, with a decimal comma or without."""
     return any(number_of(cell, has_comma) is not None for has_comma in (False, True))
@@ -251,7 +307,7 @@ def are_merged(cells: Sequence[str], numbers: Sequence[float | None]) -> bool:
     return len(different) > len(set(large.values()))
 
 
-def read_npz(path: Path, texts: Texts = NO_TEXTS) -> dict[str, Any]:
+def read_npz(path: Path, texts: Texts = NO_TEXTS) -> Table:
     """Arrays by name: of shape (N,) a column each, of (N, k) the columns name_0 to name_{k-1}."""
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -272,7 +328,7 @@ def read_npz(path: Path, texts: Texts = NO_TEXTS) -> dict[str, Any]:
     return from_arrays(path, columns, texts)
 
 
-def read_parquet(path: Path, texts: Texts = NO_TEXTS) -> dict[str, Any]:
+def read_parquet(path: Path, texts: Texts = NO_TEXTS) -> Table:
     """The columns of a Parquet file, those of a named index as well.
 
     Raises `InputError` where pandas is not installed.
@@ -294,23 +350,23 @@ def read_parquet(path: Path, texts: Texts = NO_TEXTS) -> dict[str, Any]:
     return from_arrays(path, columns, texts)
 
 
-def from_arrays(path: Path, arrays: Sequence[tuple[str, Any]], texts: Texts) -> dict[str, Any]:
-    """Arrays as columns. Raises `InputError` where two have one name."""
+def from_arrays(path: Path, arrays: Sequence[tuple[str, Any]], texts: Texts) -> Table:
+    """Numbers as float64, all else (or what is in `texts`) as texts, with None for missing.
+
+    True and False are words, as they are in CSV. Raises `InputError` where two have one name.
+    """
     name, count = next(iter(Counter(name for name, _ in arrays).most_common(1)), ("", 0))
     if count > 1:
         raise InputError(f"{path}: {count} columns are called {name!r}; must have different names")
-    return {name: from_array(values, texts.get(name)) for name, values in arrays}
-
-
-def from_array(values: Any, words: Collection[str] | None = None) -> Any:
-    """Numbers as float64, all else (or with `words` all) as texts, with None for missing.
-
-    True and False are words, as they are in CSV.
-    """
-    is_large = values.dtype.kind in "iu" and (np.abs(values.astype(float)) >= LARGEST_WHOLE).any()
-    if values.dtype.kind in "iuf" and words is None and not is_large:
-        return values.astype(np.float64)
-    return column([as_text(value) for value in values.tolist()], words=words)
+    table = Table()
+    for name, values in arrays:
+        kind = values.dtype.kind
+        is_large = kind in "iu" and (np.abs(values.astype(float)) >= LARGEST_WHOLE).any()
+        if kind in "iuf" and name not in texts and not is_large:
+            table[name] = values.astype(np.float64)
+        else:
+            table.read(name, [as_text(each) for each in values.tolist()], False, texts.get(name))
+    return table
 
 
 def as_text(value: Any) -> str:

@@ -35,8 +35,8 @@ def _load(file: Path, target: str | None, task: str) -> Prepared:
     name = target if target is not None else list(table)[-1]
     prepared = prepare(table, name, task)
     if prepared.encoding.classes and not is_words(table[name]):
-        if np.nanmax(np.abs(table[name])) >= LARGEST_WHOLE:
-            # As a float64, an identifier of many digits may be another one.
+        if name in table.units or np.nanmax(np.abs(table[name])) >= LARGEST_WHOLE:
+            # Classes keep their unit, and as a float64 an identifier of many digits may be another.
             prepared = prepare(read_table(file, {name: ()}), name, task)
     return prepared
 
