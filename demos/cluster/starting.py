@@ -94,8 +94,8 @@ def opened(
             stack.callback(close, client)
         cluster = checked(client, how, size, say)
         # A scheduler that another program has started may have no dashboard.
-        shown = f"; Dask's dashboard: {client.dashboard_link}" if settings.workers else ""
-        say(f"Workers: {len(known_workers(client))}{shown}")
+        dashboard = "Dask's dashboard" if settings.workers else "Dask's dashboard, if it has one"
+        say(f"Workers: {len(known_workers(client))}; {dashboard}: {client.dashboard_link}")
         with one_thread(), cluster.watched():
             yield cluster
 
