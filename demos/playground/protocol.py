@@ -49,7 +49,8 @@ Server to page, text frames of JSON, each an object with "say":
 - `error`: `{"sentence", "of"?: what could not be done, "id"?, "field"?: such as "data.noise"}`; the
   session goes on as it was. Without "of" a message was left out, or could not be read
 - `stopped`: `{"why": "diverged"|"limit"|"memory", "sentence"}`: it no longer plays
-- `progress`: `{"of": "ten_seeds"|"sweep", "id", "done": steps, "steps"}`, and `cancelled`: `{"of"}`
+- `progress`: `{"of": "ten_seeds"|"sweep", "id", "done": steps, "steps"}`, and `cancelled`:
+  `{"of", "id"}`, also where another message ends it
 - `backprop`, `hover`, `export`: see `backprop.py`, `hover.py`, `export.py`
 
 Binary frames are 4 bytes, the little-endian length of a header of JSON, the header, and arrays,

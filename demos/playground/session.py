@@ -269,7 +269,7 @@ class Session:
     def do_cancel(self) -> None:
         """Give up `ten_seeds` or `sweep`."""
         if self._job is not None:
-            self.say("cancelled", of=getattr(self._job, "__name__", ""))
+            self.say("cancelled", of=getattr(self._job, "__name__", ""), id=self._job_id)
         self._job = None
 
     def do_backprop(self, sample: int = 0) -> None:
@@ -294,7 +294,8 @@ class Session:
         """Begin nothing by itself any more; a picture says so."""
         self._changed = self._changed or self.playing
         self._end = MOST_STEPS
-        self.playing, self._job, self._until = False, None, 0
+        self.playing, self._until = False, 0
+        self.do_cancel()
 
     def _is_in_epoch(self) -> bool:
         """Whether there are steps left to the end of the epoch that was asked for."""

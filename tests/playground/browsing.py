@@ -98,8 +98,13 @@ def state(page: Any) -> Any:
 
 
 def step(page: Any) -> int:
-    """The step of the picture that is drawn."""
-    return int(page.evaluate("() => document.body.dataset.step"))
+    """The step of the picture that is drawn; -1 until the first one of a new state is."""
+    return int(page.evaluate("() => document.body.dataset.step ?? -1"))
+
+
+def rests(page: Any) -> None:
+    """Wait until nothing plays and all that was asked for is answered, drawn and in the address."""
+    page.wait_for_function("() => document.body.dataset.rests === 'yes'")
 
 
 def plays(page: Any) -> bool:
@@ -109,6 +114,7 @@ def plays(page: Any) -> bool:
 
 def train(page: Any, steps: int) -> None:
     """Play until so many steps were made, as fast as it goes, then pause."""
+    rests(page)
     page.select_option("#speed", "")
     page.click("#play")
     page.wait_for_function(f"() => +document.body.dataset.step >= {steps}")
@@ -118,12 +124,32 @@ def train(page: Any, steps: int) -> None:
 def pause(page: Any) -> None:
     """Pause, and wait for the picture of the network as it is then: no other one follows."""
     page.click("#play")
-    page.wait_for_function("() => document.body.dataset.rests === 'yes'")
+    rests(page)
 
 
 def pixels(page: Any, canvas: str = "#plane") -> str:
     """What a canvas shows."""
     return str(page.evaluate(f"() => document.querySelector('{canvas}').toDataURL()"))
+
+
+HOLD_UNPACKING = """() => {
+  const { arrayBuffer } = Response.prototype;
+  Response.prototype.arrayBuffer = async function () {
+    Response.prototype.arrayBuffer = arrayBuffer;
+    const bytes = await arrayBuffer.call(this);
+    await new Promise(done => { window.letGo = done; });
+    setTimeout(() => { window.unpacked = true; });
+    return bytes;
+  };
+}"""
+"""Holds back what is packed or unpacked next, until `let_unpack`."""
+
+
+def let_unpack(page: Any) -> None:
+    """Let through what is held back, and wait until the page has gone on with it."""
+    page.wait_for_function("() => window.letGo")
+    page.evaluate("() => window.letGo()")
+    page.wait_for_function("() => window.unpacked")
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE_MS / 1000) -> None:

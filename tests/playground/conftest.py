@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from browsing import DELAYS, chromium, tab
+from lines import Line, lined
 
 from scratchnet.demos.playground.session import Session
 
@@ -51,6 +52,13 @@ def playground() -> Iterator[Any]:
 def page(browser: Any, playground: Any) -> Iterator[Any]:
     with tab(browser, playground.address.url) as page:
         yield page
+
+
+@pytest.fixture
+def line(browser: Any, playground: Any) -> Iterator[tuple[Any, Line]]:
+    """A page, and the line between it and the server."""
+    with lined(browser, playground.address.url) as found:
+        yield found
 
 
 @pytest.fixture

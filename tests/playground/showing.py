@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from browsing import encoded, held, train, wait_for
+from browsing import encoded, held, rests, train, wait_for
 
 LESSONS = (
     "one-neuron",
@@ -38,22 +38,20 @@ def anew(page: Any) -> None:
 
 def given(page: Any, state: Any, **view: Any) -> None:
     """Open a link that holds this."""
-    before = page.evaluate("() => +document.body.dataset.kept")
+    before = int(page.evaluate("() => document.body.dataset.opened ?? 0"))
     link = encoded({"state": state, "view": {"regions": True, "prune": 0, **view}})
     page.evaluate("link => { location.hash = link; }", f"{link}&{before}")
-
-    def holds() -> bool:
-        shown = held(page)["state"]
-        fields = [(part, name) for part, wanted in state.items() for name in wanted]
-        return all(shown[part][name] == state[part][name] for part, name in fields)
-
-    wait_for(lambda: page.evaluate("() => +document.body.dataset.kept") > before and holds())
+    page.wait_for_function(f"() => document.body.dataset.opened > {before}")
+    rests(page)
+    shown = held(page)["state"]
+    for part, wanted in state.items():
+        assert {name: shown[part][name] for name in wanted} == wanted
 
 
 def lesson(name: str) -> Callable[[Any], None]:
     def show(page: Any) -> None:
         page.select_option("#lesson", name)
-        page.locator("#lesson-card .options label").first.wait_for()
+        rests(page)
 
     return show
 
@@ -73,7 +71,10 @@ def trained(page: Any) -> None:
 
 def pruned(page: Any) -> None:
     train(page, 60)
+    before = page.evaluate("() => +document.body.dataset.picture")
     page.fill("#prune", "0.6")
+    page.wait_for_function(f"() => +document.body.dataset.picture > {before}")
+    rests(page)
 
 
 def a_neuron(page: Any) -> None:
@@ -112,12 +113,14 @@ def table(page: Any) -> None:
     content = {"name": f"{LETTERS}.csv", "mimeType": "text/csv", "buffer": CSV.encode()}
     page.set_input_files("#table-file", content)
     wait_for(lambda: held(page)["state"]["data"]["kind"] == "table")
+    rests(page)
 
 
 def principal(page: Any) -> None:
     table(page)
     page.select_option("#table-inputs", "components")
-    wait_for(lambda: held(page)["state"]["data"]["columns"] == [])
+    rests(page)
+    assert held(page)["state"]["data"]["columns"] == []
 
 
 def broken_table(page: Any) -> None:
@@ -139,14 +142,15 @@ def nothing_drawn(page: Any) -> None:
 def kind(name: str) -> Callable[[Any], None]:
     def show(page: Any) -> None:
         page.select_option("#data-kind", name)
-        wait_for(lambda: held(page)["state"]["data"]["kind"] == name)
+        rests(page)
+        assert held(page)["state"]["data"]["kind"] == name
 
     return show
 
 
 def three_classes(page: Any) -> None:
     given(page, {"data": {"kind": "blobs", "classes": 3, "noise": 0.2}})
-    wait_for(lambda: page.locator("#legend li").count() == 4)
+    assert page.locator("#legend li").count() == 4
 
 
 def wrong_formula(page: Any) -> None:
@@ -166,7 +170,7 @@ def wrong_numbers(page: Any) -> None:
 def layers(widths: list[int]) -> Callable[[Any], None]:
     def show(page: Any) -> None:
         given(page, {"network": {"layers": widths}})
-        wait_for(lambda: page.text_content("#layer-count").startswith(str(len(widths))))
+        assert page.text_content("#layer-count").startswith(str(len(widths)))
 
     return show
 

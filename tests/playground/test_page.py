@@ -147,7 +147,13 @@ def test_backprop_is_scrubbed_and_its_sums_are_the_engines(page: Any) -> None:
     assert page.text_content("#backprop-text b").startswith("1 of 8")
     box = page.locator("#plane").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
-    wait_for(lambda: page.input_value("#backprop-sample") != "0")
+    wait_for(
+        lambda: (
+            page.get_attribute("#backprop-text", "data-sample")
+            == page.input_value("#backprop-sample")
+            != "0"
+        )
+    )
     titles = []
     for number in range(8):
         titles.append(page.text_content("#backprop-text b").partition(": ")[2])

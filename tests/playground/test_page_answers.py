@@ -4,61 +4,25 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browsing import context, plays, ready, state, step, tab, wait_for
-
-
-class Line:
-    """What page and server say to each other; states can be held back."""
-
-    def __init__(self) -> None:
-        self.route: Any = None
-        self.holds = False
-        self.held: list[str] = []
-
-    def opened(self, route: Any) -> None:
-        self.route = route
-        route.connect_to_server().on_message(self.pass_on)
-
-    def pass_on(self, message: str | bytes) -> None:
-        is_state = isinstance(message, str) and json.loads(message)["say"] == "state"
-        if self.holds and is_state:
-            self.held.append(str(message))
-        else:
-            self.route.send(message)
-
-    def say(self, say: str, **message: Any) -> None:
-        """Tell the page something that the server did not say."""
-        self.route.send(json.dumps({"say": say, **message}))
-
-
-@pytest.fixture
-def line(browser: Any, playground: Any) -> Iterator[tuple[Any, Line]]:
-    line = Line()
-    alone = context(browser)
-    page = alone.new_page()
-    page.route_web_socket("**/ws*", line.opened)
-    page.goto(playground.address.url)
-    ready(page)
-    yield page, line
-    alone.close()
+from browsing import plays, ready, rests, state, step, tab, wait_for
+from lines import Line
 
 
 def test_an_error_of_something_else_answers_no_state(line: tuple[Any, Line]) -> None:
     page, server = line
-    server.holds = True
+    server.holds = {"state"}
     for seed in ("5", "6"):
         page.fill("#training-seed", seed)
         page.press("#training-seed", "Enter")
-    wait_for(lambda: page.wait_for_timeout(20) or len(server.held) == 2)
+    server.waits(page, 2)
     server.say("error", of="hover", sentence="there is no such neuron")
-    server.route.send(server.held[0])
+    server.next()
     wait_for(lambda: page.text_content("#notice") == "there is no such neuron")
     assert page.input_value("#training-seed") == "6"
-    server.route.send(server.held[1])
+    server.let_go()
     wait_for(lambda: state(page)["training"]["seed"] == 6)
 
 
@@ -67,13 +31,13 @@ def test_a_late_state_does_not_take_back_what_still_lacks_its_points(
     line: tuple[Any, Line], kind: str
 ) -> None:
     page, server = line
-    server.holds = True
+    server.holds = {"state"}
     page.fill("#training-seed", "5")
     page.press("#training-seed", "Enter")
-    wait_for(lambda: page.wait_for_timeout(20) or server.held)
+    server.waits(page)
     page.select_option("#data-kind", kind)
     missing = page.text_content("#notice")
-    server.route.send(server.held[0])
+    server.let_go()
     server.say("error", of="hover", field="training.seed", sentence="it was handed on")
     page.locator("#training-seed-error").wait_for()
     assert page.input_value("#data-kind") == kind
@@ -94,17 +58,15 @@ def button_of_the_ticket(page: Any) -> Any:
 def test_a_ticket_is_played_once_it_is_there(line: tuple[Any, Line]) -> None:
     page, server = line
     ticket = button_of_the_ticket(page)
-    server.holds = True
+    server.holds = {"state"}
     ticket.click()
-    wait_for(lambda: page.wait_for_timeout(20) or server.held)
+    server.waits(page)
     # The answer to an earlier message.
     server.route.send(json.dumps({**json.loads(server.held[0]), "id": None, "ticket": False}))
-    server.say("error", of="hover", sentence="there is no such neuron")
-    wait_for(lambda: page.text_content("#notice") == "there is no such neuron")
+    server.heard(page)
     assert not plays(page)
-    server.holds = False
     page.select_option("#speed", "1")  # its end is far
-    server.route.send(server.held[0])
+    server.let_go()
     wait_for(lambda: plays(page))
     wait_for(lambda: 0 < step(page) < 600)
 
@@ -155,8 +117,11 @@ def test_the_play_button_shows_what_the_server_does(page: Any, go_on: threading.
     page.click("#play")
     page.click("#ten-seeds")
     wait_for(lambda: not plays(page))
+    rests(page)
+    before = step(page)
     page.click("#play")  # it plays, and pauses nothing
-    wait_for(lambda: step(page) > 0)
+    wait_for(lambda: step(page) > before)
+    assert plays(page)
 
 
 def test_a_change_while_it_trains_does_not_show_it_paused(page: Any) -> None:
@@ -183,8 +148,8 @@ def test_a_lesson_that_is_opened_while_it_trains_waits_for_the_prediction(page: 
     page.click("#play")
     page.wait_for_function("() => +document.body.dataset.step >= 5")
     page.select_option("#lesson", "folding")
-    wait_for(lambda: step(page) == 0)
-    page.wait_for_function("() => document.body.dataset.rests === 'yes'")
+    rests(page)
+    assert step(page) == 0
     assert not plays(page)
 
 

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 from browsing import (
+    HOLD_UNPACKING,
     decoded,
     encoded,
     held,
+    let_unpack,
     pixels,
     plays,
     ready,
+    rests,
     state,
     step,
     tab,
@@ -36,14 +39,16 @@ def test_a_link_opens_the_same_state_and_trains_to_the_same_picture(
     page.fill("#training-seed", "7")
     page.press("#training-seed", "Enter")
     page.click("#show-test")
-    wait_for(lambda: state(page)["training"]["seed"] == 7 and not held(page)["view"]["test"])
+    rests(page)
+    assert state(page)["training"]["seed"] == 7 and not held(page)["view"]["test"]
     page.click("#share")
     page.wait_for_function("() => document.querySelector('#share-link').value.includes('#s=')")
     link = page.input_value("#share-link")
     page.keyboard.press("Escape")
     assert decoded(link) == held(page)
     with tab(browser, link) as other:
-        wait_for(lambda: other.input_value("#training-seed") == "7")
+        rests(other)
+        assert other.input_value("#training-seed") == "7"
         assert held(other) == held(page)
         for each in (page, other):
             for number in range(3):
@@ -81,29 +86,14 @@ def test_of_two_links_the_one_that_was_opened_last_is_shown(page: Any) -> None:
     """The first one is unpacked last."""
     first, last = held(page), held(page)
     first["state"]["network"]["layers"], last["state"]["network"]["layers"] = [2, 2], [3]
-    page.evaluate(
-        """([first, last]) => {
-          const Unpack = DecompressionStream;
-          window.DecompressionStream = function (format) {
-            window.DecompressionStream = Unpack;
-            const late = new TransformStream({ async transform(part, on) {
-              while (!window.letGo) await new Promise(done => setTimeout(done, 10));
-              on.enqueue(part);
-              window.unpacked = true;
-            } });
-            const { writable, readable } = new Unpack(format);
-            return { writable, readable: readable.pipeThrough(late) };
-          };
-          location.hash = first;
-          location.hash = last;
-        }""",
-        [encoded(first), encoded(last)],
-    )
+    page.evaluate(HOLD_UNPACKING)
+    for link in (first, last):
+        page.evaluate("link => { location.hash = link; }", encoded(link))
     wait_for(lambda: held(page) == last)
-    page.evaluate("() => { window.letGo = true; }")
-    page.wait_for_function("() => window.unpacked")
+    let_unpack(page)
     page.click("#step")  # which is answered after whatever the first link asks for
     wait_for(lambda: step(page) == 1)
+    rests(page)
     assert held(page) == last
 
 
@@ -160,7 +150,8 @@ def test_what_is_paused_after_a_refusal_does_not_play_on(page: Any) -> None:
     page.click("#play")
     page.fill("#data-formula", "x > y")
     page.press("#data-formula", "Enter")
-    wait_for(lambda: state(page)["data"]["formula"] == "x > y")
+    rests(page)
+    assert state(page)["data"]["formula"] == "x > y"
     assert not plays(page)
 
 

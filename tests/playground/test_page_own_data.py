@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from browsing import decoded, pause, plays, state, tab, wait_for
+from browsing import decoded, pause, plays, rests, state, tab, wait_for
 from serving import serving
 
 REFUSED = "status of 400"
@@ -61,6 +61,7 @@ def test_nothing_learns_from_points_that_were_taken_away(page: Any) -> None:
 
 def learn(page: Any) -> None:
     """Play until all training points are right."""
+    rests(page)
     page.select_option("#speed", "")
     page.click("#play")
     wait_for(lambda: page.text_content("#read-train-accuracy") == "100.0 %")

@@ -233,7 +233,7 @@ def test_a_message_during_ten_seeds_is_answered() -> None:
     tab.do("ten_seeds", steps=20_000)
     tab.work("progress")
     assert tab.only("hover")["say"] == "hover"
-    assert tab.only("cancel") == {"say": "cancelled", "of": "ten_seeds"}
+    assert tab.only("cancel") == {"say": "cancelled", "of": "ten_seeds", "id": None}
     tab.do("step")
     assert tab.session.learning.steps == 1
 
@@ -367,3 +367,11 @@ def test_the_limits_hold_their_defaults() -> None:
     assert state_from(json.loads(json.dumps(defaults))) == state_from({})
     for kind in KINDS:
         assert set(protocol.USED[kind]) <= set(fields["data"])
+
+
+@pytest.mark.parametrize("what", ["play", "pause", "step", "back", "sweep"])
+def test_what_ends_ten_seeds_says_so(what: str) -> None:
+    tab = Tab()
+    tab.do("ten_seeds", id=7)
+    said = tab.do(what)
+    assert {"say": "cancelled", "of": "ten_seeds", "id": 7} in said

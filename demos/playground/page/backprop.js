@@ -34,6 +34,17 @@ export class Backprop {
     }
   }
 
+  /** Another network has begun: the numbers are not its own. */
+  anew() {
+    this.numbers = this.steps = this.network.overlay = null;
+  }
+
+  /** Another picture is drawn: ask for its numbers. There are so many training samples. */
+  again(samples) {
+    this.sample = Math.min(this.sample, samples - 1);
+    if (this.active) this.on.ask(this.sample);
+  }
+
   build() {
     this.slider = element("input", { type: "range", min: 0, max: 1, value: 0, id: "backprop-slider", "aria-label": "Step of backprop" });
     this.slider.addEventListener("input", () => {
@@ -69,9 +80,8 @@ export class Backprop {
 
   /** The server's numbers of one sample: see `backprop.py`. */
   take(message) {
-    if (!this.active) return;
+    if (!this.active || message.sample !== this.sample) return; // another one was chosen meanwhile
     this.numbers = message;
-    this.sample = message.sample;
     if (document.activeElement !== this.number) this.number.value = message.sample;
     const n = message.layers.length;
     this.steps = [{ kind: "input" }, ...message.layers.map((_, l) => ({ kind: "forward", layer: l + 1 })),
@@ -85,7 +95,7 @@ export class Backprop {
     if (this.at >= this.steps.length - 1) this.go(0);
     this.player.textContent = "⏸ Pause";
     this.timer = setInterval(() => {
-      if (this.at >= this.steps.length - 1) return this.stop();
+      if (this.at >= this.steps?.length - 1) return this.stop();
       this.go(this.at + 1);
     }, MS_PER_STEP);
   }

@@ -35,6 +35,9 @@ const ALWAYS = new Set(["kind", "train_share", "seed"]);
 
 export const word = (value) => WORDS[value] ?? String(value).replaceAll("_", " ");
 const id = (path) => path.replace(".", "-");
+/** A sentence with the fields' labels in place of their names. */
+export const named = (sentence) =>
+  sentence.replace(/\b(data|network|training)\.\w+/g, (path) => (path in LABELS ? `“${LABELS[path]}”` : path));
 
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -97,9 +100,9 @@ export class Controls {
     }
     if (field.kind === "text") {
       const input = element("input", { type: "text", id: id(path), maxLength: field.longest, spellcheck: false });
-      input.addEventListener("change", () => tell(input.value));
+      const show = typed(input, () => tell(input.value));
       box.append(label, input);
-      return { input, show: (value) => (input.value = value) };
+      return { input, show };
     }
     return this.makeNumber(box, path, field, label, tell);
   }
@@ -110,7 +113,7 @@ export class Controls {
       type: "number", id: id(path), min: field.low, max: field.high, step: field.kind === "whole" ? 1 : "any",
       placeholder: field.optional ? "full" : "",
     });
-    input.addEventListener("change", () => {
+    const showNumber = typed(input, () => {
       if (input.value === "" && field.optional) return tell(null);
       tell(input.value === "" ? field.default : Number(input.value));
     });
@@ -129,7 +132,6 @@ export class Controls {
         : { min: field.low, max: field.high, step: STEPS[path] ?? 1 });
       const value = () => (ladder ? ladder[slider.value] : Number(Number(slider.value).toFixed(6)));
       slider.addEventListener("input", () => {
-        input.value = value();
         tell(value(), false);
       });
       slider.addEventListener("change", () => tell(value()));
@@ -137,20 +139,21 @@ export class Controls {
     }
     return {
       input,
-      show: (value) => {
-        if (document.activeElement !== input) input.value = value ?? "";
-        if (!slider || document.activeElement === slider) return;
+      show: (value, isAnother) => {
+        showNumber(value, isAnother);
+        if (!slider || (document.activeElement === slider && !isAnother)) return;
         slider.value = ladder ? nearest(ladder, value) : value;
       },
     };
   }
 
-  /** Show a state: values, and only the fields that count. */
-  show(state) {
+  /** Show a state: values, and only the fields that count. Another state, of a link or a lesson,
+   * replaces what is being typed too. */
+  show(state, isAnother = false) {
     const used = this.used?.[state.data.kind];
     for (const [path, field] of this.fields) {
       const [part, name] = path.split(".");
-      field.show(state[part][name]);
+      field.show(state[part][name], isAnother);
       const fixed = state.data.kind === "digits" && (name === "train_share" || name === "seed");
       field.box.hidden = part === "data" && ((used && !ALWAYS.has(name) && !used.includes(name)) || fixed);
     }
@@ -173,6 +176,22 @@ export class Controls {
       input.removeAttribute("aria-invalid");
     }
   }
+}
+
+/** Calls `entered` once something is entered into a field; gives a function that shows a value
+ * there, unless something else is being typed. */
+function typed(input, entered) {
+  let known = input.value; // what was shown or entered last
+  input.addEventListener("change", () => {
+    known = input.value;
+    entered();
+  });
+  return (value, isAnother) => {
+    const isTyping = document.activeElement === input && (input.value !== known || input.validity.badInput);
+    if (isTyping && !isAnother) return;
+    input.value = value ?? "";
+    known = input.value;
+  };
 }
 
 function nearest(ladder, value) {

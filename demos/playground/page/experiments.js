@@ -59,6 +59,13 @@ export class Experiments {
     this.ended(this.running);
   }
 
+  /** The server has given up what ran, by itself or because it was cancelled before. */
+  givenUp(message) {
+    if (!this.awaits(message)) return;
+    this.say(this.running, "Cancelled.");
+    this.ended(this.running);
+  }
+
   ended(what) {
     $(NAMES[what].button).textContent = NAMES[what].word;
     if (this.running === what) this.running = null;

@@ -34,7 +34,8 @@ export class Hover {
   show(message) {
     const edge = message.from !== undefined;
     const { layer, neuron } = message, { focus } = this.network;
-    if (focus && (focus.layer !== layer || (focus.neuron ?? focus.to) !== neuron)) return; // moved on
+    const same = (focus) => focus.layer === layer && (focus.neuron ?? focus.to) === neuron && focus.from === message.from;
+    if (focus && !same(focus)) return; // moved on
     const name = this.network.name(layer, neuron), title = document.createElement("h3");
     title.textContent = edge ? `edge from ${this.network.name(layer - 1, message.from)} to ${name}` : name;
     const rows = [

@@ -53,6 +53,7 @@ export class Layers {
       button.setAttribute("aria-label", `One neuron ${word} in hidden layer ${layer}`);
       button.addEventListener("click", () => {
         const widths = [...this.wanted()];
+        if (layer > widths.length) return; // it was taken away, and is drawn until the server answers
         widths[layer - 1] = Math.max(1, Math.min(MOST_NEURONS, widths[layer - 1] + by));
         if (widths[layer - 1] !== this.wanted()[layer - 1]) this.change(widths);
       });

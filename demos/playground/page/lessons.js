@@ -83,6 +83,8 @@ export class Lessons {
         this.on.drop(); // what runs is told beside the button that began it
         this.press(action);
         this.tell("", true);
+        this.learned &&= !action.state; // else it begins anew
+        this.enable();
         this.on.act(action);
       });
       return { button, action };
@@ -163,7 +165,7 @@ export class Lessons {
     if (!this.current || this.waits || !this.doing) return;
     const right = `${percent(accuracies.test, 1)} correct on test points`;
     if (this.doing.do === "prune" && pruned === this.doing.share) this.tell(right);
-    if (this.reached || !(step >= this.current.until)) return;
+    if (this.reached || !trains(this.doing) || !(step >= this.current.until)) return;
     this.reached = this.learned = true;
     this.enable();
     this.on.pause();

@@ -3,7 +3,7 @@
 import { applyTheme, labelTheme, nextTheme, onTheme } from "./colors.js";
 import { Backprop } from "./backprop.js";
 import { combine, Connection, isRefused } from "./connection.js";
-import { Controls } from "./controls.js";
+import { Controls, named } from "./controls.js";
 import { Curves } from "./curves.js";
 import { Experiments } from "./experiments.js";
 import { Hover } from "./hover.js";
@@ -47,6 +47,7 @@ let playing = false;
 let ended = false; // training diverged: it cannot go on
 let picture = null;
 let resume = false; // play on once the new state has come
+let leftOut = null; // a timer: then what was left out is said again
 
 const send = (message) => connection.send(message);
 const presses = new Presses(send);
@@ -77,10 +78,15 @@ const layers = new Layers(() => wanted.network.layers, (widths) => {
   change("network.layers", widths, true);
   layers.count();
 });
-const hover = new Hover($("detail"), network, send, () => (backprop.active ? backprop.sample : 0));
+// The next network may not have the neuron; once it has begun, it is asked about what it has.
+const hover = new Hover($("detail"), network, (message) => pending() || send(message),
+  () => (backprop.active ? backprop.sample : 0));
 const controls = new Controls($("controls"), change);
 const experiments = new Experiments(send, () => wanted, () => understood.classes.length, {
-  started: (what) => lessons.does(what),
+  started(what) {
+    if (playing) pause();
+    lessons.does(what);
+  },
   tell: (sentence, isBusy) => lessons.tell(sentence, isBusy),
 });
 const lessons = new Lessons($("lesson"), $("lesson-card"), {
@@ -121,7 +127,7 @@ const table = new Table($("data-fields"), (name) => `/table?token=${encodeURICom
     controls.show(wanted);
     showOwn();
     submit();
-  }, () => wanted.data);
+  }, () => wanted?.data);
 
 // What the server says -------------------------------------------------------------------------
 
@@ -135,10 +141,9 @@ const connection = new Connection(socketAddress, {
     first = true;
     presses.restart();
     lessons.load("page/lessons.json").catch(() => {}); // the next connection tries again
-    const held = wanted ?? restored?.state;
-    if (held) set(held);
+    if (wanted) set(wanted);
     view.apply();
-    if (playing && held) resume = true;
+    if (playing && wanted) resume = true;
     document.body.dataset.connected = "yes";
   },
   text(message) {
@@ -150,6 +155,7 @@ const connection = new Connection(socketAddress, {
   },
   async lost(attempts) {
     document.body.dataset.connected = "no";
+    take.lost();
     if (attempts === 0 && playing) playingIs(true);
     let sentence = "The server does not answer: it has ended, or the connection is cut. Trying again…";
     if (attempts >= 1 && (await isRefused())) {
@@ -166,6 +172,7 @@ const answers = {
     $("data-fields").append(table.box);
     drawing.most = limits.fields.data.drawn.most;
     $("lesson").disabled = false;
+    if (!wanted && restored?.state) set(restored.state);
   },
   state(message) {
     if (message.id !== null) answered = message.id;
@@ -182,8 +189,11 @@ const answers = {
     const { of, id } = message;
     if (of === "set" || of === "ticket") {
       answered = id ?? asked;
-      if (!pending()) resume = false; // what was to be played is refused
-    } else if (!of) setTimeout(() => (pending() ? askFor(question) : presses.repeat(picture)), LEFT_OUT_MS);
+      tellRest();
+      if (pending()) return; // it is about what was replaced since
+      resume = false; // what was to be played is refused: the training before goes on, or rests
+      if (picture && presses.areHeard(picture)) playingIs(picture.playing);
+    } else if (!of) leftOut ??= setTimeout(sayAgain, LEFT_OUT_MS);
     if (unsolicited && !pending()) {
       begin(unsolicited);
       unsolicited = null;
@@ -193,11 +203,13 @@ const answers = {
   },
   stopped({ why, sentence }) {
     ended = why === "diverged";
+    if (pending()) return; // another training is to begin
     playingIs(false);
     notice(sentence);
     lessons.finished("stopped", sentence);
   },
   progress: (message) => experiments.progress(message),
+  cancelled: (message) => experiments.givenUp(message),
   ten_seeds: (message) => experiments.awaits(message) && lessons.finished("ten_seeds", experiments.seeds(message)),
   sweep: (message) => experiments.awaits(message) && lessons.finished("sweep", experiments.sweep(message)),
   backprop: (message) => backprop.take(message),
@@ -211,8 +223,10 @@ function begin(message) {
   document.querySelector("main").inert = $("share").disabled = $("take").disabled = false;
   file = message.file || file;
   ended = false;
+  picture = null; // its first one is still to come
+  delete document.body.dataset.step;
   if (message !== unsolicited) waiting = null; // a picture of the state before
-  if (!pending() && isWhole) {
+  if (!pending() && !timer && isWhole) {
     wanted = clone(message.state);
     controls.clearErrors();
     notice([unreadable, ...notesOf(message)].join(" ").trim());
@@ -221,23 +235,21 @@ function begin(message) {
     showOwn();
   }
   lessons.begun(clone(pending() ? wanted : message.state), message.ticket);
-  plane.window = message.window;
-  plane.classes = message.classes;
   if (message.inputs !== 2 && plane.sample !== null) plane.sample = null;
   curves.clear();
   experiments.forget(message.state, message.ticket);
   const inputs = message.inputs === 2 ? message.names : Array.from({ length: message.inputs }, (_, i) => String(i + 1));
+  backprop.anew();
   network.shape(message.layers, inputs, message.classes);
   hover.anew();
   showLegend(understood.classes);
   layers.count();
-  playingIs(false);
+  playingIs(playing && resume);
   if (resume && !pending()) {
     resume = false;
     play();
     playingIs(true);
   }
-  if (backprop.active) backprop.on.ask(backprop.sample);
   keep();
 }
 
@@ -247,20 +259,29 @@ function show() {
   if (!waiting || unsolicited) return; // it is shown if the wanted state is refused
   picture = waiting;
   waiting = null;
+  plane.window = understood.window;
+  plane.classes = understood.classes;
   plane.take(picture);
   network.take(picture);
   for (const rows of picture.skipped ?? []) curves.add(rows);
   if (picture.arrays.curves) curves.add(picture.arrays.curves);
   plane.draw();
   drawSlowly(picture.playing);
+  if (picture.arrays.points || !picture.playing) backprop.again(plane.points.shape[0]);
   readouts(picture, plane.canvas);
   if (picture.playing !== playing && !resume && presses.areHeard(picture)) playingIs(picture.playing);
   if (picture.sentence && view.regions) notice(picture.sentence, true);
-  lessons.progress(picture);
+  if (!pending()) lessons.progress(picture);
   send({ do: "seen", picture: picture.n });
   document.body.dataset.picture = picture.n;
   document.body.dataset.step = picture.step;
-  document.body.dataset.rests = presses.areHeard(picture) && !picture.playing ? "yes" : "no";
+  tellRest();
+}
+
+/** Whether the page rests: all that was asked is answered, drawn and kept, and nothing plays. */
+function tellRest() {
+  const isDrawn = picture && !picture.playing && presses.areHeard(picture);
+  document.body.dataset.rests = isDrawn && !pending() && kept === keepNumber ? "yes" : "no";
 }
 
 let lastSlow = 0;
@@ -273,7 +294,6 @@ function drawSlowly(busy) {
   curves.draw();
   $("network-note").textContent = network.note(backprop.active, understood.parameters);
   if (network.focus && busy) hover.ask(network.focus);
-  if (backprop.active && !busy) backprop.on.ask(backprop.sample);
 }
 
 // Numbers and words ----------------------------------------------------------------------------
@@ -293,7 +313,7 @@ function notice(sentence, quiet = false) {
 }
 
 function fail(message) {
-  const { sentence, field } = message;
+  const { field } = message, sentence = named(message.sentence);
   if (field === "data.table") awaitTable();
   else if (!field || !controls.fail(field, sentence)) notice(sentence);
   experiments.failed(message);
@@ -325,7 +345,10 @@ function change(path, value, settled) {
   const [part, name] = path.split(".");
   wanted[part][name] = value;
   controls.show(wanted);
-  if (path === "data.kind") showOwn();
+  if (path === "data.kind") {
+    if (value !== "table") table.forget();
+    showOwn();
+  }
   clearTimeout(timer);
   if (settled) submit();
   else timer = setTimeout(submit, SLIDER_MS);
@@ -342,6 +365,7 @@ function complete() {
 
 function submit() {
   clearTimeout(timer);
+  timer = null;
   controls.clearErrors();
   notice("");
   complete();
@@ -362,15 +386,26 @@ function set(state) {
 function askFor(message) {
   question = message;
   send({ ...message, id: ++asked });
+  tellRest();
 }
 
-/** Take over a whole state, from a lesson or a link. */
-function adopt(state, shown) {
-  wanted = clone(state);
-  Object.assign(view, shown);
-  view.setPrune(0);
+/** Say what the server may not have heard. */
+function sayAgain() {
+  leftOut = null;
   view.apply();
-  controls.show(wanted);
+  if (picture) send({ do: "seen", picture: picture.n });
+  if (pending()) askFor(question);
+  else presses.repeat(picture);
+}
+
+/** Take over a whole state, from a lesson or a link, instead of any other that is on its way. */
+function adopt(state, shown) {
+  opened += 1;
+  table.forget();
+  wanted = clone(state);
+  Object.assign(view, shown, { prune: 0 });
+  view.apply();
+  controls.show(wanted, true);
   showOwn();
   submit();
 }
@@ -378,7 +413,7 @@ function adopt(state, shown) {
 function showOwn() {
   const drawn = wanted.data.kind === "drawn";
   drawing.use(drawn, wanted.data.drawn);
-  table.box.hidden = wanted.data.kind !== "table";
+  table.use(wanted.data);
   if (drawn) complete();
   plane.draw();
 }
@@ -397,6 +432,7 @@ function play() {
 }
 
 function pause() {
+  resume = false;
   playingIs(false);
   presses.send({ do: "pause" });
 }
@@ -407,12 +443,14 @@ function toggle() {
   if (playing) return pause();
   playingIs(true);
   play();
+  resume = pending(); // the state that is awaited is to play too
 }
 
 $("play").addEventListener("click", toggle);
 for (const what of ["step", "epoch", "back"]) {
   $(what).addEventListener("click", () => {
     experiments.drop();
+    if (playing) pause();
     send({ do: what });
   });
 }
@@ -444,35 +482,44 @@ onTheme(() => {
 // The address ----------------------------------------------------------------------------------
 
 const held = () => ({ state: wanted, view: view.held(), ...(wanted.data.kind === "table" && { file }) });
-let keepNumber = 0, opened = 0, ownHash = "";
+let keepNumber = 0, kept = 0, opened = 0, ownHash = "";
 
 /** Put the state into the address, without an entry in the history. */
 async function keep() {
+  if (!wanted) return; // there is no state yet
   const mine = ++keepNumber;
+  tellRest();
   const text = await encode(held());
   if (mine !== keepNumber) return;
   ownHash = `#${text}`;
   history.replaceState(null, "", location.pathname + location.search + ownHash);
-  document.body.dataset.kept = mine;
+  document.body.dataset.kept = kept = mine;
+  tellRest();
 }
 
 /** Take over what a link holds; false where it holds nothing. */
 async function open(link) {
   const mine = ++opened;
   const found = await decode(link);
-  if (!found?.state || !limits) return false;
-  if (mine !== opened) return true; // another link was opened meanwhile
+  if (!found?.state) return false;
+  if (mine !== opened) return true; // another link or a lesson was opened meanwhile
+  if (!limits) {
+    restore(found);
+    return true;
+  }
   if (lessons.current) lessons.open("");
   const { prune, ...shown } = viewFrom(found.view);
   file = fileOf(found);
   adopt(merge(defaults(limits), found.state), shown);
   view.setPrune(prune);
+  document.body.dataset.opened = mine;
   return true;
 }
 
 addEventListener("hashchange", ({ newURL }) => {
   const link = new URL(newURL).hash; // by now the address may hold a state that was being kept
-  if (link !== ownHash) open(link).catch(() => notice(UNREADABLE));
+  if (link === ownHash) opened += 1; // back to what is shown, while another one is unpacked
+  else open(link).catch(() => notice(UNREADABLE));
 });
 
 const take = dialogs({
@@ -483,13 +530,20 @@ const take = dialogs({
   ask: (what) => send({ do: "export", what }),
 });
 
-async function start() {
-  applyTheme();
-  restored = await decode(location.hash).catch(() => ({}));
-  if (restored && !restored.state) unreadable = UNREADABLE;
-  Object.assign(view, viewFrom(restored?.view));
-  file = fileOf(restored);
+/** Begin with what a link holds, once the server has said what there is. */
+function restore(found) {
+  restored = found;
+  unreadable = found && !found.state ? UNREADABLE : "";
+  Object.assign(view, viewFrom(found?.view));
+  file = fileOf(found);
   view.apply();
+}
+
+async function start() {
+  const mine = ++opened;
+  applyTheme();
+  const found = await decode(location.hash).catch(() => ({}));
+  if (mine === opened) restore(found);
   connection.connect();
 }
 

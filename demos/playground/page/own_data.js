@@ -28,7 +28,10 @@ export class Drawing {
   }
 
   use(active, points) {
-    if (active && !this.stroke) this.points = points.map((point) => [...point]);
+    if (active && !this.stroke && JSON.stringify(points) !== JSON.stringify(this.points)) {
+      this.points = points.map((point) => [...point]);
+      this.strokes = []; // they were of other points
+    }
     this.plane.drawing = active ? this : null;
     this.plane.canvas.classList.toggle("drawing", active);
     this.plane.canvas.setAttribute("role", active ? "application" : "img");
@@ -186,7 +189,8 @@ export class Table {
   /** `changed({table, columns, label})`; `wish()` has the columns and the label that are wanted. */
   constructor(group, address, changed, wish) {
     Object.assign(this, { address, changed, wish });
-    this.held = null;
+    this.held = null; // the table that was dropped last: its columns, and its file's name
+    this.sent = 0;
     this.file = element("input", { type: "file", accept: ".csv,.tsv,.txt,.parquet", hidden: true, id: "table-file" });
     const button = element("button", { type: "button", id: "choose-file", textContent: "Choose a file" });
     button.addEventListener("click", () => this.file.click());
@@ -209,7 +213,26 @@ export class Table {
     });
   }
 
+  /** Another state was chosen: a file that is on its way does not replace it any more. */
+  forget() {
+    this.sent += 1;
+    this.zone.removeAttribute("aria-busy");
+  }
+
+  /** Show the choice of columns of a state with this data. */
+  use({ kind, table, columns, label }) {
+    this.box.hidden = kind !== "table";
+    if (this.box.hidden || !this.held) return;
+    this.choice.hidden = table !== this.held.table;
+    const state = { table, columns: [...columns], label };
+    if (this.choice.hidden || JSON.stringify(state) === JSON.stringify(this.state)) return;
+    this.state = state;
+    this.build();
+  }
+
   async send(file) {
+    if (!this.wish()) return; // there is no state yet
+    const mine = ++this.sent;
     this.say("");
     this.zone.setAttribute("aria-busy", "true");
     let answer;
@@ -219,6 +242,7 @@ export class Table {
     } catch {
       answer = { error: "the file did not reach the server" };
     }
+    if (mine !== this.sent) return; // another file or state was chosen meanwhile
     this.zone.removeAttribute("aria-busy");
     this.file.value = "";
     if (answer.error) return this.say(answer.error);

@@ -12,15 +12,16 @@ function save(name, parts, type) {
 
 /** `on` has `link()`, `notes()`, `open(link)`, `plane` and `ask(what)`. */
 export function dialogs(on) {
-  let asked = null;
+  let asked = 0; // how many files are on their way
   for (const button of document.querySelectorAll("dialog .close")) {
     button.addEventListener("click", () => button.closest("dialog").close());
   }
 
   $("share").addEventListener("click", async () => {
+    const notes = on.notes(); // of what the link holds, which is packed meanwhile
     $("share-link").value = await on.link();
     $("copied").textContent = "";
-    $("share-note").textContent = on.notes();
+    $("share-note").textContent = notes;
     $("open-error").hidden = true;
     $("share-dialog").showModal();
     $("share-link").select();
@@ -28,12 +29,16 @@ export function dialogs(on) {
   });
 
   $("copy-link").addEventListener("click", async () => {
+    const link = $("share-link").value;
+    const tell = (sentence) => {
+      if ($("share-link").value === link) $("copied").textContent = sentence; // else another one is shown
+    };
     $("share-link").select();
     try {
-      await navigator.clipboard.writeText($("share-link").value);
-      $("copied").textContent = "Copied.";
+      await navigator.clipboard.writeText(link);
+      tell("Copied.");
     } catch {
-      $("copied").textContent = "Press Ctrl-C: the browser does not let the page copy.";
+      tell("Press Ctrl-C: the browser does not let the page copy.");
     }
   });
 
@@ -60,7 +65,7 @@ export function dialogs(on) {
       if (what === "svg") save("playground.svg", [on.plane.svg()], "image/svg+xml");
       else if (what === "png") save("playground.png", [await on.plane.png()], "image/png");
       else {
-        asked = what;
+        asked += 1;
         on.ask(what);
       }
     });
@@ -68,7 +73,7 @@ export function dialogs(on) {
 
   return {
     receive({ name, text, base64 }) {
-      asked = null;
+      asked = Math.max(0, asked - 1);
       if (text !== undefined) {
         $("code").textContent = text;
         $("code").hidden = false;
@@ -77,9 +82,13 @@ export function dialogs(on) {
       $("take-note").textContent = `Saved as ${name}.`;
     },
     failed({ sentence, of = "export" }) {
-      if (of !== "export") return;
-      if (asked) $("take-note").textContent = sentence;
-      asked = null;
+      if (of !== "export" || !asked) return;
+      $("take-note").textContent = sentence;
+      asked -= 1;
+    },
+    lost() {
+      this.failed({ sentence: "The connection was lost: ask again once it is back." });
+      asked = 0;
     },
   };
 }

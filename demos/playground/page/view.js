@@ -50,11 +50,10 @@ export class View {
   }
 
   setPrune(share) {
-    const changed = this.prune !== share;
     this.prune = share;
     $("prune").value = share;
     $("prune-out").textContent = percent(share);
-    if (changed) this.on.send({ do: "prune", share });
+    this.on.send({ do: "prune", share });
   }
 
   /** Show the boxes, the slider and the speed as they are, and tell the server. */
@@ -65,7 +64,7 @@ export class View {
     $("prune-out").textContent = percent(this.prune);
     this.sendRegions();
     this.sendSpeed();
-    if (this.prune) this.on.send({ do: "prune", share: this.prune });
+    this.on.send({ do: "prune", share: this.prune });
   }
 
   /** What a link holds of it. */
