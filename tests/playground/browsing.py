@@ -112,6 +112,15 @@ def plays(page: Any) -> bool:
     return bool(page.text_content("#play .word") == "Pause")
 
 
+def follow(page: Any, content: Any) -> None:
+    """Open a link that holds this, and wait until the page shows it."""
+    before = int(page.evaluate("() => document.body.dataset.opened ?? 0"))
+    # The number makes another address of it, even where it is what the page shows.
+    page.evaluate("link => { location.hash = link; }", f"{encoded(content)}&{before}")
+    page.wait_for_function(f"() => document.body.dataset.opened > {before}")
+    rests(page)
+
+
 def train(page: Any, steps: int) -> None:
     """Play until so many steps were made, as fast as it goes, then pause."""
     rests(page)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from browsing import encoded, held, rests, train, wait_for
+from browsing import follow, held, rests, train, wait_for
 
 LESSONS = (
     "one-neuron",
@@ -38,11 +38,7 @@ def anew(page: Any) -> None:
 
 def given(page: Any, state: Any, **view: Any) -> None:
     """Open a link that holds this."""
-    before = int(page.evaluate("() => document.body.dataset.opened ?? 0"))
-    link = encoded({"state": state, "view": {"regions": True, "prune": 0, **view}})
-    page.evaluate("link => { location.hash = link; }", f"{link}&{before}")
-    page.wait_for_function(f"() => document.body.dataset.opened > {before}")
-    rests(page)
+    follow(page, {"state": state, "view": {"regions": True, "prune": 0, **view}})
     shown = held(page)["state"]
     for part, wanted in state.items():
         assert {name: shown[part][name] for name in wanted} == wanted
