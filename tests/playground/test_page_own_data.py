@@ -79,6 +79,13 @@ def table(rows: int, label: str = "kind") -> str:
     return "\n".join(lines) + "\n"
 
 
+DROP = """text => {
+  const held = new DataTransfer();
+  held.items.add(new File([text], "more.csv"));
+  document.body.dispatchEvent(new DragEvent("drop", {bubbles: true, dataTransfer: held}));
+}"""
+
+
 def test_a_table_is_dropped_its_columns_chosen_and_its_words_are_only_text(
     browser: Any, playground: Any
 ) -> None:
@@ -102,18 +109,24 @@ def choose_tables(page: Any) -> None:
     page.select_option("#table-inputs", "components")
     wait_for(lambda: state(page)["data"]["columns"] == [])
     learn(page)
-    drop = """text => {
-      const held = new DataTransfer();
-      held.items.add(new File([text], "more.csv"));
-      document.body.dispatchEvent(new DragEvent("drop", {bubbles: true, dataTransfer: held}));
-    }"""
     before = state(page)["data"]["table"]
-    page.evaluate(drop, table(60, "sort"))
+    page.evaluate(DROP, table(60, "sort"))
     wait_for(lambda: state(page)["data"]["table"] != before)
     assert state(page)["data"]["label"] == "sort"
-    page.evaluate(drop, "<!doctype html><title>no table</title>")
+    page.evaluate(DROP, "<!doctype html><title>no table</title>")
     page.locator("#table-error").wait_for()
     assert len(page.text_content("#table-error")) > 20
+
+
+def test_a_file_that_is_no_table_gets_its_sentence_whatever_the_data_are(
+    browser: Any, playground: Any
+) -> None:
+    with tab(browser, playground.address.url, errors=REFUSED) as page:
+        page.evaluate(DROP, "<!doctype html><title>no table</title>")
+        page.locator("#table-error").wait_for()
+        assert state(page)["data"]["kind"] == "spirals" and page.is_hidden("#drop")
+        page.select_option("#data-kind", "moons")
+        page.locator("#table-error").wait_for(state="hidden")
 
 
 def test_a_link_with_a_table_says_what_to_drop_and_keeps_its_columns(

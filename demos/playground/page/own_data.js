@@ -198,7 +198,8 @@ export class Table {
     this.zone = element("div", { id: "drop" }, "Drop a CSV file here, or", element("br"), button, this.file);
     this.choice = element("div", { id: "columns", hidden: true });
     this.problem = element("p", { className: "error", id: "table-error", role: "alert", hidden: true });
-    this.box = element("div", { id: "table", hidden: true }, this.zone, this.problem, this.choice);
+    this.part = element("div", { id: "table", hidden: true }, this.zone, this.choice);
+    this.box = element("div", {}, this.part, this.problem); // a file may be dropped whatever the data are
     group.append(this.box);
     // A file may be dropped anywhere on the page.
     addEventListener("dragover", (event) => {
@@ -216,13 +217,14 @@ export class Table {
   /** Another state was chosen: a file that is on its way does not replace it any more. */
   forget() {
     this.sent += 1;
+    this.say("");
     this.zone.removeAttribute("aria-busy");
   }
 
   /** Show the choice of columns of a state with this data. */
   use({ kind, table, columns, label }) {
-    this.box.hidden = kind !== "table";
-    if (this.box.hidden || !this.held) return;
+    this.part.hidden = kind !== "table";
+    if (this.part.hidden || !this.held) return;
     this.choice.hidden = table !== this.held.table;
     const state = { table, columns: [...columns], label };
     if (this.choice.hidden || JSON.stringify(state) === JSON.stringify(this.state)) return;
