@@ -154,9 +154,14 @@ HOLD_UNPACKING = """() => {
 """Holds back what is packed or unpacked next, until `let_unpack`."""
 
 
+def unpacks(page: Any) -> None:
+    """Wait until something is held back."""
+    page.wait_for_function("() => window.letGo")
+
+
 def let_unpack(page: Any) -> None:
     """Let through what is held back, and wait until the page has gone on with it."""
-    page.wait_for_function("() => window.letGo")
+    unpacks(page)
     page.evaluate("() => window.letGo()")
     page.wait_for_function("() => window.unpacked")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browsing import DELAYS, chromium, tab
+from browsing import DELAYS, chromium, rests, tab
 from lines import Line, lined
 
 from scratchnet.demos.playground.session import Session
@@ -51,6 +51,7 @@ def playground() -> Iterator[Any]:
 @pytest.fixture
 def page(browser: Any, playground: Any) -> Iterator[Any]:
     with tab(browser, playground.address.url) as page:
+        rests(page)
         yield page
 
 

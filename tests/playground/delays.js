@@ -52,10 +52,9 @@ function delays(seed) {
     return new RealObserver((...given) => later(() => call(...given)));
   };
   const realListener = addEventListener.bind(window);
-  window.addEventListener = (name, call, ...options) => {
-    const later = queue("link");
-    realListener(name, name === "hashchange" ? (event) => later(() => call(event)) : call, ...options);
-  };
+  const linked = queue("link");
+  window.addEventListener = (name, call, ...options) =>
+    realListener(name, name === "hashchange" ? (event) => linked(() => call(event)) : call, ...options);
   const RealSocket = WebSocket;
   window.WebSocket = class extends RealSocket {
     constructor(...given) {

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from browsing import context, ready, wait_for
+from browsing import context, ready, rests, wait_for
 from serving import opened
 
 from scratchnet.demos.playground.protocol import frame
@@ -102,6 +102,7 @@ def lined(browser: Any, address: str) -> Iterator[tuple[Any, Line]]:
     try:
         page.goto(address)
         ready(page)
+        rests(page)
         yield page, line
     finally:
         alone.close()

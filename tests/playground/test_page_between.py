@@ -16,6 +16,7 @@ from browsing import (
     rests,
     state,
     step,
+    unpacks,
     wait_for,
 )
 from lines import Line, lined
@@ -412,8 +413,11 @@ def test_a_picture_is_read_in_its_own_window(line: tuple[Any, Line]) -> None:
         return str(page.text_content("#plane-note")).partition(":")[0]
 
     place = read()
-    server.holds = {"picture"}
+    server.holds = {"state"}
     page.select_option("#data-kind", "blobs")
+    server.waits(page)
+    server.holds = {"picture"}  # those of the new state
+    server.next()
     wait_for(lambda: state(page)["data"]["kind"] == "blobs")
     assert read() == place
     server.let_go()
@@ -536,6 +540,7 @@ def test_a_link_that_was_left_again_while_it_was_unpacked_is_not_opened(page: An
     page.evaluate(HOLD_UNPACKING)
     own = page.evaluate("() => location.hash")
     page.evaluate("link => { location.hash = link; }", encoded(link))
+    unpacks(page)
     page.evaluate(
         """() => new Promise(done => {
           addEventListener("hashchange", done, {once: true});
@@ -553,6 +558,7 @@ def test_a_lesson_that_is_chosen_while_a_link_is_unpacked_is_shown(page: Any) ->
     link["state"]["network"]["layers"] = [3]
     page.evaluate(HOLD_UNPACKING)
     page.evaluate("link => { location.hash = link; }", encoded(link))
+    unpacks(page)
     page.select_option("#lesson", "folding")
     let_unpack(page)
     rests(page)
