@@ -83,6 +83,7 @@ class RanksOnGpus(Ranks):
         self._nccl = nccl.NcclCommunicator(self.size, name, self.rank)
 
     def send_from_first(self, array: Array) -> None:
+        """array <- that of rank 0; over MPI, by way of the host."""
         if isinstance(array, np.ndarray):
             super().send_from_first(array)
             return

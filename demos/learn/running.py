@@ -1,4 +1,4 @@
-"""Check a learner's file in a process of its own, and say what became of the process."""
+"""Check a learner's file in a process of its own, and say how the process ended."""
 
 from __future__ import annotations
 

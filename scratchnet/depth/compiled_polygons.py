@@ -56,6 +56,7 @@ class CompiledPolygons(Polygons):
         self._cutter = cutter()
 
     def cut(self, columns: slice, max_regions: int | None = None) -> np.ndarray:
+        """As `Polygons.cut`, compiled unless vertices have numbers in `site_rows`."""
         if self.site_rows is not None:
             return super().cut(columns, max_regions)
         cutting = Cutting(self, columns)

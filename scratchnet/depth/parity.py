@@ -112,7 +112,8 @@ def tent_parity(inputs: int, dtype: str = "float32", backend: str | Backend = "a
     """Depth log2 n + 1, width 2: the tent map folds s / n until only the parity of s is left.
 
     For n = 2^L the L-fold tent map is 0 at even and 1 at odd multiples of 1 / n. The output is
-    linear. Accepted are powers of two: another n is the next one with the missing inputs at 0.
+    linear. n must be a power of two: for another n, take the next one and set the missing inputs
+    to 0.
     """
     inputs = _check_inputs(inputs)
     if inputs & (inputs - 1):

@@ -52,6 +52,7 @@ class Linear(Layer):
         return weight | {"bias": (self.fan_out,)} if self.bias else weight
 
     def initial_parameters(self, rng: np.random.Generator) -> Mapping[str, Any]:
+        """Arrays by name. Raises `InputError` where the initialiser gives another shape."""
         weight = self.init(rng, self.fan_in, self.fan_out)
         if np.shape(weight) != (self.fan_in, self.fan_out):
             raise InputError(
